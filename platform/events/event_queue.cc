@@ -1,0 +1,51 @@
+#include "platform/events/event_queue.h"
+
+#include "platform/check/check.h"
+
+namespace backboard {
+
+EventQueue::ClientId EventQueue::add_client(std::string name, EventRank rank, EventClient& client) {
+  BB_CHECK(clients_.size() < UINT16_MAX);
+  clients_.push_back({std::move(name), rank, &client});
+  return static_cast<ClientId>(clients_.size() - 1);
+}
+
+void EventQueue::schedule(uint64_t time_ps, ClientId client, uint64_t tag) {
+  BB_CHECK(client < clients_.size(), "client {}", client);
+  BB_CHECK(time_ps >= now_ps_, "{}: event at {} ps scheduled at {} ps", clients_[client].name, time_ps, now_ps_);
+  events_.insert({time_ps, next_sequence_++, tag, client, static_cast<uint16_t>(clients_[client].rank)});
+}
+
+size_t EventQueue::cancel(ClientId client, uint64_t tag) {
+  return std::erase_if(events_, [&](const Event& e) { return e.client == client && e.tag == tag; });
+}
+
+void EventQueue::run_one() {
+  BB_CHECK(!events_.empty());
+  const Event event = *events_.begin();
+  events_.erase(events_.begin());
+  now_ps_ = event.time_ps;
+  clients_[event.client].callback->on_event(event.tag, now_ps_);
+}
+
+void EventQueue::run_until(uint64_t time_ps) {
+  while (next_time_ps() <= time_ps) run_one();
+  BB_CHECK(time_ps >= now_ps_);
+  now_ps_ = time_ps;
+}
+
+void EventQueue::state(StateArchive& archive) {
+  archive.section("event queue");
+  archive.value("now_ps", now_ps_);
+  archive.value("next_sequence", next_sequence_);
+  std::vector<Event> events(events_.begin(), events_.end());
+  archive.vector("events", events);
+  if (!archive.reading()) return;
+  events_.clear();
+  for (const Event& event : events) {
+    if (event.client >= clients_.size()) archive.fail("events", "an event of a client that this board lacks");
+    events_.insert(event);
+  }
+}
+
+}  // namespace backboard
