@@ -1,0 +1,35 @@
+// Element-wise functions of the vector unit: ReLU, masks, bias.
+//
+// Values stored by the vector unit are canonical: -0 becomes +0 and every NaN becomes 0x7fc00000, so that the bytes do
+// not depend on the host. Tiles may alias only where a function says so, and then only as the very same tile.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "npu/vector/tile.h"
+#include "npu/vector/vector_facts.h"
+
+namespace backboard::npu {
+
+/// y = x where x > 0, else 0; a NaN stays a NaN, so that ReLU hides no broken value. Boxes equal; y may be x.
+VectorFacts relu_ff(const ConstTile& x, const Tile& y);
+
+/// dx = dy where mask > 0, else 0 (a NaN in the mask blocks). Serves RELU_BP and the MASK flag at write-back.
+/// Boxes equal; dx may be dy.
+VectorFacts apply_mask(const ConstTile& dy, const ConstTile& mask, const Tile& dx);
+
+/// y = x + bias[channel], rounded once, then ReLU if `relu`. `bias` holds the values of channels c0 to c0 + c of the
+/// tile. Boxes equal; y may be x. Serves BIAS_FF and the BIAS and RELU flags at write-back.
+VectorFacts add_bias(const ConstTile& x, std::span<const float> bias, bool relu, const Tile& y);
+
+/// Sum of dy over (n, h, w) in this order, in binary32, for each channel of the tile; continues `sums`, which holds the
+/// accumulators of channels c0 to c0 + c and starts at zero. A sum over several tiles equals the sum over one when the
+/// tiles come in the order of (n, h) and a tile of more than one image has all `rows` rows of the tensor (checked).
+VectorFacts accumulate_bias_gradient(const ConstTile& dy, uint32_t rows, std::span<float> sums);
+
+/// Position of the first index of a gather list that is not below `images`; none when the list is good.
+std::optional<size_t> first_bad_gather_index(std::span<const uint32_t> list, uint32_t images);
+
+}  // namespace backboard::npu
