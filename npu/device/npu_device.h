@@ -1,0 +1,58 @@
+// The NPU as the bus sees it: registers (drivers/npu/npu.def), command ring, interrupt.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "npu/device/npu_config.h"
+#include "platform/bus/access.h"
+#include "platform/events/event_queue.h"
+#include "platform/state/archive.h"
+
+namespace backboard::npu {
+
+/// What the NPU did since the board was built; the reports read it. Unlike the performance counters, which firmware
+/// may clear, these only grow.
+struct NpuTotals {
+  uint64_t commands = 0;
+  uint64_t macs = 0;  ///< skipped ones included
+  uint64_t macs_skipped = 0;
+  uint64_t busy_cycles = 0;
+  uint64_t compute_cycles = 0;
+  uint64_t load_stall_cycles = 0;
+  uint64_t read_bytes = 0;
+  uint64_t write_bytes = 0;
+  uint64_t saturated = 0;
+  uint64_t nonfinite = 0;
+  uint64_t interrupts = 0;  ///< rising edges of the interrupt wire
+  uint64_t errors = 0;
+};
+
+/// A guest mistake: reported by the device, turned into a finding by the board.
+using FindingSink = std::function<void(const std::string& message)>;
+
+/// Register file, ring and error handling over the sequencer. Registers are answered at once; everything that takes
+/// time is an event of the queue. State lies in members: it can be saved between any two events, in the middle of a
+/// command too.
+class NpuDevice final : public BusTarget, public Saved {
+ public:
+  /// `port`: the NPU's way into the bus (initiator `npu`). `irq`, `irq_line`: level-sensitive interrupt, high while
+  /// an enabled bit of NPU_IRQ_STATUS is set. Throws InputError for an unknown engine.
+  NpuDevice(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line,
+            FindingSink finding = {});
+  ~NpuDevice() override;
+
+  BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
+  void state(StateArchive& archive) override;
+  void drain() override;
+
+  NpuTotals totals() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace backboard::npu

@@ -1,0 +1,41 @@
+// The engine contract: Offer, Schedule, Compute, Cost. The sequencer, DMA, the device, the plan compiler and the driver
+// know no engine by name. Engines are rows of npu/engine/table.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "npu/command/job.h"
+#include "npu/engine/local_buffer.h"
+#include "npu/engine/offer.h"
+#include "npu/engine/schedule.h"
+
+namespace backboard::npu {
+
+struct Facts;  // npu/engine/facts.h
+struct Price;
+
+/// A schedule, or why there is none.
+struct Planned {
+  Schedule schedule;
+  ErrorCode error = ErrorCode::kNONE;  ///< kTILE or kBUFFER
+  uint8_t detail = 0;                  ///< byte offset of the field of the command
+};
+
+/// A training engine. All functions are pure but for the tiles that compute() writes; engines keep no state between
+/// steps, so there is nothing of them to save.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual const Offer& offer() const = 0;
+  /// Turns a valid job into steps that fit in `buffer_bytes`.
+  virtual Planned plan(const Job& job, uint32_t buffer_bytes) const = 0;
+  /// Carries out one compute step on the slots and says what happened.
+  virtual ErrorCode compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const = 0;
+  /// Cycles by unit and picojoules by cause of what happened; pure.
+  virtual Price price(const Facts& facts) const = 0;
+};
+
+}  // namespace backboard::npu

@@ -1,0 +1,81 @@
+// A command as steps: data that can be printed, tested, compared and played by one sequencer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "npu/command/job.h"
+
+namespace backboard::npu {
+
+enum class StepKind : uint8_t { load, compute, store };
+inline constexpr unsigned kStepKinds = 3;
+
+/// What a load or store moves.
+enum class Payload : uint8_t {
+  tensor,      ///< a box of a tensor, with its directory entries when the format is coded
+  statistics,  ///< the statistics record of an output tensor
+  loss,        ///< the results of the loss record
+};
+
+inline constexpr uint16_t kNoSlot = 0xffff;
+
+/// One step. Steps of one kind start and complete in the order of the schedule, so dependencies are counts: a step may
+/// start when that many loads, computes and stores of the schedule are complete.
+struct Step {
+  StepKind kind = StepKind::load;
+  Payload payload = Payload::tensor;
+  uint8_t operand = 0;      ///< load, store: tensor slot of the command
+  bool begin = false;       ///< compute: the accumulator starts here (from zero)
+  bool finish = false;      ///< compute: the last part of the sum; bias, ReLU, mask and update follow
+  uint16_t slot = kNoSlot;  ///< load, store: buffer slot
+  std::array<uint16_t, kOperands> slots{kNoSlot, kNoSlot, kNoSlot, kNoSlot, kNoSlot, kNoSlot};  ///< compute: by operand
+  uint16_t accumulator = kNoSlot;            ///< compute: slot of the sums where it is not the output's own slot
+  Box box;                                   ///< of the tensor (load, store) or of the output (compute)
+  Box inner;                                 ///< compute: ranges of the reduction; see tile_schedule.h
+  std::array<uint32_t, kStepKinds> needs{};  ///< loads, computes, stores that must be complete
+
+  bool operator==(const Step&) const = default;
+};
+
+/// A piece of the local buffer. `elements` bounds what it holds at any time.
+struct Slot {
+  uint32_t offset_bytes = 0;
+  uint32_t size_bytes = 0;
+  uint32_t elements = 0;
+  bool operator==(const Slot&) const = default;
+};
+
+struct Schedule {
+  std::vector<Slot> slots;
+  std::vector<Step> steps;
+  uint32_t buffer_bytes = 0;  ///< local buffer used
+
+  bool operator==(const Schedule&) const = default;
+};
+
+/// One line a step.
+std::string to_string(const Schedule& schedule, const Job& job);
+
+/// The first rule that a schedule breaks, empty when it keeps them all: slots lie in the buffer and do not overlap,
+/// no slot is written while a step that may still run needs it, every input was loaded, every output element is
+/// stored exactly once.
+std::string broken_rule(const Schedule& schedule, const Job& job, uint32_t buffer_bytes);
+
+/// Bytes that a schedule moves, by operand and direction.
+struct Traffic {
+  std::array<uint64_t, kOperands> read{};
+  std::array<uint64_t, kOperands> written{};
+  uint64_t metadata_read = 0;     ///< directories
+  uint64_t metadata_written = 0;  ///< directories and statistics
+  uint64_t records_written = 0;   ///< loss record
+  uint64_t total_read() const;
+  uint64_t total_written() const;
+};
+
+/// The traffic of a schedule: exact for dense formats, the worst case for the data of coded ones.
+Traffic expected_traffic(const Schedule& schedule, const Job& job);
+
+}  // namespace backboard::npu
