@@ -1,0 +1,36 @@
+// What a cost model makes of facts: cycles by unit, picojoules by cause.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace backboard::npu {
+
+/// Cycles (of the engine's clock) of the units that work side by side in one compute step.
+struct CyclesByUnit {
+  uint64_t multipliers = 0;  ///< the multiplier array, its start-up included
+  uint64_t elementwise = 0;  ///< the unit for everything that is no product: pooling, loss, update, codec
+  /// The step takes as long as its slowest unit.
+  uint64_t step() const { return std::max(multipliers, elementwise); }
+};
+
+/// Energy in picojoules, by cause.
+struct EnergyByCause {
+  double multiply_low_pj = 0;   ///< FP8 products
+  double multiply_high_pj = 0;  ///< FP16 products, mixed pairs included (reference: binary32)
+  double accumulate_pj = 0;
+  double idle_pj = 0;  ///< lanes clocked without work
+  double elementwise_pj = 0;
+  double buffer_pj = 0;  ///< local SRAM
+  double total_pj() const {
+    return multiply_low_pj + multiply_high_pj + accumulate_pj + idle_pj + elementwise_pj + buffer_pj;
+  }
+};
+
+/// What facts cost.
+struct Price {
+  CyclesByUnit cycles;
+  EnergyByCause energy;
+};
+
+}  // namespace backboard::npu

@@ -1,0 +1,26 @@
+#include "npu/engine/facts.h"
+
+namespace backboard::npu {
+
+void Facts::add(const Facts& other) {
+  macs += other.macs;
+  macs_padding += other.macs_padding;
+  macs_skipped += other.macs_skipped;
+  for (unsigned a = 0; a < kElementClasses; ++a) {
+    for (unsigned b = 0; b < kElementClasses; ++b) macs_by_class[a][b] += other.macs_by_class[a][b];
+    operands_by_class[0][a] += other.operands_by_class[0][a];
+    operands_by_class[1][a] += other.operands_by_class[1][a];
+  }
+  slowest_half_cycles += other.slowest_half_cycles;
+  busy_half_cycles += other.busy_half_cycles;
+  for (unsigned core = 0; core < kMaxCores; ++core) core_half_cycles[core] += other.core_half_cycles[core];
+  tiles += other.tiles;
+  outputs += other.outputs;
+  saturated += other.saturated;
+  nonfinite += other.nonfinite;
+  elementwise += other.elementwise;
+  buffer_read_bytes += other.buffer_read_bytes;
+  buffer_write_bytes += other.buffer_write_bytes;
+}
+
+}  // namespace backboard::npu
