@@ -24,7 +24,7 @@ struct LossSums {
 };
 
 /// Outcome of one tile of images.
-struct LossResult {
+struct TileLoss {
   VectorFacts facts;
   /// First image (absolute) below `valid` whose label is not below the number of classes. Then nothing was written
   /// and `sums` is as it was.
@@ -38,7 +38,7 @@ struct LossResult {
 /// Rows from `valid` on get zero errors; their labels are not looked at. A NaN among the logits makes errors and loss
 /// NaN. A tile holds all classes (c0 = 0). `labels` holds those of images n0 to n0 + n. Stores are canonical
 /// (elementwise.h). error has the box of logits and may be the same tile.
-LossResult softmax_cross_entropy(const ConstTile& logits, std::span<const uint8_t> labels,
-                                 const LossParameters& parameters, const Tile& error, LossSums& sums);
+TileLoss softmax_loss(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
+                      const Tile& error, LossSums& sums);
 
 }  // namespace backboard::npu

@@ -5,7 +5,7 @@
 
 namespace backboard::npu {
 
-/// Operations by kind, all binary32. They follow from the shapes alone, so their sums are equal for every tiling.
+/// Operations by kind, all binary32. Their sums over the tiles of a tensor do not depend on the tiling.
 struct VectorFacts {
   uint64_t adds = 0;  ///< additions and subtractions
   uint64_t multiplies = 0;
