@@ -31,7 +31,7 @@ Span1 uncut_outputs(uint32_t outputs, uint32_t stride, uint32_t pad, uint32_t ke
 
 /// A tile of inputs must cover the rows `needed`, and hold the same images and channels as the tile of outputs.
 template <class A, class B>
-void check_cover(const TileView<A>& reader, const TileView<B>& source, RowRange needed) {
+void check_cover(const TileView<A>& reader, const TileView<B>& source, PoolRows needed) {
   BB_CHECK(reader.n0 == source.n0 && reader.n == source.n && reader.c0 == source.c0 && reader.c == source.c,
            "tiles of pooling differ in images or channels");
   BB_CHECK(source.h0 <= needed.first && source.h0 + source.h >= needed.first + needed.count,
@@ -94,7 +94,7 @@ void check_backward(const PoolShape& shape, const ConstTile& dy, const Tile& dx)
   BB_CHECK(shape.valid(), "pooling {}x{}", shape.kernel_h, shape.kernel_w);
   BB_CHECK(dx.w == shape.input_w && dy.w == shape.output_w(), "pooling columns {} <- {}", dx.w, dy.w);
   BB_CHECK(dx.h > 0 && dx.h0 + dx.h <= shape.input_h, "pooling rows {} + {}", dx.h0, dx.h);
-  const RowRange needed = shape.output_rows({dx.h0, dx.h});
+  const PoolRows needed = shape.output_rows({dx.h0, dx.h});
   if (needed.count > 0) check_cover(dx, dy, needed);
 }
 
@@ -105,7 +105,7 @@ void zero_channel(const Tile& tile, uint32_t image, uint32_t channel) {
 /// max_pool_bp for one channel of one image: adds to a dx that is zero.
 void scatter_channel(const PoolShape& s, const ConstTile& dy, const TileView<const uint8_t>& index,
                      const ConstTile& mask, const Tile& dx, uint32_t image, uint32_t channel, MaxPoolBackward& result) {
-  const RowRange outputs = s.output_rows({dx.h0, dx.h});
+  const PoolRows outputs = s.output_rows({dx.h0, dx.h});
   const uint32_t taps = s.kernel_h * s.kernel_w;
   for (uint32_t oh = outputs.first; oh < outputs.first + outputs.count; ++oh) {
     const float* errors = dy.row(image, channel, oh);
@@ -145,14 +145,14 @@ bool PoolShape::valid() const {
          uint64_t{input_w} + 2 * uint64_t{pad_w} >= kernel_w;
 }
 
-RowRange PoolShape::input_rows(RowRange outputs) const {
+PoolRows PoolShape::input_rows(PoolRows outputs) const {
   const int64_t begin = std::max<int64_t>(int64_t{outputs.first} * stride_h - pad_h, 0);
   const int64_t last_start = (int64_t{outputs.first} + outputs.count - 1) * stride_h - pad_h;
   const int64_t end = std::min<int64_t>(last_start + kernel_h, input_h);
   return {static_cast<uint32_t>(begin), static_cast<uint32_t>(end - begin)};
 }
 
-RowRange PoolShape::output_rows(RowRange inputs) const {
+PoolRows PoolShape::output_rows(PoolRows inputs) const {
   const int64_t before = int64_t{inputs.first} + pad_h - kernel_h;  // a window that starts here ends above `inputs`
   const int64_t begin = before < 0 ? 0 : before / stride_h + 1;
   const int64_t last = int64_t{inputs.first} + inputs.count - 1 + pad_h;
@@ -210,7 +210,7 @@ VectorFacts average_pool_bp(const PoolShape& shape, const ConstTile& dy, const T
     zero_channel(dx, image, channel);
     for (uint32_t h = dx.h0; h < dx.h0 + dx.h; ++h) {
       float* sums = dx.row(image, channel, h);
-      const RowRange outputs = shape.output_rows({h, 1});
+      const PoolRows outputs = shape.output_rows({h, 1});
       for (uint32_t oh = outputs.first; oh < outputs.first + outputs.count; ++oh) {
         const float* errors = dy.row(image, channel, oh);
         for (uint32_t ow = 0; ow < dy.w; ++ow) {

@@ -13,11 +13,11 @@
 
 namespace backboard::npu {
 
-/// Rows `first` to `first + count` of a tensor.
-struct RowRange {
+/// Rows `first` to `first + count` of a pooled tensor.
+struct PoolRows {
   uint32_t first = 0;
   uint32_t count = 0;
-  bool operator==(const RowRange&) const = default;
+  bool operator==(const PoolRows&) const = default;
 };
 
 /// Geometry of a pooling layer. Window (oh, ow) covers rows oh * stride_h - pad_h + [0, kernel_h), columns likewise.
@@ -35,10 +35,10 @@ struct PoolShape {
   uint32_t output_h() const { return (input_h + 2 * pad_h - kernel_h) / stride_h + 1; }
   uint32_t output_w() const { return (input_w + 2 * pad_w - kernel_w) / stride_w + 1; }
   /// Input rows that the windows of the output rows `outputs` (not empty) touch.
-  RowRange input_rows(RowRange outputs) const;
+  PoolRows input_rows(PoolRows outputs) const;
   /// Output rows whose windows touch one of the input rows `inputs` (not empty); the count may be 0 when strides skip
   /// rows.
-  RowRange output_rows(RowRange inputs) const;
+  PoolRows output_rows(PoolRows inputs) const;
 };
 
 /// y = maximum of the window, padding left out; the first of equals in (kh, kw) order, where -0 equals +0. The first
