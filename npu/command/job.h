@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "drivers/npu/npu_records.h"
+#include "npu/codec/block_geometry.h"
 #include "npu/command/encoding.h"
 #include "platform/bus/attribution.h"
 
@@ -61,9 +62,15 @@ struct Tensor {
   uint32_t statistics = 0;
   uint16_t block_channels = 0;
   uint16_t block_rows = 0;
+  uint32_t extent_bytes = 0;     ///< from `address` to the last byte that the elements can take
+  uint32_t directory_bytes = 0;  ///< coded formats
 
   uint64_t elements() const { return uint64_t{shape[0]} * shape[1] * shape[2] * shape[3]; }
   bool coded() const { return is_coded(format); }
+  /// How a coded tensor is cut into blocks.
+  BlockGeometry blocks() const {
+    return {{shape[0], shape[1], shape[2], shape[3]}, block_channels, block_rows};
+  }
 };
 
 /// A command that passed validation: everything that a schedule and the arithmetic need.

@@ -1,0 +1,92 @@
+#include "npu/command/operands.h"
+
+namespace backboard::npu {
+namespace {
+
+constexpr uint16_t kNeedREQUIRED = 0;
+#define COMMAND_FLAG(name, bit, description) constexpr uint16_t kNeed##name = 1u << (bit);
+#include "drivers/npu/npu_command.def"
+
+constexpr OperandRow kOperandRows[] = {
+#define OPERAND(opcode, name, slot, direction, need, description) \
+  {Opcode::k##opcode, #name, slot, Direction::direction, kNeed##need},
+#include "drivers/npu/npu_command.def"
+};
+
+constexpr uint16_t kTilesOfMacs = kUsesTileK | kUsesTileRows | kUsesTileC | kUsesTileN;
+constexpr uint16_t kTilesOfVectors = kUsesTileK | kUsesTileRows | kUsesTileN;
+constexpr uint16_t kUpdateFlags = kFlagUPDATE | kFlagMOMENTUM | kFlagCOPY | kFlagACCUMULATE;
+
+constexpr OpcodeRow kOpcodeRows[] = {
+    {Opcode::kNOP, 0, 0},
+    {Opcode::kFENCE, kFlagINTERRUPT, kUsesAuxiliary},
+    {Opcode::kGROUP_BEGIN, 0, 0},
+    {Opcode::kGROUP_END, 0, 0},
+    {Opcode::kCOPY, 0, kTilesOfVectors},
+    {Opcode::kENCODE, 0, kTilesOfVectors | kUsesAuxiliary},
+    {Opcode::kDECODE, 0, kTilesOfVectors},
+    {Opcode::kCONV_FF, kFlagBIAS | kFlagRELU, kUsesConvolution | kTilesOfMacs},
+    {Opcode::kCONV_BP, kFlagMASK, kUsesConvolution | kTilesOfMacs},
+    {Opcode::kCONV_WG, kUpdateFlags, kUsesConvolution | kTilesOfMacs},
+    {Opcode::kFC_FF, kFlagBIAS | kFlagRELU, kTilesOfMacs},
+    {Opcode::kFC_BP, kFlagMASK, kTilesOfMacs},
+    {Opcode::kFC_WG, kUpdateFlags, kTilesOfMacs},
+    {Opcode::kRELU_FF, 0, kTilesOfVectors},
+    {Opcode::kRELU_BP, 0, kTilesOfVectors},
+    {Opcode::kMAXPOOL_FF, kFlagINDEX, kUsesWindow | kTilesOfVectors},
+    {Opcode::kMAXPOOL_BP, kFlagMASK, kUsesWindow | kTilesOfVectors},
+    {Opcode::kAVGPOOL_FF, 0, kUsesWindow | kTilesOfVectors},
+    {Opcode::kAVGPOOL_BP, 0, kUsesWindow | kTilesOfVectors},
+    {Opcode::kGLOBALPOOL_FF, 0, kTilesOfVectors},
+    {Opcode::kGLOBALPOOL_BP, 0, kTilesOfVectors},
+    {Opcode::kBIAS_FF, kFlagRELU, kTilesOfVectors},
+    {Opcode::kBIAS_WG, kFlagUPDATE | kFlagMOMENTUM | kFlagACCUMULATE, kTilesOfVectors},
+    {Opcode::kSOFTMAX_CE, 0, kUsesTileN | kUsesHyper | kUsesAuxiliary},
+    {Opcode::kSGD, kFlagMOMENTUM | kFlagCOPY, kUsesTileK | kUsesTileC | kUsesHyper},
+};
+
+constexpr unsigned count_of_opcodes() {
+  unsigned count = 0;
+#define OPCODE(name, value, description) ++count;
+#include "drivers/npu/npu_command.def"
+  return count;
+}
+static_assert(std::size(kOpcodeRows) == count_of_opcodes(), "an opcode has no row");
+
+}  // namespace
+
+std::span<const OperandRow> operand_rows() {
+  return kOperandRows;
+}
+
+const OpcodeRow* opcode_row(uint8_t opcode) {
+  for (const OpcodeRow& row : kOpcodeRows) {
+    if (static_cast<uint8_t>(row.opcode) == opcode) return &row;
+  }
+  return nullptr;
+}
+
+const OperandRow* operand_of(const Command& command, unsigned slot) {
+  for (const OperandRow& row : kOperandRows) {
+    if (static_cast<uint8_t>(row.opcode) != command.opcode || row.slot != slot) continue;
+    if (row.need != 0 && (command.flags & row.need) == 0) return nullptr;
+    // With UPDATE a gradient never leaves the NPU.
+    if (is_wg(row.opcode) && slot == 2 && command.has(kFlagUPDATE)) return nullptr;
+    return &row;
+  }
+  return nullptr;
+}
+
+bool writes(const Command& command, unsigned slot) {
+  const OperandRow* row = operand_of(command, slot);
+  return row != nullptr && row->direction != Direction::IN;
+}
+
+bool reads(const Command& command, unsigned slot) {
+  const OperandRow* row = operand_of(command, slot);
+  if (row == nullptr) return false;
+  if (row->direction != Direction::OUT) return true;
+  return command.has(kFlagACCUMULATE) && slot == 2;
+}
+
+}  // namespace backboard::npu

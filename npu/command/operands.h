@@ -1,0 +1,75 @@
+// What each opcode takes: operands, flags and fields of the command. The operands are the OPERAND rows of
+// npu_command.def.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "npu/command/job.h"
+
+namespace backboard::npu {
+
+enum class Direction : uint8_t { IN, OUT, INOUT };
+
+/// One OPERAND row. `need` 0: required.
+struct OperandRow {
+  Opcode opcode;
+  const char* name;
+  uint8_t slot;
+  Direction direction;
+  uint16_t need;
+};
+
+/// Fields of the command that an opcode reads; the others must be zero.
+enum FieldUse : uint16_t {
+  kUsesConvolution = 1 << 0,  ///< stride, pad, dilation, groups
+  kUsesWindow = 1 << 1,       ///< stride, pad, kernel
+  kUsesTileK = 1 << 2,
+  kUsesTileRows = 1 << 3,
+  kUsesTileC = 1 << 4,
+  kUsesTileN = 1 << 5,
+  kUsesHyper = 1 << 6,      ///< always; with UPDATE every WG does
+  kUsesAuxiliary = 1 << 7,  ///< may be given
+};
+
+/// One opcode: flags that may be set and fields that are read.
+struct OpcodeRow {
+  Opcode opcode;
+  uint16_t flags;
+  uint16_t uses;
+};
+
+std::span<const OperandRow> operand_rows();
+
+/// The row of an opcode number; null when there is no such opcode.
+const OpcodeRow* opcode_row(uint8_t opcode);
+
+/// The operand in `slot` of `command` given its flags; null when the slot is not used.
+const OperandRow* operand_of(const Command& command, unsigned slot);
+
+/// Whether the command writes tensor `slot`.
+bool writes(const Command& command, unsigned slot);
+/// Whether the command reads tensor `slot`.
+bool reads(const Command& command, unsigned slot);
+
+/// Weight gradient of any kind.
+constexpr bool is_wg(Opcode opcode) {
+  return opcode == Opcode::kCONV_WG || opcode == Opcode::kFC_WG || opcode == Opcode::kBIAS_WG;
+}
+
+/// Byte offsets of fields: what NPU_ERROR_DETAIL says.
+namespace command_field {
+#define COMMAND_FIELD(name, type, offset, description) inline constexpr uint8_t name = (offset);
+#include "drivers/npu/npu_command.def"
+}  // namespace command_field
+namespace descriptor_field {
+#define DESCRIPTOR_FIELD(name, type, offset, description) inline constexpr uint8_t name = (offset);
+#include "drivers/npu/npu_command.def"
+}  // namespace descriptor_field
+
+/// Offset of the field tensor0 + slot.
+constexpr uint8_t tensor_field(unsigned slot) {
+  return static_cast<uint8_t>(command_field::tensor0 + 4 * slot);
+}
+
+}  // namespace backboard::npu
