@@ -68,9 +68,7 @@ struct Tensor {
   uint64_t elements() const { return uint64_t{shape[0]} * shape[1] * shape[2] * shape[3]; }
   bool coded() const { return is_coded(format); }
   /// How a coded tensor is cut into blocks.
-  BlockGeometry blocks() const {
-    return {{shape[0], shape[1], shape[2], shape[3]}, block_channels, block_rows};
-  }
+  BlockGeometry blocks() const { return {{shape[0], shape[1], shape[2], shape[3]}, block_channels, block_rows}; }
 };
 
 /// A command that passed validation: everything that a schedule and the arithmetic need.
