@@ -1,6 +1,12 @@
 #include "platform/regs/blocks.h"
 
+#include "platform/regs/clint_regs.h"
+#include "platform/regs/finisher_regs.h"
+#include "platform/regs/flash_regs.h"
 #include "platform/regs/npu_regs.h"
+#include "platform/regs/plic_regs.h"
+#include "platform/regs/uart_regs.h"
+#include "platform/regs/watchdog_regs.h"
 
 namespace backboard {
 namespace {
@@ -18,7 +24,13 @@ enum Size : uint64_t {
 
 // One row a block. A new block is a .def under drivers/<device>, a header like npu_regs.h, and a row here.
 constexpr PlacedBlock kBlocks[] = {
+    {&finisher_regs::kBlock, kBaseFINISHER, kSizeFINISHER},
+    {&clint_regs::kBlock, kBaseCLINT, kSizeCLINT},
+    {&plic_regs::kBlock, kBasePLIC, kSizePLIC},
+    {&uart_regs::kBlock, kBaseUART, kSizeUART},
     {&npu_regs::kBlock, kBaseNPU, kSizeNPU},
+    {&watchdog_regs::kBlock, kBaseWATCHDOG, kSizeWATCHDOG},
+    {&flash_regs::kBlock, kBaseFLASH_CTRL, kSizeFLASH_CTRL},
 };
 
 }  // namespace

@@ -1,0 +1,22 @@
+// What ends a simulation from inside the board.
+#pragma once
+
+#include <cstdint>
+
+namespace backboard {
+
+enum class EndCause : uint8_t {
+  passed,          ///< the guest said so: test finisher
+  failed,          ///< the guest said so, with a code
+  reset,           ///< the guest asked for a reset
+  watchdog_reset,  ///< the second expiry of the watchdog
+};
+
+/// Told by devices that the simulation is over. The first call counts.
+class EndSink {
+ public:
+  virtual ~EndSink() = default;
+  virtual void end(EndCause cause, int exit_code, uint64_t time_ps) = 0;
+};
+
+}  // namespace backboard

@@ -1,0 +1,56 @@
+// What can be chosen about the bus.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "platform/config/fields.h"
+
+namespace backboard {
+
+/// Who is wired to the bus. `core` carries Initiator::core_code and core_data, the others the initiator of their name.
+enum class BusMaster : uint8_t { core, npu, dma, debug };
+inline constexpr size_t kBusMasters = 4;
+const char* name_of(BusMaster master);
+
+/// A range of addresses that a master may use. A master without any window may use all; one with windows only these.
+struct BusWindowConfig {
+  BusMaster initiator = BusMaster::npu;
+  uint64_t base = 0;
+  uint64_t last = UINT32_MAX;  ///< inclusive
+  bool read = true;
+  bool write = true;
+
+  template <class V>
+  void fields(V& v) {
+    v("initiator", initiator,
+      Choices<BusMaster>{{"core", BusMaster::core}, {"npu", BusMaster::npu}, {"dma", BusMaster::dma}},
+      "Bus master that the window is for");
+    v("base", base, Range{0, INT64_MAX}, "First address");
+    v("last", last, Range{0, INT64_MAX}, "Last address, inclusive");
+    v("read", read, "Reads allowed");
+    v("write", write, "Writes allowed");
+  }
+  void check() const {
+    if (last < base) throw ConfigRule("last", "lies before base");
+  }
+};
+
+/// A transaction costs `latency` cycles and one cycle for each `width` bytes of data. Each master has one read and one
+/// write channel of that width: its transactions share them in the order in which they are made.
+struct RouterConfig {
+  uint64_t clock_hz = 200'000'000;
+  uint32_t width_bytes = 16;
+  uint32_t latency_cycles = 2;
+  std::vector<BusWindowConfig> windows;
+
+  template <class V>
+  void fields(V& v) {
+    v("clock", clock_hz, Hertz{1'000'000, 10'000'000'000}, "Clock of the bus");
+    v("width", width_bytes, Range{1, 256}, "Data bytes that a channel moves in a cycle");
+    v("latency", latency_cycles, Range{0, 1000}, "Cycles from a master to a target and back");
+    v("windows", windows, Count{0, 64}, "Access windows");
+  }
+};
+
+}  // namespace backboard

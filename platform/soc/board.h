@@ -1,0 +1,120 @@
+// The board: every model of the SoC built from one configuration, wired, loaded, run, saved and looked into.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "platform/cpu/core.h"
+#include "platform/elf/elf_file.h"
+#include "platform/events/event_queue.h"
+#include "platform/findings/finding_log.h"
+#include "platform/soc/board_config.h"
+#include "platform/stats/stats_writer.h"
+#include "platform/stats/traffic_table.h"
+#include "platform/uart/character_sink.h"
+
+namespace backboard {
+
+class Flash;
+class Uart;
+namespace npu {
+class NpuDevice;
+}
+
+/// Why `Board::run` returned.
+enum class BoardStop : uint8_t {
+  none,               ///< not stopped yet
+  finisher,           ///< the test finisher: passed or failed with a code
+  tohost,             ///< the tohost protocol
+  semihosting,        ///< SYS_EXIT
+  reset,              ///< the guest asked for a reset, which ends the run
+  watchdog,           ///< the watchdog's second expiry
+  instruction_limit,  ///< exactly that many instructions have retired
+  time_limit,         ///< run_until's time was reached
+  interrupted,        ///< request_stop: Ctrl-C
+  lockup,             ///< the first instruction of the trap handler traps
+  deadlock,           ///< the core waits for an interrupt and nothing is scheduled that could raise one
+};
+const char* name_of(BoardStop stop);
+
+/// How a run ended. `exit_code`: 0 passed; else the guest's code, 1 where it gave none.
+struct BoardResult {
+  BoardStop stop = BoardStop::none;
+  int exit_code = 1;
+  std::string reason;  ///< one sentence for a person
+  uint64_t time_ps = 0;
+};
+
+/// Where the guest's output goes. Both must outlive the board.
+struct BoardOutput {
+  CharacterSink& uart;         ///< bytes of the UART
+  CharacterSink& semihosting;  ///< bytes of the semihosting console, output and error
+};
+
+/// The SoC. One board a process: SystemC elaborates once (a second one ends in an internal error).
+/// Simulated time passes only in `run` and `run_until`; between calls everything can be read, written and saved.
+class Board {
+ public:
+  /// Builds and wires the board. Throws InputError for what the configuration cannot mean (unknown engine, files that
+  /// cannot be read).
+  Board(const BoardConfig& config, BoardOutput output);
+  ~Board();
+  Board(const Board&) = delete;
+  Board& operator=(const Board&) = delete;
+
+  /// Reads memory as a debugger: no time, no side effects, no statistics. False, with nothing promised about `bytes`,
+  /// when an address does not answer.
+  bool read_memory(uint64_t address, std::span<uint8_t> bytes);
+  /// Writes memory in the same way; registers and the boot ROM refuse. Decoded instructions there are forgotten.
+  bool write_memory(uint64_t address, std::span<const uint8_t> bytes);
+  /// Loads every segment of an ELF with its zeros. Throws InputError, naming `origin`, when a segment lies outside
+  /// memory or the width of the ELF is not the core's. Watches `tohost` where the ELF has that symbol.
+  void load(const ElfFile& elf, const std::string& origin);
+
+  /// Power-on. `boot: direct`: the ROM's vector jumps to `entry` with a0 = hart number and a1 = `argument`.
+  /// `boot: flash`: the ROM image runs and both are ignored. Call once, after loading.
+  void start(uint64_t entry, uint64_t argument = 0);
+
+  /// Stops when `count` instructions have retired since power-on.
+  void set_instruction_limit(uint64_t count);
+  /// Runs until something stops the board. After a stop that the guest asked for, it returns at once.
+  BoardResult run() { return run_until(EventQueue::kNever); }
+  /// The same, but not past `time_ps`: all events up to and including it have run.
+  BoardResult run_until(uint64_t time_ps);
+  /// Makes `run` return soon. Safe from a signal handler and from other threads.
+  void request_stop();
+  /// Runs exactly one event of the queue, the next: for tests of saving. False when there is none.
+  bool step_event();
+
+  uint64_t time_ps() const;
+  Core& core();
+  EventQueue& queue();
+  FindingLog& findings();
+  Uart& uart();
+  Flash& flash();
+  npu::NpuDevice& npu();
+
+  /// All counters of all models.
+  StatsTree stats();
+  /// Whose bytes crossed into DRAM, the core's direct accesses included: traffic.csv.
+  TrafficTable traffic();
+  /// Conservation of bytes: masters = bus = targets, DRAM's own counters = traffic(). Nothing when it holds, else a
+  /// sentence with the first difference.
+  std::optional<std::string> conservation_error();
+
+  /// Writes the state of everything, under a temporary name first. Changes nothing in the simulation.
+  void save(const std::string& path);
+  /// Takes a saved state over, in place of `start`. Throws InputError when the file is damaged, of another version or
+  /// of a board with another configuration; the board must then not be used.
+  void restore(const std::string& path);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace backboard
