@@ -1,0 +1,436 @@
+#include "platform/config/value.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "platform/check/check.h"
+#include "platform/config/suggest.h"
+
+namespace backboard {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+[[noreturn]] void fail_type(const YamlNode& node, const std::string& path, const std::string& expected) {
+  throw node.place.error(path, fmt::format("expected {}, found {}", expected, node.what()));
+}
+
+const std::string& plain_text(const YamlNode& node, const std::string& path, const std::string& expected) {
+  if (!node.is_scalar() || node.quoted) fail_type(node, path, expected);
+  return node.text;
+}
+
+class BoolValue final : public Value {
+ public:
+  explicit BoolValue(bool& member) : member_(member) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    const std::string& text = plain_text(node, path, type());
+    if (text == "true" || text == "on" || text == "yes") {
+      member_ = true;
+    } else if (text == "false" || text == "off" || text == "no") {
+      member_ = false;
+    } else {
+      fail_type(node, path, type());
+    }
+  }
+  YamlNode dump() const override { return YamlNode::scalar(member_ ? "true" : "false"); }
+  std::string type() const override { return "true or false"; }
+  Json schema() const override { return {{"type", "boolean"}}; }
+
+ private:
+  bool& member_;
+};
+
+class TextValue final : public Value {
+ public:
+  explicit TextValue(std::string& member) : member_(member) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    if (!node.is_scalar()) fail_type(node, path, type());
+    member_ = node.text;
+  }
+  YamlNode dump() const override { return YamlNode::scalar(member_); }
+  std::string type() const override { return "text"; }
+  Json schema() const override { return {{"type", "string"}}; }
+
+ private:
+  std::string& member_;
+};
+
+class FileValue final : public Value {
+ public:
+  explicit FileValue(std::string& member) : member_(member) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    if (!node.is_scalar()) fail_type(node, path, type());
+    const std::filesystem::path name(node.text);
+    const bool from_file = node.place.line != 0 && node.place.origin;
+    if (node.text.empty() || name.is_absolute() || !from_file) {
+      member_ = node.text;
+    } else {
+      member_ = (std::filesystem::path(*node.place.origin).parent_path() / name).lexically_normal().string();
+    }
+  }
+  YamlNode dump() const override {
+    if (member_.empty()) return YamlNode::scalar("");
+    std::error_code error;
+    const auto whole = std::filesystem::absolute(member_, error);
+    return YamlNode::scalar(error ? member_ : whole.lexically_normal().string());
+  }
+  std::string type() const override { return "file, relative to the file that names it"; }
+  Json schema() const override { return {{"type", "string"}}; }
+
+ private:
+  std::string& member_;
+};
+
+class NameValue final : public Value {
+ public:
+  NameValue(std::string& member, OneOf names) : member_(member), names_(std::move(names.names)) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    if (!node.is_scalar()) fail_type(node, path, type());
+    for (const std::string& name : names_) {
+      if (name == node.text) {
+        member_ = name;
+        return;
+      }
+    }
+    throw node.place.error(path, "unknown value '" + node.text + "'" + suggestion(node.text, names_));
+  }
+  YamlNode dump() const override { return YamlNode::scalar(member_); }
+  std::string type() const override { return fmt::format("one of {}", fmt::join(names_, ", ")); }
+  Json schema() const override { return {{"enum", names_}}; }
+
+ private:
+  std::string& member_;
+  std::vector<std::string> names_;
+};
+
+class ChoiceValue final : public Value {
+ public:
+  ChoiceValue(Cell<size_t> cell, std::vector<std::string> names) : cell_(std::move(cell)), names_(std::move(names)) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    if (!node.is_scalar()) fail_type(node, path, type());
+    for (size_t i = 0; i < names_.size(); ++i) {
+      if (names_[i] != node.text) continue;
+      cell_.set(i);
+      return;
+    }
+    throw node.place.error(path, "unknown value '" + node.text + "'" + suggestion(node.text, names_));
+  }
+  YamlNode dump() const override { return YamlNode::scalar(names_[cell_.get()]); }
+  std::string type() const override { return fmt::format("one of {}", fmt::join(names_, ", ")); }
+  Json schema() const override { return {{"enum", names_}}; }
+
+ private:
+  Cell<size_t> cell_;
+  std::vector<std::string> names_;
+};
+
+class IntegerValue final : public Value {
+ public:
+  IntegerValue(Cell<int64_t> cell, Range range) : cell_(std::move(cell)), range_(range) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    const std::string& text = plain_text(node, path, type());
+    std::string_view digits = text;
+    const bool hex = digits.starts_with("0x");
+    if (hex) digits.remove_prefix(2);
+    int64_t value = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value, hex ? 16 : 10);
+    if (stop != end || error == std::errc::invalid_argument || (hex && value < 0)) fail_type(node, path, type());
+    if (error != std::errc() || value < range_.lowest || value > range_.highest) {
+      throw node.place.error(path, fmt::format("{} is out of range: expected {}", text, type()));
+    }
+    cell_.set(value);
+  }
+  YamlNode dump() const override { return YamlNode::scalar(fmt::format("{}", cell_.get())); }
+  std::string type() const override { return fmt::format("integer from {} to {}", range_.lowest, range_.highest); }
+  Json schema() const override {
+    return {{"type", "integer"}, {"minimum", range_.lowest}, {"maximum", range_.highest}};
+  }
+
+ private:
+  Cell<int64_t> cell_;
+  Range range_;
+};
+
+class RealValue final : public Value {
+ public:
+  RealValue(Cell<double> cell, Reals range) : cell_(std::move(cell)), range_(range) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    const std::string& text = plain_text(node, path, type());
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (stop != end || error == std::errc::invalid_argument) fail_type(node, path, type());
+    const bool inside = error == std::errc() && value >= range_.lowest && value <= range_.highest;
+    if (!inside) throw node.place.error(path, fmt::format("{} is out of range: expected {}", text, type()));
+    cell_.set(value);
+  }
+  YamlNode dump() const override {
+    // A member of type float is shown by its own shortest text: 0.02, not 0.019999999552965164.
+    const double value = cell_.get();
+    const auto narrow = static_cast<float>(value);
+    return YamlNode::scalar(static_cast<double>(narrow) == value ? fmt::format("{}", narrow)
+                                                                 : fmt::format("{}", value));
+  }
+  std::string type() const override { return fmt::format("number from {} to {}", range_.lowest, range_.highest); }
+  Json schema() const override { return {{"type", "number"}, {"minimum", range_.lowest}, {"maximum", range_.highest}}; }
+
+ private:
+  Cell<double> cell_;
+  Reals range_;
+};
+
+class QuantityValue final : public Value {
+ public:
+  QuantityValue(uint64_t& member, const UnitSystem& units, uint64_t lowest, uint64_t highest)
+      : member_(member), units_(units), lowest_(lowest), highest_(highest) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    if (!node.is_scalar()) fail_type(node, path, type());
+    const QuantityResult result = parse_quantity(node.text, units_);
+    if (!result.value) {
+      throw node.place.error(path, fmt::format("{} {}: expected {}", node.what(), result.error, type()));
+    }
+    if (*result.value < lowest_ || *result.value > highest_) {
+      throw node.place.error(path, fmt::format("{} is out of range: expected {}", node.text, type()));
+    }
+    member_ = *result.value;
+  }
+  YamlNode dump() const override { return YamlNode::scalar(format_quantity(member_, units_)); }
+  std::string type() const override {
+    return fmt::format("{} from {} to {}", kind(), format_quantity(lowest_, units_), format_quantity(highest_, units_));
+  }
+  Json schema() const override {
+    std::string names;
+    for (const Unit& unit : units_.units) names += (names.empty() ? "" : "|") + std::string(unit.name);
+    const Json text = {{"type", "string"}, {"pattern", "^[0-9_]+(\\.[0-9_]+)? *(" + names + ")$"}};
+    if (!units_.plain_number) return text;
+    const Json number = {{"type", "integer"}, {"minimum", lowest_}, {"maximum", highest_}};
+    return {{"anyOf", Json::array({number, text})}};
+  }
+
+ private:
+  const char* kind() const {
+    if (&units_ == &byte_units()) return "size";
+    return &units_ == &hertz_units() ? "frequency" : "time";
+  }
+  uint64_t& member_;
+  const UnitSystem& units_;
+  uint64_t lowest_, highest_;
+};
+
+class StructValue final : public Value {
+ public:
+  StructValue(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check)
+      : keys_(std::move(keys)), shorthand_(std::move(shorthand)), check_(std::move(check)) {}
+
+  void load(const YamlNode& node, const std::string& path) override {
+    if (node.is_scalar() && !shorthand_.empty()) {
+      find(shorthand_)->value->load(node, path);
+    } else if (node.kind == YamlNode::Kind::mapping) {
+      for (const YamlNode::Member& member : node.members) load_member(member, path);
+    } else if (!node.is_null()) {
+      fail_type(node, path, type());
+    }
+    try {
+      if (check_) check_();
+    } catch (const ConfigRule& rule) {
+      throw place_of(node, rule.key()).error(below(path, rule.key()), rule.what());
+    }
+  }
+  YamlNode dump() const override {
+    YamlNode node = YamlNode::mapping();
+    for (const KeyedValue& key : keys_) node.members.push_back({key.key, {}, key.value->dump()});
+    return node;
+  }
+  std::string type() const override {
+    return shorthand_.empty() ? "a mapping" : fmt::format("a mapping, or {}", find(shorthand_)->value->type());
+  }
+  Json schema() const override {
+    Json properties = Json::object();
+    for (const KeyedValue& key : keys_) {
+      Json item = key.value->schema();
+      item["description"] = key.meaning;
+      properties[key.key] = std::move(item);
+    }
+    properties["extends"] = {{"type", "string"}, {"description", "File whose contents this mapping is laid over"}};
+    Json mapping = {{"type", "object"}, {"additionalProperties", false}};
+    mapping["properties"] = std::move(properties);
+    if (shorthand_.empty()) return mapping;
+    return {{"anyOf", Json::array({find(shorthand_)->value->schema(), mapping})}};
+  }
+  void explain(const std::string& path, std::vector<KeyDoc>& docs) const override {
+    for (const KeyedValue& key : keys_) {
+      const YamlNode standard = key.value->dump();
+      const bool nested = standard.kind == YamlNode::Kind::mapping && !standard.members.empty();
+      docs.push_back({below(path, key.key), key.meaning, key.value->type(), nested ? "" : write_yaml_flow(standard)});
+      key.value->explain(below(path, key.key), docs);
+    }
+  }
+
+ private:
+  static std::string below(const std::string& path, const std::string& key) {
+    return path.empty() ? key : path + "." + key;
+  }
+  const KeyedValue* find(std::string_view name) const {
+    for (const KeyedValue& key : keys_) {
+      if (key.key == name) return &key;
+    }
+    return nullptr;
+  }
+  void load_member(const YamlNode::Member& member, const std::string& path) {
+    const KeyedValue* key = find(member.name);
+    if (!key) {
+      std::vector<std::string> known;
+      for (const KeyedValue& candidate : keys_) known.push_back(candidate.key);
+      throw member.place.error(path, "unknown key '" + member.name + "'" + suggestion(member.name, known));
+    }
+    key->value->load(member.value, below(path, key->key));
+  }
+  // The deepest node on a dotted path that the file has.
+  static YamlPlace place_of(const YamlNode& node, std::string_view path) {
+    const YamlNode* at = &node;
+    while (!path.empty()) {
+      const size_t dot = path.find('.');
+      const YamlNode* next = at->find(path.substr(0, dot));
+      if (!next) break;
+      at = next;
+      path = dot == std::string_view::npos ? "" : path.substr(dot + 1);
+    }
+    return at->place;
+  }
+
+  std::vector<KeyedValue> keys_;
+  std::string shorthand_;
+  std::function<void()> check_;
+};
+
+class ListValue final : public Value {
+ public:
+  ListValue(ListCells cells, Count count) : cells_(std::move(cells)), count_(count) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    const bool single = node.kind == YamlNode::Kind::scalar || node.kind == YamlNode::Kind::mapping;
+    const size_t count = single ? 1 : node.items.size();
+    if (count < count_.lowest || count > count_.highest) {
+      throw node.place.error(path, fmt::format("{} elements: expected {}", count, type()));
+    }
+    cells_.resize(count);
+    for (size_t i = 0; i < count; ++i) {
+      cells_.element(i)->load(single ? node : node.items[i], single ? path : fmt::format("{}.{}", path, i));
+    }
+  }
+  YamlNode dump() const override {
+    YamlNode node = YamlNode::sequence();
+    for (size_t i = 0; i < cells_.size(); ++i) node.items.push_back(cells_.element(i)->dump());
+    return node;
+  }
+  std::string type() const override {
+    return fmt::format("list of {} to {} of: {}", count_.lowest, count_.highest, cells_.example().value->type());
+  }
+  Json schema() const override {
+    const OwnedValue example = cells_.example();
+    const Json item = example.value->schema();
+    const Json list = {{"type", "array"}, {"items", item}, {"minItems", count_.lowest}, {"maxItems", count_.highest}};
+    return {{"anyOf", Json::array({list, item})}};
+  }
+  void explain(const std::string& path, std::vector<KeyDoc>& docs) const override {
+    cells_.example().value->explain(path + "[]", docs);
+  }
+
+ private:
+  ListCells cells_;
+  Count count_;
+};
+
+class OptionalValue final : public Value {
+ public:
+  explicit OptionalValue(OptionalCells cells) : cells_(std::move(cells)) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    if (node.is_null() || (node.is_scalar() && !node.quoted && node.text == "off")) {
+      cells_.clear();
+    } else {
+      cells_.bind(true)->load(node, path);
+    }
+  }
+  YamlNode dump() const override { return cells_.present() ? cells_.bind(false)->dump() : YamlNode::scalar("off"); }
+  std::string type() const override { return cells_.example().value->type() + ", or off"; }
+  Json schema() const override {
+    const Json off = {{"enum", Json::array({"off", false, nullptr})}};
+    return {{"anyOf", Json::array({off, cells_.example().value->schema()})}};
+  }
+  void explain(const std::string& path, std::vector<KeyDoc>& docs) const override {
+    cells_.example().value->explain(path, docs);
+  }
+
+ private:
+  OptionalCells cells_;
+};
+
+class OverridesValue final : public Value {
+ public:
+  explicit OverridesValue(Overrides& member) : member_(member) {}
+  void load(const YamlNode& node, const std::string& path) override {
+    if (node.is_null()) return;
+    if (node.kind != YamlNode::Kind::mapping) fail_type(node, path, type());
+    member_.items.clear();
+    for (const YamlNode::Member& item : node.members) member_.items.push_back({item.name, item.value});
+  }
+  YamlNode dump() const override {
+    YamlNode node = YamlNode::mapping();
+    for (const Overrides::Item& item : member_.items) node.members.push_back({item.key, {}, item.value});
+    return node;
+  }
+  std::string type() const override { return "a mapping from dotted keys to values"; }
+  Json schema() const override { return {{"type", "object"}}; }
+
+ private:
+  Overrides& member_;
+};
+
+}  // namespace
+
+ValuePtr bool_value(bool& member) {
+  return std::make_unique<BoolValue>(member);
+}
+ValuePtr text_value(std::string& member) {
+  return std::make_unique<TextValue>(member);
+}
+ValuePtr file_value(std::string& member) {
+  return std::make_unique<FileValue>(member);
+}
+ValuePtr name_value(std::string& member, OneOf names) {
+  return std::make_unique<NameValue>(member, std::move(names));
+}
+ValuePtr integer_value(Cell<int64_t> cell, Range range) {
+  return std::make_unique<IntegerValue>(std::move(cell), range);
+}
+ValuePtr real_value(Cell<double> cell, Reals range) {
+  return std::make_unique<RealValue>(std::move(cell), range);
+}
+ValuePtr quantity_value(uint64_t& member, const UnitSystem& units, uint64_t lowest, uint64_t highest) {
+  return std::make_unique<QuantityValue>(member, units, lowest, highest);
+}
+ValuePtr choice_value(Cell<size_t> cell, std::vector<std::string> names) {
+  return std::make_unique<ChoiceValue>(std::move(cell), std::move(names));
+}
+ValuePtr struct_value(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check) {
+  for (const KeyedValue& key : keys) {
+    for (const KeyedValue& other : keys) BB_CHECK(&key == &other || key.key != other.key, "key {} twice", key.key);
+  }
+  return std::make_unique<StructValue>(std::move(keys), std::move(shorthand), std::move(check));
+}
+ValuePtr list_value(ListCells cells, Count count) {
+  return std::make_unique<ListValue>(std::move(cells), count);
+}
+ValuePtr optional_value(OptionalCells cells) {
+  return std::make_unique<OptionalValue>(std::move(cells));
+}
+ValuePtr overrides_value(Overrides& member) {
+  return std::make_unique<OverridesValue>(member);
+}
+
+}  // namespace backboard

@@ -1,0 +1,417 @@
+#include "platform/config/yaml_tree.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "platform/check/check.h"
+
+namespace backboard {
+namespace {
+
+// Builds our tree from the parser's events, so that aliases are refused before anything is expanded.
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(const std::string& origin) : origin_(std::make_shared<const std::string>(origin)) {}
+
+  YamlNode take() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    put(begin(mark, "", anchor, YamlNode::Kind::null));
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    throw place(mark).error("", "aliases are not supported; use 'extends'");
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    YamlNode node = begin(mark, tag, anchor, YamlNode::Kind::scalar);
+    node.quoted = tag == "!";
+    node.text = value;
+    put(std::move(node));
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(begin(mark, tag, anchor, YamlNode::Kind::sequence));
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(begin(mark, tag, anchor, YamlNode::Kind::mapping));
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  struct Open {
+    YamlNode node;
+    bool key_seen = false;
+    YamlNode key;
+  };
+
+  YamlPlace place(const YAML::Mark& mark) const { return {origin_, static_cast<unsigned>(std::max(mark.line, 0) + 1)}; }
+
+  YamlNode begin(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
+    YamlNode node;
+    node.kind = kind;
+    node.place = place(mark);
+    if (anchor != YAML::NullAnchor) throw node.place.error("", "anchors are not supported; use 'extends'");
+    if (!tag.empty() && tag != "?" && tag != "!")
+      throw node.place.error("", fmt::format("tags are not supported: {}", tag));
+    if (++nodes_ > YamlLimits::kNodes)
+      throw node.place.error("", fmt::format("more than {} values", YamlLimits::kNodes));
+    return node;
+  }
+  void open(YamlNode node) {
+    if (open_.size() >= YamlLimits::kDepth) {
+      throw node.place.error("", fmt::format("nested more than {} levels deep", YamlLimits::kDepth));
+    }
+    open_.push_back({std::move(node), false, {}});
+  }
+  void close() {
+    BB_CHECK(!open_.empty());
+    YamlNode node = std::move(open_.back().node);
+    open_.pop_back();
+    put(std::move(node));
+  }
+  void put(YamlNode node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.node.kind == YamlNode::Kind::sequence) {
+      parent.node.items.push_back(std::move(node));
+      return;
+    }
+    if (!parent.key_seen) {
+      if (!node.is_scalar()) throw node.place.error("", "a key must be a name, not " + node.what());
+      if (parent.node.find(node.text)) throw node.place.error("", fmt::format("duplicate key '{}'", node.text));
+      parent.key = std::move(node);
+      parent.key_seen = true;
+      return;
+    }
+    parent.key_seen = false;
+    if (node.is_null()) node.place = parent.key.place;
+    parent.node.members.push_back({std::move(parent.key.text), parent.key.place, std::move(node)});
+  }
+
+  std::shared_ptr<const std::string> origin_;
+  YamlNode root_;
+  std::vector<Open> open_;
+  size_t nodes_ = 0;
+};
+
+// What a file says may hold anything; an error is one line of printable text.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) c = ' ';
+  }
+  return text;
+}
+
+std::string read_text(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) throw InputError(path + ": is a directory, expected a YAML file");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw InputError(path + ": cannot be read");
+  std::string text(YamlLimits::kFileBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
+}
+
+std::string relative_to(const std::string& file, const std::string& name) {
+  const std::filesystem::path path(name);
+  if (path.is_absolute()) return name;
+  return (std::filesystem::path(file).parent_path() / path).lexically_normal().string();
+}
+
+std::string identity_of(const std::string& path) {
+  std::error_code error;
+  const auto canonical = std::filesystem::weakly_canonical(path, error);
+  return error ? path : canonical.string();
+}
+
+void resolve_extends(YamlNode& node, std::vector<std::string>& chain);
+
+YamlNode load_chained(const std::string& path, std::vector<std::string>& chain) {
+  YamlNode node = parse_yaml(read_text(path), path);
+  chain.push_back(identity_of(path));
+  resolve_extends(node, chain);
+  chain.pop_back();
+  return node;
+}
+
+void resolve_extends(YamlNode& node, std::vector<std::string>& chain) {
+  for (YamlNode& item : node.items) resolve_extends(item, chain);
+  for (YamlNode::Member& member : node.members) resolve_extends(member.value, chain);
+  const auto extends = std::find_if(node.members.begin(), node.members.end(),
+                                    [](const YamlNode::Member& member) { return member.name == "extends"; });
+  if (extends == node.members.end()) return;
+  const YamlPlace place = extends->place;
+  if (!extends->value.is_scalar())
+    throw place.error("extends", "expected the name of a file, found " + extends->value.what());
+  const std::string path = relative_to(*place.origin, extends->value.text);
+  if (std::find(chain.begin(), chain.end(), identity_of(path)) != chain.end()) {
+    throw place.error("extends", fmt::format("{} extends itself, directly or through another file", path));
+  }
+  if (chain.size() >= YamlLimits::kExtendsDepth) {
+    throw place.error("extends", fmt::format("a chain of more than {} files", YamlLimits::kExtendsDepth));
+  }
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) throw place.error("extends", path + ": no such file");
+  node.members.erase(extends);
+  YamlNode base = load_chained(path, chain);
+  if (base.is_null()) base.kind = YamlNode::Kind::mapping;
+  if (base.kind != YamlNode::Kind::mapping)
+    throw place.error("extends", path + ": expected a mapping, found " + base.what());
+  const YamlPlace own_place = node.place;
+  merge_yaml(base, std::move(node));
+  node = std::move(base);
+  node.place = own_place;
+}
+
+// Whether a plain scalar of this text would be read back as the same plain scalar.
+bool plain_is_safe(const std::string& text) {
+  if (text.empty()) return false;
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
+  static constexpr std::string_view kStart = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+";
+  for (const std::string_view null : {"~", "null", "Null", "NULL"}) {
+    if (text == null) return false;
+  }
+  const bool number = text.size() > 1 && text[0] == '-' && text[1] >= '0' && text[1] <= '9';
+  if (kStart.find(text[0]) == std::string_view::npos && !number) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool inner = i + 1 < text.size() && text[i + 1] != ' ' && text[i] == ' ';
+    if (kPlain.find(text[i]) == std::string_view::npos && !inner) return false;
+  }
+  return true;
+}
+
+std::string scalar_text(const YamlNode& node) {
+  if (node.is_null()) return "~";
+  if (!node.quoted && plain_is_safe(node.text)) return node.text;
+  std::string quoted = "\"";
+  for (const char c : node.text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (c == '\n') {
+      quoted += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      quoted += fmt::format("\\x{:02x}", byte);
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+std::string key_text(const std::string& name) {
+  return scalar_text(YamlNode::scalar(name));
+}
+
+bool is_inline(const YamlNode& node) {
+  return node.is_null() || node.is_scalar() || (node.items.empty() && node.members.empty());
+}
+
+void write_block(const YamlNode& node, unsigned indent, std::string& out) {
+  const std::string margin(indent, ' ');
+  for (const YamlNode::Member& member : node.members) {
+    out += margin + key_text(member.name) + ":";
+    if (is_inline(member.value)) {
+      out += " " + write_yaml_flow(member.value) + "\n";
+    } else {
+      out += "\n";
+      write_block(member.value, indent + 2, out);
+    }
+  }
+  for (const YamlNode& item : node.items) {
+    if (is_inline(item)) {
+      out += margin + "- " + write_yaml_flow(item) + "\n";
+      continue;
+    }
+    std::string inner;
+    write_block(item, indent + 2, inner);
+    out += margin + "- " + inner.substr(indent + 2);
+  }
+}
+
+}  // namespace
+
+std::string YamlPlace::text() const {
+  const std::string name = origin ? *origin : "configuration";
+  return line ? fmt::format("{}:{}", name, line) : name;
+}
+
+InputError YamlPlace::error(std::string_view key, std::string_view message) const {
+  return InputError(
+      one_line(key.empty() ? fmt::format("{}: {}", text(), message) : fmt::format("{}: {}: {}", text(), key, message)));
+}
+
+YamlNode* YamlNode::find(std::string_view name) {
+  for (Member& member : members) {
+    if (member.name == name) return &member.value;
+  }
+  return nullptr;
+}
+
+const YamlNode* YamlNode::find(std::string_view name) const {
+  return const_cast<YamlNode*>(this)->find(name);
+}
+
+std::string YamlNode::what() const {
+  switch (kind) {
+    case Kind::null:
+      return "nothing";
+    case Kind::scalar:
+      return "'" + (text.size() > 60 ? text.substr(0, 57) + "..." : text) + "'";
+    case Kind::sequence:
+      return "a list";
+    case Kind::mapping:
+      return "a mapping";
+  }
+  return "?";
+}
+
+YamlNode YamlNode::scalar(std::string value, bool quoted) {
+  YamlNode node;
+  node.kind = Kind::scalar;
+  node.text = std::move(value);
+  node.quoted = quoted;
+  return node;
+}
+
+YamlNode YamlNode::sequence() {
+  YamlNode node;
+  node.kind = Kind::sequence;
+  return node;
+}
+
+YamlNode YamlNode::mapping() {
+  YamlNode node;
+  node.kind = Kind::mapping;
+  return node;
+}
+
+YamlNode parse_yaml(const std::string& text, const std::string& origin) {
+  if (text.size() > YamlLimits::kFileBytes) {
+    throw InputError(fmt::format("{}: larger than {} KiB", origin, YamlLimits::kFileBytes / 1024));
+  }
+  if (text.find('\0') != std::string::npos) throw InputError(origin + ": contains a zero byte: not a YAML file");
+  TreeBuilder builder(origin);
+  try {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    if (!parser.HandleNextDocument(builder)) return builder.take();
+    YamlNode root = builder.take();
+    if (parser.HandleNextDocument(builder)) throw InputError(origin + ": holds more than one document");
+    if (!root.place.origin) root.place = {std::make_shared<const std::string>(origin), 1};
+    return root;
+  } catch (const YAML::Exception& error) {
+    throw InputError::at_line(origin, static_cast<unsigned>(std::max(error.mark.line, 0) + 1),
+                              "YAML: " + one_line(error.msg));
+  }
+}
+
+YamlNode load_yaml(const std::string& path) {
+  std::vector<std::string> chain;
+  return load_chained(path, chain);
+}
+
+YamlNode load_yaml_text(const std::string& text, const std::string& origin) {
+  std::vector<std::string> chain;
+  YamlNode node = parse_yaml(text, origin);
+  chain.push_back(identity_of(origin));
+  resolve_extends(node, chain);
+  return node;
+}
+
+void merge_yaml(YamlNode& base, YamlNode over) {
+  if (base.kind != YamlNode::Kind::mapping || over.kind != YamlNode::Kind::mapping) {
+    base = std::move(over);
+    return;
+  }
+  for (YamlNode::Member& member : over.members) {
+    if (YamlNode* known = base.find(member.name)) {
+      merge_yaml(*known, std::move(member.value));
+    } else {
+      base.members.push_back(std::move(member));
+    }
+  }
+}
+
+void set_yaml(YamlNode& root, std::string_view path, YamlNode value) {
+  const YamlPlace place = value.place;
+  YamlNode* node = &root;
+  std::string_view rest = path;
+  unsigned depth = 0;
+  while (true) {
+    const size_t dot = rest.find('.');
+    const std::string_view name = rest.substr(0, dot);
+    if (name.empty() || ++depth > YamlLimits::kDepth) {
+      throw place.error("", fmt::format("'{}' is no dotted path of keys", path));
+    }
+    if (node->kind == YamlNode::Kind::sequence) {
+      size_t index = 0;
+      const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+      if (error != std::errc() || end != name.data() + name.size() || index >= node->items.size()) {
+        throw place.error(path, fmt::format("'{}' is no element of a list of {}", name, node->items.size()));
+      }
+      node = &node->items[index];
+    } else {
+      if (node->kind != YamlNode::Kind::mapping) {
+        *node = YamlNode::mapping();
+        node->place = place;
+      }
+      YamlNode* known = node->find(name);
+      if (!known) {
+        YamlNode empty;
+        empty.place = place;
+        node->members.push_back({std::string(name), place, std::move(empty)});
+        known = &node->members.back().value;
+      }
+      node = known;
+    }
+    if (dot == std::string_view::npos) break;
+    rest = rest.substr(dot + 1);
+  }
+  merge_yaml(*node, std::move(value));
+}
+
+std::string write_yaml(const YamlNode& node) {
+  if (is_inline(node)) return write_yaml_flow(node) + "\n";
+  std::string out;
+  write_block(node, 0, out);
+  return out;
+}
+
+std::string write_yaml_flow(const YamlNode& node) {
+  std::string out;
+  switch (node.kind) {
+    case YamlNode::Kind::null:
+    case YamlNode::Kind::scalar:
+      return scalar_text(node);
+    case YamlNode::Kind::sequence:
+      for (const YamlNode& item : node.items) out += (out.empty() ? "" : ", ") + write_yaml_flow(item);
+      return "[" + out + "]";
+    case YamlNode::Kind::mapping:
+      for (const YamlNode::Member& member : node.members) {
+        out += (out.empty() ? "" : ", ") + key_text(member.name) + ": " + write_yaml_flow(member.value);
+      }
+      return "{" + out + "}";
+  }
+  return out;
+}
+
+}  // namespace backboard
