@@ -116,16 +116,14 @@ struct CoreStatistics {
 };
 
 /// Bytes that the core moved in direct memory, past the bus: the SoC adds them to the bus's own counters.
-/// Data belongs to Initiator::core_data, code to Initiator::core_code. Code counts every executed instruction's
-/// bytes once per execution.
+/// Data belongs to Initiator::core_data, code to Initiator::core_code. Code counts the bytes of every
+/// retired instruction once per execution.
 struct DirectTraffic {
   uint64_t first = 0;  ///< absolute
   uint64_t last = 0;   ///< absolute, inclusive
   uint64_t data_read_bytes = 0;
   uint64_t data_write_bytes = 0;
   uint64_t code_read_bytes = 0;
-  uint64_t data_reads = 0;   ///< accesses
-  uint64_t data_writes = 0;  ///< accesses
 };
 
 /// A RISC-V core in a board. It lives on the event queue as the last of all ranks: an event at time t is seen by the

@@ -1,0 +1,75 @@
+// Decoded straight-line runs of instructions, found by the pc of their first.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "platform/cpu/decode.h"
+
+namespace backboard {
+
+/// Instructions from one pc up to a jump, a system instruction or kMaxOperations, decoded at one privilege level.
+/// `operations` holds `count` of them and one more of kBlockEnd. What a block did is counted in the block, once per
+/// execution, and added to the statistics when it is dropped.
+struct alignas(64) Block {
+  uint64_t key = kNoKey;  ///< pc, with bit 0 set for user mode
+  const Operation* operations = nullptr;
+  uint64_t executions = 0;
+  uint64_t taken = 0;         ///< executions that ended in a taken branch
+  uint32_t region = 0;        ///< direct region of the code
+  uint32_t worst_cycles = 0;  ///< no execution without a bus access takes longer
+  uint32_t bytes = 0;
+  uint16_t count = 0;
+  uint16_t cycles = 0;  ///< of all operations, without memory latency and taken branches
+
+  static constexpr uint64_t kNoKey = UINT64_MAX;
+  static constexpr unsigned kMaxOperations = 64;
+  uint64_t pc() const { return key & ~uint64_t{1}; }
+};
+static_assert(sizeof(Block) == 64);
+
+/// A direct-mapped table of blocks over an arena of operations. Dropping everything is cheap and is what happens when
+/// the arena is full, at FENCE.I and when permissions change.
+class BlockCache {
+ public:
+  static constexpr unsigned kSlots = 8192;
+  static constexpr unsigned kArenaOperations = 1u << 18;
+
+  BlockCache() : slots_(kSlots), arena_(kArenaOperations) {}
+
+  Block& slot(uint64_t key) { return slots_[key >> 1 & (kSlots - 1)]; }
+  Block* slots() { return slots_.data(); }
+
+  /// Room for one more block of any length?
+  bool has_room() const { return used_ + Block::kMaxOperations + 1 <= kArenaOperations; }
+  /// The place where the next block's operations are written.
+  Operation* room() { return arena_.data() + used_; }
+  /// Takes `count` operations of the room into use, for the block of `slot`.
+  void commit(Block& slot, unsigned count) {
+    used_ += count;
+    live_.push_back(static_cast<uint32_t>(&slot - slots_.data()));
+  }
+
+  /// Drops all blocks; `visit(Block&)` sees each one that holds something first.
+  template <class Visit>
+  void clear(Visit visit) {
+    for_each(visit);
+    for (const uint32_t index : live_) slots_[index] = Block{};
+    live_.clear();
+    used_ = 0;
+  }
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (const uint32_t index : live_) {
+      if (slots_[index].key != Block::kNoKey) visit(slots_[index]);
+    }
+  }
+
+ private:
+  std::vector<Block> slots_;
+  std::vector<Operation> arena_;
+  std::vector<uint32_t> live_;
+  uint32_t used_ = 0;
+};
+
+}  // namespace backboard

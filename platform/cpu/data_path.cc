@@ -1,0 +1,178 @@
+#include "platform/cpu/data_path.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace backboard {
+
+AccessResult DataPath::read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
+  if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
+  const uint32_t index = use_direct_memory_ ? region_of(address, size_bytes) : kNoRegion;
+  if (index != kNoRegion && regions_[index].readable && !excluded(address, size_bytes)) {
+    Region& region = regions_[index];
+    std::memcpy(value, region.bytes + (address - region.first), size_bytes);
+    region.data_read_bytes += size_bytes;
+    cache_page(address, machine_mode, index);
+    return {AccessKind::direct, BusResponse::ok, region.read_cycles};
+  }
+  return transact(BusOp::read, Initiator::core_data, address, size_bytes, time_ps, static_cast<uint8_t*>(value));
+}
+
+AccessResult DataPath::write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+                             const void* value) {
+  if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
+  const uint32_t index = use_direct_memory_ ? region_of(address, size_bytes) : kNoRegion;
+  if (index != kNoRegion && regions_[index].writable && !excluded(address, size_bytes)) {
+    Region& region = regions_[index];
+    std::memcpy(region.bytes + (address - region.first), value, size_bytes);
+    region.data_write_bytes += size_bytes;
+    cache_page(address, machine_mode, index);
+    return {AccessKind::direct, BusResponse::ok, region.write_cycles};
+  }
+  uint8_t bytes[8];
+  std::memcpy(bytes, value, size_bytes);
+  return transact(BusOp::write, Initiator::core_data, address, size_bytes, time_ps, bytes);
+}
+
+AccessResult DataPath::fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
+  if (!pmp_.allows(address, size_bytes, PmpAccess::execute, machine_mode)) return {};
+  return transact(BusOp::read, Initiator::core_code, address, size_bytes, time_ps, static_cast<uint8_t*>(value));
+}
+
+AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
+                                uint8_t* data) {
+  BusAccess access;
+  access.op = op;
+  access.address = address;
+  access.data = data;
+  access.size = size_bytes;
+  access.time_ps = time_ps;
+  access.who.initiator = initiator;
+  access.who.phase = Phase::kCODE;
+  uint64_t delay_ps = 0;
+  const BusResponse response = bus_.access(access, delay_ps);
+  const auto cycles = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
+  return {response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, response, cycles};
+}
+
+uint32_t DataPath::region_of(uint64_t address, unsigned size_bytes) {
+  const uint64_t last = address + size_bytes - 1;
+  const auto holds = [&](const Region& region) {
+    return region.bytes && address >= region.first && last <= region.last && last >= address;
+  };
+  if (last_region_ < regions_.size() && holds(regions_[last_region_])) return last_region_;
+  for (uint32_t i = 0; i < regions_.size(); ++i) {
+    if (holds(regions_[i])) return last_region_ = i;
+  }
+  uint64_t& line = not_direct_[address / 64 % kNegativeEntries];
+  if (line == address / 64) return kNoRegion;
+  const auto found = bus_.direct(address);
+  if (!found || !found->bytes || !found->readable) {
+    line = address / 64;
+    return kNoRegion;
+  }
+  const auto same = [&](const Region& r) { return r.first == found->first && r.last == found->last; };
+  auto it = std::find_if(regions_.begin(), regions_.end(), same);
+  if (it == regions_.end()) it = regions_.insert(regions_.end(), Region{});
+  it->first = found->first;
+  it->last = found->last;
+  it->bytes = found->bytes;
+  it->readable = found->readable;
+  it->writable = found->writable;
+  it->read_cycles = static_cast<uint32_t>(clock_.cycles_covering(found->read_latency_ps));
+  it->write_cycles = static_cast<uint32_t>(clock_.cycles_covering(found->write_latency_ps));
+  largest_latency_cycles_ = std::max({largest_latency_cycles_, it->read_cycles, it->write_cycles});
+  if (!holds(*it)) return kNoRegion;
+  return last_region_ = static_cast<uint32_t>(it - regions_.begin());
+}
+
+void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_index) {
+  const Region& region = regions_[region_index];
+  const uint64_t first = address & kPageMask;
+  const uint64_t last = first + kPageBytes - 1;
+  if (first < region.first || last > region.last || excluded(first, kPageBytes)) return;
+  const Pmp::Permission permission = pmp_.permission(first, kPageBytes, machine_mode);
+  if (!permission.uniform) return;
+  Page& page = pages(machine_mode)[address / kPageBytes % kPages];
+  collect(page);
+  const bool may_read = region.readable && (permission.access & static_cast<uint8_t>(PmpAccess::read));
+  const bool may_write = region.writable && (permission.access & static_cast<uint8_t>(PmpAccess::write));
+  page.read_tag = may_read ? first : kNoTag;
+  page.write_tag = may_write ? first : kNoTag;
+  page.host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
+  page.read_cycles = region.read_cycles;
+  page.write_cycles = region.write_cycles;
+  page.region = region_index;
+}
+
+void DataPath::collect(Page& page) {
+  if (page.region < regions_.size()) {
+    regions_[page.region].data_read_bytes += page.read_bytes;
+    regions_[page.region].data_write_bytes += page.write_bytes;
+  }
+  page.read_bytes = 0;
+  page.write_bytes = 0;
+}
+
+void DataPath::flush_pages() {
+  for (PageTable& table : pages_) {
+    for (Page& page : table) {
+      collect(page);
+      page.read_tag = kNoTag;
+      page.write_tag = kNoTag;
+    }
+  }
+}
+
+bool DataPath::excluded(uint64_t address, uint64_t size_bytes) const {
+  return std::any_of(exclusions_.begin(), exclusions_.end(), [&](const Range& range) {
+    return address <= range.last && address + size_bytes - 1 >= range.first;
+  });
+}
+
+void DataPath::exclude(uint64_t first, uint64_t last) {
+  exclusions_.push_back({first, last});
+  flush_pages();
+}
+
+void DataPath::forget_regions() {
+  flush_pages();
+  for (Region& region : regions_) region.bytes = nullptr;
+  not_direct_ = filled_negative();
+}
+
+std::vector<DirectTraffic> DataPath::traffic() {
+  for (PageTable& table : pages_) {
+    for (Page& page : table) collect(page);
+  }
+  std::vector<DirectTraffic> result;
+  for (const Region& r : regions_) {
+    result.push_back({r.first, r.last, r.data_read_bytes, r.data_write_bytes, r.code_read_bytes});
+  }
+  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return result;
+}
+
+void DataPath::state(StateArchive& archive) {
+  archive.section("data path");
+  std::vector<DirectTraffic> saved = traffic();
+  archive.vector("direct traffic", saved);
+  if (!archive.reading()) return;
+  // The bus is asked for the regions again; a saved region keeps its counters until then.
+  flush_pages();
+  regions_.clear();
+  for (const DirectTraffic& t : saved) {
+    Region region;
+    region.first = t.first;
+    region.last = t.last;
+    region.data_read_bytes = t.data_read_bytes;
+    region.data_write_bytes = t.data_write_bytes;
+    region.code_read_bytes = t.code_read_bytes;
+    regions_.push_back(region);
+  }
+  not_direct_ = filled_negative();
+  last_region_ = 0;
+  largest_latency_cycles_ = 0;
+}
+
+}  // namespace backboard

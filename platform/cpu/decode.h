@@ -1,0 +1,125 @@
+// From instruction bits to the fields that an interpreter needs.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace backboard {
+
+/// The rows of instructions.def; `ILLEGAL` stands for all other bits. kBlockEnd is the interpreter's own.
+enum class InstructionId : uint8_t {
+#define INSTRUCTION(id, mnemonic, match, mask, format, kind) id,
+#include "platform/cpu/instructions.def"
+  ILLEGAL,
+  kBlockEnd,
+};
+inline constexpr unsigned kInstructionIds = static_cast<unsigned>(InstructionId::kBlockEnd) + 1;
+
+enum class CompressedId : uint8_t {
+#define COMPRESSED(id, mnemonic, match, mask) id,
+#include "platform/cpu/instructions.def"
+  kCount,
+};
+
+/// Where the operands lie.
+enum class InstructionFormat : uint8_t {
+  R,
+  I,
+  shift,
+  S,
+  B,
+  U,
+  J,
+  csr,
+  csr_immediate,
+  none,
+  cache,
+  fp_load,
+  fp_store,
+  fp,
+  fp_rounded,
+  fp_fused,
+  fp_to_x,
+  fp_to_x_rounded,
+  x_to_fp,
+  x_to_fp_rounded,
+};
+
+/// What an instruction costs and how it is counted.
+enum class InstructionKind : uint8_t {
+  alu,
+  load,
+  store,
+  atomic,
+  multiply,
+  divide,
+  branch,
+  jump,
+  csr,
+  fence,
+  system,
+  fp_move,
+  fp_simple,
+  fp_add,
+  fp_fused,
+  fp_divide,
+  fp_sqrt,
+};
+inline constexpr unsigned kInstructionKinds = static_cast<unsigned>(InstructionKind::fp_sqrt) + 1;
+
+struct InstructionRow {
+  InstructionId id;
+  const char* mnemonic;
+  uint32_t match;
+  uint32_t mask;
+  InstructionFormat format;
+  InstructionKind kind;
+};
+
+struct CompressedRow {
+  CompressedId id;
+  const char* mnemonic;
+  uint16_t match;
+  uint16_t mask;
+};
+
+std::span<const InstructionRow> instruction_table();
+std::span<const CompressedRow> compressed_table();
+
+/// Register number that stands for writes to x0: the slot behind the 32 registers takes them.
+inline constexpr uint8_t kDiscardRegister = 32;
+
+/// A decoded instruction, 16 bytes. In a block, `pc_offset` and `cycles_before` count from the block's start.
+struct Operation {
+  InstructionId id = InstructionId::ILLEGAL;
+  uint8_t length_bytes = 4;
+  uint8_t rd = 0;  ///< x0 as a destination is kDiscardRegister
+  uint8_t rs1 = 0;
+  uint8_t rs2 = 0;
+  uint8_t rs3 = 0;
+  uint8_t rounding = 0;  ///< the rm field
+  uint8_t spare = 0;
+  int32_t immediate = 0;  ///< sign-extended; CSR number; shift amount
+  uint16_t pc_offset = 0;
+  uint16_t cycles_before = 0;
+};
+static_assert(sizeof(Operation) == 16);
+
+/// True if the low half-word `bits` starts a 32-bit instruction.
+inline bool is_long_instruction(uint32_t bits) {
+  return (bits & 3) == 3;
+}
+
+/// Decodes an instruction of RV32IMAFC_Zicsr_Zifencei_Zicbom; for 16-bit ones only the low half counts.
+Operation decode(uint32_t bits);
+
+/// The row of a 16-bit instruction, nullptr if it is reserved or illegal.
+const CompressedRow* find_compressed(uint16_t bits);
+/// The 32-bit instruction that a 16-bit one stands for; 0 (which is illegal) if there is none.
+uint32_t expand_compressed(uint16_t bits);
+
+InstructionKind kind_of(InstructionId id);
+/// The mnemonic for print-outs and errors ("c.add" and the like for 16-bit instructions).
+const char* mnemonic_of(uint32_t bits);
+
+}  // namespace backboard

@@ -1,0 +1,417 @@
+// The interpreter: one handler for each row of instructions.def, threaded through a table of labels.
+#include <bit>
+#include <cstring>
+
+#include "platform/cpu/fast_float.h"
+#include "platform/cpu/integer_ops.h"
+#include "platform/cpu/riscv_core.h"
+
+// Labels as values are a GNU extension that g++ and clang share.
+#pragma GCC diagnostic ignored "-Wpedantic"
+
+namespace backboard {
+
+using softfloat::Binary32;
+using softfloat::Rounding;
+
+/// Leaves `block` at `operation`, which was `completed` or is still to come (or to trap): counts what was done.
+template <class Xlen>
+void RiscvCore<Xlen>::leave(const Block& block, const Operation& operation, uint64_t clock, bool completed) {
+  const Operation* const end = &operation + completed;
+  for (const Operation* op = block.operations; op != end; ++op) count_operation(*op, block.region);
+  retired_ += static_cast<uint64_t>(end - block.operations);
+  clock_ = clock + end->cycles_before;
+  pc_ = static_cast<U>(block.pc()) + operation.pc_offset + (completed ? operation.length_bytes : 0);
+  system_region_ = block.region;
+  left_early_ = true;
+}
+
+template <class Xlen>
+AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause cause, U address, uint64_t& clock) {
+  clock += result.cycles;
+  if (result.kind == AccessKind::fault) {
+    pending_ = {cause, address, result.response};
+    return AccessKind::fault;
+  }
+  // A region that was met for the first time may be slower than the blocks' bounds allow for.
+  return path_.largest_latency_cycles() != bounded_latency_ ? AccessKind::bus : result.kind;
+}
+
+template <class Xlen>
+AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before, void* value) {
+  if (config_.misaligned_traps && address % size_bytes != 0) {
+    pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
+    return AccessKind::fault;
+  }
+  const uint64_t time_ps = clock_time_.time_ps(clock + cycles_before);
+  return finish_access(path_.read(address, size_bytes, data_machine_, time_ps, value), TrapCause::load_access, address,
+                       clock);
+}
+
+template <class Xlen>
+AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before,
+                                  const void* value) {
+  if (config_.misaligned_traps && address % size_bytes != 0) {
+    pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
+    return AccessKind::fault;
+  }
+  const uint64_t time_ps = clock_time_.time_ps(clock + cycles_before);
+  return finish_access(path_.write(address, size_bytes, data_machine_, time_ps, value), TrapCause::store_access,
+                       address, clock);
+}
+
+namespace {
+
+uint32_t atomic_result(InstructionId id, uint32_t memory, uint32_t operand) {
+  const auto signed_memory = static_cast<int32_t>(memory), signed_operand = static_cast<int32_t>(operand);
+  switch (id) {
+    case InstructionId::AMOADD_W:
+      return memory + operand;
+    case InstructionId::AMOXOR_W:
+      return memory ^ operand;
+    case InstructionId::AMOAND_W:
+      return memory & operand;
+    case InstructionId::AMOOR_W:
+      return memory | operand;
+    case InstructionId::AMOMIN_W:
+      return signed_memory < signed_operand ? memory : operand;
+    case InstructionId::AMOMAX_W:
+      return signed_memory > signed_operand ? memory : operand;
+    case InstructionId::AMOMINU_W:
+      return memory < operand ? memory : operand;
+    case InstructionId::AMOMAXU_W:
+      return memory > operand ? memory : operand;
+    default:
+      return operand;  // AMOSWAP_W
+  }
+}
+
+}  // namespace
+
+template <class Xlen>
+AccessKind RiscvCore<Xlen>::atomic(const Operation& op, uint64_t& clock) {
+  const U address = x_[op.rs1];
+  const bool load_reserved = op.id == InstructionId::LR_W;
+  if (address % 4 != 0) {
+    pending_ = {load_reserved ? TrapCause::load_misaligned : TrapCause::store_misaligned, address, BusResponse::ok};
+    return AccessKind::fault;
+  }
+  const uint64_t time_ps = clock_time_.time_ps(clock + op.cycles_before);
+  uint32_t memory = 0;
+  if (op.id == InstructionId::SC_W) {
+    const bool holds = reserved_ && reservation_ == address;
+    reserved_ = false;
+    AccessKind kind = AccessKind::direct;
+    if (holds) {
+      const auto value = static_cast<uint32_t>(x_[op.rs2]);
+      kind = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), TrapCause::store_access, address,
+                           clock);
+    }
+    if (kind != AccessKind::fault) x_[op.rd] = !holds;
+    return kind;
+  }
+  if (!load_reserved && !pmp_.allows(address, 4, PmpAccess::write, data_machine_)) {
+    pending_ = {TrapCause::store_access, address, BusResponse::ok};
+    return AccessKind::fault;
+  }
+  const TrapCause cause = load_reserved ? TrapCause::load_access : TrapCause::store_access;
+  const AccessKind read = finish_access(path_.read(address, 4, data_machine_, time_ps, &memory), cause, address, clock);
+  if (read == AccessKind::fault) return read;
+  AccessKind write = AccessKind::direct;
+  if (load_reserved) {
+    reserved_ = true;
+    reservation_ = address;
+  } else {
+    const uint32_t value = atomic_result(op.id, memory, static_cast<uint32_t>(x_[op.rs2]));
+    write = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), cause, address, clock);
+    if (write == AccessKind::fault) return write;
+  }
+  x_[op.rd] = static_cast<U>(static_cast<S>(static_cast<int32_t>(memory)));
+  return read == AccessKind::bus ? read : write;
+}
+
+/// Runs `block` and those that follow it as long as each one ends by `limit_clock` at the latest and is decoded; the
+/// first one is not held against the limit. On return pc_, clock_ and retired_ are at an instruction boundary.
+template <class Xlen>
+void RiscvCore<Xlen>::interpret(Block* block, uint64_t limit_clock) {
+  static const void* const kLabels[kInstructionIds] = {
+#define INSTRUCTION(id, mnemonic, match, mask, format, kind) &&do_##id,
+#include "platform/cpu/instructions.def"
+      &&do_system, &&do_block_end};
+  U* const x = x_.data();
+  DataPath::Page* const pages = path_.pages(data_machine_).data();
+  Block* const slots = blocks_.slots();
+  const uint64_t user = user_bit();
+  const uint64_t taken_cycles = config_.costs.branch_taken;
+  const Operation* op = block->operations;
+  uint64_t clock = clock_;
+  uint64_t retired = retired_;
+  U next = 0;
+
+#define DISPATCH() goto* kLabels[static_cast<unsigned>(op->id)]
+#define NEXT()  \
+  do {          \
+    ++op;       \
+    DISPATCH(); \
+  } while (false)
+#define RS1 x[op->rs1]
+#define RS2 x[op->rs2]
+#define IMMEDIATE static_cast<U>(static_cast<S>(op->immediate))
+#define OWN_PC (static_cast<U>(block->pc()) + op->pc_offset)
+#define COMPUTE(id, expression)                     \
+  do_##id : x[op->rd] = static_cast<U>(expression); \
+  NEXT();
+#define BRANCH(id, condition)                 \
+  do_##id : if (condition) goto branch_taken; \
+  goto do_block_end;
+
+  DISPATCH();
+
+  COMPUTE(LUI, IMMEDIATE)
+  COMPUTE(AUIPC, OWN_PC + IMMEDIATE)
+  COMPUTE(ADDI, RS1 + IMMEDIATE)
+  COMPUTE(SLTI, static_cast<S>(RS1) < static_cast<S>(IMMEDIATE))
+  COMPUTE(SLTIU, RS1 < IMMEDIATE)
+  COMPUTE(XORI, RS1 ^ IMMEDIATE)
+  COMPUTE(ORI, RS1 | IMMEDIATE)
+  COMPUTE(ANDI, RS1 & IMMEDIATE)
+  COMPUTE(SLLI, RS1 << op->immediate)
+  COMPUTE(SRLI, RS1 >> op->immediate)
+  COMPUTE(SRAI, static_cast<S>(RS1) >> op->immediate)
+  COMPUTE(ADD, RS1 + RS2)
+  COMPUTE(SUB, RS1 - RS2)
+  COMPUTE(SLL, RS1 << (RS2 & (Xlen::kBits - 1)))
+  COMPUTE(SLT, static_cast<S>(RS1) < static_cast<S>(RS2))
+  COMPUTE(SLTU, RS1 < RS2)
+  COMPUTE(XOR, RS1 ^ RS2)
+  COMPUTE(SRL, RS1 >> (RS2 & (Xlen::kBits - 1)))
+  COMPUTE(SRA, static_cast<S>(RS1) >> (RS2 & (Xlen::kBits - 1)))
+  COMPUTE(OR, RS1 | RS2)
+  COMPUTE(AND, RS1 & RS2)
+  COMPUTE(MUL, RS1 * RS2)
+  COMPUTE(MULH, integer_ops::multiply_high<Xlen>(RS1, RS2))
+  COMPUTE(MULHSU, integer_ops::multiply_high_mixed<Xlen>(RS1, RS2))
+  COMPUTE(MULHU, integer_ops::multiply_high_unsigned<Xlen>(RS1, RS2))
+  COMPUTE(DIV, integer_ops::divide<Xlen>(RS1, RS2))
+  COMPUTE(DIVU, integer_ops::divide_unsigned<Xlen>(RS1, RS2))
+  COMPUTE(REM, integer_ops::remainder<Xlen>(RS1, RS2))
+  COMPUTE(REMU, integer_ops::remainder_unsigned<Xlen>(RS1, RS2))
+
+do_FENCE:  // one core and an in-order bus: everything is ordered already
+  NEXT();
+
+  BRANCH(BEQ, RS1 == RS2)
+  BRANCH(BNE, RS1 != RS2)
+  BRANCH(BLT, static_cast<S>(RS1) < static_cast<S>(RS2))
+  BRANCH(BGE, static_cast<S>(RS1) >= static_cast<S>(RS2))
+  BRANCH(BLTU, RS1 < RS2)
+  BRANCH(BGEU, RS1 >= RS2)
+
+do_JAL:
+  next = OWN_PC + IMMEDIATE;
+  x[op->rd] = OWN_PC + op->length_bytes;
+  goto block_done;
+do_JALR:
+  next = (RS1 + IMMEDIATE) & ~U{1};
+  x[op->rd] = OWN_PC + op->length_bytes;
+  goto block_done;
+
+// A load or store that the page cache does not know takes the long way; a bus access ends the block behind itself.
+#define MEMORY(access, type, address_value, pointer)                                \
+  switch (access(address_value, sizeof(type), clock, op->cycles_before, pointer)) { \
+    case AccessKind::direct:                                                        \
+      break;                                                                        \
+    case AccessKind::bus:                                                           \
+      goto leave_behind;                                                            \
+    case AccessKind::fault:                                                         \
+      goto leave_for_trap;                                                          \
+  }
+#define ALIGNED_PAGE(type, address_value) ((address_value) & (DataPath::kPageMask | (sizeof(type) - 1)))
+#define LOAD(id, type, target, convert)                                                                  \
+  do_##id : {                                                                                            \
+    const U address = RS1 + IMMEDIATE;                                                                   \
+    DataPath::Page& page = pages[address / DataPath::kPageBytes % DataPath::kPages];                     \
+    type value;                                                                                          \
+    if (page.read_tag == ALIGNED_PAGE(type, uint64_t{address})) [[likely]] {                             \
+      std::memcpy(&value, reinterpret_cast<const void*>(page.host_minus_guest + address), sizeof value); \
+      page.read_bytes += sizeof value;                                                                   \
+      clock += page.read_cycles;                                                                         \
+      target[op->rd] = convert(value);                                                                   \
+    } else {                                                                                             \
+      const AccessKind kind = load(address, sizeof value, clock, op->cycles_before, &value);             \
+      if (kind == AccessKind::fault) goto leave_for_trap;                                                \
+      target[op->rd] = convert(value);                                                                   \
+      if (kind == AccessKind::bus) goto leave_behind;                                                    \
+    }                                                                                                    \
+    NEXT();                                                                                              \
+  }
+#define STORE(id, type, source)                                                                    \
+  do_##id : {                                                                                      \
+    const U address = RS1 + IMMEDIATE;                                                             \
+    DataPath::Page& page = pages[address / DataPath::kPageBytes % DataPath::kPages];               \
+    const type value = static_cast<type>(source);                                                  \
+    if (page.write_tag == ALIGNED_PAGE(type, uint64_t{address})) [[likely]] {                      \
+      std::memcpy(reinterpret_cast<void*>(page.host_minus_guest + address), &value, sizeof value); \
+      page.write_bytes += sizeof value;                                                            \
+      clock += page.write_cycles;                                                                  \
+    } else {                                                                                       \
+      MEMORY(store, type, address, &value)                                                         \
+    }                                                                                              \
+    NEXT();                                                                                        \
+  }
+
+  LOAD(LB, int8_t, x, static_cast<S>)
+  LOAD(LH, int16_t, x, static_cast<S>)
+  LOAD(LW, int32_t, x, static_cast<S>)
+  LOAD(LBU, uint8_t, x, static_cast<U>)
+  LOAD(LHU, uint16_t, x, static_cast<U>)
+  STORE(SB, uint8_t, RS2)
+  STORE(SH, uint16_t, RS2)
+  STORE(SW, uint32_t, RS2)
+
+do_LR_W:
+do_SC_W:
+do_AMOSWAP_W:
+do_AMOADD_W:
+do_AMOXOR_W:
+do_AMOAND_W:
+do_AMOOR_W:
+do_AMOMIN_W:
+do_AMOMAX_W:
+do_AMOMINU_W:
+do_AMOMAXU_W:
+  switch (atomic(*op, clock)) {
+    case AccessKind::direct:
+      NEXT();
+    case AccessKind::bus:
+      goto leave_behind;
+    case AccessKind::fault:
+      goto leave_for_trap;
+  }
+
+// Floating point. FS = Off and reserved rounding modes are illegal instructions; every one that executes may have
+// changed the state, which FS = Dirty then says.
+#define FP_CHECK()           \
+  if (fs_ == 0) [[unlikely]] \
+  goto do_system
+#define FP_ROUNDING()                                            \
+  FP_CHECK();                                                    \
+  const uint32_t mode = op->rounding == 7 ? frm_ : op->rounding; \
+  if (mode > 4) [[unlikely]]                                     \
+    goto do_system;                                              \
+  const auto rounding = static_cast<Rounding>(mode);             \
+  fs_ = 3
+#define F1 f_[op->rs1]
+#define F2 f_[op->rs2]
+#define F3 f_[op->rs3]
+#define FP_ROUNDED(id, target, expression) \
+  do_##id : {                              \
+    FP_ROUNDING();                         \
+    target[op->rd] = expression;           \
+    NEXT();                                \
+  }
+#define FP_PLAIN(id, target, expression) \
+  do_##id : {                            \
+    FP_CHECK();                          \
+    fs_ = 3;                             \
+    target[op->rd] = expression;         \
+    NEXT();                              \
+  }
+#define FP_LOAD_CONVERT(value) (fs_ = 3, value)
+
+  LOAD(FLW_legal, uint32_t, f_, FP_LOAD_CONVERT)
+  STORE(FSW_legal, uint32_t, f_[op->rs2])
+do_FLW:
+  FP_CHECK();
+  goto do_FLW_legal;
+do_FSW:
+  FP_CHECK();
+  goto do_FSW_legal;
+
+  FP_ROUNDED(FADD_S, f_, fast_float::add(F1, F2, rounding, fflags_))
+  FP_ROUNDED(FSUB_S, f_, fast_float::sub(F1, F2, rounding, fflags_))
+  FP_ROUNDED(FMUL_S, f_, fast_float::mul(F1, F2, rounding, fflags_))
+  FP_ROUNDED(FDIV_S, f_, fast_float::div(F1, F2, rounding, fflags_))
+  FP_ROUNDED(FSQRT_S, f_, fast_float::sqrt(F1, rounding, fflags_))
+  FP_ROUNDED(FMADD_S, f_, fast_float::fused_multiply_add(F1, F2, F3, rounding, fflags_))
+  FP_ROUNDED(FMSUB_S, f_, fast_float::fused_multiply_add(F1, F2, F3 ^ 0x80000000u, rounding, fflags_))
+  FP_ROUNDED(FNMSUB_S, f_, fast_float::fused_multiply_add(F1 ^ 0x80000000u, F2, F3, rounding, fflags_))
+  FP_ROUNDED(FNMADD_S, f_, fast_float::fused_multiply_add(F1 ^ 0x80000000u, F2, F3 ^ 0x80000000u, rounding, fflags_))
+  FP_ROUNDED(FCVT_W_S, x, static_cast<S>((softfloat::to_integer<Binary32, int32_t>(F1, rounding, fflags_))))
+  FP_ROUNDED(FCVT_WU_S, x,
+             static_cast<S>(static_cast<int32_t>(softfloat::to_integer<Binary32, uint32_t>(F1, rounding, fflags_))))
+  FP_ROUNDED(FCVT_S_W, f_,
+             softfloat::from_magnitude<Binary32>(
+                 static_cast<int32_t>(RS1) < 0,
+                 static_cast<int32_t>(RS1) < 0 ? 0u - static_cast<uint32_t>(RS1) : static_cast<uint32_t>(RS1), rounding,
+                 fflags_))
+  FP_ROUNDED(FCVT_S_WU, f_, softfloat::from_magnitude<Binary32>(false, static_cast<uint32_t>(RS1), rounding, fflags_))
+  FP_PLAIN(FSGNJ_S, f_, (F1 & 0x7fffffffu) | (F2 & 0x80000000u))
+  FP_PLAIN(FSGNJN_S, f_, (F1 & 0x7fffffffu) | (~F2 & 0x80000000u))
+  FP_PLAIN(FSGNJX_S, f_, F1 ^ (F2 & 0x80000000u))
+  FP_PLAIN(FMIN_S, f_, softfloat::minimum<Binary32>(F1, F2, fflags_))
+  FP_PLAIN(FMAX_S, f_, softfloat::maximum<Binary32>(F1, F2, fflags_))
+  FP_PLAIN(FMV_X_W, x, static_cast<U>(static_cast<S>(static_cast<int32_t>(F1))))
+  FP_PLAIN(FEQ_S, x, softfloat::equal<Binary32>(F1, F2, fflags_))
+  FP_PLAIN(FLT_S, x, softfloat::less<Binary32>(F1, F2, fflags_))
+  FP_PLAIN(FLE_S, x, softfloat::less_equal<Binary32>(F1, F2, fflags_))
+  FP_PLAIN(FCLASS_S, x, softfloat::classify<Binary32>(F1))
+  FP_PLAIN(FMV_W_X, f_, static_cast<uint32_t>(RS1))
+
+branch_taken:
+  block->taken++;
+  clock += taken_cycles;
+  next = OWN_PC + IMMEDIATE;
+  goto block_done;
+do_block_end:
+  next = static_cast<U>(block->pc()) + block->bytes;
+block_done : {
+  block->executions++;
+  clock += block->cycles;
+  retired += block->count;
+  const uint64_t key = next | user;
+  Block* const following = &slots[key >> 1 & (BlockCache::kSlots - 1)];
+  if (following->key == key && clock + following->worst_cycles <= limit_clock) [[likely]] {
+    block = following;
+    op = block->operations;
+    DISPATCH();
+  }
+  pc_ = next;
+  clock_ = clock;
+  retired_ = retired;
+  return;
+}
+
+leave_behind:
+  retired_ = retired;
+  leave(*block, *op, clock, true);
+  return;
+leave_for_trap:
+  retired_ = retired;
+  leave(*block, *op, clock, false);
+  take_pending_trap();
+  return;
+
+do_ECALL:
+do_EBREAK:
+do_FENCE_I:
+do_CSRRW:
+do_CSRRS:
+do_CSRRC:
+do_CSRRWI:
+do_CSRRSI:
+do_CSRRCI:
+do_MRET:
+do_WFI:
+do_CBO_INVAL:
+do_CBO_CLEAN:
+do_CBO_FLUSH:
+do_system:  // and whatever is illegal here
+  retired_ = retired;
+  leave(*block, *op, clock, false);
+  execute_system(*op);
+}
+
+template void RiscvCore<Rv32>::interpret(Block*, uint64_t);
+
+}  // namespace backboard

@@ -1,0 +1,465 @@
+#include "platform/cpu/riscv_core.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "platform/check/check.h"
+#include "platform/check/input_error.h"
+
+namespace backboard {
+namespace {
+
+std::array<uint16_t, kInstructionKinds> cost_table(const CoreCosts& costs) {
+  std::array<uint16_t, kInstructionKinds> table{};
+  const auto set = [&](InstructionKind kind, uint16_t cycles) {
+    // A block of 64 must fit Operation::cycles_before; every instruction takes time, so that limits in cycles hold.
+    BB_CHECK(cycles >= 1 && cycles <= 1000, "cost of {} cycles", cycles);
+    table[static_cast<unsigned>(kind)] = cycles;
+  };
+  set(InstructionKind::alu, costs.alu);
+  set(InstructionKind::load, costs.load);
+  set(InstructionKind::store, costs.store);
+  set(InstructionKind::atomic, costs.atomic);
+  set(InstructionKind::multiply, costs.multiply);
+  set(InstructionKind::divide, costs.divide);
+  set(InstructionKind::branch, costs.branch);
+  set(InstructionKind::jump, costs.jump);
+  set(InstructionKind::csr, costs.csr);
+  set(InstructionKind::fence, costs.fence);
+  set(InstructionKind::system, costs.system);
+  set(InstructionKind::fp_move, costs.fp_move);
+  set(InstructionKind::fp_simple, costs.fp_simple);
+  set(InstructionKind::fp_add, costs.fp_add);
+  set(InstructionKind::fp_fused, costs.fp_fused);
+  set(InstructionKind::fp_divide, costs.fp_divide);
+  set(InstructionKind::fp_sqrt, costs.fp_sqrt);
+  return table;
+}
+
+/// Control may go elsewhere, or the whole core's state is looked at: no instruction may follow in the block.
+bool ends_block(const Operation& operation) {
+  switch (kind_of(operation.id)) {
+    case InstructionKind::branch:
+    case InstructionKind::jump:
+    case InstructionKind::csr:
+    case InstructionKind::system:
+      return true;
+    case InstructionKind::fence:
+      return operation.id != InstructionId::FENCE;
+    default:
+      return false;
+  }
+}
+
+unsigned memory_accesses(const Operation& operation) {
+  switch (kind_of(operation.id)) {
+    case InstructionKind::load:
+    case InstructionKind::store:
+      return 1;
+    case InstructionKind::atomic:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+const char* name_of(StopReason reason) {
+  switch (reason) {
+    case StopReason::none:
+      return "none";
+    case StopReason::requested:
+      return "requested";
+    case StopReason::instruction_limit:
+      return "instruction limit";
+    case StopReason::lockup:
+      return "lockup";
+  }
+  return "?";
+}
+
+template <class Xlen>
+RiscvCore<Xlen>::RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& queue)
+    : config_(config),
+      bus_(bus),
+      queue_(queue),
+      clock_time_(config.clock_hz),
+      client_(queue.add_client(config.name, EventRank::core, *this)),
+      path_(bus, pmp_, clock_time_, config.use_direct_memory),
+      cost_(cost_table(config.costs)) {
+  BB_CHECK(config.quantum_ps > 0);
+  BB_CHECK(config.costs.branch_taken <= 1000);
+  pc_ = static_cast<U>(config.reset_pc);
+  scratch_.operations = scratch_operations_.data();
+  scratch_.count = 1;
+  scratch_operations_[1].id = InstructionId::kBlockEnd;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::start(uint64_t pc) {
+  // Privileged ISA, "Reset": machine mode, MIE and MPRV clear, mcause zero, PMP off; the rest is ours to choose.
+  x_.fill(0);
+  f_.fill(0);
+  pc_ = static_cast<U>(pc) & ~U{1};
+  machine_ = true;
+  mstatus_ = mie_ = mtvec_ = mscratch_ = mepc_ = mcause_ = mtval_ = mcounteren_ = menvcfg_ = 0;
+  fs_ = 0;
+  fflags_ = frm_ = 0;
+  reserved_ = false;
+  waiting_ = false;
+  stop_reason_ = StopReason::none;
+  last_trap_retired_ = UINT64_MAX;
+  pmp_.reset();
+  privilege_changed();
+  path_.flush_pages();
+  drop_blocks();
+  clock_ = std::max(clock_, clock_time_.edge_at_or_after(queue_.now_ps()));
+  mcycle_ = {};
+  minstret_ = {};
+  mcycle_.set(0, clock_);
+  minstret_.set(0, retired_);
+  schedule();
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::schedule() {
+  const uint64_t edge = clock_time_.edge_at_or_after(queue_.now_ps());
+  if (edge > clock_) {
+    idle_cycles_ += edge - clock_;
+    clock_ = edge;
+  }
+  if (scheduled_) queue_.cancel(client_);
+  queue_.schedule(clock_time_.time_ps(clock_), client_);
+  scheduled_ = true;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::stop(StopReason reason) {
+  stop_reason_ = reason;
+  if (observer_) observer_->on_stop(reason);
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::resume() {
+  if (stop_reason_ == StopReason::none) return;
+  stop_reason_ = StopReason::none;
+  last_trap_retired_ = UINT64_MAX;
+  if (!waiting_) schedule();
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::set_level(uint32_t line, bool level) {
+  constexpr U kPins = 1u << 3 | 1u << 7 | 1u << 11;
+  BB_CHECK(line < 32 && (kPins >> line & 1), "the core has no interrupt pin {}", line);
+  const U bit = U{1} << line;
+  pins_ = level ? pins_ | bit : pins_ & ~bit;
+  if (!waiting_ || !pending_interrupts()) return;
+  waiting_ = false;
+  if (stop_reason_ == StopReason::none) schedule();
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::on_event(uint64_t, uint64_t now_ps) {
+  scheduled_ = false;
+  if (stop_reason_ != StopReason::none || waiting_) return;
+  run(now_ps + std::min(config_.quantum_ps, UINT64_MAX - now_ps));
+  if (stop_reason_ == StopReason::none && !waiting_) schedule();
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
+  for (;;) {
+    if (stop_requested_.load(std::memory_order_relaxed)) {
+      stop_requested_.store(false, std::memory_order_relaxed);
+      return stop(StopReason::requested);
+    }
+    if (stop_reason_ != StopReason::none) return;
+    if (retired_ >= instruction_limit_) return stop(StopReason::instruction_limit);
+    // Devices may have scheduled something since the last look; an interrupt raised at t meets the instruction at t.
+    const uint64_t limit_clock = clock_time_.edge_at_or_after(std::min(queue_.next_time_ps(), quantum_end_ps));
+    if (waiting_ || clock_ >= limit_clock) return;
+    if (pending_interrupts() && take_interrupt()) continue;
+    if (path_.largest_latency_cycles() != bounded_latency_) drop_blocks();
+    Block* block = find_block();
+    if (!block) {
+      run_uncached();
+      continue;
+    }
+    // Every instruction takes a cycle at least: so many cycles cannot retire more than are left.
+    const uint64_t left = instruction_limit_ - retired_;
+    const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
+    if (clock_ + block->worst_cycles <= fast_limit) {
+      interpret(block, fast_limit);
+    } else {
+      run_carefully(*block, limit_clock);
+    }
+  }
+}
+
+/// One instruction after the other, each with a look at the limits.
+template <class Xlen>
+void RiscvCore<Xlen>::run_carefully(const Block& block, uint64_t limit_clock) {
+  left_early_ = false;
+  for (unsigned i = 0; i < block.count; ++i) {
+    if (clock_ >= limit_clock || retired_ >= instruction_limit_) return;
+    prepare_scratch(block, block.operations[i]);
+    interpret(&scratch_, 0);
+    count_block(scratch_);
+    if (left_early_) return;
+  }
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operation) {
+  const uint16_t cycles = cost_[static_cast<unsigned>(kind_of(operation.id))];
+  scratch_.key = home.key;
+  scratch_.region = home.region;
+  scratch_.cycles = cycles;
+  scratch_.bytes = uint32_t{operation.pc_offset} + operation.length_bytes;
+  scratch_operations_[0] = operation;
+  scratch_operations_[0].cycles_before = 0;
+  scratch_operations_[1].cycles_before = cycles;
+}
+
+/// An instruction that no block can hold: fetched over the bus each time, or not to be fetched at all.
+template <class Xlen>
+void RiscvCore<Xlen>::run_uncached() {
+  const uint64_t start_ps = clock_time_.time_ps(clock_);
+  uint8_t bytes[4] = {};
+  for (unsigned half = 0; half < 2; ++half) {
+    if (half == 1 && !is_long_instruction(bytes[0])) break;
+    const U address = pc_ + 2 * half;
+    const AccessResult result = path_.fetch(address, 2, machine_, start_ps, bytes + 2 * half);
+    clock_ += result.cycles;
+    if (result.kind == AccessKind::fault) return take_trap(TrapCause::instruction_access, address, result.response);
+  }
+  uint32_t bits = 0;
+  std::memcpy(&bits, bytes, sizeof bits);
+  Block home;
+  home.key = pc_ | user_bit();
+  home.region = DataPath::kNoRegion;
+  prepare_scratch(home, decode(bits));
+  interpret(&scratch_, 0);
+  count_block(scratch_);
+}
+
+template <class Xlen>
+Block* RiscvCore<Xlen>::find_block() {
+  const uint64_t key = pc_ | user_bit();
+  Block& block = blocks_.slot(key);
+  return block.key == key ? &block : build_block();
+}
+
+template <class Xlen>
+Block* RiscvCore<Xlen>::build_block() {
+  const uint32_t region = path_.region_of(pc_, 2);
+  if (region == DataPath::kNoRegion) return nullptr;
+  if (!blocks_.has_room() || path_.largest_latency_cycles() != bounded_latency_) drop_blocks();
+  const uint64_t key = pc_ | user_bit();
+  Block& slot = blocks_.slot(key);
+  Block block;
+  block.key = key;
+  block.region = region;
+  block.operations = blocks_.room();
+  const unsigned count = fill_block(blocks_.room(), region, block);
+  if (count == 0) return nullptr;
+  if (slot.key != Block::kNoKey) count_block(slot);
+  slot = block;
+  blocks_.commit(slot, count + 1);
+  return &slot;
+}
+
+template <class Xlen>
+unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_index, Block& block) {
+  const DataPath::Region& region = path_.region(region_index);
+  uint32_t offset = 0, cycles = 0, accesses = 0;
+  unsigned count = 0;
+  bool branch = false;
+  for (bool ended = false; !ended && count < Block::kMaxOperations; ++count) {
+    const uint64_t address = uint64_t{pc_} + offset;
+    const auto readable = [&](uint64_t half) {
+      return half + 1 <= region.last && pmp_.allows(half, 2, PmpAccess::execute, machine_);
+    };
+    if (!readable(address)) break;
+    uint32_t bits = region.bytes[address - region.first] | region.bytes[address - region.first + 1] << 8;
+    if (is_long_instruction(bits)) {
+      if (!readable(address + 2)) break;
+      std::memcpy(&bits, region.bytes + (address - region.first), sizeof bits);
+    }
+    Operation operation = decode(bits);
+    operation.pc_offset = static_cast<uint16_t>(offset);
+    operation.cycles_before = static_cast<uint16_t>(cycles);
+    operations[count] = operation;
+    offset += operation.length_bytes;
+    cycles += cost_[static_cast<unsigned>(kind_of(operation.id))];
+    accesses += memory_accesses(operation);
+    branch = kind_of(operation.id) == InstructionKind::branch;
+    ended = ends_block(operation);
+  }
+  if (count == 0) return 0;
+  operations[count] = {};
+  operations[count].id = InstructionId::kBlockEnd;
+  operations[count].cycles_before = static_cast<uint16_t>(cycles);
+  block.count = static_cast<uint16_t>(count);
+  block.cycles = static_cast<uint16_t>(cycles);
+  block.bytes = offset;
+  block.worst_cycles = cycles + accesses * bounded_latency_ + (branch ? config_.costs.branch_taken : 0);
+  return count;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::drop_blocks() {
+  blocks_.clear([this](Block& block) { count_block(block); });
+  bounded_latency_ = path_.largest_latency_cycles();
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::count_block(Block& block) {
+  if (block.executions == 0) return;
+  uint64_t code_bytes = 0;
+  for (unsigned i = 0; i < block.count; ++i) {
+    kinds_[static_cast<unsigned>(kind_of(block.operations[i].id))] += block.executions;
+    code_bytes += block.operations[i].length_bytes;
+  }
+  branches_taken_ += block.taken;
+  if (block.region != DataPath::kNoRegion) {
+    path_.region(block.region).code_read_bytes += code_bytes * block.executions;
+  }
+  block.executions = 0;
+  block.taken = 0;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::count_operation(const Operation& operation, uint32_t region) {
+  kinds_[static_cast<unsigned>(kind_of(operation.id))]++;
+  if (region != DataPath::kNoRegion) path_.region(region).code_read_bytes += operation.length_bytes;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::invalidate(uint64_t first, uint64_t last) {
+  blocks_.for_each([&](Block& block) {
+    if (block.pc() > last || block.pc() + block.bytes - 1 < first) return;
+    count_block(block);
+    block.key = Block::kNoKey;
+  });
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::forget_direct() {
+  drop_blocks();
+  path_.forget_regions();
+}
+
+template <class Xlen>
+CoreStatistics RiscvCore<Xlen>::statistics() {
+  blocks_.for_each([this](Block& block) { count_block(block); });
+  const auto kind = [this](InstructionKind k) { return kinds_[static_cast<unsigned>(k)]; };
+  CoreStatistics s;
+  s.instructions = retired_;
+  s.active_cycles = clock_ - idle_cycles_;
+  s.idle_cycles = idle_cycles_;
+  s.loads = kind(InstructionKind::load);
+  s.stores = kind(InstructionKind::store);
+  s.atomics = kind(InstructionKind::atomic);
+  s.branches = kind(InstructionKind::branch);
+  s.branches_taken = branches_taken_;
+  s.jumps = kind(InstructionKind::jump);
+  s.multiplies = kind(InstructionKind::multiply);
+  s.divides = kind(InstructionKind::divide);
+  s.fp = kind(InstructionKind::fp_move) + kind(InstructionKind::fp_simple) + kind(InstructionKind::fp_add) +
+         kind(InstructionKind::fp_fused) + kind(InstructionKind::fp_divide) + kind(InstructionKind::fp_sqrt);
+  s.csr = kind(InstructionKind::csr);
+  s.exceptions = exceptions_;
+  s.interrupts = interrupts_;
+  return s;
+}
+
+template <class Xlen>
+std::vector<DirectTraffic> RiscvCore<Xlen>::direct_traffic() {
+  blocks_.for_each([this](Block& block) { count_block(block); });
+  return path_.traffic();
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::set_x(unsigned index, uint64_t value) {
+  if (index > 0 && index < 32) x_[index] = static_cast<U>(value);
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::set_f(unsigned index, uint64_t value) {
+  if (index < 32) f_[index] = static_cast<uint32_t>(value);
+}
+
+template <class Xlen>
+bool RiscvCore<Xlen>::debug_access(BusOp op, uint64_t address, uint8_t* data, size_t size_bytes) {
+  BusAccess access;
+  access.op = op;
+  access.address = address;
+  access.data = data;
+  access.size = static_cast<uint32_t>(size_bytes);
+  access.time_ps = queue_.now_ps();
+  access.debug = true;
+  uint64_t delay_ps = 0;
+  return size_bytes == 0 || bus_.access(access, delay_ps) == BusResponse::ok;
+}
+
+template <class Xlen>
+bool RiscvCore<Xlen>::peek(uint64_t address, std::span<uint8_t> bytes) {
+  return debug_access(BusOp::read, address, bytes.data(), bytes.size());
+}
+
+template <class Xlen>
+bool RiscvCore<Xlen>::poke(uint64_t address, std::span<const uint8_t> bytes) {
+  std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+  if (!debug_access(BusOp::write, address, copy.data(), copy.size())) return false;
+  if (!copy.empty()) invalidate(address, address + copy.size() - 1);
+  return true;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::state(StateArchive& archive) {
+  statistics();  // counts what the blocks hold
+  drop_blocks();
+  archive.section("core");
+  archive.value("x", x_);
+  archive.value("f", f_);
+  archive.value("pc", pc_);
+  archive.value("clock", clock_);
+  archive.value("retired", retired_);
+  archive.value("idle cycles", idle_cycles_);
+  archive.value("machine", machine_);
+  archive.value("fs", fs_);
+  archive.value("fflags", fflags_);
+  archive.value("frm", frm_);
+  archive.value("reserved", reserved_);
+  archive.value("reservation", reservation_);
+  for (U* csr : {&mstatus_, &mie_, &pins_, &mtvec_, &mscratch_, &mepc_, &mcause_, &mtval_, &mcounteren_, &menvcfg_}) {
+    archive.value("csr", *csr);
+  }
+  for (Counter* counter : {&mcycle_, &minstret_}) {
+    archive.value("counter base", counter->base);
+    archive.value("counter inhibited", counter->inhibited);
+  }
+  archive.value("waiting", waiting_);
+  archive.value("scheduled", scheduled_);
+  archive.value("stop reason", stop_reason_);
+  archive.value("last trap pc", last_trap_pc_);
+  archive.value("last trap retired", last_trap_retired_);
+  archive.value("kinds", kinds_);
+  archive.value("branches taken", branches_taken_);
+  archive.value("exceptions", exceptions_);
+  archive.value("interrupts", interrupts_);
+  pmp_.state(archive);
+  path_.state(archive);
+  if (archive.reading()) privilege_changed();
+}
+
+template class RiscvCore<Rv32>;
+
+std::unique_ptr<Core> make_core(unsigned width_bits, const CoreConfig& config, BusPort& bus, EventQueue& queue) {
+  if (width_bits == 32) return std::make_unique<RiscvCore<Rv32>>(config, bus, queue);
+  throw InputError(fmt::format("{}: a core of {} bits is not modelled; known: 32", config.name, width_bits));
+}
+
+}  // namespace backboard

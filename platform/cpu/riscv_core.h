@@ -1,0 +1,190 @@
+// The core's implementation for a register width.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "platform/cpu/block_cache.h"
+#include "platform/cpu/core.h"
+#include "platform/cpu/core_clock.h"
+#include "platform/cpu/data_path.h"
+#include "platform/cpu/pmp.h"
+#include "platform/cpu/xlen.h"
+
+namespace backboard {
+
+/// CSR numbers.
+namespace csr {
+#define CSR(name, number) inline constexpr unsigned k##name = (number);
+#include "platform/cpu/csrs.def"
+}  // namespace csr
+
+/// An interpreter over pre-decoded blocks. `clock_` counts clock edges since simulated time 0, and one instruction
+/// starts at one edge; `clock_`, `retired_` and `pc_` describe the boundary before the next instruction whenever no
+/// handler runs. Blocks count in bulk, and repair the counts when they are left in the middle.
+template <class Xlen>
+class RiscvCore final : public Core, private GuestMemory {
+ public:
+  using U = typename Xlen::Unsigned;
+  using S = typename Xlen::Signed;
+
+  RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& queue);
+
+  void start(uint64_t pc) override;
+  void set_level(uint32_t line, bool level) override;
+  void set_instruction_limit(uint64_t count) override { instruction_limit_ = count; }
+  StopReason stop_reason() const override { return stop_reason_; }
+  void resume() override;
+  bool waiting_for_interrupt() const override { return waiting_; }
+  void invalidate(uint64_t first, uint64_t last) override;
+  void exclude_from_direct(uint64_t first, uint64_t last) override { path_.exclude(first, last); }
+  void forget_direct() override;
+  CoreStatistics statistics() override;
+  std::vector<DirectTraffic> direct_traffic() override;
+  unsigned width_bits() const override { return Xlen::kBits; }
+  uint64_t pc() const override { return pc_; }
+  void set_pc(uint64_t pc) override { pc_ = static_cast<U>(pc) & ~U{1}; }
+  uint64_t x(unsigned index) const override { return index < 32 ? x_[index] : 0; }
+  void set_x(unsigned index, uint64_t value) override;
+  uint64_t f(unsigned index) const override { return index < 32 ? f_[index] : 0; }
+  void set_f(unsigned index, uint64_t value) override;
+  std::optional<uint64_t> csr(unsigned number) override;
+  bool set_csr(unsigned number, uint64_t value) override;
+  bool machine_mode() const override { return machine_; }
+  uint64_t time_ps() const override { return clock_time_.time_ps(clock_); }
+  GuestMemory& memory() override { return *this; }
+
+  void on_event(uint64_t tag, uint64_t now_ps) override;
+  void state(StateArchive& archive) override;
+
+ private:
+  /// The boundary at which a CSR write takes effect: after its instruction.
+  struct Moment {
+    uint64_t clock;
+    uint64_t retired;
+  };
+  /// A 64-bit counter that follows `clock_` or `retired_` until it is inhibited.
+  struct Counter {
+    uint64_t base = 0;
+    bool inhibited = false;
+    uint64_t value(uint64_t source) const { return inhibited ? base : base + source; }
+    void set(uint64_t value, uint64_t source) { base = inhibited ? value : value - source; }
+    void inhibit(bool on, uint64_t source) {
+      const uint64_t now = value(source);
+      inhibited = on;
+      set(now, source);
+    }
+  };
+
+  // riscv_core.cc: time, blocks, stopping.
+  void run(uint64_t quantum_end_ps);
+  void run_carefully(const Block& block, uint64_t limit_clock);
+  void run_uncached();
+  Block* find_block();
+  Block* build_block();
+  unsigned fill_block(Operation* operations, uint32_t region, Block& block);
+  void prepare_scratch(const Block& home, const Operation& operation);
+  void drop_blocks();
+  void count_block(Block& block);
+  void count_operation(const Operation& operation, uint32_t region);
+  void schedule();
+  void stop(StopReason reason);
+  uint64_t user_bit() const { return machine_ ? 0 : 1; }
+
+  // interpreter.cc
+  void interpret(Block* block, uint64_t limit_clock);
+  void leave(const Block& block, const Operation& operation, uint64_t clock, bool completed);
+  AccessKind load(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before, void* value);
+  AccessKind store(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before, const void* value);
+  AccessKind finish_access(const AccessResult& result, TrapCause cause, U address, uint64_t& clock);
+  AccessKind atomic(const Operation& operation, uint64_t& clock);
+
+  // privilege.cc: traps, system instructions.
+  void take_trap(TrapCause cause, U value, BusResponse response = BusResponse::ok);
+  void take_pending_trap() { take_trap(pending_.cause, pending_.value, pending_.response); }
+  void enter_trap(U cause_bits, bool interrupt, U value, BusResponse response);
+  bool take_interrupt();
+  void illegal_instruction();
+  void execute_system(const Operation& operation);
+  void execute_csr(const Operation& operation);
+  void execute_cache(const Operation& operation);
+  void execute_mret(const Operation& operation);
+  void execute_ebreak(const Operation& operation);
+  bool semihosting_sequence();
+  void retire(const Operation& operation);
+  void privilege_changed();
+
+  // csr.cc
+  bool csr_exists(unsigned number, bool write) const;
+  bool read_csr(unsigned number, U& value) const;
+  bool write_csr(unsigned number, U value, const Moment& after);
+  void write_mstatus(U value);
+  U read_mstatus() const;
+  bool read_counter(unsigned number, U& value) const;
+  void write_counter(unsigned number, U value, const Moment& after);
+  U read_pmpcfg(unsigned index) const;
+  void write_pmpcfg(unsigned index, U value);
+
+  // GuestMemory
+  bool peek(uint64_t address, std::span<uint8_t> bytes) override;
+  bool poke(uint64_t address, std::span<const uint8_t> bytes) override;
+  bool debug_access(BusOp op, uint64_t address, uint8_t* data, size_t size_bytes);
+
+  bool pending_interrupts() const { return (pins_ & mie_) != 0; }
+
+  CoreConfig config_;
+  BusPort& bus_;
+  EventQueue& queue_;
+  CoreClock clock_time_;
+  EventQueue::ClientId client_;
+  Pmp pmp_;
+  DataPath path_;
+  BlockCache blocks_;
+  std::array<uint16_t, kInstructionKinds> cost_{};
+
+  std::array<U, 33> x_{};  ///< the last takes what is written to x0
+  std::array<uint32_t, 32> f_{};
+  U pc_ = 0;
+  uint64_t clock_ = 0;
+  uint64_t retired_ = 0;
+  uint64_t idle_cycles_ = 0;
+  bool machine_ = true;
+  bool data_machine_ = true;  ///< privilege of loads and stores (MPRV)
+  uint8_t fs_ = 0;            ///< mstatus.FS: 0 Off, 1 Initial, 2 Clean, 3 Dirty
+  uint32_t fflags_ = 0;
+  uint32_t frm_ = 0;
+  bool reserved_ = false;
+  U reservation_ = 0;
+
+  U mstatus_ = 0;  ///< without FS and SD
+  U mie_ = 0;
+  U pins_ = 0;  ///< mip
+  U mtvec_ = 0, mscratch_ = 0, mepc_ = 0, mcause_ = 0, mtval_ = 0;
+  U mcounteren_ = 0, menvcfg_ = 0;
+  Counter mcycle_, minstret_;
+
+  struct Pending {
+    TrapCause cause = TrapCause::illegal_instruction;
+    U value = 0;
+    BusResponse response = BusResponse::ok;
+  } pending_;
+
+  bool waiting_ = false;
+  bool scheduled_ = false;
+  StopReason stop_reason_ = StopReason::none;
+  uint64_t instruction_limit_ = UINT64_MAX;
+  U last_trap_pc_ = 0;
+  uint64_t last_trap_retired_ = UINT64_MAX;
+  uint32_t system_region_ = DataPath::kNoRegion;  ///< code region of the system instruction being executed
+  bool left_early_ = false;                       ///< a block was left in the middle or ended in a system instruction
+  uint32_t bounded_latency_ = 0;
+  Block scratch_;
+  std::array<Operation, 2> scratch_operations_{};
+
+  std::array<uint64_t, kInstructionKinds> kinds_{};
+  uint64_t branches_taken_ = 0, exceptions_ = 0, interrupts_ = 0;
+};
+
+extern template class RiscvCore<Rv32>;
+
+}  // namespace backboard
