@@ -185,6 +185,4 @@ class RiscvCore final : public Core, private GuestMemory {
   uint64_t branches_taken_ = 0, exceptions_ = 0, interrupts_ = 0;
 };
 
-extern template class RiscvCore<Rv32>;
-
 }  // namespace backboard
