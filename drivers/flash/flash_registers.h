@@ -1,0 +1,12 @@
+/* Names of the registers and fields of flash.def: NAME_OFFSET; NAME_LSB, NAME_WIDTH and NAME_MASK of fields. */
+#ifndef DRIVERS_FLASH_REGISTERS_H
+#define DRIVERS_FLASH_REGISTERS_H
+
+#include <stdint.h>
+
+/* clang-format off: the .def follows the macros that it uses */
+#include "drivers/flash/flash.def"
+#include "drivers/mmio/register_names.h"
+/* clang-format on */
+
+#endif
