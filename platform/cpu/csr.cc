@@ -64,8 +64,9 @@ void RiscvCore<Xlen>::write_counter(unsigned number, U value, const Moment& afte
   if (index != 0 && index != 2) return;
   Counter& counter = index == 0 ? mcycle_ : minstret_;
   const uint64_t source = index == 0 ? after.clock : after.retired;
-  // The half that is not written keeps the value that it has once the instruction is over.
-  const uint64_t now = counter.value(source);
+  // The half that is not written keeps its value; a write to either half of minstret suppresses the instruction's own
+  // increment (Privileged ISA, "Hardware Performance Monitor").
+  const uint64_t now = counter.value(index == 0 ? source : retired_);
   const uint64_t v = value;
   counter.set(high ? (now & 0xffffffffu) | v << 32 : (now & ~uint64_t{0xffffffffu}) | (v & 0xffffffffu), source);
 }
