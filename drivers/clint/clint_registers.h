@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* clang-format off: the .def follows the macros that it uses */
-#include "drivers/clint/clint.def"
 #include "drivers/mmio/register_names.h"
-/* clang-format on */
+/* What follows uses the macros of the header above. */
+
+#include "drivers/clint/clint.def"
 
 #endif

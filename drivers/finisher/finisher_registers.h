@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* clang-format off: the .def follows the macros that it uses */
-#include "drivers/finisher/finisher.def"
 #include "drivers/mmio/register_names.h"
-/* clang-format on */
+/* What follows uses the macros of the header above. */
+
+#include "drivers/finisher/finisher.def"
 
 #endif

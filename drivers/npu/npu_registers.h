@@ -1,12 +1,12 @@
-/* Names of the NPU's registers and fields, from npu.def: NPU_CTRL_OFFSET, NPU_CTRL_ENABLE_LSB, _WIDTH, _MASK. */
+/* Names of the registers and fields of npu.def: NAME_OFFSET; NAME_LSB, NAME_WIDTH and NAME_MASK of fields. */
 #ifndef DRIVERS_NPU_REGISTERS_H
 #define DRIVERS_NPU_REGISTERS_H
 
 #include <stdint.h>
 
-/* clang-format off: the .def follows the macros that it uses */
 #include "drivers/mmio/register_names.h"
+/* What follows uses the macros of the header above. */
+
 #include "drivers/npu/npu.def"
-/* clang-format on */
 
 #endif

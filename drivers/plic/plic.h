@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define PLIC_SOURCES 1024u /**< source 0 does not exist */
+#define PLIC_SOURCES 96u /**< sources 0 to 95; source 0 does not exist */
 #define PLIC_PRIORITY_MAX 7u
 
 typedef enum plic_result {

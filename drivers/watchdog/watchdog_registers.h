@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* clang-format off: the .def follows the macros that it uses */
 #include "drivers/mmio/register_names.h"
+/* What follows uses the macros of the header above. */
+
 #include "drivers/watchdog/watchdog.def"
-/* clang-format on */
 
 #endif
