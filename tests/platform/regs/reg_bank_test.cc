@@ -5,20 +5,7 @@
 
 #include "platform/regs/blocks.h"
 #include "platform/regs/npu_regs.h"
-
-#define BLOCK_FILE "tests/platform/regs/uart_like.def"
-#define BLOCK_NAME "uart_like"
-#define BLOCK_DESCRIPTION "Byte registers"
-namespace uart_like {
-#include "platform/regs/declare_block.h"
-}
-
-#define BLOCK_FILE "tests/platform/regs/wide.def"
-#define BLOCK_NAME "wide"
-#define BLOCK_DESCRIPTION "All accesses"
-namespace wide {
-#include "platform/regs/declare_block.h"
-}
+#include "tests/platform/regs/test_blocks.h"
 
 using namespace backboard;
 

@@ -1,0 +1,20 @@
+#include "platform/cli/commands.h"
+
+namespace backboard {
+namespace {
+
+// A new command is a function `CommandAction declare_...(CLI::App&)` and a row here.
+constexpr Command kCommands[] = {
+    {"check", "Validate a file and print its effective configuration", declare_check},
+    {"explain", "Explain a key of a file: meaning, unit, default, range", declare_explain},
+    {"schema", "Print the JSON Schema of a kind of file", declare_schema},
+    {"regs", "Print the registers of the board", declare_regs},
+};
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return kCommands;
+}
+
+}  // namespace backboard

@@ -1,0 +1,18 @@
+// Every command of the program, in one explicit table.
+#pragma once
+
+#include <span>
+
+#include "platform/cli/command.h"
+
+namespace backboard {
+
+/// In the order of `backboard --help`.
+std::span<const Command> commands();
+
+CommandAction declare_check(CLI::App& app);
+CommandAction declare_explain(CLI::App& app);
+CommandAction declare_regs(CLI::App& app);
+CommandAction declare_schema(CLI::App& app);
+
+}  // namespace backboard

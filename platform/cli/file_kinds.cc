@@ -1,0 +1,56 @@
+#include "platform/cli/file_kinds.h"
+
+#include <algorithm>
+
+#include "platform/config/suggest.h"
+#include "platform/soc/board_config.h"
+
+namespace backboard {
+namespace {
+
+template <class T>
+std::string check_file(const YamlNode& root) {
+  return dump_config(config_from<T>(root));
+}
+template <class T>
+std::vector<KeyDoc> explain_file() {
+  return explain_config<T>();
+}
+
+constexpr FileKind kKinds[] = {
+    {"platform", "A board (configs/platforms)", check_file<BoardConfig>,
+     [] { return schema_of<BoardConfig>("Backboard platform"); }, explain_file<BoardConfig>},
+};
+
+}  // namespace
+
+std::span<const FileKind> file_kinds() {
+  return kKinds;
+}
+
+const FileKind& file_kind(const std::string& name) {
+  std::vector<std::string> known;
+  for (const FileKind& kind : kKinds) {
+    if (name == kind.name) return kind;
+    known.emplace_back(kind.name);
+  }
+  throw InputError("unknown kind of file '" + name + "'" + suggestion(name, known));
+}
+
+const FileKind& guess_file_kind(const YamlNode& root) {
+  const FileKind* best = &kKinds[0];
+  size_t most = 0;
+  for (const FileKind& kind : kKinds) {
+    const std::vector<KeyDoc> docs = kind.explain();
+    const auto hits = static_cast<size_t>(std::count_if(docs.begin(), docs.end(), [&](const KeyDoc& doc) {
+      return doc.path.find('.') == std::string::npos && root.find(doc.path) != nullptr;
+    }));
+    if (hits > most) {
+      most = hits;
+      best = &kind;
+    }
+  }
+  return *best;
+}
+
+}  // namespace backboard

@@ -1,0 +1,70 @@
+#include "platform/cli/process.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "platform/cli/command.h"
+
+namespace backboard {
+namespace {
+
+volatile std::sig_atomic_t stop_signals = 0;
+void (*stop_function)() = nullptr;
+
+extern "C" void on_fatal(int number) {
+  if (number != SIGABRT) {  // BB_CHECK has printed its line already
+    static constexpr char kText[] = "internal error: the program received a fatal signal\n";
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  }
+  _exit(kExitInternalError);
+}
+
+extern "C" void on_stop(int number) {
+  if (stop_signals != 0) {
+    std::signal(number, SIG_DFL);
+    raise(number);
+    return;
+  }
+  stop_signals = 1;
+  if (stop_function) stop_function();
+}
+
+void handle(int number, void (*handler)(int), int flags) {
+  struct sigaction action;
+  std::memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigaction(number, &action, nullptr);
+}
+
+}  // namespace
+
+void install_fatal_handlers() {
+  for (const int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+    handle(number, on_fatal, static_cast<int>(SA_RESETHAND));
+  }
+}
+
+void install_stop_handlers(void (*stop)()) {
+  stop_function = stop;
+  handle(SIGINT, on_stop, SA_NODEFER);
+  handle(SIGTERM, on_stop, SA_NODEFER);
+}
+
+bool interrupted() {
+  return stop_signals != 0;
+}
+
+void limit_memory(uint64_t bytes) {
+  const rlimit limit{bytes, bytes};
+  setrlimit(RLIMIT_AS, &limit);
+}
+
+bool progress_wanted() {
+  return isatty(STDERR_FILENO) == 1;
+}
+
+}  // namespace backboard
