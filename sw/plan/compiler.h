@@ -5,22 +5,33 @@
 #include <string>
 #include <vector>
 
+#include "npu/engine/offer.h"
 #include "sw/net/network.h"
 #include "sw/npz/npz.h"
 #include "sw/plan/options.h"
 
 namespace backboard {
 
-/// Compiles `network`. `weights` holds "LAYER.weight" of shape (k, c, kh, kw) for convolutions (FC: (k, c), or
-/// (k, c, 1, 1)) and "LAYER.bias" of shape (k), all layers of the network and nothing else.
-/// Returns the bytes of the plan. The same arguments give the same bytes.
-/// @throws InputError for an unknown policy, engine or format (with those offered), for weights that do not fit,
-///   for what the engine does not offer, and when the arena is too small.
-std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& options, const Arrays& weights);
+/// The NPU that a plan is for.
+struct PlanTarget {
+  npu::Offer offer;
+  uint32_t buffer_bytes = 0;  ///< local buffer
+};
 
-/// First weights for training from scratch: He's uniform distribution (He et al., ICCV 2015, eq. 10):
-/// weight = u * sqrt(6 / fan_in), u uniform in [-1, 1); biases zero. The stream is keyed by (seed, layer, element), so
-/// a weight does not depend on the order of the layers' initialisation or on the host.
-Arrays initial_weights(const Network& network, uint64_t seed);
+/// Compiles `network`. `weights` holds "LAYER.weight" of shape (k, c, kh, kw) for convolutions (FC: (k, c), or
+/// (k, c, 1, 1)) and "LAYER.bias" of shape (k), for all layers of the network and nothing else.
+/// Returns the bytes of the plan. The same arguments give the same bytes.
+/// @throws InputError for an unknown policy or format (with those offered), for weights that do not fit, for what the
+///   engine does not offer, and when the arena is too small.
+std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& options, const PlanTarget& target,
+                                  const Arrays& weights);
+
+/// First weights for training from scratch: He's initialisation, uniform (He et al., ICCV 2015, eq. 10):
+/// weight = u * sqrt(6 / fan_in) in binary32, u uniform in [-1, 1); biases zero. Element e of the n-th layer with
+/// weights takes number e of stream n of the seed (random/counter_stream.h).
+Arrays initial_weights(const Network& network, uint32_t seed);
+
+/// Checks names and shapes of weights against a network. @throws InputError; `file` is used in errors.
+void check_weights(const Network& network, const Arrays& weights, const std::string& file);
 
 }  // namespace backboard

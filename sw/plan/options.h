@@ -5,44 +5,103 @@
 #include <string>
 #include <vector>
 
+#include "platform/config/fields.h"
+
 namespace backboard {
 
-/// Formats of the tensors by class, as names of drivers/npu/npu_command.def in lower case ("fp32", "fp16", "fp16z",
-/// "fgmp", "fp8", ...). Empty: the engine's default (plan/engine_defaults).
+/// Names of the tensor formats of drivers/npu/npu_command.def in lower case, and "auto".
+std::vector<std::string> plan_format_names();
+
+/// Formats of the tensors by class. "auto": what `all` says; if that is "auto" too, the engine's default (formats.h).
 struct PlanFormats {
-  std::string input;        ///< encoded batch
-  std::string activation;   ///< outputs of layers
-  std::string error;        ///< errors of outputs
-  std::string weight;       ///< copies that the engine computes with
-  std::string master;       ///< "fp32" or "fp16"
-  std::string logits;       ///< output of the last layer, and its error
-  std::string last_weight;  ///< weight copy of the last layer
+  static constexpr const char* kShorthand = "all";
+  std::string all = "auto";
+  std::string input = "auto";
+  std::string activation = "auto";
+  std::string error = "auto";
+  std::string weight = "auto";
+  std::string last_weight = "auto";
+  std::string logits = "auto";
+  std::string master = "fp32";
+  std::string rule = "magnitude";
+
+  template <class V>
+  void fields(V& v) {
+    const OneOf formats{plan_format_names()};
+    v("all", all, formats, "Format of every class below that says nothing itself, logits and last_weight excepted");
+    v("input", input, formats, "Encoded batch");
+    v("activation", activation, formats, "Outputs of layers");
+    v("error", error, formats, "Errors of outputs");
+    v("weight", weight, formats, "Weight copies that the engine computes with");
+    v("last_weight", last_weight, formats, "Weight copy of the last layer");
+    v("logits", logits, formats, "Output of the last layer, and its error");
+    v("master", master, OneOf{{"fp32", "fp16"}}, "Master weights (biases are always fp32)");
+    v("rule", rule, OneOf{{"magnitude", "relative"}},
+      "FGMP class rule: magnitude threshold or relative rounding error");
+  }
 };
 
-/// First thresholds of the FGMP class rule (high when |x| >= threshold), by class. Firmware may steer them.
+/// First thresholds of the FGMP class rule by class of tensor. Firmware may steer them.
 struct PlanThresholds {
-  float input = 0.0f;
+  float input = 0.25f;
   float activation = 0.25f;
   float error = 0.001f;
   float weight = 0.0625f;
+
+  template <class V>
+  void fields(V& v) {
+    const Reals range{0.0, 65504.0};
+    v("input", input, range, "Encoded batch");
+    v("activation", activation, range, "Outputs of layers");
+    v("error", error, range, "Errors, loss scale included");
+    v("weight", weight, range, "Weight copies");
+  }
 };
 
-/// Tile sizes for every convolution and FC command; 0: the NPU chooses.
+/// Tile sizes for every convolution and FC command, held to the size of the layer; 0: the NPU chooses.
 struct PlanTiles {
   uint32_t k = 0, rows = 0, c = 0, n = 0;
+
+  template <class V>
+  void fields(V& v) {
+    const Range range{0, 65535};
+    v("k", k, range, "Output channels (BP: input channels)");
+    v("rows", rows, range, "Output rows");
+    v("c", c, range, "Reduction channels (WG: input channels)");
+    v("n", n, range, "Images");
+  }
 };
 
+enum class Fusion : uint8_t { automatic, on, off };
+
 struct PlanOptions {
-  std::string engine = "lnpu";
-  std::string policy = "full";  ///< see plan/policy.h
+  std::string policy = "full";  ///< see policy.h
   uint32_t batch = 16;
-  std::string fused = "auto";  ///< "on", "off", "auto": on when the engine has an SGD unit on the write-back path
+  Fusion fused = Fusion::automatic;
   bool momentum = false;
   PlanFormats formats;
   PlanThresholds thresholds;
   PlanTiles tiles;
-  uint32_t arena_base = 0x88000000;   ///< first DRAM address that the plan may use, 64-byte aligned
-  uint32_t arena_limit = 0x08000000;  ///< bytes that it may use
+  uint64_t arena_base = 0x88000000;
+  uint64_t arena_bytes = 0x08000000;
+
+  template <class V>
+  void fields(V& v) {
+    v("policy", policy, "Which parameters train: full, last:N, bias");
+    v("batch", batch, Range{1, 4096}, "Images of a step");
+    v("fused", fused, Choices<Fusion>{{"auto", Fusion::automatic}, {"on", Fusion::on}, {"off", Fusion::off}},
+      "Update weights at the write-back of their gradient; auto: when the engine can");
+    v("momentum", momentum, "Whether the optimiser keeps a momentum");
+    v("formats", formats, "Formats by class of tensor");
+    v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
+    v("tiles", tiles, "Tile sizes");
+    v("arena_base", arena_base, Bytes{0, UINT32_MAX}, "First DRAM address that the plan may use");
+    v("arena_bytes", arena_bytes, Bytes{4096, UINT32_MAX}, "Memory that the plan may use");
+  }
+  void check() const {
+    if (arena_base % 64 != 0) throw ConfigRule("arena_base", "must be a multiple of 64");
+    if (arena_base + arena_bytes > uint64_t{1} << 32) throw ConfigRule("arena_bytes", "the arena ends beyond 4 GiB");
+  }
 };
 
 }  // namespace backboard

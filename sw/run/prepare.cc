@@ -1,0 +1,76 @@
+#include "sw/run/prepare.h"
+
+#include "platform/check/input_error.h"
+#include "sw/file/file.h"
+#include "sw/pack/pack.h"
+#include "sw/plan/plan.h"
+
+namespace backboard {
+
+namespace {
+
+constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
+
+std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget& target) {
+  if (!request.plan.empty()) {
+    std::vector<uint8_t> bytes = read_file(request.plan, kMaxFileBytes);
+    const plan_header header = parse_plan(bytes, request.plan).header;
+    if (header.engine != static_cast<uint32_t>(target.offer.engine))
+      throw InputError(fmt::format("{}: compiled for engine {}, the board has {}", request.plan,
+                                   npu::name_of(static_cast<npu::EngineId>(header.engine)), target.offer.name));
+    if (header.buffer_bytes > target.buffer_bytes)
+      throw InputError(fmt::format("{}: compiled for a buffer of {} bytes, the board has {}", request.plan,
+                                   header.buffer_bytes, target.buffer_bytes));
+    return bytes;
+  }
+  if (request.network.empty()) return {};
+  const Network network = load_network(request.network);
+  return compile_plan(network, request.options, target, load_weights(network, request.weights, request.weights_seed));
+}
+
+std::vector<uint8_t> data_bytes(const std::optional<PackSpec>& spec, const std::string& path) {
+  if (spec) return pack_data(*spec);
+  if (path.empty()) return {};
+  std::vector<uint8_t> bytes = read_file(path, kMaxFileBytes);
+  parse_data(bytes, path);
+  return bytes;
+}
+
+}  // namespace
+
+Arrays load_weights(const Network& network, const std::string& path, uint32_t seed) {
+  if (path.empty()) return initial_weights(network, seed);
+  Arrays weights = read_npz(path);
+  check_weights(network, weights, path);
+  return weights;
+}
+
+void check_data_fits(std::span<const uint8_t> plan, std::span<const uint8_t> data, const std::string& file) {
+  const plan_header header = parse_plan(plan, "the plan").header;
+  const DataSet set = parse_data(data, file);
+  const ImageShape wanted{header.input_c, header.input_h, header.input_w};
+  if (set.shape != wanted)
+    throw InputError(fmt::format("{}: images of {} x {} x {}, the plan wants {} x {} x {}", file, set.shape.c,
+                                 set.shape.h, set.shape.w, wanted.c, wanted.h, wanted.w));
+  if (set.scale != header.input_scale)
+    throw InputError(fmt::format("{}: one step is {:.9g}, the plan wants {:.9g}", file, set.scale, header.input_scale));
+  if (set.classes > header.classes)
+    throw InputError(fmt::format("{}: {} classes, the plan has {}", file, set.classes, header.classes));
+}
+
+PreparedRun prepare_run(const PrepareRequest& request, const PlanTarget& target) {
+  PreparedRun run;
+  run.plan = plan_bytes(request, target);
+  run.train = data_bytes(request.train, request.train_file);
+  run.eval = data_bytes(request.eval, request.eval_file);
+  if (run.plan.empty()) return run;
+  const auto check = [&](const std::vector<uint8_t>& bytes, const std::optional<PackSpec>& spec,
+                         const std::string& path) {
+    if (!bytes.empty()) check_data_fits(run.plan, bytes, spec ? spec->images : path);
+  };
+  check(run.train, request.train, request.train_file);
+  check(run.eval, request.eval, request.eval_file);
+  return run;
+}
+
+}  // namespace backboard

@@ -1,0 +1,43 @@
+// What a run needs before the board starts: plan and packed data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sw/pack/pack_spec.h"
+#include "sw/plan/compiler.h"
+#include "sw/plan/options.h"
+
+namespace backboard {
+
+/// Where plan and data come from. Of each pair one may be given; without either that part is empty.
+struct PrepareRequest {
+  std::string network;  ///< configs/nets file to compile
+  std::string plan;     ///< or a plan made by `backboard plan`
+  std::string weights;  ///< .npz for the network; empty: drawn from weights_seed
+  uint32_t weights_seed = 1;
+  PlanOptions options;                  ///< for the network
+  std::optional<PackSpec> train, eval;  ///< packed here
+  std::string train_file, eval_file;    ///< or by `backboard pack`
+};
+
+/// Bytes for the board's memory; empty: none.
+struct PreparedRun {
+  std::vector<uint8_t> plan, train, eval;
+};
+
+/// Compiles, packs or reads, and checks that the parts fit each other: engine and buffer of the plan are the target's,
+/// images have the shape, scale and no more classes than the plan's.
+/// @throws InputError.
+PreparedRun prepare_run(const PrepareRequest& request, const PlanTarget& target);
+
+/// Weights for a network: from an .npz, or drawn when `path` is empty.
+Arrays load_weights(const Network& network, const std::string& path, uint32_t seed);
+
+/// Checks that a data file fits a plan. `file` is used in errors.
+/// @throws InputError.
+void check_data_fits(std::span<const uint8_t> plan, std::span<const uint8_t> data, const std::string& file);
+
+}  // namespace backboard
