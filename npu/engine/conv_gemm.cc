@@ -1,0 +1,315 @@
+#include "npu/engine/conv_gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "platform/check/check.h"
+
+namespace backboard::npu {
+namespace {
+
+enum Slot : unsigned { kSlotPadded = 2, kSlotARow, kSlotAStep, kSlotBStep, kSlotCRow };
+
+/// Images with their zero padding in place, so that no tap needs a bounds check.
+struct Padded {
+  const float* values = nullptr;
+  ptrdiff_t stride_n = 0, stride_c = 0, pitch = 0;
+};
+
+/// Which part of images to take: rows [first_row, first_row + rows) and columns [first_column, ...) of a tensor, with
+/// zeros outside of [0, height) x [0, width). Row `held_row` is the first one in memory.
+struct Window {
+  uint32_t n, c;
+  int64_t first_row, rows, first_column, columns;
+  int64_t held_row, held_rows, width;
+  size_t stride_n, stride_c;
+};
+
+Padded pad(const float* values, const Window& v, Workspace& workspace) {
+  const int64_t top = std::clamp<int64_t>(v.held_row - v.first_row, 0, v.rows);
+  const int64_t bottom = std::clamp<int64_t>(v.held_row + v.held_rows - v.first_row, top, v.rows);
+  const int64_t left = std::clamp<int64_t>(-v.first_column, 0, v.columns);
+  const int64_t right = std::clamp<int64_t>(v.width - v.first_column, left, v.columns);
+  Padded out;
+  if (top == 0 && bottom == v.rows && left == 0 && right == v.columns) {
+    out.stride_n = static_cast<ptrdiff_t>(v.stride_n);
+    out.stride_c = static_cast<ptrdiff_t>(v.stride_c);
+    out.pitch = static_cast<ptrdiff_t>(v.width);
+    out.values = values + (v.first_row - v.held_row) * v.width + v.first_column;
+    return out;
+  }
+  out.pitch = v.columns;
+  out.stride_c = v.rows * v.columns;
+  out.stride_n = out.stride_c * v.c;
+  float* to = workspace.array<float>(kSlotPadded, static_cast<size_t>(out.stride_n) * v.n);
+  out.values = to;
+  const size_t row_bytes = static_cast<size_t>(right - left) * sizeof(float);
+  for (uint32_t n = 0; n < v.n; ++n) {
+    for (uint32_t c = 0; c < v.c; ++c) {
+      const float* plane = values + n * v.stride_n + c * v.stride_c;
+      std::fill_n(to, top * v.columns, 0.0f);
+      for (int64_t row = top; row < bottom; ++row) {
+        float* line = to + row * v.columns;
+        std::fill_n(line, left, 0.0f);
+        std::memcpy(line + left, plane + (v.first_row + row - v.held_row) * v.width + v.first_column + left, row_bytes);
+        std::fill_n(line + right, v.columns - right, 0.0f);
+      }
+      std::fill_n(to + bottom * v.columns, (v.rows - bottom) * v.columns, 0.0f);
+      to += out.stride_c;
+    }
+  }
+  return out;
+}
+
+/// The part of x that output rows of the tile read, taps included.
+Padded pad_input(const ConvTile& t, const float* x, Workspace& workspace) {
+  Window v;
+  v.n = t.n;
+  v.c = t.c;
+  v.first_row = int64_t{t.oh0} * t.stride_h - t.pad_h;
+  v.rows = int64_t{t.oh_rows - 1} * t.stride_h + int64_t{t.kh - 1} * t.dilation_h + 1;
+  v.first_column = -int64_t{t.pad_w};
+  v.columns = int64_t{t.ow - 1} * t.stride_w + int64_t{t.kw - 1} * t.dilation_w + 1;
+  v.held_row = t.ih0;
+  v.held_rows = t.ih_rows;
+  v.width = t.w;
+  v.stride_n = t.x_stride_n;
+  v.stride_c = t.x_stride_c;
+  const RowRange needed = input_rows_of(t, t.oh0, t.oh_rows);
+  BB_CHECK(needed.rows == 0 || (needed.first >= t.ih0 && needed.first + needed.rows <= t.ih0 + t.ih_rows),
+           "rows {}+{} of x are needed, {}+{} are held", needed.first, needed.rows, t.ih0, t.ih_rows);
+  return pad(x, v, workspace);
+}
+
+/// Offsets of the padded image for each output position (n, oh, ow) of the tile.
+ptrdiff_t* position_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
+  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.n} * t.oh_rows * t.ow);
+  ptrdiff_t* next = offsets;
+  for (uint32_t n = 0; n < t.n; ++n) {
+    for (uint32_t row = 0; row < t.oh_rows; ++row) {
+      const ptrdiff_t first = n * image.stride_n + ptrdiff_t{row} * t.stride_h * image.pitch;
+      for (uint32_t column = 0; column < t.ow; ++column) *next++ = first + ptrdiff_t{column} * t.stride_w;
+    }
+  }
+  return offsets;
+}
+
+/// Offsets of the padded image for each tap (c, kh, kw).
+ptrdiff_t* tap_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
+  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.c} * t.kh * t.kw);
+  ptrdiff_t* next = offsets;
+  for (uint32_t c = 0; c < t.c; ++c) {
+    for (uint32_t kh = 0; kh < t.kh; ++kh) {
+      for (uint32_t kw = 0; kw < t.kw; ++kw) {
+        *next++ = c * image.stride_c + ptrdiff_t{kh} * t.dilation_h * image.pitch + ptrdiff_t{kw} * t.dilation_w;
+      }
+    }
+  }
+  return offsets;
+}
+
+/// Offsets of y (or dy) for each position (n, oh, ow) of the tile, channel 0.
+ptrdiff_t* output_offsets(const ConvTile& t, unsigned slot, Workspace& workspace) {
+  const size_t plane = size_t{t.oh_rows} * t.ow;
+  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, t.n * plane);
+  ptrdiff_t* next = offsets;
+  for (uint32_t n = 0; n < t.n; ++n) {
+    const ptrdiff_t first = static_cast<ptrdiff_t>(n * t.y_stride_n);
+    for (size_t i = 0; i < plane; ++i) *next++ = first + static_cast<ptrdiff_t>(i);
+  }
+  return offsets;
+}
+
+/// Offsets of the weights (or their gradient) for each (c, kh, kw), output channel 0.
+ptrdiff_t* weight_offsets(const ConvTile& t, unsigned slot, Workspace& workspace) {
+  const size_t taps = size_t{t.kh} * t.kw;
+  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, t.c * taps);
+  ptrdiff_t* next = offsets;
+  for (uint32_t c = 0; c < t.c; ++c) {
+    const ptrdiff_t first = static_cast<ptrdiff_t>(c * t.w_stride_c);
+    for (size_t tap = 0; tap < taps; ++tap) *next++ = first + static_cast<ptrdiff_t>(tap);
+  }
+  return offsets;
+}
+
+bool nonfinite_tensor(const float* values, uint32_t outer, size_t outer_stride, uint32_t inner, size_t inner_stride,
+                      size_t run) {
+  for (uint32_t i = 0; i < outer; ++i) {
+    if (inner_stride == run) {
+      if (any_nonfinite(values + i * outer_stride, inner * run)) return true;
+      continue;
+    }
+    for (uint32_t j = 0; j < inner; ++j) {
+      if (any_nonfinite(values + i * outer_stride + j * inner_stride, run)) return true;
+    }
+  }
+  return false;
+}
+
+bool nonfinite_x(const ConvTile& t, const float* x) {
+  return nonfinite_tensor(x, t.n, t.x_stride_n, t.c, t.x_stride_c, size_t{t.ih_rows} * t.w);
+}
+bool nonfinite_y(const ConvTile& t, const float* y) {
+  return nonfinite_tensor(y, t.n, t.y_stride_n, t.k, t.y_stride_k, size_t{t.oh_rows} * t.ow);
+}
+bool nonfinite_w(const ConvTile& t, const float* w) {
+  return nonfinite_tensor(w, t.k, t.w_stride_k, t.c, t.w_stride_c, size_t{t.kh} * t.kw);
+}
+
+/// One residue of the input positions modulo the stride: in it, each tap reads errors at a fixed distance.
+struct Phase {
+  uint32_t first_row, rows;  ///< first input row of the residue, counted from ih0, and how many
+  uint32_t first_column, columns;
+};
+
+/// Runs one phase of BP. `image` holds dy from row oh_low and column ow_low on.
+void bp_phase(Arithmetic arithmetic, const ConvTile& t, const Phase& phase, const Padded& image, int64_t oh_low,
+              int64_t ow_low, StridedGemm gemm, Workspace& workspace) {
+  const int64_t row = int64_t{t.ih0} + phase.first_row + t.pad_h, column = int64_t{phase.first_column} + t.pad_w;
+  ptrdiff_t* const a_step = workspace.array<ptrdiff_t>(kSlotAStep, size_t{t.k} * t.kh * t.kw);
+  ptrdiff_t* const b_step = workspace.array<ptrdiff_t>(kSlotBStep, size_t{t.k} * t.kh * t.kw);
+  uint32_t steps = 0;
+  for (uint32_t k = 0; k < t.k; ++k) {
+    for (uint32_t kh = 0; kh < t.kh; ++kh) {
+      const int64_t y_row = row - int64_t{kh} * t.dilation_h;
+      if (y_row % t.stride_h != 0) continue;
+      for (uint32_t kw = 0; kw < t.kw; ++kw) {
+        const int64_t y_column = column - int64_t{kw} * t.dilation_w;
+        if (y_column % t.stride_w != 0) continue;
+        a_step[steps] =
+            k * image.stride_c + (y_row / t.stride_h - oh_low) * image.pitch + y_column / t.stride_w - ow_low;
+        b_step[steps++] = static_cast<ptrdiff_t>(k * t.w_stride_k + size_t{kh} * t.kw + kw);
+      }
+    }
+  }
+  const size_t positions = size_t{t.n} * phase.rows * phase.columns;
+  ptrdiff_t* a_row = workspace.array<ptrdiff_t>(kSlotARow, positions);
+  ptrdiff_t* c_row = workspace.array<ptrdiff_t>(kSlotCRow, positions);
+  gemm.rows = static_cast<uint32_t>(positions);
+  gemm.steps = steps;
+  gemm.a_row = a_row;
+  gemm.c_row = c_row;
+  gemm.a_step = a_step;
+  gemm.b_step = b_step;
+  for (uint32_t n = 0; n < t.n; ++n) {
+    for (uint32_t j = 0; j < phase.rows; ++j) {
+      for (uint32_t i = 0; i < phase.columns; ++i) {
+        *a_row++ = n * image.stride_n + j * image.pitch + i;
+        *c_row++ = static_cast<ptrdiff_t>(n * t.x_stride_n + (phase.first_row + size_t{j} * t.stride_h) * t.w +
+                                          phase.first_column + size_t{i} * t.stride_w);
+      }
+    }
+  }
+  strided_gemm(arithmetic, gemm, workspace);
+}
+
+/// Largest integer not above a / b, b > 0.
+int64_t floor_divide(int64_t a, int64_t b) {
+  return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+}  // namespace
+
+void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* w, float* acc,
+             Workspace& workspace) {
+  if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
+  const Padded image = pad_input(t, x, workspace);
+  StridedGemm gemm;
+  gemm.rows = t.n * t.oh_rows * t.ow;
+  gemm.columns = t.k;
+  gemm.steps = t.c * t.kh * t.kw;
+  gemm.a = image.values;
+  gemm.a_row = position_offsets(t, image, kSlotARow, workspace);
+  gemm.a_step = tap_offsets(t, image, kSlotAStep, workspace);
+  gemm.b = w;
+  gemm.b_step = weight_offsets(t, kSlotBStep, workspace);
+  gemm.b_column = static_cast<ptrdiff_t>(t.w_stride_k);
+  gemm.c = acc;
+  gemm.c_row = output_offsets(t, kSlotCRow, workspace);
+  gemm.c_column = static_cast<ptrdiff_t>(t.y_stride_k);
+  gemm.masked = nonfinite_x(t, x) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_y(t, acc));
+  strided_gemm(arithmetic, gemm, workspace);
+}
+
+void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const float* w, float* acc,
+             Workspace& workspace) {
+  if (t.n == 0 || t.ih_rows == 0 || t.w == 0 || t.c == 0 || t.k == 0) return;
+  const RowRange needed = output_rows_of(t, t.ih0, t.ih_rows);
+  BB_CHECK(needed.rows == 0 || (needed.first >= t.oh0 && needed.first + needed.rows <= t.oh0 + t.oh_rows),
+           "rows {}+{} of dy are needed, {}+{} are held", needed.first, needed.rows, t.oh0, t.oh_rows);
+  // Rows and columns of dy from the lowest to the highest that any tap of any position could read.
+  Window v;
+  v.n = t.n;
+  v.c = t.k;
+  v.first_row = floor_divide(int64_t{t.ih0} + t.pad_h - int64_t{t.kh - 1} * t.dilation_h, t.stride_h);
+  v.rows = floor_divide(int64_t{t.ih0} + t.ih_rows - 1 + t.pad_h, t.stride_h) - v.first_row + 1;
+  v.first_column = floor_divide(int64_t{t.pad_w} - int64_t{t.kw - 1} * t.dilation_w, t.stride_w);
+  v.columns = floor_divide(int64_t{t.w} - 1 + t.pad_w, t.stride_w) - v.first_column + 1;
+  v.held_row = t.oh0;
+  v.held_rows = t.oh_rows;
+  v.width = t.ow;
+  v.stride_n = t.y_stride_n;
+  v.stride_c = t.y_stride_k;
+  const Padded image = pad(dy, v, workspace);
+  StridedGemm gemm;
+  gemm.columns = t.c;
+  gemm.a = image.values;
+  gemm.b = w;
+  gemm.b_column = static_cast<ptrdiff_t>(t.w_stride_c);
+  gemm.c = acc;
+  gemm.c_column = static_cast<ptrdiff_t>(t.x_stride_c);
+  gemm.masked = nonfinite_y(t, dy) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_x(t, acc));
+  for (uint32_t i = 0; i < t.stride_h && i < t.ih_rows; ++i) {
+    for (uint32_t j = 0; j < t.stride_w && j < t.w; ++j) {
+      const Phase phase{i, (t.ih_rows - i + t.stride_h - 1) / t.stride_h, j, (t.w - j + t.stride_w - 1) / t.stride_w};
+      bp_phase(arithmetic, t, phase, image, v.first_row, v.first_column, gemm, workspace);
+    }
+  }
+}
+
+void conv_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* dy, float* acc,
+             Workspace& workspace) {
+  if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
+  const Padded image = pad_input(t, x, workspace);
+  const bool masked =
+      nonfinite_x(t, x) || nonfinite_y(t, dy) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_w(t, acc));
+  StridedGemm gemm;
+  gemm.steps = t.n * t.oh_rows * t.ow;
+  gemm.c = acc;
+  gemm.masked = masked;
+  ptrdiff_t* const positions = position_offsets(t, image, kSlotAStep, workspace);
+  ptrdiff_t* const errors = output_offsets(t, kSlotBStep, workspace);
+  if (t.kh * t.kw == 1 && t.oh_rows * t.ow == 1) {
+    // FC: rows are output channels, columns input channels, so that every operand is read as it lies.
+    ptrdiff_t* const a_row = workspace.array<ptrdiff_t>(kSlotARow, t.k);
+    ptrdiff_t* const c_row = workspace.array<ptrdiff_t>(kSlotCRow, t.k);
+    for (uint32_t k = 0; k < t.k; ++k) {
+      a_row[k] = static_cast<ptrdiff_t>(k * t.y_stride_k);
+      c_row[k] = static_cast<ptrdiff_t>(k * t.w_stride_k);
+    }
+    gemm.rows = t.k;
+    gemm.columns = t.c;
+    gemm.a = dy;
+    gemm.a_row = a_row;
+    gemm.a_step = errors;
+    gemm.b = image.values;
+    gemm.b_step = positions;
+    gemm.b_column = image.stride_c;
+    gemm.c_row = c_row;
+    gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_c);
+  } else {
+    gemm.rows = t.c * t.kh * t.kw;
+    gemm.columns = t.k;
+    gemm.a = image.values;
+    gemm.a_row = tap_offsets(t, image, kSlotARow, workspace);
+    gemm.a_step = positions;
+    gemm.b = dy;
+    gemm.b_step = errors;
+    gemm.b_column = static_cast<ptrdiff_t>(t.y_stride_k);
+    gemm.c_row = weight_offsets(t, kSlotCRow, workspace);
+    gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_k);
+  }
+  strided_gemm(arithmetic, gemm, workspace);
+}
+
+}  // namespace backboard::npu

@@ -1,0 +1,311 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "npu/engine/strided_gemm.cc"
+#include <hwy/foreach_target.h>
+// foreach_target.h comes first.
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "npu/engine/strided_gemm.h"
+#include "platform/check/check.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Rows of C that one pass keeps in registers, and how many of them with two vectors a row: AVX-512 has 32 registers.
+inline constexpr uint32_t kMaxRows = 10;
+#if HWY_TARGET <= HWY_AVX3
+inline constexpr uint32_t kMaxRowsOfTwo = 10;
+#else
+inline constexpr uint32_t kMaxRowsOfTwo = 6;
+#endif
+// Steps between spills of the sums: a panel of B of this length stays in the first-level cache.
+inline constexpr uint32_t kStepBlock = 256;
+// Rows of C that are gathered, continued and scattered together.
+inline constexpr uint32_t kRowBlock = 120;
+
+/// Rounds binary32 sums to FP16: nearest even, subnormals, saturating, -0 made +0. Adding and subtracting
+/// 1.5 * 2^(e + 13) rounds to the unit 2^(e - 10) of the sum's binade e (at least FP16's smallest, -14).
+template <class D, class V>
+HWY_INLINE V round_to_fp16(D d, V sum) {
+  const hn::RebindToSigned<D> di;
+  const auto exponent = hn::And(hn::BitCast(di, sum), hn::Set(di, 0x7f800000));
+  const auto binade = hn::Max(exponent, hn::Set(di, (127 - 14) << 23));
+  const V magic = hn::BitCast(d, hn::Add(binade, hn::Set(di, (13 << 23) | 0x400000)));
+  const V rounded = hn::Sub(hn::Add(sum, magic), magic);
+  return hn::Max(hn::Min(rounded, hn::Set(d, 65504.0f)), hn::Set(d, -65504.0f));
+}
+
+/// The same for sums that may be huge or not finite: NaN stays NaN, and infinities saturate.
+template <class D, class V>
+HWY_INLINE V round_to_fp16_any(D d, V sum) {
+  const V limit = hn::Set(d, 131072.0f);
+  const auto nan = hn::Ne(sum, sum);
+  const V cut = hn::Max(hn::Min(sum, limit), hn::Neg(limit));
+  return hn::IfThenElse(nan, sum, round_to_fp16(d, hn::IfThenZeroElse(nan, cut)));
+}
+
+template <Arithmetic kArithmetic, bool kMasked, class D, class V>
+HWY_INLINE V add_term(D d, V sum, V a, V b) {
+  if constexpr (kMasked) {
+    const V zero = hn::Zero(d);
+    const auto none = hn::Or(hn::Eq(a, zero), hn::Eq(b, zero));
+    const V next = hn::Add(sum, hn::IfThenZeroElse(none, hn::Mul(a, b)));
+    if constexpr (kArithmetic == Arithmetic::kFp16Sum) return hn::IfThenElse(none, sum, round_to_fp16_any(d, next));
+    return next;
+  } else if constexpr (kArithmetic == Arithmetic::kMultiplyThenAdd) {
+    return hn::Add(sum, hn::Mul(a, b));
+  } else if constexpr (kArithmetic == Arithmetic::kFp16Sum) {
+    return round_to_fp16(d, hn::MulAdd(a, b, sum));
+  } else {
+    return hn::MulAdd(a, b, sum);
+  }
+}
+
+/// kRows rows of C by kVectors vectors, over `steps` steps. b: steps x kVectors vectors; c: rows of `pitch` elements.
+template <Arithmetic kArithmetic, bool kMasked, uint32_t kRows, uint32_t kVectors, class D>
+HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t* a_row, const ptrdiff_t* a_step,
+                               const float* HWY_RESTRICT b, uint32_t steps, float* HWY_RESTRICT c, size_t pitch) {
+  using V = hn::Vec<D>;
+  const size_t lanes = hn::Lanes(d);
+  const float* rows[kRows];
+  V sums[kRows][kVectors];
+  HWY_UNROLL(16)
+  for (uint32_t i = 0; i < kRows; ++i) {
+    rows[i] = a + a_row[i];
+    HWY_UNROLL(2)
+    for (uint32_t v = 0; v < kVectors; ++v) sums[i][v] = hn::Load(d, c + i * pitch + v * lanes);
+  }
+  for (uint32_t r = 0; r < steps; ++r) {
+    const ptrdiff_t step = a_step[r];
+    V bs[kVectors];
+    HWY_UNROLL(2)
+    for (uint32_t v = 0; v < kVectors; ++v) bs[v] = hn::Load(d, b + v * lanes);
+    b += kVectors * lanes;
+    HWY_UNROLL(16)
+    for (uint32_t i = 0; i < kRows; ++i) {
+      const V factor = hn::Set(d, rows[i][step]);
+      HWY_UNROLL(2)
+      for (uint32_t v = 0; v < kVectors; ++v) {
+        sums[i][v] = add_term<kArithmetic, kMasked>(d, sums[i][v], factor, bs[v]);
+      }
+    }
+  }
+  HWY_UNROLL(16)
+  for (uint32_t i = 0; i < kRows; ++i) {
+    HWY_UNROLL(2)
+    for (uint32_t v = 0; v < kVectors; ++v) hn::Store(sums[i][v], d, c + i * pitch + v * lanes);
+  }
+}
+
+template <class D>
+using MicroKernel = void (*)(D, const float*, const ptrdiff_t*, const ptrdiff_t*, const float*, uint32_t, float*,
+                             size_t);
+
+template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D, uint32_t... kRows>
+HWY_INLINE MicroKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
+  static constexpr MicroKernel<D> kKernels[] = {micro_kernel<kArithmetic, kMasked, kRows + 1, kVectors, D>...};
+  return kKernels[rows - 1];
+}
+
+/// Copies a 4 x 4 block transposed: to[j * to_pitch + i] = from[i * from_pitch + j].
+HWY_INLINE void transpose_4x4(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int i = 0; i < 4; ++i) {
+    for (int j = 0; j < 4; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
+  }
+#else
+  const hn::Full128<float> d;
+  const hn::Full128<double> dd;
+  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + from_pitch);
+  const auto r2 = hn::LoadU(d, from + 2 * from_pitch), r3 = hn::LoadU(d, from + 3 * from_pitch);
+  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1)), t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3)), t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
+#endif
+}
+
+/// How many of the offsets from place[0] on follow each other by one.
+HWY_INLINE uint32_t run_length(const ptrdiff_t* place, uint32_t count) {
+  uint32_t length = 1;
+  while (length < count && place[length] == place[length - 1] + 1) ++length;
+  return length;
+}
+
+/// Fills panel[r * width + j] = B(r, n0 + j) for j < columns, zero beyond.
+void pack_panel(const StridedGemm& p, uint32_t n0, uint32_t columns, uint32_t width, float* HWY_RESTRICT panel) {
+  const float* base = p.b + n0 * p.b_column;
+  for (uint32_t r = 0; r < p.steps;) {
+    const uint32_t run = p.b_column == 1 ? 1 : run_length(p.b_step + r, std::min<uint32_t>(p.steps - r, 64));
+    const float* from = base + p.b_step[r];
+    float* to = panel + size_t{r} * width;
+    uint32_t done = 0;
+    for (; done + 4 <= run; done += 4) {
+      uint32_t j = 0;
+      for (; j + 4 <= columns; j += 4)
+        transpose_4x4(from + j * p.b_column + done, p.b_column, to + done * width + j, width);
+      for (; j < columns; ++j) {
+        for (uint32_t i = 0; i < 4; ++i) to[(done + i) * width + j] = from[j * p.b_column + done + i];
+      }
+    }
+    for (; done < run; ++done) {
+      for (uint32_t j = 0; j < columns; ++j) to[done * width + j] = from[j * p.b_column + done];
+    }
+    for (uint32_t i = 0; i < run && columns < width; ++i)
+      std::fill(to + i * width + columns, to + (i + 1) * width, 0.0f);
+    r += run;
+  }
+}
+
+/// Moves `columns` of rows [m0, m0 + rows) between C and the dense block (pitch `width`).
+template <bool kToBlock>
+void move_sums(const StridedGemm& p, uint32_t m0, uint32_t rows, uint32_t n0, uint32_t columns, uint32_t width,
+               float* HWY_RESTRICT block) {
+  float* base = p.c + n0 * p.c_column;
+  const auto move = [](float& outside, float& inside) {
+    if constexpr (kToBlock) {
+      inside = outside;
+    } else {
+      outside = inside;
+    }
+  };
+  for (uint32_t i = 0; i < rows;) {
+    const ptrdiff_t* place = p.c_row + m0 + i;
+    const uint32_t run = p.c_column == 1 ? 1 : run_length(place, rows - i);
+    uint32_t done = 0;
+    for (; done + 4 <= run; done += 4) {
+      float* outside = base + place[done];
+      float* inside = block + size_t{i + done} * width;
+      uint32_t j = 0;
+      for (; j + 4 <= columns; j += 4) {
+        if constexpr (kToBlock) {
+          transpose_4x4(outside + j * p.c_column, p.c_column, inside + j, width);
+        } else {
+          transpose_4x4(inside + j, width, outside + j * p.c_column, p.c_column);
+        }
+      }
+      for (; j < columns; ++j) {
+        for (uint32_t l = 0; l < 4; ++l) move(outside[j * p.c_column + l], inside[l * width + j]);
+      }
+    }
+    for (; done < run; ++done) {
+      float* outside = base + place[done];
+      float* inside = block + size_t{i + done} * width;
+      for (uint32_t j = 0; j < columns; ++j) move(outside[j * p.c_column], inside[j]);
+    }
+    i += run;
+  }
+}
+
+/// All rows of the panel's columns.
+template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D>
+void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const float* panel, float* block) {
+  const uint32_t width = kVectors * static_cast<uint32_t>(hn::Lanes(d));
+  constexpr uint32_t kRows = kVectors == 1 ? kMaxRows : kMaxRowsOfTwo;
+  using RowCounts = std::make_integer_sequence<uint32_t, kRows>;
+  for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
+    const uint32_t rows = std::min(kRowBlock, p.rows - m0);
+    move_sums<true>(p, m0, rows, n0, columns, width, block);
+    // Passes of equal height: a short last one would wait for the latency of its few additions.
+    const uint32_t passes = (rows + kRows - 1) / kRows;
+    for (uint32_t r = 0; r < p.steps; r += kStepBlock) {
+      const uint32_t steps = std::min(kStepBlock, p.steps - r);
+      uint32_t m = 0;
+      for (uint32_t pass = 0; pass < passes; ++pass) {
+        const uint32_t end = (pass + 1) * rows / passes;
+        const auto kernel = pick_rows<kArithmetic, kMasked, kVectors, D>(end - m, RowCounts());
+        kernel(d, p.a, p.a_row + m0 + m, p.a_step + r, panel + size_t{r} * width, steps, block + size_t{m} * width,
+               width);
+        m = end;
+      }
+    }
+    move_sums<false>(p, m0, rows, n0, columns, width, block);
+  }
+}
+
+template <Arithmetic kArithmetic, bool kMasked>
+void run_gemm(const StridedGemm& p, float* panel, float* block) {
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 8> half;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), half_lanes = static_cast<uint32_t>(hn::Lanes(half));
+  for (uint32_t n0 = 0; n0 < p.columns;) {
+    const uint32_t left = p.columns - n0;
+    const uint32_t width = left > lanes ? 2 * lanes : left > half_lanes ? lanes : half_lanes;
+    const uint32_t columns = std::min(left, width);
+    pack_panel(p, n0, columns, width, panel);
+    if (width == 2 * lanes) {
+      run_panel<kArithmetic, kMasked, 2>(d, p, n0, columns, panel, block);
+    } else if (width == lanes) {
+      run_panel<kArithmetic, kMasked, 1>(d, p, n0, columns, panel, block);
+    } else {
+      run_panel<kArithmetic, kMasked, 1>(half, p, n0, columns, panel, block);
+    }
+    n0 += columns;
+  }
+}
+
+template <Arithmetic kArithmetic>
+void run_arithmetic(const StridedGemm& p, float* panel, float* block) {
+  if (p.masked) {
+    run_gemm<kArithmetic, true>(p, panel, block);
+  } else {
+    run_gemm<kArithmetic, false>(p, panel, block);
+  }
+}
+
+void strided_gemm_vector(Arithmetic arithmetic, const StridedGemm& p, float* panel, float* block) {
+  switch (arithmetic) {
+    case Arithmetic::kExactProduct:
+      return run_arithmetic<Arithmetic::kExactProduct>(p, panel, block);
+    case Arithmetic::kMultiplyThenAdd:
+      return run_arithmetic<Arithmetic::kMultiplyThenAdd>(p, panel, block);
+    case Arithmetic::kFp16Sum:
+      return run_arithmetic<Arithmetic::kFp16Sum>(p, panel, block);
+  }
+}
+
+bool any_nonfinite_vector(const float* values, size_t count) {
+  const hn::ScalableTag<uint32_t> du;
+  const hn::ScalableTag<float> df;
+  const size_t lanes = hn::Lanes(df);
+  const auto mask = hn::Set(du, 0x7f800000u);
+  auto largest = hn::Zero(du);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    largest = hn::Max(largest, hn::And(hn::BitCast(du, hn::LoadU(df, values + i)), mask));
+  }
+  bool found = hn::GetLane(hn::MaxOfLanes(du, largest)) == 0x7f800000u;
+  for (; i < count; ++i) found |= !(values[i] - values[i] == 0.0f);
+  return found;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace backboard::npu {
+
+HWY_EXPORT(strided_gemm_vector);
+HWY_EXPORT(any_nonfinite_vector);
+
+void strided_gemm(Arithmetic arithmetic, const StridedGemm& problem, Workspace& workspace) {
+  constexpr size_t kWidest = 2 * HWY_MAX_BYTES / sizeof(float);
+  if (problem.rows == 0 || problem.columns == 0 || problem.steps == 0) return;
+  float* panel = workspace.array<float>(0, problem.steps * kWidest);
+  float* block = workspace.array<float>(1, 128 * kWidest);
+  HWY_DYNAMIC_DISPATCH(strided_gemm_vector)(arithmetic, problem, panel, block);
+}
+
+bool any_nonfinite(const float* values, size_t count) {
+  return HWY_DYNAMIC_DISPATCH(any_nonfinite_vector)(values, count);
+}
+
+}  // namespace backboard::npu
+#endif

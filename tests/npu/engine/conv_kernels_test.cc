@@ -1,0 +1,255 @@
+// Vector kernels of both engines against plain loops: every shape, every vector unit, every accumulator.
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <limits>
+
+#include "npu/engine/lnpu/compute_tile.h"
+#include "npu/engine/reference/compute_tile.h"
+#include "tests/npu/engine/conv_cases.h"
+#include "tests/npu/engine/vector_targets.h"
+
+namespace backboard::npu {
+namespace {
+
+using test::ConvCase;
+
+enum class Phase { kFf, kBp, kWg };
+constexpr Phase kPhases[] = {Phase::kFf, Phase::kBp, Phase::kWg};
+
+/// Which arithmetic a case runs with: lnpu with either accumulator, or reference.
+enum class Kind { kLnpuFp32, kLnpuFp16, kReference };
+constexpr Kind kKinds[] = {Kind::kLnpuFp32, Kind::kLnpuFp16, Kind::kReference};
+
+lnpu::LnpuConfig config_of(Kind kind) {
+  lnpu::LnpuConfig config;
+  config.accumulator = kind == Kind::kLnpuFp16 ? Accumulator::kFp16 : Accumulator::kFp32;
+  return config;
+}
+
+size_t outputs_of(const ConvTile& t, Phase phase) {
+  if (phase == Phase::kFf) return size_t{t.n} * t.k * t.oh * t.ow;
+  if (phase == Phase::kBp) return size_t{t.n} * t.c * t.h * t.w;
+  return size_t{t.k} * t.c * t.kh * t.kw;
+}
+
+void run(Kind kind, Phase phase, const ConvTile& tile, const Operand& x, const Operand& w, const Operand& dy,
+         float* acc, Facts& facts, Workspace& workspace) {
+  const lnpu::LnpuConfig config = config_of(kind);
+  if (kind == Kind::kReference) {
+    if (phase == Phase::kFf) reference::ff_tile(tile, x, w, acc, facts, workspace);
+    if (phase == Phase::kBp) reference::bp_tile(tile, dy, w, acc, facts, workspace);
+    if (phase == Phase::kWg) reference::wg_tile(tile, x, dy, acc, facts, workspace);
+  } else {
+    if (phase == Phase::kFf) lnpu::ff_tile(config, tile, x, w, acc, facts, workspace);
+    if (phase == Phase::kBp) lnpu::bp_tile(config, tile, dy, w, acc, facts, workspace);
+    if (phase == Phase::kWg) lnpu::wg_tile(config, tile, x, dy, acc, facts, workspace);
+  }
+}
+
+void run_scalar(Kind kind, Phase phase, const ConvCase& c, float* acc) {
+  const Accumulator type = config_of(kind).accumulator;
+  if (kind == Kind::kReference) {
+    if (phase == Phase::kFf) reference::scalar::ff_tile(c.tile, c.x.data(), c.w.data(), acc);
+    if (phase == Phase::kBp) reference::scalar::bp_tile(c.tile, c.dy.data(), c.w.data(), acc);
+    if (phase == Phase::kWg) reference::scalar::wg_tile(c.tile, c.x.data(), c.dy.data(), acc);
+  } else {
+    if (phase == Phase::kFf) lnpu::scalar::ff_tile(type, c.tile, c.x.data(), c.w.data(), acc);
+    if (phase == Phase::kBp) lnpu::scalar::bp_tile(type, c.tile, c.dy.data(), c.w.data(), acc);
+    if (phase == Phase::kWg) lnpu::scalar::wg_tile(type, c.tile, c.x.data(), c.dy.data(), acc);
+  }
+}
+
+/// Sums to start from: not all zero, values of FP16 so that both accumulators hold them.
+std::vector<float> start_sums(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> sums;
+  std::vector<uint8_t> classes;
+  test::fill_classes(random, 0.5, 1.0, 4.0f, sums, classes, count);
+  return sums;
+}
+
+bool same_bytes(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// Equal bytes, but for the payload of NaN.
+bool same_values(const std::vector<float>& a, const std::vector<float>& b) {
+  for (size_t i = 0; i < a.size(); ++i) {
+    const bool both_nan = a[i] != a[i] && b[i] != b[i];
+    if (!both_nan && std::memcmp(&a[i], &b[i], sizeof(float)) != 0) return false;
+  }
+  return true;
+}
+
+void check_shape(Kind kind, const ConvTile& tile, uint32_t seed) {
+  const ConvCase c = test::make_case(tile, seed, 0.4, 0.3, kind == Kind::kReference ? 1.1f : 1.0f);
+  for (const Phase phase : kPhases) {
+    const std::vector<float> start = start_sums(outputs_of(tile, phase), seed);
+    std::vector<float> expected = start;
+    run_scalar(kind, phase, c, expected.data());
+    test::on_every_target([&](const char* target) {
+      std::vector<float> sums = start;
+      Facts facts;
+      Workspace workspace;
+      run(kind, phase, tile, c.x_operand(), c.w_operand(), c.dy_operand(), sums.data(), facts, workspace);
+      INFO(test::describe(tile) << " phase " << static_cast<int>(phase) << " on " << target);
+      CHECK(same_bytes(sums, expected));
+    });
+  }
+}
+
+TEST_CASE("lnpu with binary32 sums equals plain loops on every shape and vector unit") {
+  uint32_t seed = 1;
+  for (const ConvTile& tile : test::shapes()) check_shape(Kind::kLnpuFp32, tile, seed++);
+}
+
+TEST_CASE("lnpu with FP16 sums equals plain loops on every shape and vector unit") {
+  uint32_t seed = 100;
+  for (const ConvTile& tile : test::shapes()) check_shape(Kind::kLnpuFp16, tile, seed++);
+}
+
+TEST_CASE("reference equals plain loops on every shape and vector unit") {
+  uint32_t seed = 200;
+  for (const ConvTile& tile : test::shapes()) check_shape(Kind::kReference, tile, seed++);
+}
+
+TEST_CASE("A zero times an infinity or NaN adds nothing, on every vector unit") {
+  for (const Kind kind : kKinds) {
+    for (const ConvTile& tile : {ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1), ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1),
+                                 ConvTile::fully_connected(7, 13, 101)}) {
+      ConvCase c = test::make_case(tile, 7);
+      const float infinity = std::numeric_limits<float>::infinity();
+      const float nan = std::numeric_limits<float>::quiet_NaN();
+      // One infinity and one NaN in each operand, and zeros enough that they meet them.
+      for (auto* values : {&c.x, &c.w, &c.dy}) {
+        (*values)[values->size() / 3] = infinity;
+        (*values)[values->size() / 2] = nan;
+      }
+      for (size_t i = 0; i < c.w.size(); i += 2) {
+        if (c.w[i] == c.w[i] && c.w[i] < infinity) c.w[i] = 0, c.w_classes[i] = kClassZero;
+      }
+      for (const Phase phase : kPhases) {
+        const std::vector<float> start = start_sums(outputs_of(tile, phase), 3);
+        std::vector<float> expected = start;
+        run_scalar(kind, phase, c, expected.data());
+        size_t finite = 0;
+        for (const float value : expected) finite += value - value == 0;
+        CHECK(finite > 0);
+        CHECK(finite < expected.size());
+        test::on_every_target([&](const char* target) {
+          std::vector<float> sums = start;
+          Facts facts;
+          Workspace workspace;
+          run(kind, phase, tile, c.x_operand(), c.w_operand(), c.dy_operand(), sums.data(), facts, workspace);
+          INFO(test::describe(tile) << " kind " << static_cast<int>(kind) << " phase " << static_cast<int>(phase)
+                                    << " on " << target);
+          CHECK(same_values(sums, expected));
+        });
+      }
+    }
+  }
+}
+
+/// The part of a tile with some of its channels, images or rows, over the same arrays.
+struct Part {
+  ConvTile tile;
+  size_t x = 0, w = 0, y = 0;  ///< first elements
+};
+
+Part part_of(const ConvTile& whole, uint32_t n0, uint32_t n, uint32_t c0, uint32_t c, uint32_t k0, uint32_t k) {
+  Part part{whole, n0 * whole.x_stride_n + c0 * whole.x_stride_c, k0 * whole.w_stride_k + c0 * whole.w_stride_c,
+            n0 * whole.y_stride_n + k0 * whole.y_stride_k};
+  part.tile.n = n;
+  part.tile.c = c;
+  part.tile.k = k;
+  return part;
+}
+
+uint32_t cut(std::mt19937& random, uint32_t left) {
+  return 1 + random() % left;
+}
+
+/// Runs a phase in random parts of images, channels and rows, reductions in their order.
+void run_in_parts(Kind kind, Phase phase, const ConvCase& c, std::vector<float>& sums, Facts& facts,
+                  std::mt19937& random, Workspace& workspace) {
+  const ConvTile& t = c.tile;
+  for (uint32_t n0 = 0, n; n0 < t.n; n0 += n) {
+    n = cut(random, t.n - n0);
+    for (uint32_t k0 = 0, k; k0 < t.k; k0 += k) {
+      k = cut(random, t.k - k0);
+      for (uint32_t c0 = 0, cs; c0 < t.c; c0 += cs) {
+        cs = cut(random, t.c - c0);
+        Part part = part_of(t, n0, n, c0, cs, k0, k);
+        const uint32_t all_rows = phase == Phase::kBp ? t.h : t.oh;
+        for (uint32_t row0 = 0, rows; row0 < all_rows; row0 += rows) {
+          rows = cut(random, all_rows - row0);
+          ConvTile tile = part.tile;
+          size_t x = part.x, y = part.y;
+          if (phase == Phase::kBp) {
+            const RowRange held = output_rows_of(t, row0, rows);
+            tile.ih0 = row0, tile.ih_rows = rows;
+            tile.oh0 = held.first, tile.oh_rows = held.rows;
+          } else {
+            const RowRange held = input_rows_of(t, row0, rows);
+            tile.oh0 = row0, tile.oh_rows = rows;
+            tile.ih0 = held.first, tile.ih_rows = held.rows;
+          }
+          x += size_t{tile.ih0} * t.w;
+          y += size_t{tile.oh0} * t.ow;
+          const Operand xs{c.x.data() + x, c.x_classes.data() + x}, ws{c.w.data() + part.w, c.w_classes.data() + part.w};
+          const Operand ys{c.dy.data() + y, c.dy_classes.data() + y};
+          const size_t out = phase == Phase::kFf ? y : phase == Phase::kBp ? x : part.w;
+          run(kind, phase, tile, xs, ws, ys, sums.data() + out, facts, workspace);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("Results and class counts do not depend on how a convolution is cut into tiles") {
+  std::mt19937 random(11);
+  Workspace workspace;
+  uint32_t seed = 300;
+  for (const ConvTile& tile : test::shapes()) {
+    if (tile.oh0 + tile.oh_rows > 200) continue;
+    const ConvCase c = test::make_case(tile, seed++);
+    for (const Kind kind : kKinds) {
+      for (const Phase phase : kPhases) {
+        const std::vector<float> start = start_sums(outputs_of(tile, phase), seed);
+        std::vector<float> expected = start;
+        Facts whole;
+        run(kind, phase, tile, c.x_operand(), c.w_operand(), c.dy_operand(), expected.data(), whole, workspace);
+        for (int repeat = 0; repeat < 3; ++repeat) {
+          std::vector<float> sums = start;
+          Facts parts;
+          run_in_parts(kind, phase, c, sums, parts, random, workspace);
+          INFO(test::describe(tile) << " kind " << static_cast<int>(kind) << " phase " << static_cast<int>(phase));
+          CHECK(same_bytes(sums, expected));
+          CHECK(parts.macs == whole.macs);
+          CHECK(parts.macs_padding == whole.macs_padding);
+          CHECK(parts.macs_skipped == whole.macs_skipped);
+          CHECK(parts.macs_by_class == whole.macs_by_class);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("FF, BP and WG of one convolution have the same products") {
+  for (const ConvTile& tile : test::shapes()) {
+    const ConvCase c = test::make_case(tile, 5);
+    Workspace workspace;
+    uint64_t macs[3] = {};
+    for (const Phase phase : kPhases) {
+      std::vector<float> sums(outputs_of(tile, phase));
+      Facts facts;
+      run(Kind::kLnpuFp32, phase, tile, c.x_operand(), c.w_operand(), c.dy_operand(), sums.data(), facts, workspace);
+      macs[static_cast<int>(phase)] = facts.macs;
+    }
+    CHECK(macs[0] == macs[1]);
+    CHECK(macs[0] == macs[2]);
+  }
+}
+
+}  // namespace
+}  // namespace backboard::npu
