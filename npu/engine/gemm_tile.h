@@ -19,7 +19,8 @@ namespace backboard::npu {
 ///
 /// FF: acc(n, k, oh rows) += x(n, c, ih rows) * w(k, c). All rows of x inside the tensor that the taps need are held.
 /// BP: acc(n, c, ih rows) += dy(n, k, oh rows) * w(k, c). All rows of dy that the taps need are held.
-/// WG: acc(k, c, kh, kw) += sum over n, oh rows, ow of dy(n, k) * x(n, c). Rows of x as in FF.
+/// WG: acc(k, c, kh, kw) += sum over n, oh rows, ow of dy(n, k) * x(n, c). Rows of x as in FF. To keep the written
+/// order, a tile of several images has all output rows, and a tile of some rows has one image.
 struct ConvTile {
   uint32_t n = 1;           ///< images
   uint32_t c = 1;           ///< input channels (FF: reduction; BP: outputs; WG: output columns)

@@ -43,7 +43,7 @@ HWY_INLINE V round_to_fp16(D d, V sum) {
 template <class D, class V>
 HWY_INLINE V round_to_fp16_any(D d, V sum) {
   const V limit = hn::Set(d, 131072.0f);
-  const auto nan = hn::Ne(sum, sum);
+  const auto nan = hn::IsNaN(sum);
   const V cut = hn::Max(hn::Min(sum, limit), hn::Neg(limit));
   return hn::IfThenElse(nan, sum, round_to_fp16(d, hn::IfThenZeroElse(nan, cut)));
 }
@@ -296,7 +296,7 @@ HWY_EXPORT(strided_gemm_vector);
 HWY_EXPORT(any_nonfinite_vector);
 
 void strided_gemm(Arithmetic arithmetic, const StridedGemm& problem, Workspace& workspace) {
-  constexpr size_t kWidest = 2 * HWY_MAX_BYTES / sizeof(float);
+  constexpr size_t kWidest = 32;  // two AVX-512 vectors, the widest panel of any target
   if (problem.rows == 0 || problem.columns == 0 || problem.steps == 0) return;
   float* panel = workspace.array<float>(0, problem.steps * kWidest);
   float* block = workspace.array<float>(1, 128 * kWidest);

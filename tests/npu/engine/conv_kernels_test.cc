@@ -115,8 +115,8 @@ TEST_CASE("reference equals plain loops on every shape and vector unit") {
 
 TEST_CASE("A zero times an infinity or NaN adds nothing, on every vector unit") {
   for (const Kind kind : kKinds) {
-    for (const ConvTile& tile : {ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1), ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1),
-                                 ConvTile::fully_connected(7, 13, 101)}) {
+    for (const ConvTile& tile : {ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1),
+                                 ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1), ConvTile::fully_connected(7, 13, 101)}) {
       ConvCase c = test::make_case(tile, 7);
       const float infinity = std::numeric_limits<float>::infinity();
       const float nan = std::numeric_limits<float>::quiet_NaN();
@@ -182,7 +182,8 @@ void run_in_parts(Kind kind, Phase phase, const ConvCase& c, std::vector<float>&
         Part part = part_of(t, n0, n, c0, cs, k0, k);
         const uint32_t all_rows = phase == Phase::kBp ? t.h : t.oh;
         for (uint32_t row0 = 0, rows; row0 < all_rows; row0 += rows) {
-          rows = cut(random, all_rows - row0);
+          // WG sums over (n, oh, ow): parts of several images must have all their rows.
+          rows = phase == Phase::kWg && n > 1 ? all_rows : cut(random, all_rows - row0);
           ConvTile tile = part.tile;
           size_t x = part.x, y = part.y;
           if (phase == Phase::kBp) {
@@ -196,7 +197,8 @@ void run_in_parts(Kind kind, Phase phase, const ConvCase& c, std::vector<float>&
           }
           x += size_t{tile.ih0} * t.w;
           y += size_t{tile.oh0} * t.ow;
-          const Operand xs{c.x.data() + x, c.x_classes.data() + x}, ws{c.w.data() + part.w, c.w_classes.data() + part.w};
+          const Operand xs{c.x.data() + x, c.x_classes.data() + x},
+              ws{c.w.data() + part.w, c.w_classes.data() + part.w};
           const Operand ys{c.dy.data() + y, c.dy_classes.data() + y};
           const size_t out = phase == Phase::kFf ? y : phase == Phase::kBp ? x : part.w;
           run(kind, phase, tile, xs, ws, ys, sums.data() + out, facts, workspace);
