@@ -20,8 +20,8 @@
 #define NPU_SGD_UNIT_ONCE
 namespace backboard::npu::sgd_detail {
 
-/// Operands of `count` elements. `results` gets the binary32 outcome of the formula, before any rounding to FP16; a
-/// skipped element gets its old weight and a 1 in `skipped`.
+/// Operands of `count` elements. `results`, which may be `weights`, gets the binary32 outcome of the formula, before
+/// any rounding to FP16; a skipped element gets its old weight and a 1 in `skipped`.
 struct Operands {
   const float* weights;
   float* momentum;  ///< null: no momentum
@@ -31,8 +31,13 @@ struct Operands {
   size_t count;
 };
 
-/// The formula in scalar code; returns the number of skipped elements.
-uint64_t update_scalar(const SgdParameters& p, const Operands& o);
+/// What the formula met: elements skipped, and infinite and NaN results of the others.
+struct Counts {
+  uint64_t skipped = 0, infinite = 0, nan = 0;
+};
+
+/// The formula in scalar code.
+Counts update_scalar(const SgdParameters& p, const Operands& o);
 
 }  // namespace backboard::npu::sgd_detail
 #endif
@@ -41,7 +46,7 @@ HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::sgd_detail::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-uint64_t update(const SgdParameters& p, const Operands& o) {
+Counts update(const SgdParameters& p, const Operands& o) {
   const hn::ScalableTag<float> d;
   const hn::Rebind<uint8_t, decltype(d)> db;
   const hn::RebindToSigned<decltype(d)> di;
@@ -50,7 +55,7 @@ uint64_t update(const SgdParameters& p, const Operands& o) {
   const auto canonical_lanes = [&](auto x) HWY_ATTR {
     return hn::IfThenElse(hn::IsNaN(x), canonical_nan, hn::IfThenZeroElse(hn::Eq(x, hn::Zero(d)), x));
   };
-  uint64_t skipped = 0;
+  size_t skipped = 0, infinite = 0, nan = 0;
   size_t i = 0;
   for (; i + lanes <= o.count; i += lanes) {
     const auto raw = hn::LoadU(d, o.gradient + i);
@@ -69,10 +74,13 @@ uint64_t update(const SgdParameters& p, const Operands& o) {
     const auto ones = hn::IfThenElse(hn::RebindMask(di, finite), hn::Zero(di), hn::Set(di, 1));
     hn::StoreU(hn::DemoteTo(db, ones), db, o.skipped + i);
     skipped += lanes - hn::CountTrue(d, finite);
+    infinite += hn::CountTrue(d, hn::And(finite, hn::IsInf(result)));
+    nan += hn::CountTrue(d, hn::And(finite, hn::IsNaN(result)));
   }
   const Operands rest{
       o.weights + i, o.momentum ? o.momentum + i : nullptr, o.gradient + i, o.results + i, o.skipped + i, o.count - i};
-  return skipped + update_scalar(p, rest);
+  const Counts of_rest = update_scalar(p, rest);
+  return {skipped + of_rest.skipped, infinite + of_rest.infinite, nan + of_rest.nan};
 }
 
 }  // namespace backboard::npu::sgd_detail::HWY_NAMESPACE
@@ -84,16 +92,16 @@ namespace sgd_detail {
 
 HWY_EXPORT(update);
 
-uint64_t update_dispatched(const SgdParameters& p, const Operands& o) {
+Counts update_dispatched(const SgdParameters& p, const Operands& o) {
   return HWY_DYNAMIC_DISPATCH(update)(p, o);
 }
 
-uint64_t update_scalar(const SgdParameters& p, const Operands& o) {
-  uint64_t skipped = 0;
+Counts update_scalar(const SgdParameters& p, const Operands& o) {
+  Counts counts;
   for (size_t i = 0; i < o.count; ++i) {
     const float w = o.weights[i];
     o.skipped[i] = !std::isfinite(o.gradient[i]);
-    skipped += o.skipped[i];
+    counts.skipped += o.skipped[i];
     o.results[i] = w;
     if (o.skipped[i]) continue;
     float g = o.gradient[i] * p.gradient_scale;
@@ -105,8 +113,10 @@ uint64_t update_scalar(const SgdParameters& p, const Operands& o) {
     }
     if (p.learning_rate != 0.0f) o.results[i] = w - p.learning_rate * g;
     o.results[i] = canonical(o.results[i]);
+    counts.infinite += std::isinf(o.results[i]);
+    counts.nan += std::isnan(o.results[i]);
   }
-  return skipped;
+  return counts;
 }
 
 }  // namespace sgd_detail
@@ -150,20 +160,18 @@ SgdFacts run(const SgdParameters& p, MasterFormat format, const SgdSpan& span, b
   std::array<uint8_t, kChunk> skipped;
   for (size_t first = 0; first < span.weights.size(); first += kChunk) {
     const size_t count = std::min(kChunk, span.weights.size() - first);
+    const bool half = format == MasterFormat::kFp16;
     const Operands operands{span.weights.data() + first,
                             span.momentum.empty() ? nullptr : span.momentum.data() + first,
                             span.gradient.data() + first,
-                            results.data(),
+                            half ? results.data() : span.weights.data() + first,
                             skipped.data(),
                             count};
-    facts.skipped_nonfinite +=
+    const sgd_detail::Counts counts =
         vectorised ? sgd_detail::update_dispatched(p, operands) : sgd_detail::update_scalar(p, operands);
-    if (format == MasterFormat::kFp16)
-      store_half(p, span, first, {results.data(), count}, {skipped.data(), count}, vectorised, facts);
-    else
-      std::copy_n(results.data(), count, span.weights.data() + first);
-    for (size_t i = 0; i < count; ++i)
-      facts.nonfinite_weights += !skipped[i] && !std::isfinite(span.weights[first + i]);
+    facts.skipped_nonfinite += counts.skipped;
+    facts.nonfinite_weights += counts.nan + (half ? 0 : counts.infinite);  // FP16 saturates
+    if (half) store_half(p, span, first, {results.data(), count}, {skipped.data(), count}, vectorised, facts);
   }
   const uint64_t updated = span.weights.size() - facts.skipped_nonfinite;
   const bool decays = p.weight_decay != 0.0f, carries = !span.momentum.empty() && p.momentum != 0.0f;

@@ -1,6 +1,7 @@
 #include "npu/vector/pooling.h"
 
 #include <algorithm>
+#include <array>
 
 #include "npu/vector/canonical.h"
 #include "npu/vector/row_kernels.h"
@@ -55,7 +56,6 @@ void for_each_pool_row(const PoolShape& s, const ConstTile& x, uint32_t image, u
     const Span1 columns = taps_inside(ow, s.stride_w, s.pad_w, s.kernel_w, s.input_w);
     row.first_row = source + (int64_t{ow} * s.stride_w - s.pad_w + columns.begin);
     row.columns = columns.count();
-    row.readable = row.columns;
     row.stride = 1;
     row.outputs = 1;
     row.first_tap = static_cast<uint32_t>(rows.begin * s.kernel_w + columns.begin);
@@ -68,7 +68,6 @@ void for_each_pool_row(const PoolShape& s, const ConstTile& x, uint32_t image, u
     const int64_t start = uncut.begin * s.stride_w - s.pad_w;
     row.first_row = source + start;
     row.columns = s.kernel_w;
-    row.readable = static_cast<size_t>(s.input_w - start);
     row.stride = s.stride_w;
     row.outputs = uncut.count();
     row.first_tap = static_cast<uint32_t>(rows.begin * s.kernel_w);
@@ -102,19 +101,32 @@ void zero_channel(const Tile& tile, uint32_t image, uint32_t channel) {
   for (uint32_t h = tile.h0; h < tile.h0 + tile.h; ++h) std::fill_n(tile.row(image, channel, h), tile.w, 0.0f);
 }
 
+/// Row and column of each tap of a window, by index.
+struct TapTable {
+  std::array<uint8_t, 256> row{}, column{};
+  explicit TapTable(const PoolShape& s) {
+    for (uint32_t tap = 0; tap < s.kernel_h * s.kernel_w; ++tap) {
+      row[tap] = static_cast<uint8_t>(tap / s.kernel_w);
+      column[tap] = static_cast<uint8_t>(tap % s.kernel_w);
+    }
+  }
+};
+
 /// max_pool_bp for one channel of one image: adds to a dx that is zero.
-void scatter_channel(const PoolShape& s, const ConstTile& dy, const TileView<const uint8_t>& index,
-                     const ConstTile& mask, const Tile& dx, uint32_t image, uint32_t channel, MaxPoolBackward& result) {
+void scatter_channel(const PoolShape& s, const TapTable& table, const ConstTile& dy,
+                     const TileView<const uint8_t>& index, const ConstTile& mask, const Tile& dx, uint32_t image,
+                     uint32_t channel, MaxPoolBackward& result) {
   const PoolRows outputs = s.output_rows({dx.h0, dx.h});
   const uint32_t taps = s.kernel_h * s.kernel_w;
   for (uint32_t oh = outputs.first; oh < outputs.first + outputs.count; ++oh) {
     const float* errors = dy.row(image, channel, oh);
     const uint8_t* places = index.row(image, channel, oh);
+    const int64_t window_h = int64_t{oh} * s.stride_h - s.pad_h;
     const float* masks = mask.data ? mask.row(image, channel, oh) : nullptr;
     for (uint32_t ow = 0; ow < dy.w; ++ow) {
       const uint32_t place = places[ow];
-      const int64_t h = int64_t{oh} * s.stride_h - s.pad_h + place / s.kernel_w;
-      const int64_t w = int64_t{ow} * s.stride_w - s.pad_w + place % s.kernel_w;
+      const int64_t h = window_h + table.row[place];
+      const int64_t w = int64_t{ow} * s.stride_w - s.pad_w + table.column[place];
       if (place >= taps || h < 0 || h >= s.input_h || w < 0 || w >= s.input_w) {
         ++result.bad_indices;
         continue;
@@ -131,10 +143,13 @@ void scatter_channel(const PoolShape& s, const ConstTile& dy, const TileView<con
   }
 }
 
-/// Columns of dx that window column `ow` covers.
-Span1 columns_of(const PoolShape& s, uint32_t ow) {
-  const int64_t start = int64_t{ow} * s.stride_w - s.pad_w;
-  return {std::max<int64_t>(start, 0), std::min<int64_t>(start + s.kernel_w, s.input_w)};
+/// Windows of a row whose column `kw` lies inside the input.
+Span1 windows_at(const PoolShape& s, uint32_t kw) {
+  const int64_t before = int64_t{s.pad_w} - kw;  // columns of padding in front of this tap of window 0
+  const int64_t begin = before <= 0 ? 0 : (before + s.stride_w - 1) / s.stride_w;
+  const int64_t last = int64_t{s.input_w} - 1 + before;
+  const int64_t end = last < 0 ? 0 : std::min<int64_t>(last / s.stride_w + 1, s.output_w());
+  return {begin, std::max(begin, end)};
 }
 
 }  // namespace
@@ -180,10 +195,11 @@ MaxPoolBackward max_pool_bp(const PoolShape& shape, const ConstTile& dy, const T
   check_backward(shape, dy, dx);
   BB_CHECK(shape.index_fits() && same_box(index, dy), "index of max pooling");
   BB_CHECK(!mask.data || same_box(mask, dy), "mask of max pooling");
+  const TapTable table(shape);
   MaxPoolBackward result;
   for_each_channel(dx, [&](uint32_t image, uint32_t channel) {
     zero_channel(dx, image, channel);
-    scatter_channel(shape, dy, index, mask, dx, image, channel, result);
+    scatter_channel(shape, table, dy, index, mask, dx, image, channel, result);
   });
   return result;
 }
@@ -213,10 +229,13 @@ VectorFacts average_pool_bp(const PoolShape& shape, const ConstTile& dy, const T
       const PoolRows outputs = shape.output_rows({h, 1});
       for (uint32_t oh = outputs.first; oh < outputs.first + outputs.count; ++oh) {
         const float* errors = dy.row(image, channel, oh);
-        for (uint32_t ow = 0; ow < dy.w; ++ow) {
-          const Span1 columns = columns_of(shape, ow);
-          for (int64_t w = columns.begin; w < columns.end; ++w) sums[w] += errors[ow];
-          facts.adds += columns.count();
+        // Last column of the window first: an input column then meets its windows from left to right.
+        for (uint32_t kw = shape.kernel_w; kw-- > 0;) {
+          const Span1 windows = windows_at(shape, kw);
+          float* const target = sums + (windows.begin * shape.stride_w + kw - shape.pad_w);
+          const float* const source = errors + windows.begin;
+          for (uint32_t i = 0; i < windows.count(); ++i) target[size_t{i} * shape.stride_w] += source[i];
+          facts.adds += windows.count();
         }
       }
       row_kernels::scale(sums, factor, sums, dx.w);

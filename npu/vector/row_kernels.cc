@@ -1,8 +1,6 @@
 // Vectorised row kernels. Lanes are different outputs, so every output keeps the written order of its sum.
 #include "npu/vector/row_kernels.h"
 
-#include <algorithm>
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "npu/vector/row_kernels.cc"
 #include <hwy/foreach_target.h>
@@ -17,9 +15,10 @@ using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
 /// canonical(): the zero of either sign becomes +0, any NaN the canonical one.
-HWY_INLINE V canonical_lanes(D d, V x) {
-  const V canonical_nan = hn::BitCast(d, hn::Set(hn::RebindToUnsigned<D>(), kCanonicalNanBits));
-  const V without_zero = hn::IfThenZeroElse(hn::Eq(x, hn::Zero(d)), x);
+template <class Lanes>
+HWY_INLINE hn::Vec<Lanes> canonical_lanes(Lanes d, hn::Vec<Lanes> x) {
+  const auto canonical_nan = hn::BitCast(d, hn::Set(hn::RebindToUnsigned<Lanes>(), kCanonicalNanBits));
+  const auto without_zero = hn::IfThenZeroElse(hn::Eq(x, hn::Zero(d)), x);
   return hn::IfThenElse(hn::IsNaN(x), canonical_nan, without_zero);
 }
 
@@ -88,38 +87,42 @@ void scale(const float* x, float factor, float* y, size_t count) {
   scalar::scale(x + i, factor, y + i, count - i);
 }
 
-/// Every stride-th column from `x` on; reads stride * Lanes(d) columns.
-template <uint32_t kStride>
-HWY_INLINE V load_columns(D d, const float* x) {
+/// Tap `k` of the windows that start at `x` and every kStride columns on. Reads no column that is in no window, if
+/// windows are at least two columns wide.
+template <uint32_t kStride, class Lanes>
+HWY_INLINE hn::Vec<Lanes> load_taps(Lanes d, const float* x, uint32_t k) {
   if constexpr (kStride == 1) {
-    return hn::LoadU(d, x);
+    return hn::LoadU(d, x + k);
   } else {
-    V even, odd;
-    hn::LoadInterleaved2(d, x, even, odd);
-    return even;
+    // Pairs of columns: (0, 1) for the first tap, (k - 1, k) for the others, which end with the last window.
+    hn::Vec<Lanes> even, odd;
+    hn::LoadInterleaved2(d, x + (k == 0 ? 0 : k - 1), even, odd);
+    return k == 0 ? even : odd;
   }
 }
 
-/// Number of outputs, a multiple of the lanes, whose loads stay within the readable columns.
-size_t vector_outputs(const PoolRow& row, size_t lanes) {
-  if (row.stride > 2 || row.readable + 1 < row.columns) return 0;
-  const size_t steps = (row.readable - (row.columns - 1)) / (row.stride * lanes);
-  return std::min(steps, row.outputs / lanes) * lanes;
+/// Calls block(first window) for blocks of `lanes` windows; the last block may overlap the one before. False when there
+/// are fewer windows than lanes.
+template <class Block>
+HWY_INLINE bool for_each_block(uint32_t outputs, size_t lanes, const Block& block) {
+  if (outputs < lanes) return false;
+  size_t i = 0;
+  for (; i + lanes <= outputs; i += lanes) block(i);
+  if (i < outputs) block(outputs - lanes);
+  return true;
 }
 
-template <uint32_t kStride>
-size_t max_pool_vectors(const PoolRow& row, float* y, uint8_t* index) {
-  const D d;
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<uint8_t, D> db;
-  const size_t vectorised = vector_outputs(row, hn::Lanes(d));
-  for (size_t i = 0; i < vectorised; i += hn::Lanes(d)) {
+template <uint32_t kStride, class Lanes>
+HWY_INLINE bool max_pool_blocks(Lanes d, const PoolRow& row, float* y, uint8_t* index) {
+  const hn::RebindToSigned<Lanes> di;
+  const hn::Rebind<uint8_t, Lanes> db;
+  return for_each_block(row.outputs, hn::Lanes(d), [&](size_t i) HWY_ATTR {
     const float* taps = row.first_row + i * kStride;
-    V best = load_columns<kStride>(d, taps);
+    auto best = load_taps<kStride>(d, taps, 0);
     auto place = hn::Set(di, static_cast<int32_t>(row.first_tap));
     for (uint32_t r = 0; r < row.rows; ++r) {
       for (uint32_t k = 0; k < row.columns; ++k) {
-        const V tap = load_columns<kStride>(d, taps + r * row.row_stride + k);
+        const auto tap = load_taps<kStride>(d, taps + r * row.row_stride, k);
         const auto keep = hn::Or(hn::Le(tap, best), hn::IsNaN(best));
         best = hn::IfThenElse(keep, best, tap);
         const auto here = hn::Set(di, static_cast<int32_t>(row.first_tap + r * row.taps_per_row + k));
@@ -128,46 +131,46 @@ size_t max_pool_vectors(const PoolRow& row, float* y, uint8_t* index) {
     }
     hn::StoreU(canonical_lanes(d, best), d, y + i);
     if (index) hn::StoreU(hn::DemoteTo(db, place), db, index + i);
-  }
-  return vectorised;
+  });
+}
+
+template <uint32_t kStride, class Lanes>
+HWY_INLINE bool average_pool_blocks(Lanes d, const PoolRow& row, float factor, float* y) {
+  return for_each_block(row.outputs, hn::Lanes(d), [&](size_t i) HWY_ATTR {
+    const float* taps = row.first_row + i * kStride;
+    auto sum = hn::Zero(d);
+    for (uint32_t r = 0; r < row.rows; ++r)
+      for (uint32_t k = 0; k < row.columns; ++k)
+        sum = hn::Add(sum, load_taps<kStride>(d, taps + r * row.row_stride, k));
+    hn::StoreU(canonical_lanes(d, hn::Mul(sum, hn::Set(d, factor))), d, y + i);
+  });
+}
+
+// The widest vectors that the row fills: late layers have rows of 7 or 14.
+template <uint32_t kStride>
+HWY_INLINE bool max_pool_vectors(const PoolRow& row, float* y, uint8_t* index) {
+  return max_pool_blocks<kStride>(D(), row, y, index) ||
+         max_pool_blocks<kStride>(hn::CappedTag<float, 8>(), row, y, index) ||
+         max_pool_blocks<kStride>(hn::CappedTag<float, 4>(), row, y, index);
 }
 
 template <uint32_t kStride>
-size_t average_pool_vectors(const PoolRow& row, float factor, float* y) {
-  const D d;
-  const size_t vectorised = vector_outputs(row, hn::Lanes(d));
-  for (size_t i = 0; i < vectorised; i += hn::Lanes(d)) {
-    const float* taps = row.first_row + i * kStride;
-    V sum = hn::Zero(d);
-    for (uint32_t r = 0; r < row.rows; ++r)
-      for (uint32_t k = 0; k < row.columns; ++k)
-        sum = hn::Add(sum, load_columns<kStride>(d, taps + r * row.row_stride + k));
-    hn::StoreU(canonical_lanes(d, hn::Mul(sum, hn::Set(d, factor))), d, y + i);
-  }
-  return vectorised;
-}
-
-/// The windows from `done` on.
-PoolRow rest_of(const PoolRow& row, size_t done) {
-  PoolRow rest = row;
-  rest.first_row += done * row.stride;
-  rest.readable -= done * row.stride;
-  rest.outputs -= static_cast<uint32_t>(done);
-  return rest;
+HWY_INLINE bool average_pool_vectors(const PoolRow& row, float factor, float* y) {
+  return average_pool_blocks<kStride>(D(), row, factor, y) ||
+         average_pool_blocks<kStride>(hn::CappedTag<float, 8>(), row, factor, y) ||
+         average_pool_blocks<kStride>(hn::CappedTag<float, 4>(), row, factor, y);
 }
 
 void max_pool(const PoolRow& row, float* y, uint8_t* index) {
-  size_t done = 0;
-  if (row.stride == 1) done = max_pool_vectors<1>(row, y, index);
-  if (row.stride == 2) done = max_pool_vectors<2>(row, y, index);
-  scalar::max_pool(rest_of(row, done), y + done, index ? index + done : nullptr);
+  if (row.stride == 1 && max_pool_vectors<1>(row, y, index)) return;
+  if (row.stride == 2 && row.columns >= 2 && max_pool_vectors<2>(row, y, index)) return;
+  scalar::max_pool(row, y, index);
 }
 
 void average_pool(const PoolRow& row, float factor, float* y) {
-  size_t done = 0;
-  if (row.stride == 1) done = average_pool_vectors<1>(row, factor, y);
-  if (row.stride == 2) done = average_pool_vectors<2>(row, factor, y);
-  scalar::average_pool(rest_of(row, done), factor, y + done);
+  if (row.stride == 1 && average_pool_vectors<1>(row, factor, y)) return;
+  if (row.stride == 2 && row.columns >= 2 && average_pool_vectors<2>(row, factor, y)) return;
+  scalar::average_pool(row, factor, y);
 }
 
 }  // namespace backboard::npu::row_kernels::HWY_NAMESPACE

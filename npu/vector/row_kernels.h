@@ -8,7 +8,7 @@
 namespace backboard::npu::row_kernels {
 
 /// A row of pooling windows side by side whose taps all lie inside the input; windows that padding cuts are rows of one
-/// window with fewer taps.
+/// window with fewer taps. Outputs must not lie among the inputs.
 struct PoolRow {
   const float* first_row;  ///< first tap of the first window; tap (r, k) of window i: [r * row_stride + i * stride + k]
   size_t row_stride;
@@ -17,8 +17,7 @@ struct PoolRow {
   uint32_t stride;        ///< columns between windows
   uint32_t first_tap;     ///< index of the first tap, kh * taps_per_row + kw
   uint32_t taps_per_row;  ///< index distance between tap rows: kernel_w
-  size_t readable;   ///< columns that may be read from first_row + r * row_stride on, at least those of the windows
-  uint32_t outputs;  ///< windows
+  uint32_t outputs;       ///< windows
 };
 
 #define BACKBOARD_ROW_KERNELS                                                                 \

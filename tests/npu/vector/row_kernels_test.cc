@@ -60,11 +60,11 @@ TEST_CASE("pooling row kernels equal their scalar definition on every instructio
       for (const uint32_t stride : {1u, 2u, 3u}) {
         for (uint32_t outputs = 1; outputs <= 40; ++outputs) {
           // Exactly the columns that the windows cover: a load behind them would leave the row.
-          const size_t readable = (outputs - 1) * stride + kernel;
+          const size_t columns = (outputs - 1) * stride + kernel;
           const uint32_t rows = 1 + outputs % 4;
-          std::vector<float> source(rows * readable);
+          std::vector<float> source(rows * columns);
           for (size_t i = 0; i < source.size(); ++i) source[i] = x[(i * 7 + outputs) % x.size()];
-          const kernels::PoolRow row{source.data(), readable, rows, kernel, stride, kernel, kernel, readable, outputs};
+          const kernels::PoolRow row{source.data(), columns, rows, kernel, stride, kernel, kernel, outputs};
           INFO(target << " kernel " << kernel << " stride " << stride << " outputs " << outputs);
           std::vector<float> expected(outputs), actual(outputs);
           std::vector<uint8_t> expected_index(outputs), actual_index(outputs);
