@@ -1,23 +1,34 @@
-// Configuration of the NPU.
+// Configuration of the NPU: what the board's YAML says under `npu`.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "npu/dma/dma_config.h"
+#include "npu/engine/table.h"
+#include "platform/config/fields.h"
 
 namespace backboard::npu {
 
-/// What the board's YAML says under `npu`.
 struct NpuConfig {
   std::string engine = "lnpu";  ///< row of the engine table
   uint64_t clock_hz = 200'000'000;
-  uint64_t buffer_bytes = 372 * 1024;  ///< local buffer
+  uint64_t buffer_bytes = 372 * kKiB;  ///< local buffer
   DmaConfig dma;
+  EngineConfigs engines;
   uint32_t host_threads = 1;  ///< of the simulator; never changes a result
 
   template <class V>
-  void fields(V& v);
+  void fields(V& v) {
+    std::vector<std::string> names;
+    for (const EngineRow& row : engine_table()) names.push_back(row.name);
+    v("engine", engine, OneOf{names}, "Engine: a row of the engine table");
+    v("clock", clock_hz, Hertz{1'000'000, 2'000'000'000}, "Clock of the NPU");
+    v("buffer", buffer_bytes, Bytes{16 * kKiB, 64 * kMiB}, "Local buffer for tiles");
+    v("dma", dma, "Bus master");
+    v("host_threads", host_threads, Range{1, 64},
+      "Threads of the simulator for tile arithmetic; results do not change");
+  }
 };
 
 }  // namespace backboard::npu

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "npu/device/npu_config.h"
+#include "npu/engine/cost.h"
+#include "npu/engine/facts.h"
 #include "platform/bus/access.h"
 #include "platform/events/event_queue.h"
 #include "platform/state/archive.h"
@@ -26,6 +28,8 @@ struct NpuTotals {
   uint64_t write_bytes = 0;
   uint64_t saturated = 0;
   uint64_t nonfinite = 0;
+  Facts facts;              ///< of all compute steps
+  EnergyByCause energy;     ///< of the NPU itself, without DRAM
   uint64_t interrupts = 0;  ///< rising edges of the interrupt wire
   uint64_t errors = 0;
 };

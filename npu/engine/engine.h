@@ -2,10 +2,8 @@
 // know no engine by name. Engines are rows of npu/engine/table.cc.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "npu/command/job.h"
 #include "npu/engine/local_buffer.h"
@@ -15,7 +13,7 @@
 namespace backboard::npu {
 
 struct Facts;  // npu/engine/facts.h
-struct Price;
+struct Price;  // npu/engine/cost.h
 
 /// A schedule, or why there is none.
 struct Planned {
@@ -32,7 +30,10 @@ class Engine {
   virtual const Offer& offer() const = 0;
   /// Turns a valid job into steps that fit in `buffer_bytes`.
   virtual Planned plan(const Job& job, uint32_t buffer_bytes) const = 0;
-  /// Carries out one compute step on the slots and says what happened.
+  /// Whether the multipliers want the class of each element of their operands.
+  virtual bool wants_classes() const = 0;
+  /// Carries out one compute step on the slots and says what happened. Gives kLABEL for labels or pooling indices in
+  /// guest memory that name nothing; then no result counts.
   virtual ErrorCode compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const = 0;
   /// Cycles by unit and picojoules by cause of what happened; pure.
   virtual Price price(const Facts& facts) const = 0;

@@ -1,11 +1,14 @@
 // The contents of the local buffer while a command runs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
+#include "npu/codec/element_class.h"
 #include "npu/command/job.h"
 #include "npu/engine/schedule.h"
+#include "npu/vector/softmax_loss.h"
 #include "npu/vector/tile.h"
 #include "platform/state/archive.h"
 
@@ -16,11 +19,27 @@ namespace backboard::npu {
 struct SlotContents {
   Box box;
   std::vector<float> values;
-  std::vector<uint8_t> bytes;  ///< U8 operands of which the bytes count (labels, pooling indices), and raw copies
-  std::vector<uint8_t> high;   ///< FGMP: 1 where the element is stored in the high format; else empty
+  std::vector<uint8_t> classes;  ///< ElementClass of each element of an operand of the multipliers, else empty
+  std::vector<uint8_t> bytes;    ///< U8 operands whose bytes count (labels, pooling indices), and raw copies
 
-  Tile tile();
-  ConstTile tile() const;
+  /// Gives the slot another box, all values zero.
+  void clear_to(const Box& new_box);
+  /// Gives the slot another box; values have no meaning yet.
+  void resize_to(const Box& new_box);
+  Tile tile() { return dense_tile(values.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
+                                  box.count[2], box.count[3]); }
+  ConstTile tile() const {
+    return dense_tile(values.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
+                      box.count[2], box.count[3]);
+  }
+  TileView<uint8_t> byte_tile() {
+    return dense_tile(bytes.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
+                      box.count[2], box.count[3]);
+  }
+  TileView<const uint8_t> byte_tile() const {
+    return dense_tile(bytes.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
+                      box.count[2], box.count[3]);
+  }
   void state(StateArchive& archive);
 };
 
@@ -33,6 +52,9 @@ class LocalBuffer {
   const SlotContents& operator[](uint16_t slot) const { return slots_[slot]; }
   size_t slots() const { return used_; }
   void state(StateArchive& archive);
+
+  LossSums loss;                                ///< SOFTMAX_CE, over the tiles so far
+  std::array<ClassCounts, kOperands> produced;  ///< elements stored so far, by operand
 
  private:
   std::vector<SlotContents> slots_;

@@ -1,0 +1,281 @@
+#include "npu/device/command_ring.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "npu/command/operands.h"
+#include "platform/check/check.h"
+
+namespace backboard::npu {
+namespace {
+
+constexpr uint32_t kSmallestRing = 2;
+constexpr uint32_t kLargestRing = 65536;
+constexpr uint64_t kWatchdogTag = 1;
+
+}  // namespace
+
+CommandRing::CommandRing(const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma, Sequencer& sequencer)
+    : engine_(engine), clock_{clock_hz}, queue_(queue), dma_(dma), sequencer_(sequencer) {
+  id_ = queue.add_client("npu.ring", EventRank::master, *this);
+  dma.set_client(*this);
+  sequencer.set_client(*this);
+}
+
+uint64_t CommandRing::busy_ps() const {
+  return busy_ps_ + (busy() ? queue_.now_ps() - busy_since_ps_ : 0);
+}
+
+void CommandRing::enable(uint32_t base, uint32_t size) {
+  base_ = base;
+  size_ = size;
+  enabled_ = true;
+  const bool good = size >= kSmallestRing && size <= kLargestRing && std::has_single_bit(size) &&
+                    base % kCommandBytes == 0 && uint64_t{base} + uint64_t{size} * kCommandBytes <= uint64_t{1} << 32;
+  if (stopped_) return;
+  if (!good) return fail(ErrorCode::kRING, base, 0);
+  if (tail_ - head_ > size_) return fail(ErrorCode::kRING, base, 0);
+  next();
+}
+
+void CommandRing::doorbell(uint32_t tail) {
+  tail_ = tail;
+  if (!enabled_ || stopped_) return;
+  if (tail_ - head_ > size_) {
+    sequencer_.abort();
+    dma_.abort();
+    return fail(ErrorCode::kRING, base_, 0);
+  }
+  next();
+}
+
+void CommandRing::reset() {
+  disarm_watchdog();
+  account_busy();
+  enabled_ = stopped_ = group_open_ = false;
+  head_ = tail_ = 0;
+  group_commands_ = 0;
+  phase_ = Stage::idle;
+}
+
+void CommandRing::account_busy() {
+  if (!busy()) return;
+  busy_ps_ += queue_.now_ps() - busy_since_ps_;
+  busy_since_ps_ = queue_.now_ps();
+}
+
+Attribution CommandRing::attribution(Phase phase) const {
+  Attribution who;
+  who.initiator = Initiator::npu;
+  who.phase = phase;
+  who.command = head_;
+  return who;
+}
+
+void CommandRing::next() {
+  if (!enabled_ || stopped_ || busy() || head_ == tail_) return;
+  fetch_command();
+}
+
+void CommandRing::fetch_command() {
+  busy_since_ps_ = queue_.now_ps();
+  phase_ = Stage::command;
+  if (!group_open_) arm_watchdog();
+  DmaTransfer& transfer = *dma_.claim();
+  transfer.who = attribution(Phase::kCONTROL);
+  transfer.add(slot_address(head_), kCommandBytes, TensorClass::kNONE);
+  dma_.start(transfer, static_cast<uint64_t>(Stage::command));
+}
+
+void CommandRing::take_command(const DmaTransfer& transfer) {
+  job_.command = parse_command(transfer.bytes.data());
+  job_.index = head_;
+  job_.command_address = slot_address(head_);
+  job_.groups = std::max<uint32_t>(job_.command.groups, 1);
+  job_.hyper = {};
+  job_.valid_images = 0;
+  job_.gather.clear();
+  if (const Checked error = check_command(job_, engine_.offer(), windows_)) return fail(*error);
+  if (!group_rule_holds()) return fail(ErrorCode::kGROUP, job_.command_address, command_field::opcode);
+  if (kControlOpcodes & opcode_bit(job_.opcode())) return control();
+  fetch_descriptors();
+}
+
+/// Groups open and close in turn, hold at most kLargestGroup commands (or what the engine runs together) and no fence.
+bool CommandRing::group_rule_holds() {
+  const Opcode opcode = job_.opcode();
+  if (opcode == Opcode::kGROUP_BEGIN) return !group_open_;
+  if (opcode == Opcode::kGROUP_END) return group_open_;
+  if (!group_open_) return true;
+  if (opcode == Opcode::kFENCE) return false;
+  const uint32_t offered = engine_.offer().group_commands;
+  return ++group_commands_ <= (offered != 0 ? offered : kLargestGroup);
+}
+
+void CommandRing::control() {
+  switch (job_.opcode()) {
+    case Opcode::kGROUP_BEGIN:
+      group_open_ = true;
+      group_commands_ = 0;
+      break;
+    case Opcode::kGROUP_END:
+      group_open_ = false;
+      break;
+    case Opcode::kFENCE:
+      if (fence_address_ == 0) break;
+      phase_ = Stage::fence;
+      {
+        DmaTransfer& transfer = *dma_.claim();
+        transfer.write = true;
+        transfer.who = attribution(Phase::kCONTROL);
+        transfer.bytes.resize(4);
+        std::memcpy(transfer.bytes.data(), &job_.command.auxiliary, 4);
+        transfer.add(fence_address_, 4, TensorClass::kNONE);
+        dma_.start(transfer, static_cast<uint64_t>(Stage::fence));
+      }
+      return;
+    default:
+      break;
+  }
+  complete();
+}
+
+void CommandRing::fetch_descriptors() {
+  phase_ = Stage::descriptors;
+  const uint32_t addresses[kOperands] = {job_.command.tensor0, job_.command.tensor1, job_.command.tensor2,
+                                         job_.command.tensor3, job_.command.tensor4, job_.command.tensor5};
+  DmaTransfer& transfer = *dma_.claim();
+  transfer.who = attribution(Phase::kCONTROL);
+  transfer.who.layer = job_.command.layer;
+  for (unsigned slot = 0; slot < kOperands; ++slot) {
+    if (operand_of(job_.command, slot) == nullptr) continue;
+    transfer.add(addresses[slot], kDescriptorBytes, TensorClass::kNONE);
+  }
+  dma_.start(transfer, static_cast<uint64_t>(Stage::descriptors));
+}
+
+void CommandRing::take_descriptors(const DmaTransfer& transfer) {
+  std::array<Descriptor, kOperands> descriptors;
+  const uint8_t* bytes = transfer.bytes.data();
+  for (unsigned slot = 0; slot < kOperands; ++slot) {
+    if (operand_of(job_.command, slot) == nullptr) continue;
+    descriptors[slot] = parse_descriptor(bytes);
+    bytes += kDescriptorBytes;
+  }
+  if (const Checked error = check_tensors(job_, descriptors, engine_.offer(), windows_)) return fail(*error);
+  if (const Checked error = check_auxiliary_window(job_, windows_)) return fail(*error);
+  if (hyper_range(job_).bytes == 0 && auxiliary_range(job_).bytes == 0) return run();
+  fetch_records();
+}
+
+void CommandRing::fetch_records() {
+  phase_ = Stage::records;
+  DmaTransfer& transfer = *dma_.claim();
+  transfer.who = attribution(Phase::kCONTROL);
+  transfer.who.layer = job_.command.layer;
+  const RecordRange hyper = hyper_range(job_);
+  const RecordRange auxiliary = auxiliary_range(job_);
+  transfer.add(hyper.address, hyper.bytes, TensorClass::kNONE);
+  const bool loss = job_.opcode() == Opcode::kSOFTMAX_CE;
+  transfer.add(auxiliary.address, auxiliary.bytes, loss ? TensorClass::kLABEL : TensorClass::kINDEX);
+  dma_.start(transfer, static_cast<uint64_t>(Stage::records));
+}
+
+void CommandRing::take_records(const DmaTransfer& transfer) {
+  const std::span<const uint8_t> bytes = transfer.bytes;
+  const size_t split = hyper_range(job_).bytes;
+  if (const Checked error = check_records(job_, bytes.first(split), bytes.subspan(split))) return fail(*error);
+  run();
+}
+
+void CommandRing::run() {
+  phase_ = Stage::running;
+  uint8_t detail = 0;
+  const ErrorCode error = sequencer_.start(job_, detail);
+  if (error != ErrorCode::kNONE) fail(error, job_.command_address, detail);
+}
+
+void CommandRing::on_job_done(ErrorCode error, uint32_t address, uint32_t detail) {
+  BB_CHECK(phase_ == Stage::running);
+  if (error != ErrorCode::kNONE) return fail(error, address, detail);
+  complete();
+}
+
+void CommandRing::complete() {
+  account_busy();
+  phase_ = Stage::idle;
+  if (!group_open_) disarm_watchdog();
+  ++head_;
+  ++commands_;
+  if (job_.opcode() == Opcode::kFENCE) client_->on_fence(job_.command.auxiliary, job_.has(kFlagINTERRUPT));
+  next();
+}
+
+void CommandRing::fail(ErrorCode code, uint32_t address, uint32_t detail) {
+  account_busy();
+  disarm_watchdog();
+  sequencer_.abort();
+  dma_.abort();
+  phase_ = Stage::idle;
+  stopped_ = true;
+  client_->on_error({code, head_, address, detail});
+}
+
+void CommandRing::arm_watchdog() {
+  if (watchdog_cycles_ == 0) return;
+  queue_.schedule(queue_.now_ps() + clock_.to_ps(watchdog_cycles_), id_, kWatchdogTag);
+  watchdog_armed_ = true;
+}
+
+void CommandRing::disarm_watchdog() {
+  if (watchdog_armed_) queue_.cancel(id_, kWatchdogTag);
+  watchdog_armed_ = false;
+}
+
+void CommandRing::on_event(uint64_t, uint64_t) {
+  watchdog_armed_ = false;
+  fail(ErrorCode::kWATCHDOG, slot_address(head_), 0);
+}
+
+void CommandRing::on_transfer(uint64_t tag, DmaTransfer& transfer) {
+  if (tag & Sequencer::kTransferTag) return sequencer_.on_transfer(tag, transfer);
+  BB_CHECK(tag == static_cast<uint64_t>(phase_), "transfer {} in stage {}", tag, static_cast<unsigned>(phase_));
+  if (transfer.error != ErrorCode::kNONE) return fail(transfer.error, transfer.error_address, 0);
+  switch (phase_) {
+    case Stage::command:
+      return take_command(transfer);
+    case Stage::descriptors:
+      return take_descriptors(transfer);
+    case Stage::records:
+      return take_records(transfer);
+    case Stage::fence:
+      return complete();
+    case Stage::idle:
+    case Stage::running:
+      break;
+  }
+  BB_CHECK(false, "a transfer that nobody waits for");
+}
+
+void CommandRing::state(StateArchive& archive) {
+  archive.section("npu ring");
+  archive.value("fence_address", fence_address_);
+  archive.value("watchdog_cycles", watchdog_cycles_);
+  archive.value("enabled", enabled_);
+  archive.value("stopped", stopped_);
+  archive.value("base", base_);
+  archive.value("size", size_);
+  archive.value("head", head_);
+  archive.value("tail", tail_);
+  archive.value("phase", phase_);
+  archive.value("group_open", group_open_);
+  archive.value("group_commands", group_commands_);
+  archive.value("watchdog_armed", watchdog_armed_);
+  archive.value("commands", commands_);
+  archive.value("busy_ps", busy_ps_);
+  archive.value("busy_since_ps", busy_since_ps_);
+  save_job(archive, job_);
+}
+
+}  // namespace backboard::npu

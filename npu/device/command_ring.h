@@ -1,0 +1,115 @@
+// The command ring: fetches commands and what they point to, validates, groups, runs and fences them in order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "npu/command/validate.h"
+#include "npu/command/windows.h"
+#include "npu/dma/clock.h"
+#include "npu/dma/dma.h"
+#include "npu/engine/engine.h"
+#include "npu/sequencer/sequencer.h"
+#include "platform/events/event_queue.h"
+#include "platform/state/archive.h"
+
+namespace backboard::npu {
+
+/// What the error registers say.
+struct RingError {
+  ErrorCode code = ErrorCode::kNONE;
+  uint32_t index = 0;
+  uint32_t address = 0;
+  uint32_t detail = 0;
+};
+
+/// The registers around the ring.
+class RingClient {
+ public:
+  virtual ~RingClient() = default;
+  virtual void on_fence(uint32_t value, bool interrupt) = 0;
+  /// The ring stopped. Only a soft reset goes on.
+  virtual void on_error(const RingError& error) = 0;
+};
+
+/// An explicit state machine: one command at a time, from its 64 bytes in memory to its last store. A group's commands
+/// run in order, one after the other; the ring checks that it opens and closes as documented.
+class CommandRing final : public EventClient, public DmaClient, public SequencerClient {
+ public:
+  CommandRing(const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma, Sequencer& sequencer);
+  void set_client(RingClient& client) { client_ = &client; }
+  void set_windows(const AccessWindows& windows) { windows_ = windows; }
+  void set_fence_address(uint32_t address) { fence_address_ = address; }
+  void set_watchdog(uint32_t cycles) { watchdog_cycles_ = cycles; }
+
+  /// Starts to run commands; kRING when base or size are invalid.
+  void enable(uint32_t base, uint32_t size);
+  /// Stops after the command that is running.
+  void disable() { enabled_ = false; }
+  /// Commands submitted since reset.
+  void doorbell(uint32_t tail);
+  /// Forgets what is running and all that was submitted. The caller resets sequencer and DMA.
+  void reset();
+
+  bool busy() const { return phase_ != Stage::idle; }
+  bool stopped() const { return stopped_; }
+  bool group_open() const { return group_open_; }
+  uint32_t head() const { return head_; }
+  uint64_t commands() const { return commands_; }
+  uint64_t busy_ps() const;
+
+  void on_event(uint64_t tag, uint64_t now_ps) override;
+  void on_transfer(uint64_t tag, DmaTransfer& transfer) override;
+  void on_job_done(ErrorCode error, uint32_t address, uint32_t detail) override;
+  void state(StateArchive& archive);
+
+ private:
+  /// What the ring waits for.
+  enum class Stage : uint8_t { idle, command, descriptors, records, running, fence };
+
+  void next();
+  void fetch_command();
+  void take_command(const DmaTransfer& transfer);
+  void fetch_descriptors();
+  void take_descriptors(const DmaTransfer& transfer);
+  void fetch_records();
+  void take_records(const DmaTransfer& transfer);
+  void run();
+  void control();
+  bool group_rule_holds();
+  void complete();
+  void fail(ErrorCode code, uint32_t address, uint32_t detail);
+  void fail(const CommandError& error) { fail(error.code, error.address, error.detail); }
+  void arm_watchdog();
+  void disarm_watchdog();
+  void account_busy();
+  Attribution attribution(Phase phase) const;
+  uint32_t slot_address(uint32_t index) const { return base_ + (index & (size_ - 1)) * kCommandBytes; }
+
+  const Engine& engine_;
+  Clock clock_;
+  EventQueue& queue_;
+  Dma& dma_;
+  Sequencer& sequencer_;
+  RingClient* client_ = nullptr;
+  EventQueue::ClientId id_;
+
+  AccessWindows windows_;
+  uint32_t fence_address_ = 0;
+  uint32_t watchdog_cycles_ = 0;
+  bool enabled_ = false;
+  bool stopped_ = false;
+  uint32_t base_ = 0, size_ = 0;
+  uint32_t head_ = 0, tail_ = 0;
+  Stage phase_ = Stage::idle;
+  Job job_;  ///< being fetched or running
+  bool group_open_ = false;
+  uint32_t group_commands_ = 0;
+  bool watchdog_armed_ = false;
+  uint64_t commands_ = 0;
+  uint64_t busy_ps_ = 0;
+  uint64_t busy_since_ps_ = 0;
+};
+
+}  // namespace backboard::npu

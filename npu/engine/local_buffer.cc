@@ -1,0 +1,50 @@
+#include "npu/engine/local_buffer.h"
+
+namespace backboard::npu {
+
+void SlotContents::clear_to(const Box& new_box) {
+  box = new_box;
+  values.assign(box.elements(), 0.0f);
+  classes.clear();
+  bytes.clear();
+}
+
+void SlotContents::resize_to(const Box& new_box) {
+  box = new_box;
+  values.resize(box.elements());
+  classes.clear();
+  bytes.clear();
+}
+
+void SlotContents::state(StateArchive& archive) {
+  archive.value("box", box);
+  archive.vector("values", values);
+  archive.vector("classes", classes);
+  archive.vector("bytes", bytes);
+}
+
+void LocalBuffer::prepare(const Schedule& schedule) {
+  used_ = schedule.slots.size();
+  if (slots_.size() < used_) slots_.resize(used_);
+  for (size_t i = 0; i < used_; ++i) slots_[i].resize_to({});
+  loss = {};
+  produced = {};
+}
+
+void LocalBuffer::state(StateArchive& archive) {
+  archive.section("local buffer");
+  for (size_t i = 0; i < used_; ++i) slots_[i].state(archive);
+  archive.value("loss_sum", loss.loss_sum);
+  archive.value("correct", loss.correct);
+  for (ClassCounts& counts : produced) {
+    archive.value("elements", counts.elements);
+    archive.value("zeros", counts.zeros);
+    archive.value("low", counts.low);
+    archive.value("high", counts.high);
+    archive.value("saturated", counts.saturated);
+    archive.value("nonfinite", counts.nonfinite);
+    archive.value("largest", counts.largest);
+  }
+}
+
+}  // namespace backboard::npu

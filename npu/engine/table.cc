@@ -1,0 +1,36 @@
+#include "npu/engine/table.h"
+
+#include "npu/engine/lnpu/engine.h"
+#include "npu/engine/reference/engine.h"
+
+namespace backboard::npu {
+namespace {
+
+constexpr EngineRow kEngines[] = {
+    {EngineId::kREFERENCE, "reference", "Binary32 throughout: the full-precision yardstick", reference::offer,
+     reference::make_engine},
+    {EngineId::kLNPU, "lnpu", "FP8 or FP16 chosen per element, zero skipping (KAIST, ISSCC 2019)", lnpu::offer,
+     lnpu::make_engine},
+};
+
+}  // namespace
+
+std::span<const EngineRow> engine_table() {
+  return kEngines;
+}
+
+const EngineRow* find_engine(const std::string& name) {
+  for (const EngineRow& row : kEngines) {
+    if (name == row.name) return &row;
+  }
+  return nullptr;
+}
+
+const EngineRow* find_engine(EngineId id) {
+  for (const EngineRow& row : kEngines) {
+    if (row.id == id) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace backboard::npu

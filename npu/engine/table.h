@@ -1,0 +1,36 @@
+// The table of engines: one row each. A new engine is a folder and a row.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "npu/engine/energy_constants.h"
+#include "npu/engine/engine.h"
+#include "npu/engine/lnpu/config.h"
+#include "npu/engine/reference/cost.h"
+
+namespace backboard::npu {
+
+/// What the engines are configured by; each reads its own part.
+struct EngineConfigs {
+  lnpu::LnpuConfig lnpu;
+  reference::ReferenceConfig reference;
+  EnergyConstants energy;
+};
+
+struct EngineRow {
+  EngineId id;
+  const char* name;  ///< key in YAML
+  const char* description;
+  const Offer& (*offer)();
+  std::unique_ptr<Engine> (*make)(const EngineConfigs& configs);
+};
+
+std::span<const EngineRow> engine_table();
+
+/// The row of a name or id; null when there is none.
+const EngineRow* find_engine(const std::string& name);
+const EngineRow* find_engine(EngineId id);
+
+}  // namespace backboard::npu

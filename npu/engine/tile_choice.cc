@@ -1,0 +1,190 @@
+#include "npu/engine/tile_choice.h"
+
+#include <algorithm>
+
+#include "npu/command/operands.h"
+
+namespace backboard::npu {
+namespace {
+
+uint64_t parts(uint64_t size, uint64_t tile) {
+  return (size + tile - 1) / tile;
+}
+
+/// Smallest step of a dimension: the blocks of the tensor that is produced, unless one tile takes all of it.
+struct Units {
+  uint32_t a = 1, b = 1, rows = 1;
+};
+
+Units units_of(const Job& job, const LayerShape& shape) {
+  Units units;
+  if (shape.pass == Pass::wg) {
+    const Tensor& copy = job[5];
+    if (copy.present && copy.coded()) units.b = copy.block_channels;
+    return units;
+  }
+  const Tensor& output = job[shape.output_slot];
+  if (output.coded()) {
+    units.a = output.block_channels;
+    units.rows = output.block_rows;
+  }
+  return units;
+}
+
+struct Extent {
+  uint32_t a, b, rows;
+};
+
+Extent extent_of(const LayerShape& shape) {
+  if (shape.pass == Pass::bp) return {shape.group_c(), shape.group_k(), shape.h};
+  return {shape.group_k(), shape.group_c(), shape.oh};
+}
+
+uint64_t buffer_bytes_of(const Job& job, const LayerShape& shape, const LayerTile& tile) {
+  const LayerTileSizes sizes = layer_tile_sizes(job, shape, tile);
+  const auto align = [](uint64_t bytes) { return (bytes + 31) / 32 * 32; };
+  uint64_t bytes = align(sizes.input * buffer_element_bytes(job[shape.input_slot]));
+  bytes += align(sizes.other * buffer_element_bytes(job[shape.other_slot]));
+  bytes += align(sizes.output * kAccumulator_bytes);
+  if (sizes.bias) bytes += align(sizes.bias * kAccumulator_bytes);
+  if (sizes.mask) bytes += align(sizes.mask * buffer_element_bytes(job[3]));
+  if (job.has(kFlagUPDATE)) bytes += align(sizes.master * kAccumulator_bytes);
+  if (job.has(kFlagMOMENTUM)) bytes += align(sizes.master * kAccumulator_bytes);
+  return bytes * tile.buffers;
+}
+
+/// Bytes that cross the bus, the first load and the last store counted again because nothing overlaps with them, plus a
+/// charge for each step.
+uint64_t score(const Job& job, const LayerShape& shape, LayerTile& tile) {
+  constexpr uint64_t kStepCharge_bytes = 256;
+  const Extent whole = extent_of(shape);
+  const LayerTileSizes sizes = layer_tile_sizes(job, shape, tile);
+  const uint64_t a_parts = parts(whole.a, tile.a), b_parts = parts(whole.b, tile.b);
+  const uint64_t spatial = parts(shape.n, tile.n) * parts(whole.rows, tile.rows);
+  const uint64_t input = sizes.input * buffer_element_bytes(job[shape.input_slot]);
+  const uint64_t other = sizes.other * buffer_element_bytes(job[shape.other_slot]);
+  const uint64_t output = sizes.output * kAccumulator_bytes;
+  const uint64_t computes = a_parts * b_parts * spatial;
+  uint64_t bytes = 0;
+  if (shape.pass == Pass::wg) {
+    const uint64_t input_loads = spatial == 1 ? b_parts : computes;
+    const uint64_t other_loads = spatial == 1 && b_parts > 1 ? a_parts : computes;
+    bytes = input_loads * input + other_loads * other + a_parts * b_parts * output;
+  } else {
+    const uint64_t inside = (b_parts == 1 ? spatial : computes) * input +
+                            (a_parts * b_parts == 1 ? 1 : computes) * other;
+    const uint64_t outside = (spatial * b_parts == 1 ? 1 : computes) * input +
+                             (b_parts == 1 ? a_parts : computes) * other;
+    tile.a_outermost = outside < inside;
+    bytes = std::min(inside, outside) + a_parts * spatial * output;
+  }
+  return bytes + input + other + output + computes * kStepCharge_bytes;
+}
+
+/// The command's tile size, or the candidates when it leaves the choice to the NPU.
+std::vector<uint32_t> sizes_of(uint32_t asked, uint32_t size, uint32_t unit) {
+  if (asked != 0) return {std::min(asked, size)};
+  return tile_candidates(size, unit);
+}
+
+}  // namespace
+
+uint32_t buffer_element_bytes(const Tensor& tensor) {
+  return tensor.coded() ? 2 : dense_bytes(tensor.format);
+}
+
+std::vector<uint32_t> tile_candidates(uint32_t size, uint32_t unit) {
+  std::vector<uint32_t> candidates{size};
+  for (uint32_t divisor = 2;; divisor *= 2) {
+    const uint32_t part = (size + divisor - 1) / divisor;
+    const uint32_t candidate = (part + unit - 1) / unit * unit;
+    if (candidate < candidates.back()) candidates.push_back(candidate);
+    if (part <= unit || part <= 1) return candidates;
+  }
+}
+
+uint32_t most_input_rows(const ConvTile& geometry, uint32_t rows) {
+  const uint32_t reach = (rows - 1) * geometry.stride_h + geometry.dilation_h * (geometry.kh - 1) + 1;
+  return std::min(geometry.h, reach);
+}
+
+uint32_t most_output_rows(const ConvTile& geometry, uint32_t rows) {
+  const uint32_t reach = rows + geometry.dilation_h * (geometry.kh - 1);
+  return std::min(geometry.oh, (reach + geometry.stride_h - 1) / geometry.stride_h);
+}
+
+LayerTileSizes layer_tile_sizes(const Job& job, const LayerShape& shape, const LayerTile& tile) {
+  const uint64_t taps = uint64_t{shape.kh} * shape.kw;
+  const uint64_t a = tile.a, b = tile.b, n = tile.n;
+  LayerTileSizes sizes;
+  switch (shape.pass) {
+    case Pass::ff:
+      sizes.input = n * b * most_input_rows(shape.geometry, tile.rows) * shape.w;
+      sizes.other = a * b * taps;
+      sizes.output = n * a * tile.rows * shape.ow;
+      break;
+    case Pass::bp:
+      sizes.input = n * b * most_output_rows(shape.geometry, tile.rows) * shape.ow;
+      sizes.other = a * b * taps;
+      sizes.output = n * a * tile.rows * shape.w;
+      break;
+    case Pass::wg:
+      sizes.input = n * b * most_input_rows(shape.geometry, tile.rows) * shape.w;
+      sizes.other = n * a * tile.rows * shape.ow;
+      sizes.output = a * b * taps;
+      sizes.master = sizes.output;
+      break;
+  }
+  if (job.has(kFlagBIAS)) sizes.bias = a;
+  if (job.has(kFlagMASK)) sizes.mask = sizes.output;
+  return sizes;
+}
+
+Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uint32_t buffer_bytes) {
+  const Command& command = job.command;
+  const Extent whole = extent_of(shape);
+  const Units units = units_of(job, shape);
+  const auto fits_unit = [](uint32_t tile, uint32_t size, uint32_t unit) { return tile >= size || tile % unit == 0; };
+  // Blocks may not cross a group, and a tile may not cut one.
+  if (shape.groups > 1 && (whole.a % units.a != 0 || whole.b % units.b != 0)) {
+    return {{}, ErrorCode::kTILE, command_field::groups};
+  }
+  if (command.tile_k != 0 && !fits_unit(command.tile_k, whole.a, units.a)) {
+    return {{}, ErrorCode::kTILE, command_field::tile_k};
+  }
+  if (command.tile_c != 0 && !fits_unit(command.tile_c, whole.b, units.b)) {
+    return {{}, ErrorCode::kTILE, command_field::tile_c};
+  }
+  if (command.tile_rows != 0 && !fits_unit(command.tile_rows, whole.rows, units.rows)) {
+    return {{}, ErrorCode::kTILE, command_field::tile_rows};
+  }
+  const std::vector<uint32_t> a_sizes = sizes_of(command.tile_k, whole.a, units.a);
+  const std::vector<uint32_t> b_sizes = sizes_of(command.tile_c, whole.b, units.b);
+  const std::vector<uint32_t> row_sizes = sizes_of(command.tile_rows, whole.rows, units.rows);
+  const std::vector<uint32_t> n_sizes = sizes_of(command.tile_n, shape.n, 1);
+
+  Choice<LayerTile> best{{}, ErrorCode::kBUFFER, command_field::tile_k};
+  for (const uint32_t buffers : {2u, 1u}) {
+    uint64_t best_score = UINT64_MAX;
+    for (const uint32_t a : a_sizes) {
+      for (const uint32_t b : b_sizes) {
+        for (const uint32_t rows : row_sizes) {
+          for (uint32_t n : n_sizes) {
+            // WG sums over (n, oh, ow): a tile that does not hold all rows holds one image.
+            if (shape.pass == Pass::wg && rows < whole.rows) n = 1;
+            LayerTile tile{a, b, rows, n, buffers, false};
+            if (buffer_bytes_of(job, shape, tile) > buffer_bytes) continue;
+            const uint64_t tile_score = score(job, shape, tile);
+            if (tile_score >= best_score) continue;
+            best_score = tile_score;
+            best = {tile, ErrorCode::kNONE, 0};
+          }
+        }
+      }
+    }
+    if (best.error == ErrorCode::kNONE) return best;
+  }
+  return best;
+}
+
+}  // namespace backboard::npu

@@ -1,0 +1,119 @@
+#include "npu/engine/tile_engine.h"
+
+#include <utility>
+
+#include "npu/engine/layer_shape.h"
+#include "npu/engine/tile_schedule.h"
+#include "npu/sgd/sgd_unit.h"
+#include "npu/vector/elementwise.h"
+#include "platform/check/check.h"
+
+namespace backboard::npu {
+namespace {
+
+/// The tile problem of one step: the boxes of its slots.
+ConvTile tile_of(const LayerShape& shape, const Box& input, const Box& other, const Box& output) {
+  ConvTile tile = shape.geometry;
+  const Box& x = shape.pass == Pass::bp ? output : input;
+  const Box& y = shape.pass == Pass::bp ? input : shape.pass == Pass::wg ? other : output;
+  tile.n = x.count[0];
+  tile.c = x.count[1];
+  tile.k = y.count[1];
+  tile.ih0 = x.first[2];
+  tile.ih_rows = x.count[2];
+  tile.oh0 = y.first[2];
+  tile.oh_rows = y.count[2];
+  tile.set_dense_strides();
+  return tile;
+}
+
+Operand operand_of(const SlotContents& slot) {
+  return {slot.values.data(), slot.classes.empty() ? nullptr : slot.classes.data()};
+}
+
+}  // namespace
+
+Planned TileEngine::plan(const Job& job, uint32_t buffer_bytes) const {
+  return plan_tiles(job, buffer_bytes);
+}
+
+Price TileEngine::price(const Facts& facts) const {
+  return arithmetic_->price(facts);
+}
+
+void TileEngine::compute_layer(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
+  const LayerShape shape = layer_shape(job);
+  const uint16_t sums_slot = shape.pass == Pass::wg ? step.accumulator : step.slots[shape.output_slot];
+  SlotContents& sums = buffer[sums_slot];
+  if (step.begin) sums.clear_to(step.box);
+  const uint16_t input_slot = step.slots[shape.input_slot], other_slot = step.slots[shape.other_slot];
+  if (input_slot != kNoSlot) {
+    const SlotContents& input = buffer[input_slot];
+    const SlotContents& other = buffer[other_slot];
+    const ConvTile tile = tile_of(shape, input.box, other.box, step.box);
+    const Operand a = operand_of(input), b = operand_of(other);
+    switch (shape.pass) {
+      case Pass::ff:
+        arithmetic_->ff(tile, a, b, sums.values.data(), facts);
+        break;
+      case Pass::bp:
+        arithmetic_->bp(tile, a, b, sums.values.data(), facts);
+        break;
+      case Pass::wg:
+        arithmetic_->wg(tile, a, b, sums.values.data(), facts);
+        break;
+    }
+  }
+  if (!step.finish) return;
+  const uint64_t elements = step.box.elements();
+  if (job.has(kFlagBIAS)) {
+    add_bias(std::as_const(sums).tile(), buffer[step.slots[3]].values, job.has(kFlagRELU), sums.tile());
+    facts.elementwise += elements;
+  } else if (job.has(kFlagRELU)) {
+    relu_ff(std::as_const(sums).tile(), sums.tile());
+    facts.elementwise += elements;
+  }
+  if (job.has(kFlagMASK)) {
+    apply_mask(std::as_const(sums).tile(), std::as_const(buffer[step.slots[3]]).tile(), sums.tile());
+    facts.elementwise += elements;
+  }
+  if (job.has(kFlagUPDATE)) compute_update(job, step, step.box, sums.values, buffer, facts);
+}
+
+void compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
+                    LocalBuffer& buffer, Facts& facts) {
+  const Tensor& master = job[3];
+  SlotContents& weights = buffer[step.slots[3]];
+  const MasterFormat format = master.format == TensorFormat::kFP16 ? MasterFormat::kFp16 : MasterFormat::kFp32;
+  const SgdParameters parameters = sgd_parameters(job.hyper);
+  float* momentum = job.has(kFlagMOMENTUM) ? buffer[step.slots[4]].values.data() : nullptr;
+  // Elements of one output channel follow each other; the stream of stochastic rounding goes by their number.
+  const uint64_t channel = uint64_t{master.shape[2]} * master.shape[3];
+  const size_t length = box.count[1] * channel;
+  SgdFacts sum;
+  for (uint32_t k = 0; k < box.count[0]; ++k) {
+    const size_t at = k * length;
+    const uint64_t first = (uint64_t{box.first[0] + k} * master.shape[1] + box.first[1]) * channel;
+    SgdSpan span;
+    span.weights = {weights.values.data() + at, length};
+    if (momentum != nullptr) span.momentum = {momentum + at, length};
+    span.gradient = {gradient.data() + at, length};
+    span.first_element = static_cast<uint32_t>(first);
+    sum += sgd_update(parameters, format, span);
+  }
+  facts.elementwise += sum.elements;
+  facts.saturated += sum.saturated;
+  facts.nonfinite += sum.skipped_nonfinite;
+  ClassCounts skipped;
+  skipped.saturated = sum.saturated;
+  skipped.nonfinite = sum.skipped_nonfinite;
+  buffer.produced[3].add(skipped);
+}
+
+ErrorCode TileEngine::compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
+  if (!is_layer(job.opcode())) return compute_vector(job, step, buffer, facts);
+  compute_layer(job, step, buffer, facts);
+  return ErrorCode::kNONE;
+}
+
+}  // namespace backboard::npu

@@ -1,0 +1,17 @@
+// Schedules of engines that work tile by tile in one local buffer. Orders of sums are kept for every tile size: a
+// reduction's tiles follow each other in its written order and continue the same accumulator.
+#pragma once
+
+#include "npu/engine/engine.h"
+
+namespace backboard::npu {
+
+/// Steps of any command but ring control.
+Planned plan_tiles(const Job& job, uint32_t buffer_bytes);
+
+/// Steps of a convolution or FC layer.
+Planned plan_layer(const Job& job, uint32_t buffer_bytes);
+/// Steps of everything else.
+Planned plan_vector(const Job& job, uint32_t buffer_bytes);
+
+}  // namespace backboard::npu

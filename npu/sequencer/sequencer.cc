@@ -1,0 +1,321 @@
+#include "npu/sequencer/sequencer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "npu/command/operands.h"
+#include "npu/engine/layer_shape.h"
+#include "platform/check/check.h"
+
+namespace backboard::npu {
+namespace {
+
+// A transfer's tag: kTransferTag, what arrives, and the number of the step among those of its kind.
+enum class Arrival : uint64_t { directory = 0, load = 1, store = 2 };
+constexpr unsigned kArrivalShift = 32;
+constexpr uint64_t kNumberMask = 0xffff'ffff;
+
+uint64_t tag_of(Arrival arrival, uint32_t number) {
+  return Sequencer::kTransferTag | static_cast<uint64_t>(arrival) << kArrivalShift | number;
+}
+
+/// Bytes charged for a value that the engine reads from the local buffer: it holds binary32 or 16 bits; charged as 16.
+constexpr uint64_t kHostValue_bytes = 2;
+
+/// Transfers that loads leave to stores.
+constexpr unsigned kReservedForStores = 2;
+
+}  // namespace
+
+Sequencer::Sequencer(const Engine& engine, uint32_t buffer_bytes, uint64_t clock_hz, EventQueue& queue, Dma& dma)
+    : engine_(engine), buffer_bytes_(buffer_bytes), clock_{clock_hz}, queue_(queue), dma_(dma) {
+  id_ = queue.add_client("npu.sequencer", EventRank::master, *this);
+}
+
+ErrorCode Sequencer::start(const Job& job, uint8_t& detail) {
+  BB_CHECK(!running_);
+  Planned planned = engine_.plan(job, buffer_bytes_);
+  if (planned.error != ErrorCode::kNONE) {
+    detail = planned.detail;
+    return planned.error;
+  }
+  job_ = job;
+  schedule_ = std::move(planned.schedule);
+  index_steps();
+  for (Stage& s : stages_) s.issued = s.done = 0, s.finished = 0;
+  buffer_.prepare(schedule_);
+  blocks_due_.clear();
+  running_ = true;
+  computing_ = false;
+  stalled_ = false;
+  advance();
+  return ErrorCode::kNONE;
+}
+
+void Sequencer::index_steps() {
+  for (Stage& s : stages_) s.steps.clear();
+  for (size_t i = 0; i < schedule_.steps.size(); ++i) {
+    stage(schedule_.steps[i].kind).steps.push_back(static_cast<uint32_t>(i));
+  }
+}
+
+void Sequencer::abort() {
+  if (computing_) queue_.cancel(id_);
+  running_ = false;
+  computing_ = false;
+  stalled_ = false;
+  blocks_due_.clear();
+}
+
+bool Sequencer::ready(const Step& step) const {
+  for (unsigned kind = 0; kind < kStepKinds; ++kind) {
+    if (stages_[kind].done < step.needs[kind]) return false;
+  }
+  return true;
+}
+
+void Sequencer::advance() {
+  bool moved = true;
+  while (moved && running_) {
+    moved = false;
+    while (running_ && !blocks_due_.empty() && dma_.free_transfers() > 0) {
+      const uint32_t number = blocks_due_.front();
+      blocks_due_.erase(blocks_due_.begin());
+      start_blocks(number);
+    }
+    while (running_ && issue_load()) moved = true;
+    while (running_ && issue_store()) moved = true;
+    while (running_ && issue_compute()) moved = true;
+  }
+  if (!running_) return;
+  watch_stall();
+  for (const Stage& s : stages_) {
+    if (s.done != s.steps.size()) {
+      const bool in_flight = computing_ || stages_[0].issued > stages_[0].done || stages_[2].issued > stages_[2].done;
+      BB_CHECK(in_flight, "schedule of {} can not go on", name_of(job_.opcode()));
+      return;
+    }
+  }
+  end();
+}
+
+Attribution Sequencer::attribution() const {
+  Attribution who;
+  who.initiator = Initiator::npu;
+  who.phase = static_cast<Phase>(job_.command.phase);
+  who.layer = job_.command.layer;
+  who.command = job_.index;
+  return who;
+}
+
+Decoding Sequencer::decoding_of(unsigned operand) const {
+  const Opcode opcode = job_.opcode();
+  Decoding decoding;
+  decoding.classes = is_layer(opcode) && operand <= 1 && engine_.wants_classes();
+  decoding.bytes = opcode == Opcode::kCOPY || (opcode == Opcode::kMAXPOOL_BP && operand == 1) ||
+                   (opcode == Opcode::kSOFTMAX_CE && operand == 1);
+  return decoding;
+}
+
+bool Sequencer::issue_load() {
+  Stage& loads = stage(StepKind::load);
+  if (loads.issued == loads.steps.size() || loads.issued - loads.done >= Dma::kTransfers) return false;
+  const Step& step = step_of(StepKind::load, loads.issued);
+  if (!ready(step) || dma_.free_transfers() <= kReservedForStores) return false;
+  const uint32_t number = loads.issued++;
+  DmaTransfer& transfer = *dma_.claim();
+  transfer.who = attribution();
+  const Tensor& tensor = job_[step.operand];
+  if (tensor.coded()) {
+    blocks_of_box(tensor, step.box, blocks_);
+    add_directory_runs(tensor, blocks_, transfer);
+    dma_.start(transfer, tag_of(Arrival::directory, number));
+    return true;
+  }
+  const bool gathers = job_.opcode() == Opcode::kENCODE && step.operand == 0;
+  add_dense_runs(tensor, step.box, gathers ? std::span<const uint32_t>(job_.gather) : std::span<const uint32_t>(),
+                 transfer);
+  dma_.start(transfer, tag_of(Arrival::load, number));
+  return true;
+}
+
+/// The second half of a coded load: the blocks, whose lengths the directory said.
+void Sequencer::start_blocks(uint32_t number) {
+  const Step& step = step_of(StepKind::load, number);
+  const Tensor& tensor = job_[step.operand];
+  DmaTransfer& transfer = *dma_.claim();
+  transfer.who = attribution();
+  blocks_of_box(tensor, step.box, blocks_);
+  const uint32_t bad = add_block_runs(tensor, blocks_, directories_[number % Dma::kTransfers], transfer);
+  if (bad != 0) return fail(ErrorCode::kCODEC, bad, 0);
+  dma_.start(transfer, tag_of(Arrival::load, number));
+}
+
+void Sequencer::finish_load(uint32_t number, DmaTransfer& transfer) {
+  const Step& step = step_of(StepKind::load, number);
+  const Tensor& tensor = job_[step.operand];
+  SlotContents& slot = buffer_[step.slot];
+  if (tensor.coded()) {
+    blocks_of_box(tensor, step.box, blocks_);
+    const uint32_t bad = decode_blocks(tensor, step.box, blocks_, directories_[number % Dma::kTransfers],
+                                       transfer.bytes, decoding_of(step.operand), slot);
+    if (bad != 0) return fail(ErrorCode::kCODEC, bad, 0);
+  } else {
+    decode_dense(tensor, step.box, transfer.bytes, decoding_of(step.operand), slot);
+  }
+  totals_.facts.buffer_write_bytes += transfer.bytes.size();
+  finish_step(StepKind::load, number);
+}
+
+bool Sequencer::issue_compute() {
+  Stage& computes = stage(StepKind::compute);
+  if (computing_ || computes.issued == computes.steps.size()) return false;
+  const Step& step = step_of(StepKind::compute, computes.issued);
+  if (!ready(step)) return false;
+  if (stalled_) {
+    totals_.load_stall_ps += queue_.now_ps() - stalled_since_ps_;
+    stalled_ = false;
+  }
+  ++computes.issued;
+  Facts facts;
+  const ErrorCode error = engine_.compute(job_, step, buffer_, facts);
+  if (error != ErrorCode::kNONE) {
+    // The only operands whose values can be wrong are labels and pooling indices: tensor 1.
+    fail(error, job_[1].address, 0);
+    return false;
+  }
+  for (const uint16_t slot : step.slots) {
+    if (slot != kNoSlot) facts.buffer_read_bytes += buffer_[slot].values.size() * kHostValue_bytes;
+  }
+  const Price cost = engine_.price(facts);
+  totals_.facts.add(facts);
+  totals_.saturated += facts.saturated;
+  totals_.nonfinite += facts.nonfinite;
+  add_energy(cost.energy);
+  const uint64_t cycles = std::max<uint64_t>(cost.cycles.step(), 1);
+  const uint64_t duration_ps = clock_.to_ps(cycles);
+  totals_.compute_ps += duration_ps;
+  computing_ = true;
+  compute_end_ps_ = queue_.now_ps() + duration_ps;
+  queue_.schedule(compute_end_ps_, id_);
+  return true;
+}
+
+bool Sequencer::issue_store() {
+  Stage& stores = stage(StepKind::store);
+  if (stores.issued == stores.steps.size() || stores.issued - stores.done >= Dma::kTransfers) return false;
+  const Step& step = step_of(StepKind::store, stores.issued);
+  if (!ready(step) || dma_.free_transfers() == 0) return false;
+  const uint32_t number = stores.issued++;
+  DmaTransfer& transfer = *dma_.claim();
+  transfer.write = true;
+  transfer.who = attribution();
+  if (step.payload != Payload::tensor) {
+    fill_record(step, transfer);
+  } else {
+    const Opcode opcode = job_.opcode();
+    const bool raw = opcode == Opcode::kCOPY || (opcode == Opcode::kMAXPOOL_FF && step.operand == 3);
+    ClassCounts counts;
+    encode_box(job_[step.operand], step.box, buffer_[step.slot], raw, transfer, counts);
+    buffer_.produced[step.operand].add(counts);
+    totals_.saturated += counts.saturated;
+    totals_.nonfinite += counts.nonfinite;
+    totals_.facts.buffer_read_bytes += transfer.bytes.size();
+  }
+  dma_.start(transfer, tag_of(Arrival::store, number));
+  return true;
+}
+
+void Sequencer::add_energy(const EnergyByCause& energy) {
+  EnergyByCause& sum = totals_.energy;
+  sum.multiply_low_pj += energy.multiply_low_pj;
+  sum.multiply_high_pj += energy.multiply_high_pj;
+  sum.accumulate_pj += energy.accumulate_pj;
+  sum.idle_pj += energy.idle_pj;
+  sum.elementwise_pj += energy.elementwise_pj;
+  sum.buffer_pj += energy.buffer_pj;
+}
+
+void Sequencer::fill_record(const Step& step, DmaTransfer& transfer) {
+  transfer.bytes.resize(32);
+  if (step.payload == Payload::loss) {
+    npu_loss_record record{};
+    record.valid = job_.valid_images;
+    record.loss_sum = buffer_.loss.loss_sum;
+    record.correct = buffer_.loss.correct;
+    static_assert(sizeof record == 32);
+    std::memcpy(transfer.bytes.data(), &record, sizeof record);
+    transfer.add(job_.command.auxiliary, sizeof record, TensorClass::kLABEL);
+    return;
+  }
+  const ClassCounts& counts = buffer_.produced[step.operand];
+  npu_tensor_statistics record{};
+  static_assert(sizeof record == 32);
+  record.elements = static_cast<uint32_t>(counts.elements);
+  record.zeros = static_cast<uint32_t>(counts.zeros);
+  record.low = static_cast<uint32_t>(counts.low);
+  record.high = static_cast<uint32_t>(counts.high);
+  record.saturated = static_cast<uint32_t>(counts.saturated);
+  record.nonfinite = static_cast<uint32_t>(counts.nonfinite);
+  record.largest = counts.largest;
+  std::memcpy(transfer.bytes.data(), &record, sizeof record);
+  transfer.add(job_[step.operand].statistics, sizeof record, TensorClass::kMETADATA);
+}
+
+void Sequencer::finish_step(StepKind kind, uint32_t number) {
+  Stage& s = stage(kind);
+  s.finished |= uint64_t{1} << (number - s.done);
+  while (s.finished & 1) {
+    s.finished >>= 1;
+    ++s.done;
+  }
+}
+
+void Sequencer::on_transfer(uint64_t tag, DmaTransfer& transfer) {
+  if (!running_) return;
+  const auto arrival = static_cast<Arrival>((tag & ~kTransferTag) >> kArrivalShift);
+  const auto number = static_cast<uint32_t>(tag & kNumberMask);
+  if (transfer.error != ErrorCode::kNONE) return fail(transfer.error, transfer.error_address, 0);
+  switch (arrival) {
+    case Arrival::directory:
+      directories_[number % Dma::kTransfers] = transfer.bytes;
+      blocks_due_.push_back(number);
+      break;
+    case Arrival::load:
+      finish_load(number, transfer);
+      break;
+    case Arrival::store:
+      finish_step(StepKind::store, number);
+      break;
+  }
+  if (running_) advance();
+}
+
+void Sequencer::on_event(uint64_t, uint64_t) {
+  BB_CHECK(running_ && computing_);
+  computing_ = false;
+  finish_step(StepKind::compute, stage(StepKind::compute).issued - 1);
+  advance();
+}
+
+/// Notes when the engine is free and its next step lacks nothing but loads.
+void Sequencer::watch_stall() {
+  const Stage& computes = stage(StepKind::compute);
+  if (computing_ || computes.issued == computes.steps.size()) return;
+  const Step& step = step_of(StepKind::compute, computes.issued);
+  const bool waits = stages_[2].done >= step.needs[2] && stages_[0].done < step.needs[0];
+  if (waits && !stalled_) stalled_since_ps_ = queue_.now_ps();
+  stalled_ = waits;
+}
+
+void Sequencer::fail(ErrorCode code, uint32_t address, uint32_t detail) {
+  abort();
+  client_->on_job_done(code, address, detail);
+}
+
+void Sequencer::end() {
+  running_ = false;
+  client_->on_job_done(ErrorCode::kNONE, 0, 0);
+}
+
+}  // namespace backboard::npu

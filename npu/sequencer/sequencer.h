@@ -1,0 +1,124 @@
+// Plays any schedule: loads ahead as far as slots allow, computes when inputs are there, stores behind. The only place
+// in the NPU where simulated time passes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "npu/dma/dma.h"
+#include "npu/engine/cost.h"
+#include "npu/engine/engine.h"
+#include "npu/engine/facts.h"
+#include "npu/sequencer/tensor_transfer.h"
+#include "platform/events/event_queue.h"
+#include "platform/state/archive.h"
+
+namespace backboard::npu {
+
+/// Whoever gave the sequencer a job.
+class SequencerClient {
+ public:
+  virtual ~SequencerClient() = default;
+  /// The job is complete, or failed with `error`; the sequencer is idle.
+  virtual void on_job_done(ErrorCode error, uint32_t address, uint32_t detail) = 0;
+};
+
+/// What jobs added up to since the board was built.
+struct SequencerTotals {
+  Facts facts;
+  uint64_t compute_ps = 0;     ///< the engine computed
+  uint64_t load_stall_ps = 0;  ///< the engine was free and waited for loads only
+  uint64_t saturated = 0;      ///< when stored, or rounded in an accumulator
+  uint64_t nonfinite = 0;
+  EnergyByCause energy;
+};
+
+/// An explicit state machine over the steps of one job. Between two events all that it remembers lies in members; a
+/// restored sequencer plans the job again and goes on.
+class Sequencer final : public EventClient {
+ public:
+  Sequencer(const Engine& engine, uint32_t buffer_bytes, uint64_t clock_hz, EventQueue& queue, Dma& dma);
+  void set_client(SequencerClient& client) { client_ = &client; }
+
+  /// Plans a valid job and starts to play it. Gives kTILE or kBUFFER, with the field in `detail`, when there is no
+  /// schedule; then nothing was started.
+  ErrorCode start(const Job& job, uint8_t& detail);
+  bool running() const { return running_; }
+  /// Forgets the job.
+  void abort();
+
+  /// A transfer that start() or an event of the sequencer began is complete. `tag` as the sequencer gave it.
+  void on_transfer(uint64_t tag, DmaTransfer& transfer);
+  void on_event(uint64_t tag, uint64_t now_ps) override;
+
+  /// Bit that tells the sequencer's transfers from those of others.
+  static constexpr uint64_t kTransferTag = uint64_t{1} << 63;
+
+  const Schedule& schedule() const { return schedule_; }
+  const SequencerTotals& totals() const { return totals_; }
+  void state(StateArchive& archive);
+
+ private:
+  struct Stage {
+    std::vector<uint32_t> steps;  ///< numbers of the schedule's steps of this kind
+    uint32_t issued = 0;
+    uint32_t done = 0;
+    uint64_t finished = 0;  ///< bit i: step done + i is finished, though one before it is not
+  };
+  struct Failure {
+    ErrorCode code = ErrorCode::kNONE;
+    uint32_t address = 0;
+    uint32_t detail = 0;
+  };
+
+  void index_steps();
+  void advance();
+  bool ready(const Step& step) const;
+  bool issue_load();
+  bool issue_compute();
+  bool issue_store();
+  void finish_step(StepKind kind, uint32_t number);
+  void finish_load(uint32_t number, DmaTransfer& transfer);
+  void start_blocks(uint32_t number);
+  Decoding decoding_of(unsigned operand) const;
+  Attribution attribution() const;
+  void add_energy(const EnergyByCause& energy);
+  void fill_record(const Step& step, DmaTransfer& transfer);
+  void watch_stall();
+  void fail(ErrorCode code, uint32_t address, uint32_t detail);
+  void end();
+  Stage& stage(StepKind kind) { return stages_[static_cast<unsigned>(kind)]; }
+  const Step& step_of(StepKind kind, uint32_t number) const {
+    return schedule_.steps[stages_[static_cast<unsigned>(kind)].steps[number]];
+  }
+
+  const Engine& engine_;
+  uint32_t buffer_bytes_;
+  Clock clock_;
+  EventQueue& queue_;
+  Dma& dma_;
+  SequencerClient* client_ = nullptr;
+  EventQueue::ClientId id_;
+
+  bool running_ = false;
+  Job job_;
+  Schedule schedule_;  ///< not saved: the plan of job_
+  LocalBuffer buffer_;
+  std::array<Stage, kStepKinds> stages_;
+  bool computing_ = false;
+  uint64_t compute_end_ps_ = 0;
+  bool stalled_ = false;  ///< the engine is free and its next step waits for loads only
+  uint64_t stalled_since_ps_ = 0;
+  /// Directories of coded loads in flight: step number modulo the number of transfers.
+  std::array<std::vector<uint8_t>, Dma::kTransfers> directories_;
+  /// Loads whose directory is here and whose blocks wait for a free transfer.
+  std::vector<uint32_t> blocks_due_;
+  SequencerTotals totals_;
+  std::vector<uint32_t> blocks_;  ///< scratch
+};
+
+/// Saves and restores a job, field by field.
+void save_job(StateArchive& archive, Job& job);
+
+}  // namespace backboard::npu

@@ -1,0 +1,79 @@
+// Saving and restoring the sequencer. Structs are listed field by field, so that no padding reaches a file.
+#include "npu/sequencer/sequencer.h"
+
+namespace backboard::npu {
+namespace {
+
+void save_tensor(StateArchive& archive, Tensor& tensor) {
+  archive.value("present", tensor.present);
+  if (!tensor.present) return;
+  archive.value("descriptor_address", tensor.descriptor_address);
+  archive.value("address", tensor.address);
+  archive.value("size_bytes", tensor.size_bytes);
+  archive.value("shape", tensor.shape);
+  archive.value("stride", tensor.stride);
+  archive.value("format", tensor.format);
+  archive.value("tensor_class", tensor.tensor_class);
+  archive.value("rule", tensor.rule);
+  archive.value("threshold", tensor.threshold);
+  archive.value("scale", tensor.scale);
+  archive.value("metadata", tensor.metadata);
+  archive.value("statistics", tensor.statistics);
+  archive.value("block_channels", tensor.block_channels);
+  archive.value("block_rows", tensor.block_rows);
+  archive.value("extent_bytes", tensor.extent_bytes);
+  archive.value("directory_bytes", tensor.directory_bytes);
+}
+
+}  // namespace
+
+void save_job(StateArchive& archive, Job& job) {
+#define COMMAND_FIELD(name, type, offset, description) archive.value(#name, job.command.name);
+#include "drivers/npu/npu_command.def"
+  archive.value("index", job.index);
+  archive.value("command_address", job.command_address);
+  archive.value("groups", job.groups);
+  archive.value("hyper", job.hyper);
+  archive.value("valid_images", job.valid_images);
+  archive.vector("gather", job.gather);
+  for (Tensor& tensor : job.tensors) {
+    if (archive.reading()) tensor = {};
+    save_tensor(archive, tensor);
+  }
+}
+
+void Sequencer::state(StateArchive& archive) {
+  archive.section("npu sequencer");
+  archive.value("facts", totals_.facts);
+  archive.value("energy", totals_.energy);
+  archive.value("compute_ps", totals_.compute_ps);
+  archive.value("load_stall_ps", totals_.load_stall_ps);
+  archive.value("saturated", totals_.saturated);
+  archive.value("nonfinite", totals_.nonfinite);
+  archive.value("running", running_);
+  if (!running_) return;
+  save_job(archive, job_);
+  if (archive.reading()) {
+    Planned planned = engine_.plan(job_, buffer_bytes_);
+    if (planned.error != ErrorCode::kNONE) archive.fail("job", "the saved command has no schedule on this board");
+    schedule_ = std::move(planned.schedule);
+    index_steps();
+    buffer_.prepare(schedule_);
+  }
+  buffer_.state(archive);
+  for (Stage& s : stages_) {
+    archive.value("issued", s.issued);
+    archive.value("done", s.done);
+    archive.value("finished", s.finished);
+    const bool good = s.done <= s.issued && s.issued <= s.steps.size() && s.issued - s.done <= Dma::kTransfers;
+    if (!good) archive.fail("issued", "progress that the schedule does not have");
+  }
+  archive.value("computing", computing_);
+  archive.value("compute_end_ps", compute_end_ps_);
+  archive.value("stalled", stalled_);
+  archive.value("stalled_since_ps", stalled_since_ps_);
+  for (std::vector<uint8_t>& directory : directories_) archive.vector("directory", directory);
+  archive.vector("blocks_due", blocks_due_);
+}
+
+}  // namespace backboard::npu
