@@ -102,6 +102,7 @@ class HeaderParser {
     return value;
   }
   ArrayType type() {
+    space();
     const size_t start = at_;
     const std::string code = quoted();
     for (const TypeRow& row : kTypes)
