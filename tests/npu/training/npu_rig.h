@@ -10,13 +10,14 @@
 #include "npu/device/npu_device.h"
 #include "platform/bus/access.h"
 #include "platform/events/event_queue.h"
+#include "tests/npu/training/machine.h"
 
 namespace backboard::test {
 
 /// Memory at kBase with a constant latency.
 class FlatMemory final : public BusPort {
  public:
-  static constexpr uint32_t kBase = 0x80000000;
+  static constexpr uint32_t kBase = Machine::kBase;
   explicit FlatMemory(size_t size_bytes) : bytes(size_bytes) {}
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   std::optional<DirectRegion> direct(uint64_t address) override;
@@ -31,14 +32,13 @@ class NoWire final : public IrqSink {
 };
 
 /// Memory, queue and device. The ring lies at the end of the memory; everything before it is the test's.
-class NpuRig {
+class NpuRig final : public Machine {
  public:
   explicit NpuRig(const npu::NpuConfig& config, size_t memory_bytes = 8 << 20);
 
-  /// Bytes that a program may use, from FlatMemory::kBase on.
-  std::span<uint8_t> memory();
-  /// Runs the commands to the end. Throws std::runtime_error that names code, command and field when one fails.
-  void run(std::span<const npu::Command> commands);
+  std::span<uint8_t> memory() override;
+  /// An error names code, command and field.
+  void run(std::span<const npu::Command> commands) override;
   npu::NpuTotals totals() const { return device_.totals(); }
   uint64_t now_ps() const { return queue_.now_ps(); }
 

@@ -60,6 +60,7 @@ class TrainingProgram {
   std::vector<float> weights(size_t layer) const { return read(parameters_[layer].weights); }
   std::vector<float> bias(size_t layer) const { return read(parameters_[layer].bias); }
   std::vector<float> weight_momentum(size_t layer) const { return read(parameters_[layer].weight_momentum); }
+  std::vector<float> bias_momentum(size_t layer) const { return read(parameters_[layer].bias_momentum); }
   /// Gradients of the last step, times the loss scale; without fuse_update only.
   std::vector<float> weight_gradient(size_t layer) const { return read(parameters_[layer].weight_gradient); }
   std::vector<float> bias_gradient(size_t layer) const { return read(parameters_[layer].bias_gradient); }
