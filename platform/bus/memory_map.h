@@ -38,7 +38,7 @@ struct PlaceConfig {
 
   template <class V>
   void fields(V& v) {
-    v("base", base, Range{0, INT64_MAX}, "First address, a multiple of 4096");
+    v("base", base, Address{}, "First address, a multiple of 4096");
     v("size", size_bytes, Bytes{4 * kKiB, 64 * kGiB}, "Bytes, a multiple of 4096");
   }
 };

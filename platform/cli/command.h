@@ -4,15 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
-namespace backboard {
+#include "platform/run/exit_code.h"
 
-/// Exit codes of the program. README and docs/cli.md promise them.
-enum ExitCode : int {
-  kExitPassed = 0,
-  kExitFailed = 1,         ///< the guest failed, or an expectation did not hold
-  kExitBadInput = 2,       ///< one line on stderr says what and where
-  kExitInternalError = 3,  ///< a mistake of the program itself
-};
+namespace backboard {
 
 /// Carries a command out and gives the exit code. Throws InputError for bad input.
 using CommandAction = std::function<int()>;

@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "platform/config/suggest.h"
+#include "platform/run/run_points.h"
 #include "platform/soc/board_config.h"
+#include "sw/net/network.h"
+#include "sw/pack/pack_spec.h"
 
 namespace backboard {
 namespace {
@@ -17,7 +20,18 @@ std::vector<KeyDoc> explain_file() {
   return explain_config<T>();
 }
 
+// A variant of a run is checked as a configuration of its own.
+std::string check_run(const YamlNode& root) {
+  return dump_config(run_from(root, "run").config);
+}
+
 constexpr FileKind kKinds[] = {
+    {"run", "A run: board, firmware, training, expectations (configs/runs)", check_run,
+     [] { return schema_of<RunConfig>("Backboard run"); }, explain_file<RunConfig>},
+    {"net", "A network (configs/nets)", check_file<Network>, [] { return schema_of<Network>("Backboard network"); },
+     explain_file<Network>},
+    {"data", "Images to pack (configs/data)", check_file<PackSpec>,
+     [] { return schema_of<PackSpec>("Backboard data"); }, explain_file<PackSpec>},
     {"platform", "A board (configs/platforms)", check_file<BoardConfig>,
      [] { return schema_of<BoardConfig>("Backboard platform"); }, explain_file<BoardConfig>},
 };

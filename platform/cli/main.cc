@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <systemc>
 
-#include "platform/cli/process.h"
 #include "platform/cli/program.h"
+#include "platform/run/process.h"
 
 int sc_main(int argc, char* argv[]) {
   return backboard::run_program(argc, argv);

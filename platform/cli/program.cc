@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <new>
 #include <vector>
 
-#include "platform/check/input_error.h"
 #include "platform/cli/command.h"
 #include "platform/cli/commands.h"
+#include "platform/run/process.h"
 
 #ifndef BACKBOARD_VERSION
 #error "BACKBOARD_VERSION comes from the build"
@@ -18,31 +16,6 @@ namespace backboard {
 namespace {
 
 constexpr const char* kVersion = "backboard " BACKBOARD_VERSION;
-
-// One line, whatever a library says.
-void print_error(const char* kind, std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  for (char& c : text) c = c == '\n' ? ' ' : c;
-  std::fflush(stdout);
-  fmt::print(stderr, "backboard: {}{}\n", kind, text);
-}
-
-int act(const CommandAction& action) {
-  try {
-    const int code = action();
-    if (std::fflush(stdout) != 0) throw InputError("standard output: cannot be written");
-    return code;
-  } catch (const InputError& error) {
-    print_error("error: ", error.what());
-    return kExitBadInput;
-  } catch (const std::bad_alloc&) {
-    print_error("error: ", "not enough memory (see --max-memory)");
-    return kExitBadInput;
-  } catch (const std::exception& error) {
-    print_error("internal error: ", error.what());
-    return kExitInternalError;
-  }
-}
 
 }  // namespace
 
@@ -69,7 +42,7 @@ int run_program(int argc, char** argv) {
     return kExitBadInput;
   }
   for (const auto& [sub, action] : declared) {
-    if (sub->parsed()) return act(action);
+    if (sub->parsed()) return guarded(action);
   }
   return kExitBadInput;
 }

@@ -56,6 +56,12 @@ class FieldList {
                          range);
   }
 
+  static ValuePtr bind(uint64_t& member, Address range) {
+    return integer_value({[&member] { return static_cast<int64_t>(member); },
+                          [&member](int64_t value) { member = static_cast<uint64_t>(value); }},
+                         {range.lowest, range.highest}, IntegerText::hexadecimal);
+  }
+
   template <std::floating_point T>
   static ValuePtr bind(T& member, Reals range) {
     return real_value({[&member] { return static_cast<double>(member); },

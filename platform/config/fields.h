@@ -12,6 +12,7 @@
 //     template <class V>
 //     void fields(V& v) {
 //       v("rows", rows, Range{1, 256}, "Rows of the array");
+//       v("base", base, Address{}, "First address");                                // 0x80000000
 //       v("buffer", buffer_bytes, Bytes{1, 16 * kMiB}, "Local buffer");             // 64 KiB
 //       v("clock", clock_hz, Hertz{1'000'000, 2'000'000'000}, "Clock");             // 200 MHz
 //       v("refresh", refresh_ps, Picoseconds{1, 1'000'000'000'000}, "Interval");    // 12.5 ns
@@ -51,6 +52,12 @@ inline constexpr uint64_t kGiB = 1024 * kMiB;
 struct Range {
   int64_t lowest;
   int64_t highest;
+};
+
+/// An address: an integer that is shown in hexadecimal.
+struct Address {
+  int64_t lowest = 0;
+  int64_t highest = INT64_MAX;
 };
 
 /// A real number from `lowest` to `highest`, both allowed; never NaN or infinite.

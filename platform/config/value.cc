@@ -131,7 +131,8 @@ class ChoiceValue final : public Value {
 
 class IntegerValue final : public Value {
  public:
-  IntegerValue(Cell<int64_t> cell, Range range) : cell_(std::move(cell)), range_(range) {}
+  IntegerValue(Cell<int64_t> cell, Range range, IntegerText text)
+      : cell_(std::move(cell)), range_(range), text_(text) {}
   void load(const YamlNode& node, const std::string& path) override {
     const std::string& text = plain_text(node, path, type());
     std::string_view digits = text;
@@ -146,15 +147,22 @@ class IntegerValue final : public Value {
     }
     cell_.set(value);
   }
-  YamlNode dump() const override { return YamlNode::scalar(fmt::format("{}", cell_.get())); }
-  std::string type() const override { return fmt::format("integer from {} to {}", range_.lowest, range_.highest); }
+  YamlNode dump() const override { return YamlNode::scalar(written(cell_.get())); }
+  std::string type() const override {
+    return fmt::format("{} from {} to {}", text_ == IntegerText::decimal ? "integer" : "address",
+                       written(range_.lowest), written(range_.highest));
+  }
   Json schema() const override {
     return {{"type", "integer"}, {"minimum", range_.lowest}, {"maximum", range_.highest}};
   }
 
  private:
+  std::string written(int64_t value) const {
+    return text_ == IntegerText::decimal ? fmt::format("{}", value) : fmt::format("{:#x}", value);
+  }
   Cell<int64_t> cell_;
   Range range_;
+  IntegerText text_;
 };
 
 class RealValue final : public Value {
@@ -413,8 +421,8 @@ ValuePtr file_value(std::string& member) {
 ValuePtr name_value(std::string& member, OneOf names) {
   return std::make_unique<NameValue>(member, std::move(names));
 }
-ValuePtr integer_value(Cell<int64_t> cell, Range range) {
-  return std::make_unique<IntegerValue>(std::move(cell), range);
+ValuePtr integer_value(Cell<int64_t> cell, Range range, IntegerText text) {
+  return std::make_unique<IntegerValue>(std::move(cell), range, text);
 }
 ValuePtr real_value(Cell<double> cell, Reals range) {
   return std::make_unique<RealValue>(std::move(cell), range);

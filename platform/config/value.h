@@ -53,7 +53,8 @@ ValuePtr bool_value(bool& member);
 ValuePtr text_value(std::string& member);
 ValuePtr file_value(std::string& member);
 ValuePtr name_value(std::string& member, OneOf names);
-ValuePtr integer_value(Cell<int64_t> cell, Range range);
+enum class IntegerText : uint8_t { decimal, hexadecimal };
+ValuePtr integer_value(Cell<int64_t> cell, Range range, IntegerText text = IntegerText::decimal);
 ValuePtr real_value(Cell<double> cell, Reals range);
 ValuePtr quantity_value(uint64_t& member, const UnitSystem& units, uint64_t lowest, uint64_t highest);
 /// `get` and `set` an index into `names`.

@@ -221,8 +221,12 @@ std::string key_text(const std::string& name) {
   return scalar_text(YamlNode::scalar(name));
 }
 
+// What stands on the line of its key: scalars, empty collections, and lists of a few scalars.
 bool is_inline(const YamlNode& node) {
-  return node.is_null() || node.is_scalar() || (node.items.empty() && node.members.empty());
+  static constexpr size_t kItems = 16;
+  const auto simple = [](const YamlNode& item) { return item.is_null() || item.is_scalar(); };
+  return node.members.empty() && node.items.size() <= kItems &&
+         std::all_of(node.items.begin(), node.items.end(), simple);
 }
 
 void write_block(const YamlNode& node, unsigned indent, std::string& out) {

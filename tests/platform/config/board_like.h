@@ -54,6 +54,7 @@ struct RatePoint {
 struct Board {
   std::string name = "board";
   uint64_t clock_hz = 200'000'000;
+  uint64_t base = 0x80000000;
   uint64_t refresh_ps = 3'904'000;
   Timing timing = Timing::lt;
   bool trace = false;
@@ -66,6 +67,7 @@ struct Board {
   void fields(V& v) {
     v("name", name, "Name of the board");
     v("clock", clock_hz, Hertz{1'000'000, 2'000'000'000}, "Clock of the core");
+    v("base", base, Address{0, 0xffff'ffff}, "First address");
     v("refresh", refresh_ps, Picoseconds{1, 1'000'000'000'000}, "Refresh interval");
     v("timing", timing, Choices<Timing>{{"lt", Timing::lt}, {"at", Timing::at}}, "Timing level");
     v("trace", trace, "Whether to trace");

@@ -223,6 +223,7 @@ TEST_CASE("the dumped configuration loads to an equal one, whatever the values")
   INFO(text);
   CHECK(parse(text) == board);
   CHECK(text.find("buffer: 3 MiB\n") != std::string::npos);
+  CHECK(text.find("subsets: [1, 2]\n") != std::string::npos);
   CHECK(text.find("rate: 0.02\n") != std::string::npos);
   for (const char* name :
        {"", "~", "null", "yes", "-", "- a", "a: b", "1.5", "{", "a #b", "%x", "0x10", " a ", "?", "\xc3\xa9"}) {
@@ -243,6 +244,8 @@ TEST_CASE("explain knows every key with meaning, type and default") {
   CHECK(find("npu.array.rows").meaning == "Rows of the array");
   CHECK(find("npu.array.rows").type == "integer from 1 to 256");
   CHECK(find("npu.array.rows").standard == "16");
+  CHECK(find("base").type == "address from 0x0 to 0xffffffff");
+  CHECK(find("base").standard == "0x80000000");
   CHECK(find("npu.buffer").type == "size from 1 B to 16 MiB");
   CHECK(find("npu.buffer").standard == "64 KiB");
   CHECK(find("learning_rate[].rate").type == "number from 0 to 10");

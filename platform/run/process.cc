@@ -1,12 +1,18 @@
-#include "platform/cli/process.h"
+#include "platform/run/process.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstring>
+#include <fmt/format.h>
 
-#include "platform/cli/command.h"
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "platform/check/input_error.h"
+#include "platform/config/quantity.h"
+#include "platform/run/exit_code.h"
 
 namespace backboard {
 namespace {
@@ -61,6 +67,38 @@ bool interrupted() {
 void limit_memory(uint64_t bytes) {
   const rlimit limit{bytes, bytes};
   setrlimit(RLIMIT_AS, &limit);
+}
+
+void apply_memory_limit(const std::string& size) {
+  if (size.empty()) return;
+  const QuantityResult bytes = parse_quantity(size, byte_units());
+  if (!bytes.value) throw InputError("--max-memory " + size + ": " + bytes.error);
+  limit_memory(*bytes.value);
+}
+
+// One line, whatever a library says.
+void print_error(const char* kind, std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (char& c : text) c = c == '\n' ? ' ' : c;
+  std::fflush(stdout);
+  fmt::print(stderr, "backboard: {}{}\n", kind, text);
+}
+
+int guarded(const std::function<int()>& action) {
+  try {
+    const int code = action();
+    if (std::fflush(stdout) != 0) throw InputError("standard output: cannot be written");
+    return code;
+  } catch (const InputError& error) {
+    print_error("error: ", error.what());
+    return kExitBadInput;
+  } catch (const std::bad_alloc&) {
+    print_error("error: ", "not enough memory (see --max-memory)");
+    return kExitBadInput;
+  } catch (const std::exception& error) {
+    print_error("internal error: ", error.what());
+    return kExitInternalError;
+  }
 }
 
 bool progress_wanted() {

@@ -1,0 +1,203 @@
+// backboard run RUN.yaml: one simulation, or one process for each variant and subset.
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <thread>
+
+#include "platform/cli/commands.h"
+#include "platform/config/atomic_file.h"
+#include "platform/run/expectations.h"
+#include "platform/run/process.h"
+#include "platform/run/run_point.h"
+
+namespace backboard {
+namespace {
+
+struct RunOptions {
+  std::string file, out;
+  std::vector<std::string> set;
+  bool quiet = false;
+  std::string max_memory;
+  std::string save, save_at, restore;
+  unsigned jobs = 0;
+};
+
+std::string summary_file(const std::string& folder) {
+  return (std::filesystem::path(folder) / "summary.json").string();
+}
+
+void print_failures(const std::vector<std::string>& failures) {
+  std::fflush(stdout);
+  for (const std::string& failure : failures) fmt::print(stderr, "backboard: does not hold: {}\n", failure);
+}
+
+std::optional<SaveRequest> save_request(const RunOptions& options) {
+  if (options.save.empty() != options.save_at.empty()) throw InputError("--save and --save-at go together");
+  if (options.save.empty()) return std::nullopt;
+  const QuantityResult time = parse_quantity(options.save_at, time_units());
+  if (!time.value) throw InputError("--save-at " + options.save_at + ": " + time.error);
+  return SaveRequest{options.save, *time.value};
+}
+
+int run_single(const RunOptions& options, const RunPlan& plan, PreparedPoint point) {
+  const bool echo = !options.quiet;
+  PointOptions how{options.out, echo, echo && progress_wanted(), save_request(options), options.restore};
+  RunSummary summary = run_point(point, how);
+  for (std::string& unmet : unmet_by_means(plan, {&summary, 1})) summary.failures.push_back(std::move(unmet));
+  write_file_atomically(summary_file(options.out), summary_json(summary));
+  if (!options.quiet) fmt::print("\n{}{:<22}{}\n", summary_table({&summary, 1}), "files", options.out);
+  print_failures(summary.failures);
+  if (summary.interrupted) fmt::print(stderr, "backboard: interrupted; the reports show the run up to there\n");
+  return summary.passed() ? kExitPassed : kExitFailed;
+}
+
+/// The child processes of a run of several points.
+class PointProcesses {
+ public:
+  PointProcesses(const RunOptions& options, const std::vector<PreparedPoint>& points)
+      : options_(options), points_(points) {}
+
+  /// Runs all points, `jobs` at a time, and returns the worst exit code of those that are no result (2, 3), else 0.
+  int run(unsigned jobs) {
+    size_t next = 0;
+    while (next < points_.size() || !running_.empty()) {
+      const bool more = next < points_.size() && worst_ == 0 && !interrupted();
+      if (more && running_.size() < jobs) {
+        start(next++);
+      } else if (!running_.empty()) {
+        wait_for_one();
+      } else {
+        break;
+      }
+    }
+    return worst_;
+  }
+
+  std::string folder_of(const PreparedPoint& point) const {
+    return (std::filesystem::path(options_.out) / point.point.folder).string();
+  }
+
+ private:
+  void start(size_t index) {
+    std::fflush(nullptr);
+    const pid_t child = fork();
+    if (child < 0) throw InputError("a process for a point of the run could not be started");
+    if (child > 0) {
+      running_[child] = index;
+      return;
+    }
+    const int code = guarded([&] {
+      const std::string folder = folder_of(points_[index]);
+      const RunSummary summary = run_point(points_[index], {folder, false, false, std::nullopt, ""});
+      write_file_atomically(summary_file(folder), summary_json(summary));
+      return kExitPassed;  // whether the point passed stands in its summary
+    });
+    std::fflush(nullptr);
+    _exit(code);
+  }
+
+  void wait_for_one() {
+    int status = 0;
+    const pid_t child = waitpid(-1, &status, 0);
+    const auto found = running_.find(child);
+    if (found == running_.end()) return;  // interrupted by a signal
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(kExitInternalError);
+    if (code != 0) {
+      worst_ = std::max(worst_, code);
+      for (const auto& [other, index] : running_) {
+        if (other != child) kill(other, SIGTERM);
+      }
+    }
+    running_.erase(found);
+    ++done_;
+    if (!options_.quiet && progress_wanted()) fmt::print(stderr, "\r{} of {} points ", done_, points_.size());
+  }
+
+  const RunOptions& options_;
+  const std::vector<PreparedPoint>& points_;
+  std::map<pid_t, size_t> running_;
+  size_t done_ = 0;
+  int worst_ = 0;
+};
+
+std::vector<RunSummary> collect(const PointProcesses& processes, const std::vector<PreparedPoint>& points) {
+  std::vector<RunSummary> summaries;
+  for (const PreparedPoint& point : points) {
+    const std::string path = summary_file(processes.folder_of(point));
+    std::ifstream file(path);
+    if (!file && interrupted()) continue;
+    std::ostringstream text;
+    text << file.rdbuf();
+    summaries.push_back(parse_summary(text.str(), path));
+  }
+  return summaries;
+}
+
+int run_group(const RunOptions& options, const RunPlan& plan, const std::vector<PreparedPoint>& points) {
+  if (!options.save.empty() || !options.restore.empty()) {
+    throw InputError("--save and --restore need a run of one point; this one has variants or subsets");
+  }
+  install_stop_handlers(nullptr);
+  PointProcesses processes(options, points);
+  for (const PreparedPoint& point : points) std::filesystem::remove(summary_file(processes.folder_of(point)));
+  const unsigned jobs = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+  const int code = processes.run(jobs);
+  if (!options.quiet && progress_wanted()) fmt::print(stderr, "\r{:40}\r", "");
+  if (code != 0) return code;
+  const std::vector<RunSummary> summaries = collect(processes, points);
+  std::vector<std::string> failures;
+  if (!interrupted()) failures = unmet_by_means(plan, summaries);
+  write_file_atomically(summary_file(options.out), group_json(plan.config.name, summaries, failures));
+  if (!options.quiet) fmt::print("{}\nfiles: {}\n", summary_table(summaries), options.out);
+  bool passed = failures.empty() && !interrupted();
+  for (const RunSummary& summary : summaries) {
+    passed = passed && summary.passed();
+    if (!summary.passed() && summary.failures.empty()) {
+      fmt::print(stderr, "backboard: {} {}: {}\n", summary.run, summary.variant, summary.reason);
+    }
+    print_failures(summary.failures);
+  }
+  print_failures(failures);
+  if (interrupted()) fmt::print(stderr, "backboard: interrupted; the reports show the run up to there\n");
+  return passed ? kExitPassed : kExitFailed;
+}
+
+int run(RunOptions options) {
+  apply_memory_limit(options.max_memory);
+  std::vector<Overrides::Item> overrides;
+  for (const std::string& text : options.set) overrides.push_back(parse_override(text, "--set"));
+  const RunPlan plan = load_run(options.file, overrides);
+  if (options.out.empty()) options.out = "out/" + plan.config.name;
+  std::vector<PreparedPoint> points;
+  for (const RunPoint& point : plan.points) points.push_back(prepare_point(point));
+  std::filesystem::create_directories(options.out);
+  if (points.size() == 1 && points[0].point.folder.empty()) return run_single(options, plan, std::move(points[0]));
+  return run_group(options, plan, points);
+}
+
+}  // namespace
+
+CommandAction declare_run(CLI::App& app) {
+  auto options = std::make_shared<RunOptions>();
+  app.add_option("RUN", options->file, "Run file (configs/runs)")->required();
+  app.add_option("--set", options->set, "Override KEY=VALUE, as often as needed; variants have the last word")
+      ->allow_extra_args(false);
+  app.add_option("--out", options->out, "Folder of the results; out/NAME when absent");
+  app.add_flag("--quiet", options->quiet, "Print errors only");
+  app.add_option("--max-memory", options->max_memory, "Host memory of each process, for example 4 GiB");
+  app.add_option("--jobs", options->jobs, "Points at a time; 0: one a processor")->capture_default_str();
+  app.add_option("--save", options->save, "Save the board to a file on the way (with --save-at)");
+  app.add_option("--save-at", options->save_at, "Simulated time at which to save, for example 10 ms");
+  app.add_option("--restore", options->restore, "Go on from a saved board");
+  return [options] { return run(*options); };
+}
+
+}  // namespace backboard

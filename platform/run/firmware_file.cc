@@ -1,0 +1,25 @@
+#include "platform/run/firmware_file.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "platform/check/input_error.h"
+
+namespace backboard {
+
+std::string find_firmware(const std::string& name) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::is_regular_file(name, error)) return name;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const std::string last = fs::path(name).filename().string();
+  if (!error && !last.empty()) {
+    fs::path built = program.parent_path() / "firmware" / last;
+    if (built.extension() != ".elf") built += ".elf";
+    if (fs::is_regular_file(built, error)) return built.string();
+  }
+  throw InputError(fmt::format("firmware {}: no such file, and no firmware '{}' beside the program", name, last));
+}
+
+}  // namespace backboard

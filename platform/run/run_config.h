@@ -1,0 +1,218 @@
+// A run file (configs/runs/*.yaml): the board, its firmware, what it trains, what must come out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/plan/run_block.h"
+#include "platform/config/field_list.h"
+#include "platform/config/fields.h"
+#include "platform/soc/board_config.h"
+#include "sw/pack/pack_spec.h"
+#include "sw/plan/options.h"
+
+namespace backboard {
+
+/// A point of the learning rate's schedule.
+struct RatePoint {
+  static constexpr const char* kShorthand = "rate";
+  uint32_t epoch = 0;
+  float rate = 0.01f;
+
+  template <class V>
+  void fields(V& v) {
+    v("epoch", epoch, Range{0, RUN_MAX_EPOCHS}, "From this epoch on, 0 the first");
+    v("rate", rate, Reals{0.0, 1e6}, "Learning rate");
+  }
+};
+
+/// Loss scaling (Micikevicius et al., ICLR 2018).
+struct LossScaleConfig {
+  static constexpr const char* kShorthand = "initial";
+  float initial = 1.0f;
+  bool dynamic = false;
+  uint32_t interval = 2000;
+
+  template <class V>
+  void fields(V& v) {
+    v("initial", initial, Reals{1.0, 16777216.0}, "Factor on the loss before back-propagation");
+    v("dynamic", dynamic, "Halve on overflow, double after `interval` clean steps");
+    v("interval", interval, Range{1, INT32_MAX}, "Clean steps before the factor doubles");
+  }
+};
+
+/// What the firmware does with the plan.
+struct TrainingConfig {
+  uint32_t epochs = 1;
+  uint32_t max_steps = 0;
+  uint32_t batch = 16;
+  std::optional<uint32_t> shuffle;
+  std::vector<RatePoint> learning_rate = {RatePoint{}};
+  float momentum = 0.0f;
+  float weight_decay = 0.0f;
+  LossScaleConfig loss_scale;
+  std::optional<float> fgmp_share;
+  float fgmp_stall_step = 0.0f;
+  uint32_t evaluate_every = 0;
+  std::optional<uint32_t> checkpoint_every;
+  bool resume = false;
+
+  template <class V>
+  void fields(V& v) {
+    v("epochs", epochs, Range{0, RUN_MAX_EPOCHS}, "Passes over the training data; 0: inference only");
+    v("max_steps", max_steps, Range{0, UINT32_MAX}, "End after so many steps; 0: no limit");
+    v("batch", batch, Range{1, 4096}, "Images of a step");
+    v("shuffle", shuffle, Range{0, UINT32_MAX}, "Seed of the order of images, drawn anew each epoch, or off");
+    v("learning_rate", learning_rate, Count{1, RUN_SCHEDULE_POINTS}, "Learning rate, or a schedule by epoch");
+    v("momentum", momentum, Reals{0.0, 1.0}, "Momentum of SGD; 0: none, and no memory for it");
+    v("weight_decay", weight_decay, Reals{0.0, 1.0}, "Weight decay of SGD");
+    v("loss_scale", loss_scale, "Loss scaling");
+    v("fgmp_share", fgmp_share, Reals{0.0, 1.0},
+      "Share of non-zeros in FP16 that the firmware steers for, or off: thresholds stay as compiled");
+    v("fgmp_stall_step", fgmp_stall_step, Reals{0.0, 1.0}, "Added to the share when the loss of an epoch stalls");
+    v("evaluate_every", evaluate_every, Range{0, RUN_MAX_EPOCHS}, "Epochs; 0: only before and after");
+    v("checkpoint_every", checkpoint_every, Range{0, RUN_MAX_EPOCHS},
+      "Epochs between checkpoints to flash; 0: one at the end; off: never");
+    v("resume", resume, "Start from the newest valid checkpoint in flash");
+  }
+  void check() const {
+    for (size_t i = 0; i < learning_rate.size(); ++i) {
+      const bool rises = i == 0 ? learning_rate[i].epoch == 0 : learning_rate[i].epoch > learning_rate[i - 1].epoch;
+      if (!rises) throw ConfigRule("learning_rate", "epochs must start at 0 and ascend");
+    }
+  }
+};
+
+/// The images.
+struct DataConfig {
+  std::optional<PackSpec> train, eval;
+  std::string train_file, eval_file;
+
+  template <class V>
+  void fields(V& v) {
+    v("train", train, "Training images, packed when the run starts");
+    v("eval", eval, "Evaluation images, packed when the run starts");
+    v("train_file", train_file, FilePath{}, "Training images, packed by `backboard pack`");
+    v("eval_file", eval_file, FilePath{}, "Evaluation images, packed by `backboard pack`");
+  }
+  void check() const {
+    if (train && !train_file.empty()) throw ConfigRule("train_file", "stands instead of train, not beside it");
+    if (eval && !eval_file.empty()) throw ConfigRule("eval_file", "stands instead of eval, not beside it");
+  }
+};
+
+/// How the plan is compiled when the run starts.
+struct CompileConfig {
+  Fusion fused = Fusion::automatic;
+  PlanFormats formats;
+  PlanThresholds thresholds;
+  PlanTiles tiles;
+
+  template <class V>
+  void fields(V& v) {
+    v("fused", fused, Choices<Fusion>{{"auto", Fusion::automatic}, {"on", Fusion::on}, {"off", Fusion::off}},
+      "Update weights at the write-back of their gradient; auto: when the engine can");
+    v("formats", formats, "Formats by class of tensor");
+    v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
+    v("tiles", tiles, "Tile sizes");
+  }
+};
+
+/// What must come out of a point, or of the mean over its subsets. An expectation that does not hold ends the program
+/// with exit code 1.
+struct ExpectConfig {
+  std::optional<double> accuracy_after_min;
+  std::optional<double> accuracy_gain_min;
+  bool error_halves = false;
+  std::optional<uint32_t> findings_max;
+  std::string uart_contains;
+
+  template <class V>
+  void fields(V& v) {
+    v("accuracy_after_min", accuracy_after_min, Reals{0.0, 100.0}, "Least accuracy after training, percent");
+    v("accuracy_gain_min", accuracy_gain_min, Reals{-100.0, 100.0}, "Least gain of accuracy, points");
+    v("error_halves", error_halves, "The error after is at most half of the error before");
+    v("findings_max", findings_max, Range{0, INT32_MAX}, "Most findings");
+    v("uart_contains", uart_contains, "Text that the UART must have shown");
+  }
+};
+
+/// A variant of the run: overrides of any key.
+struct VariantConfig {
+  std::string name;
+  Overrides set;
+
+  template <class V>
+  void fields(V& v) {
+    v("name", name, "Name in the table and of the folder");
+    v("set", set, "Dotted keys of this file and their values");
+  }
+};
+
+/// A claim about two variants.
+struct CompareConfig {
+  std::string variant, with;
+  double accuracy_within = 100.0;
+
+  template <class V>
+  void fields(V& v) {
+    v("variant", variant, "A variant");
+    v("with", with, "Another one");
+    v("accuracy_within", accuracy_within, Reals{0.0, 100.0}, "Largest difference of mean accuracies after, points");
+  }
+};
+
+/// What ends a run that does not end by itself.
+struct LimitsConfig {
+  std::optional<uint64_t> time_ps;
+  std::optional<uint64_t> instructions;
+
+  template <class V>
+  void fields(V& v) {
+    v("time", time_ps, Picoseconds{1}, "Simulated time, or off");
+    v("instructions", instructions, Range{1, INT64_MAX}, "Retired instructions, or off");
+  }
+};
+
+struct RunConfig {
+  std::string name;
+  BoardConfig platform;
+  std::string firmware = "train";
+  std::string network, weights, plan;
+  uint32_t weights_seed = 1;
+  std::string policy = "full";
+  CompileConfig compile;
+  DataConfig data;
+  TrainingConfig training;
+  LimitsConfig limits;
+  std::vector<uint32_t> subsets;
+  std::vector<VariantConfig> variants;
+  ExpectConfig expect;
+  std::vector<CompareConfig> compare;
+
+  template <class V>
+  void fields(V& v) {
+    v("name", name, "Name of the run; the file's name when absent");
+    v("platform", platform, "Board");
+    v("firmware", firmware, FilePath{}, "ELF file, or the name of one of our firmwares: train, infer, selftest, hello");
+    v("network", network, FilePath{}, "Network to compile (configs/nets); absent: none");
+    v("weights", weights, FilePath{}, "First weights, .npz; absent: drawn from weights_seed");
+    v("weights_seed", weights_seed, Range{0, UINT32_MAX}, "Seed of first weights");
+    v("policy", policy, "Which parameters train: full, last:N, bias");
+    v("compile", compile, "How the network is compiled");
+    v("plan", plan, FilePath{}, "Plan compiled by `backboard plan`, instead of network");
+    v("data", data, "Images");
+    v("training", training, "What the firmware does");
+    v("limits", limits, "What ends a run that does not end by itself");
+    v("subsets", subsets, Each{Range{0, UINT32_MAX}, Count{0, 64}},
+      "Seeds of data.train.subset: one point each, and the mean over them");
+    v("variants", variants, Count{0, 64}, "Variants of this run, in one table");
+    v("expect", expect, "What must come out");
+    v("compare", compare, Count{0, 64}, "What must hold between variants");
+  }
+  void check() const;
+};
+
+}  // namespace backboard

@@ -1,0 +1,129 @@
+#include "platform/run/run_image.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "sw/plan/plan.h"
+
+namespace backboard {
+namespace {
+
+constexpr uint64_t kFirmwareBytes = 2 * kMiB;  // firmware/boot/dram.ld
+constexpr uint64_t kAlignment = 64;
+
+uint64_t dram_base(const RunConfig& config) {
+  return config.platform.map[Place::kDRAM].base;
+}
+uint64_t dram_end(const RunConfig& config) {
+  return dram_base(config) + config.platform.map[Place::kDRAM].size_bytes;
+}
+
+template <class T>
+std::vector<uint8_t> bytes_of(const T& value) {
+  std::vector<uint8_t> bytes(sizeof value);
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+// Hands out addresses upwards.
+class Placer {
+ public:
+  Placer(uint64_t first, uint64_t end) : next_(first), end_(end) {}
+  uint32_t place(size_t size_bytes, const char* what) {
+    const uint64_t address = (next_ + kAlignment - 1) / kAlignment * kAlignment;
+    if (address > end_ || size_bytes > end_ - address) {
+      throw InputError(
+          fmt::format("{} ({} bytes) does not fit into DRAM below the plan's arena at {:#x}", what, size_bytes, end_));
+    }
+    next_ = address + size_bytes;
+    return static_cast<uint32_t>(address);
+  }
+
+ private:
+  uint64_t next_, end_;
+};
+
+}  // namespace
+
+PrepareRequest prepare_request(const RunConfig& config) {
+  PrepareRequest request;
+  request.network = config.network;
+  request.plan = config.plan;
+  request.weights = config.weights;
+  request.weights_seed = config.weights_seed;
+  request.options.policy = config.policy;
+  request.options.batch = config.training.batch;
+  request.options.fused = config.compile.fused;
+  request.options.momentum = config.training.momentum > 0.0f;
+  request.options.formats = config.compile.formats;
+  request.options.thresholds = config.compile.thresholds;
+  request.options.tiles = config.compile.tiles;
+  // The upper half of DRAM, as far as 32-bit addresses go.
+  const uint64_t end = std::min(dram_end(config), uint64_t{1} << 32);
+  request.options.arena_base = (dram_base(config) + (end - dram_base(config)) / 2) / kAlignment * kAlignment;
+  request.options.arena_bytes = std::min<uint64_t>(end - request.options.arena_base, UINT32_MAX);
+  request.train = config.data.train;
+  request.eval = config.data.eval;
+  request.train_file = config.data.train_file;
+  request.eval_file = config.data.eval_file;
+  return request;
+}
+
+run_block run_block_of(const RunConfig& config) {
+  const TrainingConfig& training = config.training;
+  run_block block;
+  std::memset(&block, 0, sizeof block);
+  block.magic = RUN_MAGIC;
+  block.version = RUN_VERSION;
+  block.epochs = training.epochs;
+  block.max_steps = training.max_steps;
+  block.shuffle = training.shuffle.has_value();
+  block.seed = training.shuffle.value_or(0);
+  block.momentum = training.momentum;
+  block.weight_decay = training.weight_decay;
+  block.loss_scale = training.loss_scale.initial;
+  block.loss_scale_dynamic = training.loss_scale.dynamic;
+  block.loss_scale_interval = training.loss_scale.interval;
+  block.fgmp_share = training.fgmp_share.value_or(-1.0f);
+  block.fgmp_stall_step = training.fgmp_stall_step;
+  block.evaluate_every = training.evaluate_every;
+  block.checkpoint_every = training.checkpoint_every.value_or(0xffffffffu);
+  block.resume = training.resume;
+  block.schedule_points = static_cast<uint32_t>(training.learning_rate.size());
+  for (size_t i = 0; i < training.learning_rate.size(); ++i) {
+    block.schedule[i] = {training.learning_rate[i].epoch, training.learning_rate[i].rate};
+  }
+  return block;
+}
+
+RunImage place_run(const RunConfig& config, PreparedRun prepared) {
+  RunImage image;
+  if (prepared.plan.empty()) return image;
+  const plan_header header = parse_plan(prepared.plan, config.plan.empty() ? config.network : config.plan).header;
+  const uint64_t arena_end = uint64_t{header.arena_base} + header.arena_bytes;
+  if (header.arena_base < dram_base(config) + kFirmwareBytes || arena_end > dram_end(config)) {
+    throw InputError(fmt::format("the plan's arena {:#x} to {:#x} does not lie in DRAM above the firmware",
+                                 header.arena_base, arena_end));
+  }
+  Placer placer(dram_base(config) + kFirmwareBytes, header.arena_base);
+  run_block block = run_block_of(config);
+  image.argument = placer.place(sizeof block, "the run block");
+  block.result_bytes = sizeof(run_result);
+  block.result_address = placer.place(block.result_bytes, "the result block");
+  image.result_address = block.result_address;
+  const auto add = [&](std::vector<uint8_t> bytes, const char* what, uint32_t& address, uint32_t& size_bytes) {
+    if (bytes.empty()) return;
+    size_bytes = static_cast<uint32_t>(bytes.size());
+    address = placer.place(bytes.size(), what);
+    image.blobs.push_back({address, std::move(bytes), what});
+  };
+  add(std::move(prepared.plan), "the plan", block.plan_address, block.plan_bytes);
+  add(std::move(prepared.train), "the training data", block.train_address, block.train_bytes);
+  add(std::move(prepared.eval), "the evaluation data", block.eval_address, block.eval_bytes);
+  image.blobs.push_back({image.argument, bytes_of(block), "the run block"});
+  return image;
+}
+
+}  // namespace backboard

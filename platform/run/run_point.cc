@@ -1,0 +1,142 @@
+#include "platform/run/run_point.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "npu/device/npu_device.h"
+#include "npu/engine/table.h"
+#include "platform/config/atomic_file.h"
+#include "platform/run/expectations.h"
+#include "platform/run/firmware_file.h"
+#include "platform/run/uart_log.h"
+#include "sw/npz/npz.h"
+#include "sw/plan/plan.h"
+
+namespace backboard {
+namespace {
+
+PlanTarget plan_target(const npu::NpuConfig& config) {
+  const npu::EngineRow* row = npu::find_engine(config.engine);
+  if (!row) throw InputError("unknown engine '" + config.engine + "'");
+  return {row->offer(), static_cast<uint32_t>(config.buffer_bytes)};
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void start_board(Board& board, const PreparedPoint& prepared, const std::string& restore) {
+  const RunConfig& config = prepared.point.config;
+  if (!restore.empty()) {
+    board.restore(restore);
+  } else {
+    board.load(prepared.elf, config.firmware);
+    for (const MemoryBlob& blob : prepared.image.blobs) {
+      if (!board.write_memory(blob.address, blob.bytes)) {
+        throw InputError(fmt::format("{} does not fit into the board's memory at {:#x}", blob.what, blob.address));
+      }
+    }
+    board.start(prepared.elf.entry(), prepared.image.argument);
+  }
+  if (config.limits.instructions) board.set_instruction_limit(*config.limits.instructions);
+}
+
+// What the firmware reports of its training. What is wrong with it is a failure of the run, not bad input.
+void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summary) {
+  if (prepared.plan.empty()) return;
+  run_result result;
+  const std::span bytes(reinterpret_cast<uint8_t*>(&result), sizeof result);
+  if (!board.read_memory(prepared.image.result_address, bytes)) {
+    summary.failures.push_back("the firmware's result block cannot be read");
+    return;
+  }
+  try {
+    const RunConfig& config = prepared.point.config;
+    summary.training = training_from(result, config.plan.empty() ? config.policy : "plan");
+  } catch (const InputError& error) {
+    summary.failures.push_back(error.what());
+  }
+}
+
+RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionResult& session) {
+  const RunConfig& config = prepared.point.config;
+  RunSummary summary;
+  summary.run = config.name;
+  summary.variant = prepared.point.variant;
+  summary.subset = prepared.point.subset;
+  summary.engine = config.platform.npu.engine;
+  summary.timing = config.platform.timing == TimingLevel::lt ? "lt" : "at";
+  summary.exit_code = session.board.exit_code;
+  summary.stop = name_of(session.board.stop);
+  summary.reason = session.board.reason;
+  summary.interrupted = session.interrupted;
+  summary.simulated_seconds = static_cast<double>(board.time_ps()) / 1e12;
+  summary.wall_seconds = session.wall_seconds;
+  summary.cpu_instructions = board.core().statistics().instructions;
+  const npu::NpuTotals npu = board.npu().totals();
+  summary.npu_commands = npu.commands;
+  summary.npu_macs = npu.macs;
+  summary.npu_macs_skipped = npu.macs_skipped;
+  summary.npu_busy_cycles = npu.busy_cycles;
+  summary.npu_interrupts = npu.interrupts;
+  const TrafficRow traffic = board.traffic().sum();
+  summary.dram_read_bytes = traffic.read_bytes;
+  summary.dram_write_bytes = traffic.write_bytes;
+  summary.findings = board.findings().total();
+  if (const auto broken = board.conservation_error()) summary.failures.push_back(*broken);
+  read_training(board, prepared, summary);
+  return summary;
+}
+
+void write_weights(Board& board, const PreparedPoint& prepared, const std::string& path) {
+  if (prepared.plan.empty()) return;
+  const Plan plan = parse_plan(prepared.plan, "the plan");
+  const auto read = [&](uint32_t address, void* to, size_t size_bytes) {
+    const std::span bytes(static_cast<uint8_t*>(to), size_bytes);
+    if (!board.read_memory(address, bytes)) throw InputError(fmt::format("weights at {:#x} cannot be read", address));
+  };
+  write_npz(path, extract_weights(plan, read));
+}
+
+}  // namespace
+
+PreparedPoint prepare_point(RunPoint point) {
+  RunConfig& config = point.config;
+  config.firmware = find_firmware(config.firmware);
+  ElfFile elf = ElfFile::load(config.firmware);
+  PreparedRun prepared = prepare_run(prepare_request(config), plan_target(config.platform.npu));
+  std::vector<uint8_t> plan = prepared.plan;
+  RunImage image = place_run(config, std::move(prepared));
+  return {std::move(point), std::move(elf), std::move(plan), std::move(image)};
+}
+
+RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options) {
+  const RunConfig& config = prepared.point.config;
+  const auto file = [&](const char* name) { return (std::filesystem::path(options.folder) / name).string(); };
+  write_file_atomically(file("effective.yaml"), dump_config(config));
+  UartLog uart(file("uart.log"), options.echo);
+  Board board(config.platform, {uart, uart});
+  if (options.echo) {
+    board.findings().set_printer([](const std::string& line) { fmt::print(stderr, "{}\n", line); });
+  }
+  start_board(board, prepared, options.restore);
+  const SessionResult session = run_session(board, {config.limits.time_ps, options.save, options.progress});
+  uart.finish();
+  RunSummary summary = summarise(board, prepared, session);
+  write_file_atomically(file("stats.json"), board.stats().json());
+  write_file_atomically(file("traffic.csv"), board.traffic().csv());
+  write_file_atomically(file("findings.json"), board.findings().json());
+  write_weights(board, prepared, file("weights.npz"));
+  for (std::string& unmet : unmet_by_point(config.expect, summary, read_text(file("uart.log")))) {
+    summary.failures.push_back(std::move(unmet));
+  }
+  return summary;
+}
+
+}  // namespace backboard

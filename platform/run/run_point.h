@@ -1,0 +1,40 @@
+// One point of a run: built, run, and written to its folder.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/elf/elf_file.h"
+#include "platform/run/board_session.h"
+#include "platform/run/run_image.h"
+#include "platform/run/run_points.h"
+#include "platform/run/summary.h"
+
+namespace backboard {
+
+/// A point with everything read, compiled and packed, so that bad input shows before anything runs.
+struct PreparedPoint {
+  RunPoint point;  ///< `config.firmware` is the file that was found
+  ElfFile elf;
+  std::vector<uint8_t> plan;  ///< empty: none
+  RunImage image;
+};
+
+/// Throws InputError.
+PreparedPoint prepare_point(RunPoint point);
+
+struct PointOptions {
+  std::string folder;  ///< made when it is missing
+  bool echo = false;   ///< UART to stdout, findings to stderr
+  bool progress = false;
+  std::optional<SaveRequest> save;
+  std::string restore;  ///< saved state to go on from, in place of a start; empty: none
+};
+
+/// Runs the point and writes effective.yaml, uart.log, stats.json, traffic.csv, findings.json and weights.npz. The
+/// summary holds the failures that a point has by itself; the caller writes it. Elaborates SystemC: once a process.
+RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options);
+
+}  // namespace backboard

@@ -1,0 +1,296 @@
+#include "platform/run/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "platform/check/input_error.h"
+
+namespace backboard {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr uint32_t kNotEvaluated = 0xffffffff;
+
+std::optional<double> percent(uint32_t correct, uint32_t total) {
+  if (total == 0 || correct == kNotEvaluated) return std::nullopt;
+  return 100.0 * correct / total;
+}
+
+Json number_or_null(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::optional<double> read_number(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  return json.get<double>();
+}
+
+Json training_json(const TrainingSummary& training) {
+  Json json;
+  json["policy"] = training.policy;
+  json["examples"] = training.examples;
+  json["epochs"] = training.epochs;
+  json["steps"] = training.steps;
+  json["overflows"] = training.overflows;
+  json["loss"] = training.loss;
+  json["accuracy_before"] = number_or_null(training.accuracy_before);
+  json["accuracy_after"] = number_or_null(training.accuracy_after);
+  Json by_epoch = Json::array();
+  for (const auto& accuracy : training.accuracy_by_epoch) by_epoch.push_back(number_or_null(accuracy));
+  json["accuracy_by_epoch"] = std::move(by_epoch);
+  json["loss_scale"] = training.loss_scale;
+  json["fgmp_share"] = training.fgmp_share;
+  return json;
+}
+
+TrainingSummary training_of(const Json& json) {
+  TrainingSummary training;
+  training.policy = json.at("policy");
+  training.examples = json.at("examples");
+  training.epochs = json.at("epochs");
+  training.steps = json.at("steps");
+  training.overflows = json.at("overflows");
+  // A loss that is NaN or infinite is null in JSON.
+  for (const Json& loss : json.at("loss")) training.loss.push_back(loss.is_null() ? std::nan("") : loss.get<double>());
+  training.accuracy_before = read_number(json.at("accuracy_before"));
+  training.accuracy_after = read_number(json.at("accuracy_after"));
+  for (const Json& accuracy : json.at("accuracy_by_epoch")) training.accuracy_by_epoch.push_back(read_number(accuracy));
+  training.loss_scale = json.at("loss_scale").is_null() ? std::nan("") : json.at("loss_scale").get<double>();
+  training.fgmp_share = json.at("fgmp_share").is_null() ? std::nan("") : json.at("fgmp_share").get<double>();
+  return training;
+}
+
+Json point_json(const RunSummary& s) {
+  Json json;
+  json["run"] = s.run;
+  json["variant"] = s.variant;
+  json["subset"] = s.subset ? Json(*s.subset) : Json(nullptr);
+  json["engine"] = s.engine;
+  json["timing"] = s.timing;
+  json["exit_code"] = s.exit_code;
+  json["stop"] = s.stop;
+  json["reason"] = s.reason;
+  json["interrupted"] = s.interrupted;
+  json["simulated_seconds"] = s.simulated_seconds;
+  json["wall_seconds"] = s.wall_seconds;
+  json["cpu"] = {{"instructions", s.cpu_instructions}, {"mips", s.mips()}};
+  json["npu"] = {{"commands", s.npu_commands},
+                 {"macs", s.npu_macs},
+                 {"macs_skipped", s.npu_macs_skipped},
+                 {"busy_cycles", s.npu_busy_cycles},
+                 {"interrupts", s.npu_interrupts}};
+  json["dram"] = {{"read_bytes", s.dram_read_bytes}, {"write_bytes", s.dram_write_bytes}};
+  json["findings"] = s.findings;
+  json["training"] = s.training ? training_json(*s.training) : Json(nullptr);
+  json["failures"] = s.failures;
+  json["passed"] = s.passed();
+  return json;
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void add_mean(std::optional<double>& mean, const std::optional<double>& value, unsigned points) {
+  if (!value) mean.reset();
+  if (value && (mean || points == 0)) mean = mean.value_or(0.0) + *value;
+}
+
+std::string percent_text(const std::optional<double>& value) {
+  return value ? fmt::format("{:.2f} %", *value) : "-";
+}
+
+std::string bytes_text(double bytes) {
+  if (bytes >= 1e9) return fmt::format("{:.2f} GB", bytes / 1e9);
+  if (bytes >= 1e6) return fmt::format("{:.2f} MB", bytes / 1e6);
+  return fmt::format("{:.1f} kB", bytes / 1e3);
+}
+
+std::string seconds_text(double seconds) {
+  return seconds < 1.0 ? fmt::format("{:.3f} ms", 1e3 * seconds) : fmt::format("{:.3f} s", seconds);
+}
+
+std::string one_point_table(const RunSummary& s) {
+  std::string out = fmt::format("{:<22}{}\n", "run", s.run);
+  const auto row = [&](const char* name, const std::string& value) { out += fmt::format("{:<22}{}\n", name, value); };
+  row("engine, timing", s.engine + ", " + s.timing);
+  row("ended", fmt::format("{} ({})", s.passed() ? "passed" : "FAILED", s.reason));
+  row("simulated time", seconds_text(s.simulated_seconds));
+  row("host time", fmt::format("{:.1f} s", s.wall_seconds));
+  row("core", fmt::format("{} instructions, {:.1f} MIPS", s.cpu_instructions, s.mips()));
+  row("NPU", fmt::format("{} commands, {} MAC ({} skipped), {} cycles busy, {} interrupts", s.npu_commands, s.npu_macs,
+                         s.npu_macs_skipped, s.npu_busy_cycles, s.npu_interrupts));
+  row("DRAM", fmt::format("{} read, {} written", bytes_text(static_cast<double>(s.dram_read_bytes)),
+                          bytes_text(static_cast<double>(s.dram_write_bytes))));
+  row("findings", fmt::format("{}", s.findings));
+  if (s.training) {
+    const TrainingSummary& t = *s.training;
+    row("training",
+        fmt::format("policy {}, {} epochs, {} steps, {} examples", t.policy, t.epochs, t.steps, t.examples));
+    if (!t.loss.empty()) row("loss", fmt::format("{:.4f} first, {:.4f} last epoch", t.loss.front(), t.loss.back()));
+    row("accuracy before", percent_text(t.accuracy_before));
+    row("accuracy after", percent_text(t.accuracy_after));
+  }
+  return out;
+}
+
+std::string variants_table(std::span<const RunSummary> points) {
+  std::string out = fmt::format("{:<20} {:<10} {:<8} {:>3}  {:>9}  {:>19}  {:>13}  {:>12}\n", "variant", "engine",
+                                "policy", "n", "before", "after", "simulated", "DRAM");
+  for (const VariantMean& mean : means_of(points)) {
+    const std::string after = mean.points > 1 && mean.accuracy_after
+                                  ? fmt::format("{:.2f} +- {:.2f} %", *mean.accuracy_after, mean.accuracy_after_spread)
+                                  : percent_text(mean.accuracy_after);
+    out += fmt::format("{:<20} {:<10} {:<8} {:>3}  {:>9}  {:>19}  {:>13}  {:>12}\n",
+                       mean.variant.empty() ? "-" : mean.variant, mean.engine, mean.policy, mean.points,
+                       percent_text(mean.accuracy_before), after, seconds_text(mean.simulated_seconds),
+                       bytes_text(mean.dram_bytes));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<TrainingSummary> training_from(const run_result& result, const std::string& policy) {
+  if (result.magic == 0) return std::nullopt;
+  if (result.magic != RESULT_MAGIC || result.version != RUN_VERSION) {
+    throw InputError(fmt::format("the firmware's result block has magic {:#x} and version {}; expected {:#x} and {}",
+                                 result.magic, result.version, RESULT_MAGIC, RUN_VERSION));
+  }
+  if (result.loss_count > RUN_MAX_EPOCHS) {
+    throw InputError(fmt::format("the firmware's result block counts {} losses", result.loss_count));
+  }
+  TrainingSummary training;
+  training.policy = policy;
+  training.examples = result.examples;
+  training.epochs = result.epochs_done;
+  training.steps = result.steps_done;
+  training.overflows = result.overflows;
+  training.loss_scale = static_cast<double>(result.loss_scale);
+  training.fgmp_share = static_cast<double>(result.fgmp_share);
+  training.accuracy_before = percent(result.before_correct, result.before_total);
+  training.accuracy_after = percent(result.after_correct, result.after_total);
+  const uint32_t total = std::max(result.before_total, result.after_total);
+  for (uint32_t epoch = 0; epoch < result.loss_count; ++epoch) {
+    training.loss.push_back(static_cast<double>(result.loss[epoch]));
+    training.accuracy_by_epoch.push_back(percent(result.eval_correct[epoch], total));
+  }
+  return training;
+}
+
+std::string summary_json(const RunSummary& summary) {
+  return text_of(point_json(summary));
+}
+
+RunSummary parse_summary(const std::string& text, const std::string& file) {
+  try {
+    const Json json = Json::parse(text);
+    RunSummary s;
+    s.run = json.at("run");
+    s.variant = json.at("variant");
+    if (!json.at("subset").is_null()) s.subset = json.at("subset").get<uint32_t>();
+    s.engine = json.at("engine");
+    s.timing = json.at("timing");
+    s.exit_code = json.at("exit_code");
+    s.stop = json.at("stop");
+    s.reason = json.at("reason");
+    s.interrupted = json.at("interrupted");
+    s.simulated_seconds = json.at("simulated_seconds");
+    s.wall_seconds = json.at("wall_seconds");
+    s.cpu_instructions = json.at("cpu").at("instructions");
+    s.npu_commands = json.at("npu").at("commands");
+    s.npu_macs = json.at("npu").at("macs");
+    s.npu_macs_skipped = json.at("npu").at("macs_skipped");
+    s.npu_busy_cycles = json.at("npu").at("busy_cycles");
+    s.npu_interrupts = json.at("npu").at("interrupts");
+    s.dram_read_bytes = json.at("dram").at("read_bytes");
+    s.dram_write_bytes = json.at("dram").at("write_bytes");
+    s.findings = json.at("findings");
+    if (!json.at("training").is_null()) s.training = training_of(json.at("training"));
+    s.failures = json.at("failures").get<std::vector<std::string>>();
+    return s;
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(fmt::format("{}: is no summary of a run: {}", file, error.what()));
+  }
+}
+
+std::vector<VariantMean> means_of(std::span<const RunSummary> points) {
+  std::vector<VariantMean> means;
+  std::vector<std::vector<double>> after;
+  for (const RunSummary& point : points) {
+    size_t at = 0;
+    while (at < means.size() && means[at].variant != point.variant) ++at;
+    if (at == means.size()) {
+      means.emplace_back();
+      after.emplace_back();
+      means[at].variant = point.variant;
+      means[at].engine = point.engine;
+    }
+    VariantMean& mean = means[at];
+    const bool trained = point.training.has_value();
+    if (trained) mean.policy = point.training->policy;
+    add_mean(mean.accuracy_before, trained ? point.training->accuracy_before : std::nullopt, mean.points);
+    add_mean(mean.accuracy_after, trained ? point.training->accuracy_after : std::nullopt, mean.points);
+    if (trained && point.training->accuracy_after) after[at].push_back(*point.training->accuracy_after);
+    mean.simulated_seconds += point.simulated_seconds;
+    mean.dram_bytes += static_cast<double>(point.dram_read_bytes + point.dram_write_bytes);
+    ++mean.points;
+  }
+  for (size_t at = 0; at < means.size(); ++at) {
+    VariantMean& mean = means[at];
+    if (mean.accuracy_before) *mean.accuracy_before /= mean.points;
+    if (mean.accuracy_after) *mean.accuracy_after /= mean.points;
+    mean.simulated_seconds /= mean.points;
+    mean.dram_bytes /= mean.points;
+    if (!mean.accuracy_after || after[at].size() < 2) continue;
+    double squares = 0.0;
+    for (const double value : after[at]) squares += (value - *mean.accuracy_after) * (value - *mean.accuracy_after);
+    mean.accuracy_after_spread = std::sqrt(squares / static_cast<double>(after[at].size() - 1));
+  }
+  return means;
+}
+
+std::string summary_table(std::span<const RunSummary> points) {
+  return points.size() == 1 ? one_point_table(points[0]) : variants_table(points);
+}
+
+std::string group_json(const std::string& run, std::span<const RunSummary> points,
+                       const std::vector<std::string>& failures) {
+  Json json;
+  json["run"] = run;
+  json["exit_code"] = 0;
+  Json variants = Json::array();
+  for (const VariantMean& mean : means_of(points)) {
+    Json item;
+    item["variant"] = mean.variant;
+    item["engine"] = mean.engine;
+    item["policy"] = mean.policy;
+    item["points"] = mean.points;
+    item["accuracy_before"] = number_or_null(mean.accuracy_before);
+    item["accuracy_after"] = number_or_null(mean.accuracy_after);
+    item["accuracy_after_spread"] = mean.accuracy_after_spread;
+    item["simulated_seconds"] = mean.simulated_seconds;
+    item["dram_bytes"] = mean.dram_bytes;
+    variants.push_back(std::move(item));
+  }
+  json["variants"] = std::move(variants);
+  Json list = Json::array();
+  bool passed = failures.empty();
+  int exit_code = 0;
+  for (const RunSummary& point : points) {
+    list.push_back(point_json(point));
+    passed = passed && point.passed();
+    exit_code = std::max(exit_code, point.exit_code);
+  }
+  json["exit_code"] = exit_code;
+  json["points"] = std::move(list);
+  json["failures"] = failures;
+  json["passed"] = passed;
+  return text_of(json);
+}
+
+}  // namespace backboard

@@ -1,0 +1,71 @@
+// What a run came to: summary.json and the table for a person.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drivers/plan/run_block.h"
+
+namespace backboard {
+
+/// Results of a training, as the firmware reported them in its result block.
+struct TrainingSummary {
+  std::string policy;
+  uint64_t examples = 0, epochs = 0, steps = 0, overflows = 0;
+  std::vector<double> loss;                               ///< mean of each epoch
+  std::optional<double> accuracy_before, accuracy_after;  ///< percent; nothing when there was no evaluation
+  std::vector<std::optional<double>> accuracy_by_epoch;   ///< percent, where an epoch was evaluated
+  double loss_scale = 1.0;
+  double fgmp_share = 0.0;  ///< measured last
+};
+
+/// One point of a run.
+struct RunSummary {
+  std::string run, variant;
+  std::optional<uint32_t> subset;
+  std::string engine, timing;
+  int exit_code = 0;   ///< of the guest: 0 passed
+  std::string stop;    ///< why the board stopped
+  std::string reason;  ///< one sentence
+  bool interrupted = false;
+  double simulated_seconds = 0.0, wall_seconds = 0.0;
+  uint64_t cpu_instructions = 0;
+  uint64_t npu_commands = 0, npu_macs = 0, npu_macs_skipped = 0, npu_busy_cycles = 0, npu_interrupts = 0;
+  uint64_t dram_read_bytes = 0, dram_write_bytes = 0;
+  uint64_t findings = 0;
+  std::optional<TrainingSummary> training;
+  std::vector<std::string> failures;  ///< expectations and conservation laws that did not hold
+
+  double mips() const { return wall_seconds > 0 ? static_cast<double>(cpu_instructions) / wall_seconds / 1e6 : 0.0; }
+  bool passed() const { return exit_code == 0 && !interrupted && failures.empty(); }
+};
+
+/// What the firmware wrote. Nothing when the block was never begun. Throws InputError when it holds what no firmware
+/// of this version writes.
+std::optional<TrainingSummary> training_from(const run_result& result, const std::string& policy);
+
+std::string summary_json(const RunSummary& summary);
+/// Reads what `summary_json` wrote; `file` is used in errors.
+RunSummary parse_summary(const std::string& text, const std::string& file);
+
+/// The mean over the subsets of each variant, in the order of first appearance.
+struct VariantMean {
+  std::string variant, engine, policy;
+  unsigned points = 0;
+  std::optional<double> accuracy_before, accuracy_after;
+  double accuracy_after_spread = 0.0;  ///< standard deviation (n - 1); 0 for one point
+  double simulated_seconds = 0.0;
+  double dram_bytes = 0.0;
+};
+std::vector<VariantMean> means_of(std::span<const RunSummary> points);
+
+/// The table for a person; several points: one line a variant.
+std::string summary_table(std::span<const RunSummary> points);
+/// summary.json of a run of several points.
+std::string group_json(const std::string& run, std::span<const RunSummary> points,
+                       const std::vector<std::string>& failures);
+
+}  // namespace backboard
