@@ -11,6 +11,9 @@
 
 namespace backboard {
 
+// Guest memory is little-endian and copied as it is.
+static_assert(std::endian::native == std::endian::little);
+
 using softfloat::Binary32;
 using softfloat::Rounding;
 
@@ -27,8 +30,8 @@ void RiscvCore<Xlen>::leave(const Block& block, const Operation& operation, uint
 }
 
 template <class Xlen>
-AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause cause, U address, uint64_t& clock) {
-  clock += result.cycles;
+AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause cause, U address) {
+  clock_ += result.cycles;
   if (result.kind == AccessKind::fault) {
     pending_ = {cause, address, result.response};
     return AccessKind::fault;
@@ -38,26 +41,25 @@ AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause 
 }
 
 template <class Xlen>
-AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before, void* value) {
+AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles_before) {
   if (config_.misaligned_traps && address % size_bytes != 0) {
     pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }
-  const uint64_t time_ps = clock_time_.time_ps(clock + cycles_before);
-  return finish_access(path_.read(address, size_bytes, data_machine_, time_ps, value), TrapCause::load_access, address,
-                       clock);
+  const uint64_t time_ps = clock_time_.time_ps(clock_ + cycles_before);
+  return finish_access(path_.read(address, size_bytes, data_machine_, time_ps, &transfer_), TrapCause::load_access,
+                       address);
 }
 
 template <class Xlen>
-AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before,
-                                  const void* value) {
+AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycles_before) {
   if (config_.misaligned_traps && address % size_bytes != 0) {
     pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }
-  const uint64_t time_ps = clock_time_.time_ps(clock + cycles_before);
-  return finish_access(path_.write(address, size_bytes, data_machine_, time_ps, value), TrapCause::store_access,
-                       address, clock);
+  const uint64_t time_ps = clock_time_.time_ps(clock_ + cycles_before);
+  return finish_access(path_.write(address, size_bytes, data_machine_, time_ps, &transfer_), TrapCause::store_access,
+                       address);
 }
 
 namespace {
@@ -89,14 +91,14 @@ uint32_t atomic_result(InstructionId id, uint32_t memory, uint32_t operand) {
 }  // namespace
 
 template <class Xlen>
-AccessKind RiscvCore<Xlen>::atomic(const Operation& op, uint64_t& clock) {
+AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
   const U address = x_[op.rs1];
   const bool load_reserved = op.id == InstructionId::LR_W;
   if (address % 4 != 0) {
     pending_ = {load_reserved ? TrapCause::load_misaligned : TrapCause::store_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }
-  const uint64_t time_ps = clock_time_.time_ps(clock + op.cycles_before);
+  const uint64_t time_ps = clock_time_.time_ps(clock_ + op.cycles_before);
   uint32_t memory = 0;
   if (op.id == InstructionId::SC_W) {
     const bool holds = reserved_ && reservation_ == address;
@@ -104,8 +106,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op, uint64_t& clock) {
     AccessKind kind = AccessKind::direct;
     if (holds) {
       const auto value = static_cast<uint32_t>(x_[op.rs2]);
-      kind = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), TrapCause::store_access, address,
-                           clock);
+      kind = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), TrapCause::store_access, address);
     }
     if (kind != AccessKind::fault) x_[op.rd] = !holds;
     return kind;
@@ -115,7 +116,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op, uint64_t& clock) {
     return AccessKind::fault;
   }
   const TrapCause cause = load_reserved ? TrapCause::load_access : TrapCause::store_access;
-  const AccessKind read = finish_access(path_.read(address, 4, data_machine_, time_ps, &memory), cause, address, clock);
+  const AccessKind read = finish_access(path_.read(address, 4, data_machine_, time_ps, &memory), cause, address);
   if (read == AccessKind::fault) return read;
   AccessKind write = AccessKind::direct;
   if (load_reserved) {
@@ -123,7 +124,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op, uint64_t& clock) {
     reservation_ = address;
   } else {
     const uint32_t value = atomic_result(op.id, memory, static_cast<uint32_t>(x_[op.rs2]));
-    write = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), cause, address, clock);
+    write = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), cause, address);
     if (write == AccessKind::fault) return write;
   }
   x_[op.rd] = static_cast<U>(static_cast<S>(static_cast<int32_t>(memory)));
@@ -217,30 +218,24 @@ do_JALR:
   goto block_done;
 
 // A load or store that the page cache does not know takes the long way; a bus access ends the block behind itself.
-#define MEMORY(access, type, address_value, pointer)                                \
-  switch (access(address_value, sizeof(type), clock, op->cycles_before, pointer)) { \
-    case AccessKind::direct:                                                        \
-      break;                                                                        \
-    case AccessKind::bus:                                                           \
-      goto leave_behind;                                                            \
-    case AccessKind::fault:                                                         \
-      goto leave_for_trap;                                                          \
-  }
+// Nothing here may take the address of a local that the fast path keeps in a register.
 #define ALIGNED_PAGE(type, address_value) ((address_value) & (DataPath::kPageMask | (sizeof(type) - 1)))
 #define LOAD(id, type, target, convert)                                                                  \
   do_##id : {                                                                                            \
     const U address = RS1 + IMMEDIATE;                                                                   \
     DataPath::Page& page = pages[address / DataPath::kPageBytes % DataPath::kPages];                     \
-    type value;                                                                                          \
     if (page.read_tag == ALIGNED_PAGE(type, uint64_t{address})) [[likely]] {                             \
+      type value;                                                                                        \
       std::memcpy(&value, reinterpret_cast<const void*>(page.host_minus_guest + address), sizeof value); \
       page.read_bytes += sizeof value;                                                                   \
       clock += page.read_cycles;                                                                         \
       target[op->rd] = convert(value);                                                                   \
     } else {                                                                                             \
-      const AccessKind kind = load(address, sizeof value, clock, op->cycles_before, &value);             \
+      clock_ = clock;                                                                                    \
+      const AccessKind kind = load(address, sizeof(type), op->cycles_before);                            \
+      clock = clock_;                                                                                    \
       if (kind == AccessKind::fault) goto leave_for_trap;                                                \
-      target[op->rd] = convert(value);                                                                   \
+      target[op->rd] = convert(static_cast<type>(transfer_));                                            \
       if (kind == AccessKind::bus) goto leave_behind;                                                    \
     }                                                                                                    \
     NEXT();                                                                                              \
@@ -255,7 +250,12 @@ do_JALR:
       page.write_bytes += sizeof value;                                                            \
       clock += page.write_cycles;                                                                  \
     } else {                                                                                       \
-      MEMORY(store, type, address, &value)                                                         \
+      clock_ = clock;                                                                              \
+      transfer_ = value;                                                                           \
+      const AccessKind kind = store(address, sizeof(type), op->cycles_before);                     \
+      clock = clock_;                                                                              \
+      if (kind == AccessKind::fault) goto leave_for_trap;                                          \
+      if (kind == AccessKind::bus) goto leave_behind;                                              \
     }                                                                                              \
     NEXT();                                                                                        \
   }
@@ -279,15 +279,14 @@ do_AMOOR_W:
 do_AMOMIN_W:
 do_AMOMAX_W:
 do_AMOMINU_W:
-do_AMOMAXU_W:
-  switch (atomic(*op, clock)) {
-    case AccessKind::direct:
-      NEXT();
-    case AccessKind::bus:
-      goto leave_behind;
-    case AccessKind::fault:
-      goto leave_for_trap;
-  }
+do_AMOMAXU_W : {
+  clock_ = clock;
+  const AccessKind kind = atomic(*op);
+  clock = clock_;
+  if (kind == AccessKind::fault) goto leave_for_trap;
+  if (kind == AccessKind::bus) goto leave_behind;
+  NEXT();
+}
 
 // Floating point. FS = Off and reserved rounding modes are illegal instructions; every one that executes may have
 // changed the state, which FS = Dirty then says.

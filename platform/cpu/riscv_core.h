@@ -94,10 +94,11 @@ class RiscvCore final : public Core, private GuestMemory {
   // interpreter.cc
   void interpret(Block* block, uint64_t limit_clock);
   void leave(const Block& block, const Operation& operation, uint64_t clock, bool completed);
-  AccessKind load(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before, void* value);
-  AccessKind store(U address, unsigned size_bytes, uint64_t& clock, uint16_t cycles_before, const void* value);
-  AccessKind finish_access(const AccessResult& result, TrapCause cause, U address, uint64_t& clock);
-  AccessKind atomic(const Operation& operation, uint64_t& clock);
+  // While these run, clock_ holds what the block has taken beyond its operations' own cycles; values pass in transfer_.
+  AccessKind load(U address, unsigned size_bytes, uint16_t cycles_before);
+  AccessKind store(U address, unsigned size_bytes, uint16_t cycles_before);
+  AccessKind finish_access(const AccessResult& result, TrapCause cause, U address);
+  AccessKind atomic(const Operation& operation);
 
   // privilege.cc: traps, system instructions.
   void take_trap(TrapCause cause, U value, BusResponse response = BusResponse::ok);
@@ -163,6 +164,7 @@ class RiscvCore final : public Core, private GuestMemory {
   U mcounteren_ = 0, menvcfg_ = 0;
   Counter mcycle_, minstret_;
 
+  uint64_t transfer_ = 0;  ///< little-endian value of a slow load or store
   struct Pending {
     TrapCause cause = TrapCause::illegal_instruction;
     U value = 0;
