@@ -1,0 +1,225 @@
+#include "platform/bus/router.h"
+
+#include <fmt/format.h>
+
+#include "platform/events/clock_time.h"
+#include "platform/tlm/payload.h"
+#include "platform/tlm/time.h"
+
+namespace backboard {
+
+const char* name_of(BusMaster master) {
+  switch (master) {
+    case BusMaster::core:
+      return "core";
+    case BusMaster::npu:
+      return "npu";
+    case BusMaster::dma:
+      return "dma";
+    case BusMaster::debug:
+      return "debug";
+  }
+  return "unknown";
+}
+
+Router::Router(const sc_core::sc_module_name& name, const RouterConfig& config, std::vector<AddressRange> targets,
+               uint32_t traffic_target, FindingSink& findings)
+    : sc_module(name),
+      config_(config),
+      map_(std::move(targets)),
+      traffic_target_(traffic_target),
+      findings_(findings),
+      latency_ps_(time_of_cycle(config.latency_cycles, config.clock_hz)),
+      beat_ps_(time_of_cycle(1, config.clock_hz)),
+      whole_beat_(kPicosecondsPerSecond % config.clock_hz == 0) {
+  check_resolution();
+  for (const BusWindowConfig& window : config_.windows) windows_[static_cast<size_t>(window.initiator)].add(window);
+  for (size_t i = 0; i < kBusMasters; ++i) {
+    const std::string socket_name = fmt::format("from_{}", name_of(static_cast<BusMaster>(i)));
+    masters_.push_back(std::make_unique<tlm_utils::simple_target_socket_tagged<Router>>(socket_name.c_str()));
+    masters_[i]->register_b_transport(this, &Router::b_transport, static_cast<int>(i));
+    masters_[i]->register_transport_dbg(this, &Router::transport_dbg, static_cast<int>(i));
+    masters_[i]->register_get_direct_mem_ptr(this, &Router::get_direct_mem_ptr, static_cast<int>(i));
+    counters_[i].resize(map_.size());
+  }
+  for (uint32_t i = 0; i < map_.size(); ++i) {
+    const std::string socket_name = fmt::format("to_{}", map_[i].name);
+    targets_.push_back(std::make_unique<tlm_utils::simple_initiator_socket_tagged<Router>>(socket_name.c_str()));
+    targets_[i]->register_invalidate_direct_mem_ptr(this, &Router::invalidate_direct_mem_ptr, static_cast<int>(i));
+  }
+}
+
+tlm_utils::simple_target_socket_tagged<Router>& Router::master_socket(BusMaster master) {
+  return *masters_[static_cast<size_t>(master)];
+}
+
+tlm_utils::simple_initiator_socket_tagged<Router>& Router::target_socket(uint32_t target) {
+  return *targets_[target];
+}
+
+void Router::watch_writes(uint64_t first, uint64_t last, WriteWatch callback) {
+  watch_first_ = first;
+  watch_last_ = last;
+  watch_ = std::move(callback);
+}
+
+uint32_t Router::find(size_t master, uint64_t address, uint64_t size) {
+  uint32_t& hint = last_target_[master];
+  if (map_.holds(hint, address, size)) return hint;
+  const uint32_t found = map_.find(address, size);
+  if (found != AddressMap::kNobody) hint = found;
+  return found;
+}
+
+uint64_t Router::beats_ps(uint64_t size) const {
+  const uint64_t beats = (size + config_.width_bytes - 1) / config_.width_bytes;
+  return whole_beat_ ? beats * beat_ps_ : time_of_cycle(beats, config_.clock_hz);
+}
+
+void Router::refuse(size_t master, tlm::tlm_generic_payload& payload, uint64_t time_ps, bool denied) {
+  payload.set_response_status(status_of(denied ? BusResponse::denied : BusResponse::decode));
+  RefusedCounters& refused = refused_[master];
+  (denied ? refused.denied : refused.decode) += 1;
+  refused.bytes += payload.get_data_length();
+  Finding finding;
+  finding.time_ps = time_ps;
+  if (const auto* extension = payload.get_extension<AttributionExtension>()) {
+    finding.initiator = extension->who.initiator;
+  }
+  finding.block = "bus";
+  finding.address = payload.get_address();
+  finding.reason =
+      fmt::format("{} of {} bytes {}: the bus answers with an error", payload.is_write() ? "write" : "read",
+                  payload.get_data_length(),
+                  denied ? fmt::format("outside the access windows of {}", name_of(static_cast<BusMaster>(master)))
+                         : std::string("where no device answers"));
+  findings_.report(std::move(finding));
+}
+
+void Router::b_transport(int master_tag, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const auto master = static_cast<size_t>(master_tag);
+  const uint64_t address = payload.get_address();
+  const uint32_t size = payload.get_data_length();
+  const BusOp op = payload.is_write() ? BusOp::write : BusOp::read;
+  const uint64_t now_ps = kernel_time_ps();
+  const uint64_t offered_ps = now_ps + delay.value();
+
+  const uint32_t target = find(master, address, size);
+  const bool allowed = windows_[master].allows(op, address, size);
+  if (!allowed || target == AddressMap::kNobody) {
+    delay += time_of_ps(latency_ps_);
+    return refuse(master, payload, offered_ps, !allowed);
+  }
+
+  uint64_t& channel_free_ps = channel_free_ps_[master][static_cast<size_t>(op)];
+  const uint64_t start_ps = std::max(offered_ps, channel_free_ps);
+  const uint64_t data_ps = beats_ps(size);
+  channel_free_ps = start_ps + data_ps;
+  const bool write = op == BusOp::write;
+  delay = time_of_ps(start_ps - now_ps + latency_ps_ + (write ? beat_ps_ : 0));
+  payload.set_address(address - map_[target].base);
+  (*targets_[target])->b_transport(payload, delay);
+  payload.set_address(address);
+  const uint64_t answered_ps = delay.value() + (write ? 0 : beat_ps_);
+  delay = time_of_ps(std::max(answered_ps, start_ps - now_ps + latency_ps_ + data_ps));
+
+  const BusResponse response = response_of(payload.get_response_status());
+  counters_[master][target].count(op, size, response);
+  if (response != BusResponse::ok) return;
+  if (target == traffic_target_) {
+    const auto* extension = payload.get_extension<AttributionExtension>();
+    traffic_.record(extension ? extension->who : Attribution{}, op, size);
+  }
+  if (write && watch_ && address <= watch_last_ && size != 0 && address + (size - 1) >= watch_first_) {
+    watch_(address, payload.get_data_ptr(), size);
+  }
+}
+
+unsigned Router::transport_dbg(int, tlm::tlm_generic_payload& payload) {
+  const uint64_t address = payload.get_address();
+  const uint32_t target = map_.find(address, payload.get_data_length());
+  if (target == AddressMap::kNobody) {
+    payload.set_response_status(status_of(BusResponse::decode));
+    return 0;
+  }
+  payload.set_address(address - map_[target].base);
+  const unsigned done = (*targets_[target])->transport_dbg(payload);
+  payload.set_address(address);
+  return done;
+}
+
+bool Router::get_direct_mem_ptr(int master_tag, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& direct) {
+  const uint64_t address = payload.get_address();
+  const uint32_t target = map_.find(address, 1);
+  if (target == AddressMap::kNobody) return false;
+  const uint64_t base = map_[target].base;
+  payload.set_address(address - base);
+  const bool offered = (*targets_[target])->get_direct_mem_ptr(payload, direct);
+  payload.set_address(address);
+  if (!offered) return false;
+
+  DirectRegion region;
+  region.bytes = direct.get_dmi_ptr();
+  region.first = base + direct.get_start_address();
+  region.last = std::min<uint64_t>(base + direct.get_end_address(), map_[target].last);
+  region.readable = direct.is_read_allowed();
+  region.writable = direct.is_write_allowed();
+  if (!windows_[static_cast<size_t>(master_tag)].clip(address, region)) return false;
+  direct.set_dmi_ptr(region.bytes);
+  direct.set_start_address(region.first);
+  direct.set_end_address(region.last);
+  direct.allow_none();
+  if (region.readable && region.writable) {
+    direct.allow_read_write();
+  } else if (region.readable) {
+    direct.allow_read();
+  } else if (region.writable) {
+    direct.allow_write();
+  } else {
+    return false;
+  }
+  // A direct access costs what a transaction of one beat costs on a free channel.
+  const sc_core::sc_time bus_time = time_of_ps(latency_ps_ + beat_ps_);
+  direct.set_read_latency(direct.get_read_latency() + bus_time);
+  direct.set_write_latency(direct.get_write_latency() + bus_time);
+  return true;
+}
+
+void Router::invalidate_direct_mem_ptr(int target, sc_dt::uint64 first, sc_dt::uint64 last) {
+  const uint64_t base = map_[static_cast<uint32_t>(target)].base;
+  for (auto& master : masters_) (*master)->invalidate_direct_mem_ptr(base + first, base + last);
+}
+
+void Router::state(StateArchive& archive) {
+  archive.section("bus");
+  archive.value("channel_free_ps", channel_free_ps_);
+  for (auto& of_master : counters_) archive.range("counters", std::span(of_master));
+  archive.value("refused", refused_);
+  traffic_.state(archive);
+}
+
+void Router::stats(const StatsWriter& writer) const {
+  for (size_t master = 0; master < kBusMasters; ++master) {
+    PortCounters sum;
+    const StatsWriter part = writer.part(name_of(static_cast<BusMaster>(master)));
+    const auto write = [](const StatsWriter& at, const PortCounters& c) {
+      at.counter("read_bytes", c.read_bytes, "bytes", "Bytes read by transactions");
+      at.counter("write_bytes", c.write_bytes, "bytes", "Bytes written by transactions");
+      at.counter("reads", c.reads, "transactions", "Read transactions");
+      at.counter("writes", c.writes, "transactions", "Write transactions");
+      at.counter("refused", c.refused, "transactions", "Transactions that the target refused");
+    };
+    for (uint32_t target = 0; target < map_.size(); ++target) {
+      const PortCounters& c = counters_[master][target];
+      if (c.reads + c.writes + c.refused != 0) write(part.part("to").part(map_[target].name), c);
+      sum += c;
+    }
+    const RefusedCounters& refused = refused_[master];
+    if (sum == PortCounters{} && refused.decode + refused.denied == 0) continue;
+    write(part, sum);
+    part.counter("decode_errors", refused.decode, "transactions", "Transactions to where nothing answers");
+    part.counter("denied", refused.denied, "transactions", "Transactions outside the access windows");
+  }
+}
+
+}  // namespace backboard

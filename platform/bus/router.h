@@ -1,0 +1,88 @@
+// The bus: routes every transaction from its master to the target at its address.
+#pragma once
+
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+#include <array>
+#include <functional>
+#include <memory>
+#include <systemc>
+#include <vector>
+
+#include "platform/bus/address_map.h"
+#include "platform/bus/port_counters.h"
+#include "platform/bus/router_config.h"
+#include "platform/findings/finding.h"
+#include "platform/state/archive.h"
+#include "platform/stats/stats_writer.h"
+#include "platform/stats/traffic_table.h"
+
+namespace backboard {
+
+/// What the bus refused to a master.
+struct RefusedCounters {
+  uint64_t decode = 0;  ///< transactions to where nothing answers
+  uint64_t denied = 0;  ///< transactions outside the master's windows
+  uint64_t bytes = 0;   ///< of both
+};
+
+/// A router with one socket for each master and each target.
+///
+/// Time (`timing: lt`): a transaction waits until its master's channel for its direction is free, takes `latency`
+/// cycles, and occupies the channel for one cycle per `width` bytes. Data are passed on as they come: the target sees
+/// a write when its first beat arrives, and a read ends one cycle after the target's last byte, at the earliest when
+/// all beats have passed. Between masters nothing is arbitrated here; they meet in the DRAM.
+class Router final : public sc_core::sc_module, public Saved, public HasStats {
+ public:
+  /// `targets` are in the order of their sockets. `traffic_target`: index of the target whose traffic is told apart by
+  /// owner (the DRAM).
+  Router(const sc_core::sc_module_name& name, const RouterConfig& config, std::vector<AddressRange> targets,
+         uint32_t traffic_target, FindingSink& findings);
+
+  tlm_utils::simple_target_socket_tagged<Router>& master_socket(BusMaster master);
+  tlm_utils::simple_initiator_socket_tagged<Router>& target_socket(uint32_t target);
+
+  /// Calls `callback` after each write that touches [first, last] and was carried out. One watch at a time.
+  using WriteWatch = std::function<void(uint64_t address, const uint8_t* data, uint32_t size)>;
+  void watch_writes(uint64_t first, uint64_t last, WriteWatch callback);
+
+  const AddressMap& map() const { return map_; }
+  const PortCounters& counters(BusMaster master, uint32_t target) const {
+    return counters_[static_cast<size_t>(master)][target];
+  }
+  const RefusedCounters& refused(BusMaster master) const { return refused_[static_cast<size_t>(master)]; }
+  const TrafficTable& traffic() const { return traffic_; }
+
+  void state(StateArchive& archive) override;
+  void stats(const StatsWriter& writer) const override;
+
+ private:
+  void b_transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  unsigned transport_dbg(int master, tlm::tlm_generic_payload& payload);
+  bool get_direct_mem_ptr(int master, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& direct);
+  void invalidate_direct_mem_ptr(int target, sc_dt::uint64 first, sc_dt::uint64 last);
+  void refuse(size_t master, tlm::tlm_generic_payload& payload, uint64_t time_ps, bool denied);
+  uint32_t find(size_t master, uint64_t address, uint64_t size);
+  uint64_t beats_ps(uint64_t size) const;
+
+  RouterConfig config_;
+  AddressMap map_;
+  uint32_t traffic_target_;
+  FindingSink& findings_;
+  uint64_t latency_ps_, beat_ps_;
+  bool whole_beat_;  ///< a cycle is a whole number of picoseconds
+
+  std::vector<std::unique_ptr<tlm_utils::simple_target_socket_tagged<Router>>> masters_;
+  std::vector<std::unique_ptr<tlm_utils::simple_initiator_socket_tagged<Router>>> targets_;
+  std::array<AccessWindows, kBusMasters> windows_;
+  std::array<uint32_t, kBusMasters> last_target_{};  ///< found last; a hint, not state
+  uint64_t watch_first_ = 1, watch_last_ = 0;
+  WriteWatch watch_;
+
+  std::array<std::array<uint64_t, 2>, kBusMasters> channel_free_ps_{};  ///< by direction
+  std::array<std::vector<PortCounters>, kBusMasters> counters_;
+  std::array<RefusedCounters, kBusMasters> refused_{};
+  TrafficTable traffic_;
+};
+
+}  // namespace backboard

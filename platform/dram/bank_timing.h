@@ -1,0 +1,65 @@
+// When a DRAM with banks and open rows delivers: closed forms over the row state, in memory clocks.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "platform/dram/dram_config.h"
+#include "platform/state/archive.h"
+
+namespace backboard {
+
+/// What one access did to the rows.
+struct RowFacts {
+  uint64_t bursts = 0;
+  uint64_t row_hits = 0;  ///< bursts that found their row open
+  uint64_t activates = 0;
+  uint64_t precharges = 0;      ///< because another row was open
+  uint64_t refresh_stalls = 0;  ///< times that a refresh was waited for
+};
+
+/// The first timing model (`timing: lt`): accesses are served in the order in which they are made. For each the model
+/// computes when its row is open, from the times of the bank's last commands, and when the data bus is free; a group
+/// of bursts in one row is one step. Refreshes of all banks stand at fixed times, every REFI, take RFC and close all
+/// rows. Not modelled here: reordering, the command bus, postponed refreshes; the `at` controller has them.
+/// Constraints: JESD209-4 as listed beside each use.
+class BankTiming {
+ public:
+  explicit BankTiming(const DramConfig& config);
+
+  /// Serves `size` bytes at `address`, offered at clock `now`. Returns the clock at which the last burst's data has
+  /// passed.
+  uint64_t serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts);
+
+  void state(StateArchive& archive);
+
+ private:
+  struct Bank {
+    uint64_t row = kNoRow;
+    uint64_t epoch = 0;            ///< refresh interval in which `row` was opened
+    uint64_t last_activate = 0;    ///< plus one; 0: never
+    uint64_t precharge_ready = 0;  ///< earliest precharge by RAS, RTP and write recovery
+    uint64_t activate_ready = 0;   ///< earliest activate after a precharge of ours
+  };
+  static constexpr uint64_t kNoRow = UINT64_MAX;
+
+  uint64_t serve_row(bool write, uint64_t bank_index, uint64_t row, uint64_t bursts, uint64_t now, RowFacts& facts);
+  uint64_t open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts);
+  uint64_t after_activates(uint64_t clock) const;
+  uint64_t data_latency(bool write) const { return write ? write_data_ : read_data_; }
+
+  DramTimingConfig timing_;
+  uint32_t banks_count_, page_bytes_, burst_bytes_;
+  bool close_pages_;
+  uint64_t read_data_, write_data_;         ///< command to first data
+  uint64_t read_to_write_, write_to_read_;  ///< gap on the data bus, end to start
+  uint64_t read_to_precharge_, write_to_precharge_;
+
+  std::vector<Bank> banks_;
+  std::array<uint64_t, 4> activates_{};  ///< clocks plus one of the last four, oldest first
+  uint64_t bus_free_ = 0;
+  bool last_write_ = false;
+};
+
+}  // namespace backboard

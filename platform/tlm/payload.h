@@ -1,0 +1,45 @@
+// What Backboard adds to a generic payload, and the pool that payloads come from.
+#pragma once
+
+#include <memory>
+#include <tlm>
+#include <vector>
+
+#include "platform/bus/access.h"
+
+namespace backboard {
+
+/// Whose a transaction is, carried with it.
+struct AttributionExtension final : tlm::tlm_extension<AttributionExtension> {
+  tlm::tlm_extension_base* clone() const override { return new AttributionExtension(*this); }
+  void copy_from(const tlm::tlm_extension_base& other) override {
+    *this = static_cast<const AttributionExtension&>(other);
+  }
+  Attribution who;
+};
+
+/// TLM's status for a response of the silicon: decode ADDRESS_ERROR, denied COMMAND_ERROR, target GENERIC_ERROR.
+tlm::tlm_response_status status_of(BusResponse response);
+/// The inverse; every other error status of a foreign model is `target`.
+BusResponse response_of(tlm::tlm_response_status status);
+
+/// Reference-counted payloads, each with its attribution attached for good. A payload returns to the pool when its
+/// last user releases it: what nb_transport needs. Payloads never shrink in number; a master has few in flight.
+class PayloadPool final : public tlm::tlm_mm_interface {
+ public:
+  PayloadPool() = default;
+  ~PayloadPool() override;
+  PayloadPool(const PayloadPool&) = delete;
+  PayloadPool& operator=(const PayloadPool&) = delete;
+
+  /// A payload with reference count 1 and all optional attributes at their defaults.
+  tlm::tlm_generic_payload& acquire();
+  void free(tlm::tlm_generic_payload* payload) override { free_.push_back(payload); }
+  size_t created() const { return all_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<tlm::tlm_generic_payload>> all_;
+  std::vector<tlm::tlm_generic_payload*> free_;
+};
+
+}  // namespace backboard
