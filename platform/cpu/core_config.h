@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "platform/config/fields.h"
+
 namespace backboard {
 
 /// Cycles of an instruction by its kind; an in-order single-issue pipeline of five stages is the picture behind the
@@ -29,6 +31,29 @@ struct CoreCosts {
   uint16_t fp_fused = 5;   ///< fused multiply-add
   uint16_t fp_divide = 16;
   uint16_t fp_sqrt = 20;
+
+  template <class V>
+  void fields(V& v) {
+    const Range cycles{1, 1000};
+    v("alu", alu, cycles, "Integer arithmetic");
+    v("load", load, cycles, "Loads, the access itself not counted");
+    v("store", store, cycles, "Stores, the access itself not counted");
+    v("atomic", atomic, cycles, "LR, SC, AMO");
+    v("multiply", multiply, cycles, "Integer multiplication");
+    v("divide", divide, cycles, "Integer division and remainder");
+    v("branch", branch, cycles, "Branch not taken");
+    v("branch_taken", branch_taken, Range{0, 1000}, "Added when the branch is taken");
+    v("jump", jump, cycles, "JAL, JALR");
+    v("csr", csr, cycles, "CSR instructions");
+    v("fence", fence, cycles, "FENCE, FENCE.I, CBO");
+    v("system", system, cycles, "MRET, WFI, entry of a trap");
+    v("fp_move", fp_move, cycles, "Sign injection, class, moves between register files");
+    v("fp_simple", fp_simple, cycles, "Comparison, minimum, maximum");
+    v("fp_add", fp_add, cycles, "Addition, subtraction, multiplication, conversion");
+    v("fp_fused", fp_fused, cycles, "Fused multiply-add");
+    v("fp_divide", fp_divide, cycles, "Division");
+    v("fp_sqrt", fp_sqrt, cycles, "Square root");
+  }
 };
 
 struct CoreConfig {
@@ -43,6 +68,17 @@ struct CoreConfig {
   /// Off: every data access is a bus transaction (slow; same results and times where the latencies agree).
   bool use_direct_memory = true;
   CoreCosts costs;
+
+  /// `name` and `reset_pc` are the board's to set.
+  template <class V>
+  void fields(V& v) {
+    v("clock", clock_hz, Hertz{1'000, 10'000'000'000}, "Clock of the core");
+    v("quantum", quantum_ps, Picoseconds{1'000, 1'000'000'000'000}, "Longest run between two looks at the stop flag");
+    v("hart_id", hart_id, Range{0, 0}, "mhartid");
+    v("misaligned_traps", misaligned_traps, "Misaligned loads and stores trap");
+    v("direct_memory", use_direct_memory, "Memory is accessed past the bus where the bus allows it");
+    v("costs", costs, "Cycles of an instruction by its kind");
+  }
 };
 
 }  // namespace backboard

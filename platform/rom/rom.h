@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "platform/bus/access.h"
@@ -14,12 +15,12 @@ namespace backboard {
 
 struct RomConfig {
   uint64_t latency_ps = 10'000;  ///< two cycles of 200 MHz
-  std::string image;             ///< raw binary for `boot: flash`, linked to the ROM's base
+  std::string image;             ///< program of `boot: flash`: ELF or raw binary, linked to the ROM's base
 
   template <class V>
   void fields(V& v) {
     v("latency", latency_ps, Picoseconds{0, 1'000'000}, "Time of one access");
-    v("image", image, FilePath{}, "Raw binary that `boot: flash` starts; empty: none");
+    v("image", image, FilePath{}, "Program that `boot: flash` starts, ELF or raw binary; empty: none");
   }
 };
 

@@ -1,15 +1,22 @@
 // The whole board as configuration: what a platform's YAML says.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 
 #include "platform/bus/memory_map.h"
 #include "platform/bus/router_config.h"
+#include "platform/clint/clint.h"
 #include "platform/config/fields.h"
 #include "platform/cpu/core_config.h"
+#include "platform/dram/dram_config.h"
+#include "platform/flash/flash.h"
+#include "platform/plic/plic.h"
+#include "platform/rom/rom.h"
 #include "platform/sram/sram.h"
 #include "platform/uart/uart.h"
+#include "platform/watchdog/watchdog.h"
 
 namespace backboard {
 
@@ -18,7 +25,7 @@ enum class TimingLevel : uint8_t { lt, at };
 
 enum class BootMode : uint8_t {
   direct,  ///< the loader puts the program into memory; the ROM's vector jumps to its entry
-  flash,   ///< the ROM image (key `rom`) runs: it checks the flash image, copies it and jumps
+  flash,   ///< the ROM image (rom.image) runs: it checks the flash image, copies it to DRAM and jumps
 };
 
 struct BoardConfig {
@@ -27,8 +34,14 @@ struct BoardConfig {
   MapConfig map;
   RouterConfig bus;
   CoreConfig core;
+  RomConfig rom;
   SramConfig sram;
+  DramConfig dram;
+  FlashConfig flash;
   UartConfig uart;
+  ClintConfig clint;
+  PlicConfig plic;
+  WatchdogConfig watchdog;
 
   template <class V>
   void fields(V& v) {
@@ -37,11 +50,27 @@ struct BoardConfig {
       "Who puts the program into memory");
     v("map", map, "Address map");
     v("bus", bus, "Bus");
+    v("core", core, "Core");
+    v("rom", rom, "Boot ROM");
     v("sram", sram, "On-chip SRAM");
+    v("dram", dram, "DRAM");
+    v("flash", flash, "QSPI flash");
     v("uart", uart, "UART");
+    v("clint", clint, "Core-local interruptor");
+    v("plic", plic, "Interrupt controller");
+    v("watchdog", watchdog, "Watchdog");
   }
+
   void check() const {
     if (timing == TimingLevel::at) throw ConfigRule("timing", "'at' is not modelled yet; use 'lt'");
+    if (boot == BootMode::flash && rom.image.empty()) throw ConfigRule("boot", "'flash' needs a program in rom.image");
+    if (map[Place::kDRAM].size_bytes > dram.capacity_bytes()) {
+      throw ConfigRule("map.dram.size", "exceeds banks x rows x page of the DRAM");
+    }
+    const uint64_t flash_bytes = map[Place::kFLASH].size_bytes;
+    if (!std::has_single_bit(flash_bytes) || flash_bytes > kGiB) {
+      throw ConfigRule("map.flash.size", "must be a power of two up to 1 GiB");
+    }
   }
 };
 

@@ -1,0 +1,91 @@
+// What the board counted, and the laws that the counts obey.
+#include <fmt/format.h>
+
+#include "platform/soc/board_impl.h"
+
+namespace backboard {
+namespace {
+
+void core_stats(const StatsWriter& writer, const CoreStatistics& c) {
+  writer.counter("instructions", c.instructions, "instructions", "Instructions retired");
+  writer.counter("active_cycles", c.active_cycles, "cycles", "Cycles not spent waiting in WFI");
+  writer.counter("idle_cycles", c.idle_cycles, "cycles", "Cycles spent waiting in WFI");
+  writer.counter("loads", c.loads, "instructions", "Loads");
+  writer.counter("stores", c.stores, "instructions", "Stores");
+  writer.counter("atomics", c.atomics, "instructions", "LR, SC, AMO");
+  writer.counter("branches", c.branches, "instructions", "Branches");
+  writer.counter("branches_taken", c.branches_taken, "instructions", "Branches taken");
+  writer.counter("jumps", c.jumps, "instructions", "Jumps");
+  writer.counter("multiplies", c.multiplies, "instructions", "Integer multiplications");
+  writer.counter("divides", c.divides, "instructions", "Integer divisions and remainders");
+  writer.counter("fp", c.fp, "instructions", "Floating-point arithmetic, moves and comparisons");
+  writer.counter("csr", c.csr, "instructions", "CSR instructions");
+  writer.counter("exceptions", c.exceptions, "traps", "Synchronous traps taken");
+  writer.counter("interrupts", c.interrupts, "traps", "Interrupts taken");
+  writer.ratio("cycles_per_instruction", c.active_cycles, c.instructions, "cycles/instruction",
+               "Active cycles by instruction");
+}
+
+/// The core's accesses past the bus, attributed as those on the bus; they are no transactions.
+void add_direct(TrafficTable& table, const DirectTraffic& direct) {
+  Attribution data{.initiator = Initiator::core_data, .phase = Phase::kCODE};
+  Attribution code{.initiator = Initiator::core_code, .phase = Phase::kCODE};
+  if (direct.data_read_bytes != 0) table.record(data, BusOp::read, direct.data_read_bytes, 0);
+  if (direct.data_write_bytes != 0) table.record(data, BusOp::write, direct.data_write_bytes, 0);
+  if (direct.code_read_bytes != 0) table.record(code, BusOp::read, direct.code_read_bytes, 0);
+}
+
+}  // namespace
+
+TrafficTable Board::traffic() {
+  TrafficTable table = impl_->wiring.router().traffic();
+  const PlaceConfig& dram = impl_->config.map[Place::kDRAM];
+  for (const DirectTraffic& direct : impl_->core->direct_traffic()) {
+    if (direct.first >= dram.base && direct.last <= dram.last()) add_direct(table, direct);
+  }
+  return table;
+}
+
+std::optional<std::string> Board::conservation_error() {
+  if (auto error = impl_->wiring.conservation_error()) return error;
+  DramCounters counted = impl_->dram.total();
+  const PlaceConfig& dram = impl_->config.map[Place::kDRAM];
+  for (const DirectTraffic& direct : impl_->core->direct_traffic()) {
+    const bool inside = direct.first >= dram.base && direct.last <= dram.last();
+    if (!inside && direct.last >= dram.base && direct.first <= dram.last()) {
+      return fmt::format("a direct region of the core, {:#x} to {:#x}, leaves the DRAM", direct.first, direct.last);
+    }
+    if (!inside) continue;
+    counted.read_bytes += direct.data_read_bytes + direct.code_read_bytes;
+    counted.write_bytes += direct.data_write_bytes;
+  }
+  return traffic().conservation_error(counted.read_bytes, counted.write_bytes);
+}
+
+StatsTree Board::stats() {
+  StatsTree tree;
+  tree.add("simulated_ps", {queue().now_ps(), "ps", "Simulated time"});
+  core_stats(StatsWriter(tree, "core"), impl_->core->statistics());
+  const StatsWriter direct_part = StatsWriter(tree, "core").part("direct");
+  for (const DirectTraffic& direct : impl_->core->direct_traffic()) {
+    const uint32_t place = impl_->wiring.router().map().find(direct.first, 1);
+    if (place == AddressMap::kNobody) continue;
+    const StatsWriter part = direct_part.part(impl_->wiring.router().map()[place].name);
+    part.counter("data_read_bytes", direct.data_read_bytes, "bytes", "Bytes of loads past the bus");
+    part.counter("data_write_bytes", direct.data_write_bytes, "bytes", "Bytes of stores past the bus");
+    part.counter("code_read_bytes", direct.code_read_bytes, "bytes", "Bytes of executed instructions");
+  }
+  impl_->wiring.router().stats(StatsWriter(tree, "bus"));
+  impl_->dram.stats(StatsWriter(tree, "dram"));
+  const StatsWriter uart_part(tree, "uart");
+  uart_part.counter("transmitted", impl_->uart.transmitted_bytes(), "bytes", "Bytes transmitted");
+  uart_part.counter("received", impl_->uart.received_bytes(), "bytes", "Bytes received");
+  uart_part.counter("interrupts", impl_->uart.interrupts(), "1", "Rising edges of the interrupt");
+  const StatsWriter flash_part(tree, "flash");
+  flash_part.counter("programs", impl_->flash.programs(), "operations", "Pages programmed");
+  flash_part.counter("erases", impl_->flash.erases(), "operations", "Sectors erased");
+  StatsWriter(tree, "findings").counter("total", impl_->log.total(), "1", "Mistakes of the guest, repeats included");
+  return tree;
+}
+
+}  // namespace backboard

@@ -1,0 +1,87 @@
+// The board's insides, shared by the files that implement it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/bus/end_sink.h"
+#include "platform/clint/clint.h"
+#include "platform/cpu/semihosting.h"
+#include "platform/cpu/tohost.h"
+#include "platform/dram/dram.h"
+#include "platform/finisher/finisher.h"
+#include "platform/soc/board.h"
+#include "platform/soc/wiring.h"
+
+namespace backboard {
+
+/// Passes findings of a device on with its base added to their addresses.
+class PlacedFindings final : public FindingSink {
+ public:
+  PlacedFindings(FindingSink& sink, uint64_t base) : sink_(sink), base_(base) {}
+  void report(Finding finding) override {
+    if (finding.address != Finding::kNowhere) finding.address += base_;
+    sink_.report(std::move(finding));
+  }
+
+ private:
+  FindingSink& sink_;
+  uint64_t base_;
+};
+
+/// How a device ended the simulation.
+struct BoardEnd {
+  bool ended = false;
+  EndCause cause = EndCause::passed;
+  int32_t code = 0;
+  uint64_t time_ps = 0;
+};
+
+/// Construction order is wiring order: ports, core, interrupt controllers, devices, router.
+class Board::Impl final : public EndSink, public CoreObserver {
+ public:
+  Impl(const BoardConfig& config, BoardOutput output);
+
+  // EndSink and CoreObserver: what stops a run.
+  void end(EndCause cause, int exit_code, uint64_t time_ps) override;
+  void on_stop(StopReason reason) override;
+
+  BoardResult run_until(uint64_t limit_ps);
+  std::optional<BoardResult> result_of_stop();
+  BoardResult result(BoardStop stop, int exit_code, std::string reason) const;
+  void burn_rom(uint64_t entry, uint64_t argument);
+  BusResponse debug_access(BusOp op, uint64_t address, uint8_t* data, uint64_t size);
+  void state(StateArchive& archive);
+  uint64_t digest() const;
+  PlacedFindings& findings_at(Place place);
+
+  BoardConfig config;
+  BoardOutput output;
+  EventQueue queue;
+  FindingLog log;
+  std::vector<std::unique_ptr<PlacedFindings>> placed_findings;
+  Wiring wiring;
+  std::unique_ptr<Core> core;
+  ConsoleSemihosting semihosting;
+  std::optional<TohostWatch> tohost;
+  std::optional<ElfFile> program;  ///< names functions in findings
+
+  Rom rom;
+  Finisher finisher;
+  Clint clint;
+  Sram sram;
+  Plic plic;
+  Uart uart;
+  Watchdog watchdog;
+  Flash flash;
+  Dram dram;
+
+  bool started = false;
+  BoardEnd ending;
+  std::atomic<bool> interrupted{false};
+};
+
+}  // namespace backboard

@@ -1,0 +1,120 @@
+// How a run goes on and why it ends.
+#include <fmt/format.h>
+
+#include "platform/check/check.h"
+#include "platform/soc/board_impl.h"
+
+namespace backboard {
+
+const char* name_of(BoardStop stop) {
+  switch (stop) {
+    case BoardStop::none:
+      return "none";
+    case BoardStop::finisher:
+      return "finisher";
+    case BoardStop::tohost:
+      return "tohost";
+    case BoardStop::semihosting:
+      return "semihosting";
+    case BoardStop::reset:
+      return "reset";
+    case BoardStop::watchdog:
+      return "watchdog";
+    case BoardStop::instruction_limit:
+      return "instruction_limit";
+    case BoardStop::time_limit:
+      return "time_limit";
+    case BoardStop::interrupted:
+      return "interrupted";
+    case BoardStop::lockup:
+      return "lockup";
+    case BoardStop::deadlock:
+      return "deadlock";
+  }
+  return "unknown";
+}
+
+void Board::Impl::end(EndCause cause, int exit_code, uint64_t time_ps) {
+  if (ending.ended) return;
+  ending = {true, cause, exit_code, time_ps};
+  core->request_stop();
+  wiring.kernel().stop();
+}
+
+void Board::Impl::on_stop(StopReason) {
+  wiring.kernel().stop();
+}
+
+BoardResult Board::Impl::result(BoardStop stop, int exit_code, std::string reason) const {
+  return {stop, exit_code, std::move(reason), std::max(queue.now_ps(), core->time_ps())};
+}
+
+/// The result when something has ended the run for good, or holds the core.
+std::optional<BoardResult> Board::Impl::result_of_stop() {
+  if (ending.ended) {
+    BoardResult made;
+    switch (ending.cause) {
+      case EndCause::passed:
+        made = result(BoardStop::finisher, 0, "the firmware ended with success");
+        break;
+      case EndCause::failed:
+        made = result(BoardStop::finisher, ending.code, fmt::format("the firmware ended with code {}", ending.code));
+        break;
+      case EndCause::reset:
+        made =
+            result(BoardStop::reset, 1, "the firmware asked for a reset: the run ends, the board is not started again");
+        break;
+      case EndCause::watchdog_reset:
+        made = result(BoardStop::watchdog, 1, "the watchdog expired twice and reset the board");
+        break;
+    }
+    made.time_ps = ending.time_ps;
+    return made;
+  }
+  if (tohost && tohost->exit_code()) {
+    const int code = *tohost->exit_code();
+    if (tohost->unsupported()) {
+      return result(BoardStop::tohost, code, "a system call through tohost, which is not modelled");
+    }
+    return result(BoardStop::tohost, code, code == 0 ? "tohost: passed" : fmt::format("tohost: test {} failed", code));
+  }
+  if (semihosting.exit_code()) {
+    const int code = *semihosting.exit_code();
+    return result(BoardStop::semihosting, code, fmt::format("semihosting exit with code {}", code));
+  }
+  if (core->stop_reason() == StopReason::lockup) {
+    return result(BoardStop::lockup, 1,
+                  fmt::format("lockup at pc {:#x}: the first instruction of the trap handler traps", core->pc()));
+  }
+  return std::nullopt;
+}
+
+BoardResult Board::Impl::run_until(uint64_t limit_ps) {
+  BB_CHECK(started, "run before start");
+  if (auto made = result_of_stop()) return *made;
+  if (limit_ps < queue.now_ps()) return result(BoardStop::time_limit, 1, "the time limit was reached");
+  for (;;) {
+    if (interrupted.exchange(false)) return result(BoardStop::interrupted, 1, "interrupted");
+    // Held by an earlier limit or by a request that another stop overtook.
+    if (core->stop_reason() != StopReason::none) core->resume();
+    const QueueKernel::Outcome outcome = wiring.kernel().run(limit_ps);
+    if (auto made = result_of_stop()) return *made;
+    if (core->stop_reason() == StopReason::instruction_limit) {
+      return result(BoardStop::instruction_limit, 1,
+                    fmt::format("the limit of {} instructions was reached", core->statistics().instructions));
+    }
+    switch (outcome) {
+      case QueueKernel::Outcome::limit:
+        return result(BoardStop::time_limit, 1, "the time limit was reached");
+      case QueueKernel::Outcome::starved:
+        return result(BoardStop::deadlock, 1,
+                      fmt::format("deadlock: the core waits for an interrupt at pc {:#x} (mie {:#x}, mip {:#x}) and "
+                                  "nothing is scheduled that could raise one",
+                                  core->pc(), core->csr(0x304).value_or(0), core->csr(0x344).value_or(0)));
+      case QueueKernel::Outcome::stopped:
+        break;
+    }
+  }
+}
+
+}  // namespace backboard

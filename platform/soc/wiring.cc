@@ -1,0 +1,80 @@
+#include "platform/soc/wiring.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace backboard {
+
+Wiring::Wiring(const sc_core::sc_module_name& name, EventQueue& queue) : sc_module(name) {
+  for (size_t i = 0; i < kBusMasters; ++i) {
+    const std::string port_name = fmt::format("{}_port", name_of(static_cast<BusMaster>(i)));
+    ports_[i] = std::make_unique<MasterPort>(port_name.c_str());
+  }
+  kernel_ = std::make_unique<QueueKernel>("kernel", queue);
+}
+
+void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& targets, FindingSink& findings) {
+  std::vector<AddressRange> ranges;
+  for (const PlacedTarget& placed : targets) {
+    const PlaceConfig& place = config.map[placed.place];
+    ranges.push_back({name_of(placed.place), place.base, place.last()});
+    places_.push_back(placed.place);
+  }
+  router_ = std::make_unique<Router>("bus", config.bus, std::move(ranges), index_of(Place::kDRAM), findings);
+  for (size_t i = 0; i < kBusMasters; ++i) {
+    ports_[i]->socket.bind(router_->master_socket(static_cast<BusMaster>(i)));
+  }
+  for (uint32_t i = 0; i < targets.size(); ++i) {
+    sockets_.push_back(std::make_unique<TargetSocket>(name_of(targets[i].place), *targets[i].target));
+    router_->target_socket(i).bind(sockets_[i]->socket);
+  }
+}
+
+uint32_t Wiring::index_of(Place place) const {
+  const auto found = std::find(places_.begin(), places_.end(), place);
+  return found == places_.end() ? AddressMap::kNobody : static_cast<uint32_t>(found - places_.begin());
+}
+
+namespace {
+
+std::optional<std::string> difference(const std::string& left, const PortCounters& a, const std::string& right,
+                                      const PortCounters& b) {
+  if (a == b) return std::nullopt;
+  return fmt::format(
+      "{} counted {} bytes read, {} written, {} reads, {} writes, {} refused; {} counted {}, {}, {}, {}, {}", left,
+      a.read_bytes, a.write_bytes, a.reads, a.writes, a.refused, right, b.read_bytes, b.write_bytes, b.reads, b.writes,
+      b.refused);
+}
+
+}  // namespace
+
+std::optional<std::string> Wiring::conservation_error() const {
+  for (size_t i = 0; i < kBusMasters; ++i) {
+    const auto master = static_cast<BusMaster>(i);
+    PortCounters routed;
+    for (uint32_t target = 0; target < sockets_.size(); ++target) routed += router_->counters(master, target);
+    routed.refused += router_->refused(master).decode + router_->refused(master).denied;
+    routed.refused_bytes += router_->refused(master).bytes;
+    if (auto error =
+            difference(fmt::format("the port of {}", name_of(master)), ports_[i]->counters(), "the bus", routed)) {
+      return error;
+    }
+  }
+  for (uint32_t target = 0; target < sockets_.size(); ++target) {
+    PortCounters routed;
+    for (size_t i = 0; i < kBusMasters; ++i) routed += router_->counters(static_cast<BusMaster>(i), target);
+    const std::string name = name_of(places_[target]);
+    if (auto error = difference("the bus", routed, name, sockets_[target]->counters())) return error;
+  }
+  return std::nullopt;
+}
+
+void Wiring::state(StateArchive& archive) {
+  archive.section("wiring");
+  for (auto& port : ports_) port->state(archive);
+  for (auto& socket : sockets_) socket->state(archive);
+  router_->state(archive);
+}
+
+}  // namespace backboard
