@@ -27,21 +27,22 @@ typedef struct run_block {
   uint32_t train_first, train_count; /**< range of images used; count 0: all */
   uint32_t eval_first, eval_count;
   uint32_t epochs;
-  uint32_t max_steps;        /**< 0: no limit */
-  uint32_t shuffle;          /**< 1: shuffle each epoch by the stream of `seed` */
+  uint32_t max_steps; /**< 0: no limit */
+  uint32_t shuffle;   /**< 1: shuffle each epoch by the stream of `seed` */
   uint32_t seed;
   float momentum, weight_decay;
-  float loss_scale;               /**< initial */
-  uint32_t loss_scale_dynamic;    /**< 1: halve on overflow, double after `loss_scale_interval` clean steps */
+  float loss_scale;            /**< initial */
+  uint32_t loss_scale_dynamic; /**< 1: halve on overflow, double after `loss_scale_interval` clean steps */
   uint32_t loss_scale_interval;
-  float fgmp_share;               /**< target FP16 share of non-zeros; < 0: thresholds stay as compiled */
-  float fgmp_stall_step;          /**< added to the share when an epoch's loss stalls; 0: never */
-  uint32_t evaluate_every;        /**< epochs; 0: only before and after */
-  uint32_t checkpoint_every;      /**< epochs; 0: only at the end; 0xffffffff: never */
-  uint32_t resume;                /**< 1: start from the newest valid checkpoint in flash */
+  float fgmp_share;          /**< target FP16 share of non-zeros; < 0: thresholds stay as compiled */
+  float fgmp_stall_step;     /**< added to the share when an epoch's loss stalls; 0: never */
+  uint32_t evaluate_every;   /**< epochs; 0: only before and after */
+  uint32_t checkpoint_every; /**< epochs; 0: only at the end; 0xffffffff: never */
+  uint32_t resume;           /**< 1: start from the newest valid checkpoint in flash */
   uint32_t schedule_points;
   run_schedule_point schedule[RUN_SCHEDULE_POINTS];
-  uint32_t reserved[8];
+  uint32_t warmup_steps; /**< the learning rate grows linearly over the first steps; 0: no warm-up */
+  uint32_t reserved[7];
 } run_block;
 
 typedef struct run_result {
@@ -50,7 +51,7 @@ typedef struct run_result {
   uint32_t state; /**< 0 running, 1 finished, 2 failed */
   uint32_t error; /**< firmware's result code when failed */
   uint32_t epochs_done, steps_done;
-  uint32_t examples; /**< images trained on, repeats counted */
+  uint32_t examples;  /**< images trained on, repeats counted */
   uint32_t overflows; /**< steps with an overflow that moved the loss scale */
   float loss_scale;   /**< last */
   float fgmp_share;   /**< last measured */
@@ -59,7 +60,7 @@ typedef struct run_result {
   uint32_t loss_count;
   uint32_t infer_cycles_lo, infer_cycles_hi; /**< NPU busy cycles of the last evaluation */
   uint32_t reserved[7];
-  float loss[RUN_MAX_EPOCHS];           /**< mean training loss of each epoch */
+  float loss[RUN_MAX_EPOCHS];            /**< mean training loss of each epoch */
   uint32_t eval_correct[RUN_MAX_EPOCHS]; /**< after each evaluated epoch; 0xffffffff: not evaluated */
 } run_result;
 

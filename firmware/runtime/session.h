@@ -1,0 +1,98 @@
+/* A run as the firmware holds it: checked plan and data, the NPU, and where the training stands. */
+#ifndef FIRMWARE_RUNTIME_SESSION_H
+#define FIRMWARE_RUNTIME_SESSION_H
+
+#include "drivers/flash/flash.h"
+#include "drivers/npu/npu.h"
+#include "drivers/npu/npu_records.h"
+#include "firmware/runtime/run_check.h"
+#include "firmware/runtime/steer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Slots of the command ring: the longest program and a fence must fit. */
+#define SESSION_RING_COMMANDS 4096u
+/** Tensors that are steered or watched for overflow. */
+#define SESSION_MAX_WATCHED 512u
+
+/** A batch as it is put together while the NPU works on the one before. */
+typedef struct session_batch {
+  uint32_t valid; /**< images that count */
+  uint32_t gather[PLAN_MAX_BATCH];
+  uint32_t labels[PLAN_MAX_BATCH / 4]; /**< bytes, four a word */
+} session_batch;
+
+/** What a program left in the loss record. */
+typedef struct session_loss {
+  float sum;
+  uint32_t correct;
+} session_loss;
+
+typedef struct session {
+  memory_limits limits;
+  const run_block* run;
+  plan_view plan;
+  data_view train, eval;
+  run_result* result; /**< null until the run block was checked */
+  npu device;
+  npu_patience patience;
+  checkpoint_progress progress;
+  uint32_t watched_count; /**< tensors whose statistics tell of an overflow: errors and gradients */
+  uint32_t steered_count;
+  uint16_t watched[SESSION_MAX_WATCHED];
+  uint16_t steered[SESSION_MAX_WATCHED];
+  session_batch batch;
+} session;
+
+/** Checks run block, plan and data sets, fills the result block's head. Nothing else is written; the NPU is not
+ * touched. RUN_ERROR_NONE or the code of what is wrong. */
+run_error session_check(session* s, uint32_t run_address, const memory_limits* limits);
+
+/** What the plan needs of an NPU. */
+npu_needs session_needs(const session* s);
+
+/** Starts the NPU (registers at `npu_base`) with access windows for this run, and checks it against the plan. */
+run_error session_start_npu(session* s, uintptr_t npu_base);
+
+/** Writes initial contents and descriptors into the arena. Before the programs run. */
+void session_load(session* s);
+
+/** Points the descriptor of the packed images at a data set. */
+void session_select_data(session* s, const data_view* data);
+
+/** Puts together the batch of images order[start .. start + valid) of the chosen ones (order null: in order). Rows from
+ *  `valid` on repeat the first chosen image with label 0: they do not count. */
+void session_prepare_batch(session* s, const data_view* data, const uint32_t* order, uint32_t start);
+
+/** Hands the prepared batch to the NPU: gather list, labels, number of valid images. */
+void session_publish_batch(session* s);
+
+/** Writes the hyper-parameters of a step. */
+void session_publish_hyper(session* s, float learning_rate);
+
+/** Submits one or two programs (second: PLAN_PROGRAMS for none) and a fence. RUN_ERROR_NONE or RUN_ERROR_NPU_RING. */
+run_error session_submit(session* s, uint32_t program, uint32_t second, uint32_t* fence);
+
+/** Sleeps until the fence. RUN_ERROR_NONE or RUN_ERROR_NPU_ COMMAND, HUNG or SLOW. */
+run_error session_wait(session* s, uint32_t fence);
+
+/** Loss and hits that SOFTMAX_CE left. */
+session_loss session_read_loss(session* s);
+
+/** Whether a watched tensor saturated or was not finite when it was last produced. */
+bool session_overflowed(const session* s);
+
+/** Moves the thresholds of all steered tensors towards the target share; returns the measured share over all of them.
+ */
+float session_steer_thresholds(session* s);
+
+/** Makes the result block visible in memory. */
+void session_publish_result(session* s);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
