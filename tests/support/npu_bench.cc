@@ -195,10 +195,17 @@ npu_tensor_statistics NpuBench::statistics(const BenchTensor& t) {
 
 std::vector<uint8_t> NpuBench::image(const BenchTensor& t) {
   const npu::Descriptor& d = t.descriptor;
-  std::vector<uint8_t> image(bus.at(d.address), bus.at(d.address) + d.size_bytes);
-  if (npu::is_coded(t.format())) {
-    const uint8_t* directory = bus.at(d.metadata);
-    image.insert(image.end(), directory, directory + geometry_of(t).directory_bytes());
+  if (!npu::is_coded(t.format())) return {bus.at(d.address), bus.at(d.address) + d.size_bytes};
+  // What lies behind the used bytes of a slot has no meaning.
+  const BlockGeometry geometry = geometry_of(t);
+  std::vector<uint8_t> image;
+  for (uint32_t b = 0; b < geometry.blocks(); ++b) {
+    const uint8_t* entry = bus.at(d.metadata + 2 * b);
+    uint16_t used = 0;
+    std::memcpy(&used, entry, 2);
+    const uint8_t* block = bus.at(static_cast<uint32_t>(d.address + geometry.slot_offset(b, t.format())));
+    image.insert(image.end(), entry, entry + 2);
+    image.insert(image.end(), block, block + used);
   }
   return image;
 }

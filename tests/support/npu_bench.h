@@ -68,11 +68,11 @@ struct BenchTensor {
 struct TensorOptions {
   npu::TensorFormat format = npu::TensorFormat::kFP32;
   TensorClass tensor_class = TensorClass::kACTIVATION;
-  float threshold = 0.05f;  ///< FGMP
-  uint8_t rule = 0;         ///< FGMP
+  float threshold = 0.05f;                      ///< FGMP
+  uint8_t rule = 0;                             ///< FGMP
   uint16_t block_channels = 0, block_rows = 0;  ///< coded formats; 0: chosen
   bool statistics = false;
-  uint32_t row_gap = 0;  ///< dense formats: elements between rows, as a stride would leave
+  uint32_t row_gap = 0;     ///< dense formats: elements between rows, as a stride would leave
   float scale = 1.0f / 16;  ///< U8
 };
 
@@ -94,7 +94,7 @@ class NpuBench {
   std::vector<float> values(const BenchTensor& tensor);
   std::vector<uint8_t> bytes(const BenchTensor& tensor);
   npu_tensor_statistics statistics(const BenchTensor& tensor);
-  /// The memory of a tensor and its directory, as it lies there.
+  /// The bytes of a tensor, and its directory, that have a meaning.
   std::vector<uint8_t> image(const BenchTensor& tensor);
 
   template <class T>

@@ -44,8 +44,10 @@ void each_product(const Values& x_shape, uint32_t outputs, const Window& window,
 
 Values golden_ff(const Values& x, const Values& w, const Window& window) {
   Values y({x.shape[0], w.shape[0], window.out_h(x.shape[2]), window.out_w(x.shape[3])});
-  each_product(x, w.shape[0], window, [&](auto n, auto k, auto c, auto wc, auto i, auto j, auto ih, auto iw, auto oh,
-                                          auto ow) { add_product(y.at(n, k, oh, ow), x.at(n, c, ih, iw), w.at(k, wc, i, j)); });
+  each_product(x, w.shape[0], window,
+               [&](auto n, auto k, auto c, auto wc, auto i, auto j, auto ih, auto iw, auto oh, auto ow) {
+                 add_product(y.at(n, k, oh, ow), x.at(n, c, ih, iw), w.at(k, wc, i, j));
+               });
   return y;
 }
 
@@ -82,8 +84,10 @@ Values golden_bp(const Values& dy, const Values& w, const Window& window, std::a
 Values golden_wg(const Values& x, const Values& dy, const Window& window, const Values& start) {
   Values dw = start;
   // For each weight the products come in the order (n, oh, ow), since those loops are outside in each_product().
-  each_product(x, dw.shape[0], window, [&](auto n, auto k, auto c, auto wc, auto i, auto j, auto ih, auto iw, auto oh,
-                                           auto ow) { add_product(dw.at(k, wc, i, j), x.at(n, c, ih, iw), dy.at(n, k, oh, ow)); });
+  each_product(x, dw.shape[0], window,
+               [&](auto n, auto k, auto c, auto wc, auto i, auto j, auto ih, auto iw, auto oh, auto ow) {
+                 add_product(dw.at(k, wc, i, j), x.at(n, c, ih, iw), dy.at(n, k, oh, ow));
+               });
   return dw;
 }
 

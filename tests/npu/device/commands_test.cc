@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "npu/engine/table.h"
+#include "tests/npu/device/command_making.h"
 #include "tests/support/npu_bench.h"
 #include "tests/support/npu_golden.h"
 
@@ -10,59 +11,6 @@ using namespace backboard::npu;
 using namespace backboard::test;
 
 namespace {
-
-NpuConfig config_of(const EngineRow& row, uint64_t buffer_bytes = 64 * 1024) {
-  NpuConfig config;
-  config.engine = row.name;
-  config.buffer_bytes = buffer_bytes;
-  return config;
-}
-
-Command command_of(Opcode opcode, uint16_t flags = 0) {
-  Command command;
-  command.opcode = static_cast<uint8_t>(opcode);
-  command.flags = flags;
-  command.layer = 3;
-  return command;
-}
-
-void set_window(Command& command, const Window& window, bool pooling) {
-  command.stride_h = static_cast<uint8_t>(window.stride_h);
-  command.stride_w = static_cast<uint8_t>(window.stride_w);
-  command.pad_h = static_cast<uint8_t>(window.pad_h);
-  command.pad_w = static_cast<uint8_t>(window.pad_w);
-  if (pooling) {
-    command.kernel_h = static_cast<uint8_t>(window.kh);
-    command.kernel_w = static_cast<uint8_t>(window.kw);
-  } else {
-    command.dilation_h = static_cast<uint8_t>(window.dilation_h);
-    command.dilation_w = static_cast<uint8_t>(window.dilation_w);
-    command.groups = static_cast<uint16_t>(window.groups);
-  }
-}
-
-/// Expects the bytes of `tensor` to be those of `values` in the tensor's format.
-void expect_bytes(NpuBench& bench, const BenchTensor& tensor, const std::vector<float>& values,
-                  const TensorOptions& options) {
-  const BenchTensor twin = bench.tensor(tensor.shape(), options);
-  bench.fill(twin, values);
-  CHECK(bench.image(tensor) == bench.image(twin));
-}
-
-TensorOptions format(TensorFormat f, TensorClass c = TensorClass::kACTIVATION) {
-  TensorOptions options;
-  options.format = f;
-  options.tensor_class = c;
-  return options;
-}
-
-std::vector<TensorFormat> formats_in(FormatMask mask) {
-  std::vector<TensorFormat> formats;
-  for (unsigned i = 0; i < kTensorFormats; ++i) {
-    if (mask & (1u << i)) formats.push_back(static_cast<TensorFormat>(i));
-  }
-  return formats;
-}
 
 struct LayerCase {
   std::array<uint32_t, 4> x;
