@@ -76,20 +76,22 @@ class RiscvCore final : public Core, private GuestMemory {
     }
   };
 
-  // riscv_core.cc: time, blocks, stopping.
+  // riscv_core.cc: time, stopping, saving.
   void run(uint64_t quantum_end_ps);
   void run_carefully(const Block& block, uint64_t limit_clock);
   void run_uncached();
-  Block* find_block();
-  Block* build_block();
-  unsigned fill_block(Operation* operations, uint32_t region, Block& block);
   void prepare_scratch(const Block& home, const Operation& operation);
-  void drop_blocks();
-  void count_block(Block& block);
-  void count_operation(const Operation& operation, uint32_t region);
   void schedule();
   void stop(StopReason reason);
   uint64_t user_bit() const { return machine_ ? 0 : 1; }
+
+  // block_builder.cc
+  Block* find_block();
+  Block* build_block();
+  unsigned fill_block(Operation* operations, uint32_t region, Block& block);
+  void drop_blocks();
+  void count_block(Block& block);
+  void count_operation(const Operation& operation, uint32_t region);
 
   // interpreter.cc
   void interpret(Block* block, uint64_t limit_clock);

@@ -1,0 +1,117 @@
+// Random programs: however the core runs them, block by block, one by one, over the bus, the outcome is the same.
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "platform/cpu/decode.h"
+#include "platform/cpu/riscv_core.h"
+#include "tests/support/machine.h"
+
+using namespace backboard;
+using namespace backboard::rv;
+using test::Machine;
+
+namespace {
+
+constexpr uint32_t kInstructions = 3000;
+constexpr uint32_t kProgramBytes = 0x1000;
+
+/// Instructions of the table with random operands, 16-bit ones and plain noise between them. CSR and system
+/// instructions are left out: they could switch the handler off.
+std::vector<uint8_t> random_program(std::mt19937& random) {
+  const auto rows = instruction_table();
+  Program program;
+  while (program.here() < kProgramBytes) {
+    const uint32_t kind = random() % 16;
+    if (kind == 0) {
+      program.half(static_cast<uint16_t>(random()));
+    } else if (kind < 4) {
+      const auto& row = compressed_table()[random() % compressed_table().size()];
+      program.half(static_cast<uint16_t>(row.match | (random() & ~uint32_t{row.mask} & 0xffff)));
+    } else {
+      const InstructionRow& row = rows[random() % rows.size()];
+      if (row.kind == InstructionKind::csr || row.kind == InstructionKind::system) continue;
+      uint32_t operands = static_cast<uint32_t>(random()) & ~row.mask;
+      if (row.kind == InstructionKind::branch || row.kind == InstructionKind::jump) operands &= ~0xf0000000u;
+      program << (row.match | operands);
+    }
+  }
+  return program.bytes();
+}
+
+struct Outcome {
+  std::vector<uint64_t> values;
+  std::vector<uint8_t> ram;
+  bool operator==(const Outcome& other) const { return values == other.values && ram == other.ram; }
+};
+
+Outcome run(const std::vector<uint8_t>& program, uint32_t seed, const CoreConfig& config, bool offer_direct,
+            uint32_t step) {
+  Machine m(config);
+  m.bus.offer_direct = offer_direct;
+  m.bus.read_latency_ps = m.bus.write_latency_ps = 0;  // fetches over the bus would add theirs
+  std::copy(program.begin(), program.end(), m.bus.at(Machine::kBase));
+  Program handler;  // skips half a word of what trapped, comes back; scratch register saved in mscratch
+  handler << csrrw(0, csr::kMSCRATCH, 5) << csrrs(5, csr::kMEPC, 0) << addi(5, 5, 2) << csrrw(0, csr::kMEPC, 5)
+          << csrrs(5, csr::kMSCRATCH, 0) << mret();
+  m.load(handler, Machine::kHandler);
+  // Behind the program lies a jump back, as far as the random code leaves it alone.
+  m.bus.set_word(Machine::kBase + static_cast<uint32_t>(program.size()), jal(0, -static_cast<int32_t>(program.size())));
+  m.start();
+  std::mt19937 random(seed);
+  for (unsigned i = 1; i < 32; ++i) {
+    const auto value = static_cast<uint32_t>(random());
+    m.core->set_x(i, i % 4 == 0 ? value : Machine::kData + value % 0x2000);
+    m.core->set_f(i, value);
+  }
+  uint32_t done = 0;
+  while (done < kInstructions && m.core->stop_reason() != StopReason::lockup &&
+         m.log.traps.size() < 10 * kInstructions) {
+    m.run(std::min(step, kInstructions - done));
+    done += step;
+  }
+  const CoreStatistics s = m.core->statistics();
+  Outcome outcome{{m.core->pc(), m.core->time_ps(), s.instructions, s.loads, s.stores, s.atomics, s.branches,
+                   s.branches_taken, s.jumps, s.multiplies, s.divides, s.fp, s.exceptions, m.csr(csr::kFCSR),
+                   m.csr(csr::kMINSTRET), m.csr(csr::kMCYCLE), static_cast<uint64_t>(m.core->stop_reason())},
+                  m.bus.ram()};
+  for (unsigned i = 0; i < 32; ++i) outcome.values.insert(outcome.values.end(), {m.core->x(i), m.core->f(i)});
+  for (const Trap& t : m.log.traps) outcome.values.insert(outcome.values.end(), {t.pc, t.value, t.cause, t.time_ps});
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("Random programs end equal in blocks, one by one, in pieces, and over the bus") {
+  std::mt19937 random(2024);
+  uint64_t exceptions = 0, instructions = 0;
+  for (uint32_t round = 0; round < 150; ++round) {
+    const auto program = random_program(random);
+    CoreConfig config;
+    const Outcome expected = run(program, round, config, true, kInstructions);
+    instructions += expected.values[2];
+    exceptions += expected.values[12];
+    INFO("round " << round);
+    config.quantum_ps = 1;
+    REQUIRE(run(program, round, config, true, kInstructions) == expected);
+    config.quantum_ps = 100'000'000;
+    REQUIRE(run(program, round, config, true, 7) == expected);
+    config.use_direct_memory = false;
+    REQUIRE(run(program, round, config, true, kInstructions) == expected);
+  }
+  CHECK(instructions > 100'000);
+  CHECK(exceptions > 1'000);
+}
+
+TEST_CASE("Noise as a program never crashes the simulator") {
+  std::mt19937 random(7);
+  for (uint32_t round = 0; round < 100; ++round) {
+    Machine m;
+    for (uint8_t& byte : m.bus.ram()) byte = static_cast<uint8_t>(random());
+    m.start();
+    for (unsigned i = 1; i < 32; ++i) m.core->set_x(i, static_cast<uint32_t>(random()));
+    m.core->set_csr(csr::kMTVEC, Machine::kBase + (random() & 0xffffc));
+    m.run(5'000);
+    const StopReason reason = m.core->stop_reason();
+    CHECK((reason != StopReason::none || m.core->waiting_for_interrupt()));
+  }
+}
