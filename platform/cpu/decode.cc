@@ -8,12 +8,12 @@ namespace {
 
 constexpr InstructionRow kRows[] = {
 #define INSTRUCTION(id, mnemonic, match, mask, format, kind) \
-  {InstructionId::id, mnemonic, match, mask, InstructionFormat::format, InstructionKind::kind},
+  {mnemonic, match, mask, InstructionId::id, InstructionFormat::format, InstructionKind::kind},
 #include "platform/cpu/instructions.def"
 };
 
 constexpr CompressedRow kCompressedRows[] = {
-#define COMPRESSED(id, mnemonic, match, mask) {CompressedId::id, mnemonic, match, mask},
+#define COMPRESSED(id, mnemonic, match, mask) {mnemonic, match, mask, CompressedId::id},
 #include "platform/cpu/instructions.def"
 };
 

@@ -68,19 +68,19 @@ enum class InstructionKind : uint8_t {
 inline constexpr unsigned kInstructionKinds = static_cast<unsigned>(InstructionKind::fp_sqrt) + 1;
 
 struct InstructionRow {
-  InstructionId id;
   const char* mnemonic;
   uint32_t match;
   uint32_t mask;
+  InstructionId id;
   InstructionFormat format;
   InstructionKind kind;
 };
 
 struct CompressedRow {
-  CompressedId id;
   const char* mnemonic;
   uint16_t match;
   uint16_t mask;
+  CompressedId id;
 };
 
 std::span<const InstructionRow> instruction_table();

@@ -131,6 +131,10 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
   return read == AccessKind::bus ? read : write;
 }
 
+// Handlers are macros because each must end in its own indirect jump; a page's host address is kept as a difference to
+// the guest's, which one addition turns into a pointer.
+// NOLINTBEGIN(bugprone-macro-parentheses, performance-no-int-to-ptr)
+
 /// Runs `block` and those that follow it as long as each one ends by `limit_clock` at the latest and is decoded; the
 /// first one is not held against the limit. On return pc_, clock_ and retired_ are at an instruction boundary.
 template <class Xlen>
@@ -410,6 +414,8 @@ do_system:  // and whatever is illegal here
   leave(*block, *op, clock, false);
   execute_system(*op);
 }
+
+// NOLINTEND(bugprone-macro-parentheses, performance-no-int-to-ptr)
 
 template void RiscvCore<Rv32>::interpret(Block*, uint64_t);
 

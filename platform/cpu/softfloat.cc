@@ -351,8 +351,8 @@ Int to_integer(typename F::Bits a, Rounding rounding, uint32_t& flags) {
   if (X::zero(a)) return 0;
   const bool negative = X::negative(a);
   const Int saturated = negative ? Limits::min() : Limits::max();
-  const Number<F> n = X::infinite(a) ? Number<F>{negative, 1000, 1} : unpack<F>(a);
-  if (n.exponent + top_bit(n.significand) > 63) {
+  const Number<F> n = unpack<F>(a);
+  if (X::infinite(a) || n.exponent + top_bit(n.significand) > 63) {
     flags |= kInvalid;
     return saturated;
   }
