@@ -289,10 +289,6 @@ Operation decode(uint32_t bits) {
   return operation;
 }
 
-InstructionKind kind_of(InstructionId id) {
-  return id < InstructionId::ILLEGAL ? kRows[static_cast<unsigned>(id)].kind : InstructionKind::system;
-}
-
 const char* mnemonic_of(uint32_t bits) {
   if (!is_long_instruction(bits)) {
     const CompressedRow* row = find_compressed(static_cast<uint16_t>(bits));

@@ -118,7 +118,14 @@ const CompressedRow* find_compressed(uint16_t bits);
 /// The 32-bit instruction that a 16-bit one stands for; 0 (which is illegal) if there is none.
 uint32_t expand_compressed(uint16_t bits);
 
-InstructionKind kind_of(InstructionId id);
+/// Kinds by InstructionId; what is illegal counts as a system instruction.
+inline constexpr InstructionKind kKindOf[kInstructionIds] = {
+#define INSTRUCTION(id, mnemonic, match, mask, format, kind) InstructionKind::kind,
+#include "platform/cpu/instructions.def"
+    InstructionKind::system, InstructionKind::system};
+inline InstructionKind kind_of(InstructionId id) {
+  return kKindOf[static_cast<unsigned>(id)];
+}
 /// The mnemonic for print-outs and errors ("c.add" and the like for 16-bit instructions).
 const char* mnemonic_of(uint32_t bits);
 
