@@ -1,0 +1,95 @@
+#include "platform/run/run_points.h"
+
+#include <catch2/catch.hpp>
+
+using namespace backboard;
+
+namespace {
+
+const std::string kRun =
+    "network: nets/s.yaml\n"
+    "data: {train: {images: a.npz, classes: 10}, eval: {images: b.npz}}\n"
+    "training: {epochs: 3, batch: 16}\n";
+
+RunPlan plan_of(const std::string& text) {
+  return run_from(load_yaml_text(text, "/runs/r.yaml"), "r");
+}
+
+std::string error_of(const std::string& text) {
+  try {
+    plan_of(text);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("a run without variants and subsets is one point in the run's own folder") {
+  const RunPlan plan = plan_of(kRun);
+  REQUIRE(plan.points.size() == 1);
+  CHECK(plan.config.name == "r");
+  CHECK(plan.points[0].folder.empty());
+  CHECK(plan.points[0].config.network == "/runs/nets/s.yaml");
+  CHECK(plan.points[0].config.training.epochs == 3);
+}
+
+TEST_CASE("variants times subsets are points, each with its overrides and its draw") {
+  const RunPlan plan = plan_of(kRun +
+                               "subsets: [7, 8]\n"
+                               "variants:\n"
+                               "  - {name: full, set: {expect.accuracy_after_min: 92}}\n"
+                               "  - {name: 'last:1', set: {policy: 'last:1', training: {epochs: 5}}}\n");
+  REQUIRE(plan.points.size() == 4);
+  CHECK(plan.points[0].folder == "full/subset7");
+  CHECK(plan.points[3].folder == "last:1/subset8");
+  CHECK(plan.points[0].config.data.train->subset.seed == 7);
+  CHECK(plan.points[3].config.data.train->subset.seed == 8);
+  CHECK(plan.points[0].config.policy == "full");
+  CHECK(plan.points[0].config.expect.accuracy_after_min == 92.0);
+  CHECK(plan.points[3].config.policy == "last:1");
+  CHECK(plan.points[3].config.training.epochs == 5);
+  CHECK(plan.points[3].config.training.batch == 16);
+  CHECK_FALSE(plan.points[3].config.expect.accuracy_after_min.has_value());
+  for (const RunPoint& point : plan.points) {
+    CHECK(point.config.variants.empty());
+    CHECK(point.config.subsets.empty());
+    CHECK(config_from<RunConfig>(parse_yaml(dump_config(point.config), "dump")).policy == point.config.policy);
+  }
+}
+
+TEST_CASE("a learning rate is a number or a schedule, and epochs must ascend") {
+  CHECK(plan_of(kRun + "# one\n").config.training.learning_rate.size() == 1);
+  const std::string two =
+      "network: n\ndata: {eval_file: e}\ntraining:\n  learning_rate: [0.02, {epoch: 10, rate: 0.002}]\n";
+  const RunPlan plan = plan_of(two);
+  REQUIRE(plan.config.training.learning_rate.size() == 2);
+  CHECK(plan.config.training.learning_rate[0].rate == 0.02f);
+  CHECK(plan.config.training.learning_rate[1].epoch == 10);
+  CHECK(error_of("training:\n  learning_rate: [0.02, {epoch: 0, rate: 1}]\n") ==
+        "/runs/r.yaml:2: training.learning_rate: epochs must start at 0 and ascend");
+}
+
+TEST_CASE("an error in a variant names its line") {
+  CHECK(error_of(kRun + "variants:\n  - name: a\n    set: {training.epoch: 3}\n")
+            .find("/runs/r.yaml:6: training: unknown key 'epoch'; did you mean 'epochs'?") == 0);
+  CHECK(error_of(kRun + "variants:\n  - {name: a}\n  - {name: a}\n") ==
+        "/runs/r.yaml:6: variants.1.name: another variant has this name");
+  CHECK(error_of(kRun + "variants: [{name: a/b}]\n").find("letters, digits") != std::string::npos);
+  CHECK(error_of(kRun + "variants: [{name: a, set: {subsets: [1]}}]\n").find("a variant cannot set subsets") !=
+        std::string::npos);
+  CHECK(error_of(kRun + "variants: [{name: a}]\ncompare: [{variant: a, with: b}]\n").find("there is no variant 'b'") !=
+        std::string::npos);
+}
+
+TEST_CASE("parts that do not go together are errors") {
+  CHECK(error_of("network: n\nplan: p\n").find(":2: plan: stands instead of network") != std::string::npos);
+  CHECK(error_of("network: n\n") == "/runs/r.yaml:1: network: needs data");
+  CHECK(error_of("data: {eval_file: e}\n") == "/runs/r.yaml:1: data: needs a network or a plan");
+  CHECK(error_of("network: n\ndata: {eval_file: e}\nsubsets: [1]\n").find("subsets: needs data.train") !=
+        std::string::npos);
+  CHECK(error_of(kRun + "subsets: [1, 2, 1]\n").find("subsets: must differ") != std::string::npos);
+  CHECK(error_of("firmware: hello\n") == "no error");
+  CHECK(error_of("platform: {timing: at}\n").find("/runs/r.yaml:1: platform.timing: 'at'") == 0);
+}
