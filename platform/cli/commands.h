@@ -11,6 +11,7 @@ namespace backboard {
 std::span<const Command> commands();
 
 CommandAction declare_check(CLI::App& app);
+CommandAction declare_exec(CLI::App& app);
 CommandAction declare_explain(CLI::App& app);
 CommandAction declare_regs(CLI::App& app);
 CommandAction declare_schema(CLI::App& app);

@@ -1,0 +1,109 @@
+// `backboard exec` from outside: how programs end, and what is written about them.
+#include <signal.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/support/program.h"
+
+using backboard::test::ProgramResult;
+using backboard::test::read_text;
+using backboard::test::TemporaryFolder;
+
+namespace {
+
+ProgramResult exec(const std::string& guest, const std::string& arguments = "") {
+  return backboard::test::run_program(BACKBOARD_PROGRAM, "exec " FIRMWARE_FOLDER "/" + guest + ".elf " + arguments);
+}
+
+}  // namespace
+
+TEST_CASE("a program that passes exits with 0, and its UART is stdout, nothing else") {
+  const ProgramResult result = exec("hello");
+  CHECK(result.exit_code == 0);
+  CHECK(result.out == "Hello from the board.\r\n");
+  CHECK(result.err.empty());
+}
+
+TEST_CASE("a program that fails by the finisher or by tohost exits with 1 and says its code") {
+  const ProgramResult finisher = exec("test_exec_finisher_fail");
+  CHECK(finisher.exit_code == 1);
+  CHECK(finisher.err.find("finisher_fail.elf: ") != std::string::npos);
+  CHECK(finisher.err.find("7") != std::string::npos);
+  const ProgramResult tohost = exec("test_exec_tohost");
+  CHECK(tohost.exit_code == 1);
+  CHECK(tohost.err.find("5") != std::string::npos);
+}
+
+TEST_CASE("semihosting writes to stdout and ends the program") {
+  const ProgramResult result = exec("test_exec_semihosting");
+  CHECK(result.exit_code == 0);
+  CHECK(result.out == "said by semihosting\n");
+}
+
+TEST_CASE("the instruction limit ends an endless program as a failure") {
+  const TemporaryFolder folder;
+  const ProgramResult result =
+      exec("test_exec_endless", "--max-instructions 1000 --stats " + folder.path("stats.json"));
+  CHECK(result.exit_code == 1);
+  CHECK(result.err.find("1000 instructions") != std::string::npos);
+  const auto stats = nlohmann::json::parse(read_text(folder.path("stats.json")));
+  CHECK(stats["core.instructions"]["value"] == 1000);
+  CHECK(stats["core.instructions"]["unit"] == "instructions");
+}
+
+TEST_CASE("the signature is one word a line") {
+  const TemporaryFolder folder;
+  CHECK(exec("test_exec_tohost", "--signature " + folder.path("signature")).exit_code == 1);
+  CHECK(read_text(folder.path("signature")) == "01234567\ndeadbeef\n");
+  const ProgramResult none = exec("hello", "--signature " + folder.path("none"));
+  CHECK(none.exit_code == 2);
+  CHECK(none.err.find("has no symbols begin_signature and end_signature") != std::string::npos);
+}
+
+TEST_CASE("a guest mistake is one line on stderr with register, reason and pc") {
+  const ProgramResult result = exec("test_exec_finding");
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.find("finding: ") == 0);
+  CHECK(result.err.find("finisher") != std::string::npos);
+  CHECK(result.err.find("pc 0x8000") != std::string::npos);
+  CHECK(result.err.find("in _start") != std::string::npos);
+}
+
+TEST_CASE("what is no program is one error line and exit code 2") {
+  const TemporaryFolder folder;
+  for (const std::string& text : {std::string(), std::string("#!/bin/sh\n"),
+                                  std::string("\x7f"
+                                              "ELF\x02\x01\x01"),
+                                  read_text(FIRMWARE_FOLDER "/hello.elf").substr(0, 100)}) {
+    const std::string file = folder.write("bad.elf", text);
+    const ProgramResult result = backboard::test::run_program(BACKBOARD_PROGRAM, "exec " + file);
+    CHECK(result.exit_code == 2);
+    CHECK(result.err.find("backboard: error: " + file + ": ") == 0);
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  }
+  CHECK(backboard::test::run_program(BACKBOARD_PROGRAM, "exec " + folder.path("absent")).exit_code == 2);
+}
+
+TEST_CASE("the board of exec is a configuration, and too little host memory is bad input") {
+  const ProgramResult slow = exec("hello", "--set 'core.clock=100 MHz'");
+  CHECK(slow.exit_code == 0);
+  const ProgramResult wrong = exec("hello", "--set core.clok=1");
+  CHECK(wrong.exit_code == 2);
+  CHECK(wrong.err.find("--set core.clok=1: core: unknown key 'clok'; did you mean 'clock'?") != std::string::npos);
+  const ProgramResult little = exec("hello", "--max-memory '20 MiB'");
+  CHECK(little.exit_code == 2);
+  CHECK(little.err.find("memory") != std::string::npos);
+}
+
+TEST_CASE("Ctrl-C ends an endless program at a safe point with its statistics written") {
+  const TemporaryFolder folder;
+  const std::string stats = folder.path("stats.json");
+  const ProgramResult result = backboard::test::run_program(
+      "/bin/sh", "-c '" BACKBOARD_PROGRAM " exec " FIRMWARE_FOLDER "/test_exec_endless.elf --stats " + stats +
+                     " & pid=$!; sleep 1; kill -TERM $pid; wait $pid'");
+  CHECK(result.exit_code == 1);
+  CHECK(nlohmann::json::parse(read_text(stats))["core.instructions"]["value"] > 1000);
+}
