@@ -39,7 +39,8 @@ uint32_t high(uint64_t value) {
 /// Registers and interrupt around the ring.
 class NpuDevice::Impl final : public RingClient {
  public:
-  Impl(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line, FindingSink finding);
+  Impl(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq,
+       uint32_t irq_line, FindingSink finding);
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps);
   void state(StateArchive& archive);
@@ -81,14 +82,14 @@ class NpuDevice::Impl final : public RingClient {
   uint64_t errors_ = 0;
 };
 
-NpuDevice::Impl::Impl(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line,
-                      FindingSink finding)
+NpuDevice::Impl::Impl(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port,
+                      IrqSink& irq, uint32_t irq_line, FindingSink finding)
     : config_(config),
       queue_(queue),
       irq_(irq),
       irq_line_(irq_line),
       finding_(std::move(finding)),
-      engine_(make_engine(config)),
+      engine_(std::move(engine)),
       bank_(npu_regs::kBlock),
       dma_(config.dma, config.clock_hz, queue, port),
       sequencer_(*engine_, static_cast<uint32_t>(config.buffer_bytes), config.clock_hz, queue, dma_),
@@ -302,7 +303,11 @@ void NpuDevice::Impl::state(StateArchive& archive) {
 
 NpuDevice::NpuDevice(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line,
                      FindingSink finding)
-    : impl_(std::make_unique<Impl>(config, queue, port, irq, irq_line, std::move(finding))) {}
+    : NpuDevice(make_engine(config), config, queue, port, irq, irq_line, std::move(finding)) {}
+
+NpuDevice::NpuDevice(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port,
+                     IrqSink& irq, uint32_t irq_line, FindingSink finding)
+    : impl_(std::make_unique<Impl>(std::move(engine), config, queue, port, irq, irq_line, std::move(finding))) {}
 
 NpuDevice::~NpuDevice() = default;
 

@@ -46,6 +46,9 @@ class NpuDevice final : public BusTarget, public Saved {
   /// an enabled bit of NPU_IRQ_STATUS is set. Throws InputError for an unknown engine.
   NpuDevice(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line,
             FindingSink finding = {});
+  /// The same around an engine that is in no table; `config.engine` is not read.
+  NpuDevice(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq,
+            uint32_t irq_line, FindingSink finding = {});
   ~NpuDevice() override;
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;

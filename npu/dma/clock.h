@@ -11,7 +11,10 @@ struct Clock {
   static constexpr uint64_t kPicosecondsPerSecond = 1'000'000'000'000;
   /// Length of `cycles`, rounded down to whole picoseconds.
   constexpr uint64_t to_ps(uint64_t cycles) const {
-    return cycles / hz * kPicosecondsPerSecond + cycles % hz * kPicosecondsPerSecond / hz;
+    // In two steps of 10^6, so that no product reaches 2^64 for clocks up to 18 THz.
+    const uint64_t scaled = cycles % hz * 1'000'000;
+    const uint64_t micros = scaled / hz, rest = scaled % hz;
+    return cycles / hz * kPicosecondsPerSecond + micros * 1'000'000 + rest * 1'000'000 / hz;
   }
   /// Whole cycles in `ps`.
   constexpr uint64_t to_cycles(uint64_t ps) const {

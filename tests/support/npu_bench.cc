@@ -43,6 +43,21 @@ NpuBench::NpuBench(const npu::NpuConfig& config, uint32_t memory_bytes)
   ring_ = allocate(kRingSlots * npu::kCommandBytes);
 }
 
+NpuBench::NpuBench(std::unique_ptr<npu::Engine> engine, const npu::NpuConfig& config, uint32_t memory_bytes)
+    : bus(memory_bytes), device(std::move(engine), config, queue, bus, irq, 0, [this](const std::string& message) {
+        findings.push_back(message);
+      }) {
+  ring_ = allocate(kRingSlots * npu::kCommandBytes);
+}
+
+void NpuBench::state(StateArchive& archive) {
+  queue.state(archive);
+  archive.vector("memory", bus.memory());
+  device.state(archive);
+  archive.value("submitted", submitted);
+  archive.value("next", next_);
+}
+
 uint32_t NpuBench::allocate(uint32_t size_bytes, uint32_t alignment) {
   next_ = (next_ + alignment - 1) / alignment * alignment;
   const uint32_t address = next_;

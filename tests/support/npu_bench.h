@@ -81,6 +81,11 @@ class NpuBench {
   static constexpr uint32_t kRingSlots = 64;
 
   explicit NpuBench(const npu::NpuConfig& config = {}, uint32_t memory_bytes = 8u << 20);
+  /// With an engine of the test's own.
+  NpuBench(std::unique_ptr<npu::Engine> engine, const npu::NpuConfig& config, uint32_t memory_bytes = 8u << 20);
+
+  /// Saves or restores everything: queue, memory, device.
+  void state(StateArchive& archive);
 
   /// Reserves zeroed memory.
   uint32_t allocate(uint32_t size_bytes, uint32_t alignment = 64);
