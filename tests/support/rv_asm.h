@@ -54,6 +54,8 @@ constexpr uint32_t b_type(uint32_t f3, uint32_t rs1, uint32_t rs2, int32_t offse
     return r_type(op, rm, rs3 << 2, rd, rs1, rs2);                                                  \
   }
 
+// One instruction a line; the formatter takes macros without semicolons for expressions.
+// clang-format off
 constexpr uint32_t lui(uint32_t rd, uint32_t imm20) {
   return 0x37 | rd << 7 | imm20 << 12;
 }
@@ -67,21 +69,58 @@ constexpr uint32_t jal(uint32_t rd, int32_t offset) {
 RV_I(jalr, 0x67, 0)
 RV_B(beq, 0)
 RV_B(bne, 1)
-RV_B(blt, 4) RV_B(bge, 5) RV_B(bltu, 6) RV_B(bgeu, 7) RV_I(lb, 0x03, 0) RV_I(lh, 0x03, 1) RV_I(lw, 0x03, 2)
-    RV_I(lbu, 0x03, 4) RV_I(lhu, 0x03, 5) RV_S(sb, 0x23, 0) RV_S(sh, 0x23, 1) RV_S(sw, 0x23, 2) RV_I(addi, 0x13, 0)
-        RV_I(slti, 0x13, 2) RV_I(sltiu, 0x13, 3) RV_I(xori, 0x13, 4) RV_I(ori, 0x13, 6) RV_I(andi, 0x13, 7)
-            RV_I(slli, 0x13, 1) RV_I(srli, 0x13, 5) constexpr uint32_t srai(uint32_t rd, uint32_t rs1, int32_t amount) {
+RV_B(blt, 4)
+RV_B(bge, 5)
+RV_B(bltu, 6)
+RV_B(bgeu, 7)
+RV_I(lb, 0x03, 0)
+RV_I(lh, 0x03, 1)
+RV_I(lw, 0x03, 2)
+RV_I(lbu, 0x03, 4)
+RV_I(lhu, 0x03, 5)
+RV_S(sb, 0x23, 0)
+RV_S(sh, 0x23, 1)
+RV_S(sw, 0x23, 2)
+RV_I(addi, 0x13, 0)
+RV_I(slti, 0x13, 2)
+RV_I(sltiu, 0x13, 3)
+RV_I(xori, 0x13, 4)
+RV_I(ori, 0x13, 6)
+RV_I(andi, 0x13, 7)
+RV_I(slli, 0x13, 1)
+RV_I(srli, 0x13, 5)
+constexpr uint32_t srai(uint32_t rd, uint32_t rs1, int32_t amount) {
   return srli(rd, rs1, amount | 0x400);
 }
 RV_R(add, 0x33, 0, 0)
 RV_R(sub, 0x33, 0, 0x20)
-RV_R(sll, 0x33, 1, 0) RV_R(slt, 0x33, 2, 0) RV_R(sltu, 0x33, 3, 0) RV_R(xor_, 0x33, 4, 0) RV_R(srl, 0x33, 5, 0)
-    RV_R(sra, 0x33, 5, 0x20) RV_R(or_, 0x33, 6, 0) RV_R(and_, 0x33, 7, 0) RV_R(mul, 0x33, 0, 1) RV_R(mulh, 0x33, 1, 1)
-        RV_R(mulhsu, 0x33, 2, 1) RV_R(mulhu, 0x33, 3, 1) RV_R(div, 0x33, 4, 1) RV_R(divu, 0x33, 5, 1)
-            RV_R(rem, 0x33, 6, 1) RV_R(remu, 0x33, 7, 1) RV_R(sc_w, 0x2f, 2, 0x0c) RV_R(amoswap_w, 0x2f, 2, 0x04)
-                RV_R(amoadd_w, 0x2f, 2, 0x00) RV_R(amoxor_w, 0x2f, 2, 0x10) RV_R(amoand_w, 0x2f, 2, 0x30)
-                    RV_R(amoor_w, 0x2f, 2, 0x20) RV_R(amomin_w, 0x2f, 2, 0x40) RV_R(amomax_w, 0x2f, 2, 0x50)
-                        RV_R(amominu_w, 0x2f, 2, 0x60) RV_R(amomaxu_w, 0x2f, 2, 0x70) constexpr uint32_t
+RV_R(sll, 0x33, 1, 0)
+RV_R(slt, 0x33, 2, 0)
+RV_R(sltu, 0x33, 3, 0)
+RV_R(xor_, 0x33, 4, 0)
+RV_R(srl, 0x33, 5, 0)
+RV_R(sra, 0x33, 5, 0x20)
+RV_R(or_, 0x33, 6, 0)
+RV_R(and_, 0x33, 7, 0)
+RV_R(mul, 0x33, 0, 1)
+RV_R(mulh, 0x33, 1, 1)
+RV_R(mulhsu, 0x33, 2, 1)
+RV_R(mulhu, 0x33, 3, 1)
+RV_R(div, 0x33, 4, 1)
+RV_R(divu, 0x33, 5, 1)
+RV_R(rem, 0x33, 6, 1)
+RV_R(remu, 0x33, 7, 1)
+RV_R(sc_w, 0x2f, 2, 0x0c)
+RV_R(amoswap_w, 0x2f, 2, 0x04)
+RV_R(amoadd_w, 0x2f, 2, 0x00)
+RV_R(amoxor_w, 0x2f, 2, 0x10)
+RV_R(amoand_w, 0x2f, 2, 0x30)
+RV_R(amoor_w, 0x2f, 2, 0x20)
+RV_R(amomin_w, 0x2f, 2, 0x40)
+RV_R(amomax_w, 0x2f, 2, 0x50)
+RV_R(amominu_w, 0x2f, 2, 0x60)
+RV_R(amomaxu_w, 0x2f, 2, 0x70)
+constexpr uint32_t
     lr_w(uint32_t rd, uint32_t rs1) {
   return r_type(0x2f, 2, 0x08, rd, rs1, 0);
 }
@@ -134,11 +173,26 @@ RV_I(flw, 0x07, 2)
 RV_S(fsw, 0x27, 2)
 RV_F4(fmadd_s, 0x43)
 RV_F4(fmsub_s, 0x47)
-RV_F4(fnmsub_s, 0x4b) RV_F4(fnmadd_s, 0x4f) RV_F2(fadd_s, 0x00) RV_F2(fsub_s, 0x04) RV_F2(fmul_s, 0x08)
-    RV_F2(fdiv_s, 0x0c) RV_F1(fsqrt_s, 0x2c, 0) RV_F1(fcvt_w_s, 0x60, 0) RV_F1(fcvt_wu_s, 0x60, 1)
-        RV_F1(fcvt_s_w, 0x68, 0) RV_F1(fcvt_s_wu, 0x68, 1) RV_R(fsgnj_s, 0x53, 0, 0x10) RV_R(fsgnjn_s, 0x53, 1, 0x10)
-            RV_R(fsgnjx_s, 0x53, 2, 0x10) RV_R(fmin_s, 0x53, 0, 0x14) RV_R(fmax_s, 0x53, 1, 0x14)
-                RV_R(fle_s, 0x53, 0, 0x50) RV_R(flt_s, 0x53, 1, 0x50) RV_R(feq_s, 0x53, 2, 0x50) constexpr uint32_t
+RV_F4(fnmsub_s, 0x4b)
+RV_F4(fnmadd_s, 0x4f)
+RV_F2(fadd_s, 0x00)
+RV_F2(fsub_s, 0x04)
+RV_F2(fmul_s, 0x08)
+RV_F2(fdiv_s, 0x0c)
+RV_F1(fsqrt_s, 0x2c, 0)
+RV_F1(fcvt_w_s, 0x60, 0)
+RV_F1(fcvt_wu_s, 0x60, 1)
+RV_F1(fcvt_s_w, 0x68, 0)
+RV_F1(fcvt_s_wu, 0x68, 1)
+RV_R(fsgnj_s, 0x53, 0, 0x10)
+RV_R(fsgnjn_s, 0x53, 1, 0x10)
+RV_R(fsgnjx_s, 0x53, 2, 0x10)
+RV_R(fmin_s, 0x53, 0, 0x14)
+RV_R(fmax_s, 0x53, 1, 0x14)
+RV_R(fle_s, 0x53, 0, 0x50)
+RV_R(flt_s, 0x53, 1, 0x50)
+RV_R(feq_s, 0x53, 2, 0x50)
+constexpr uint32_t
     fmv_x_w(uint32_t rd, uint32_t rs1) {
   return r_type(0x53, 0, 0x70, rd, rs1, 0);
 }
@@ -148,6 +202,8 @@ constexpr uint32_t fclass_s(uint32_t rd, uint32_t rs1) {
 constexpr uint32_t fmv_w_x(uint32_t rd, uint32_t rs1) {
   return r_type(0x53, 0, 0x78, rd, rs1, 0);
 }
+
+// clang-format on
 
 #undef RV_R
 #undef RV_I
