@@ -34,13 +34,13 @@ Problem problem(ImageSize input, std::vector<LayerSpec> layers, size_t images, u
 }
 
 /// Largest difference between gradients and central differences of the mean loss, over the largest gradient, for up to
-/// 60 parameters of each tensor.
+/// 20 parameters of each tensor.
 double gradient_error(Problem& p) {
   std::vector<LayerParameters> gradients;
   p.trainer.gradients(p.images, p.labels, gradients);
   double error = 0.0, largest = 0.0;
   const auto check = [&](std::vector<double>& values, const std::vector<double>& gradient) {
-    const size_t step = values.size() / 60 + 1;
+    const size_t step = values.size() / 20 + 1;
     for (size_t i = 0; i < values.size(); i += step) {
       const double kept = values[i], h = 1e-5;
       values[i] = kept + h;

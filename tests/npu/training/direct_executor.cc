@@ -4,7 +4,10 @@
 #include <cstring>
 
 #include "drivers/npu/npu_records.h"
+#include "npu/codec/block_codec.h"
+#include "npu/engine/lnpu/compute_tile.h"
 #include "npu/engine/reference/compute_tile.h"
+#include "npu/numerics/rounding.h"
 #include "npu/sgd/sgd_unit.h"
 #include "npu/vector/elementwise.h"
 #include "npu/vector/pooling.h"
@@ -45,6 +48,17 @@ npu::ConvTile geometry(const Command& c, const npu::Descriptor& x, const npu::De
   return tile;
 }
 
+npu::BlockGeometry geometry_of(const npu::Descriptor& d) {
+  return {{d.shape_n, d.shape_c, d.shape_h, d.shape_w}, d.block_channels, d.block_rows};
+}
+
+/// The elements of a block follow each other in the tensor: it has whole rows, and all of them if several channels.
+long first_element(const npu::Descriptor& d, const npu::BlockBox& box) {
+  return static_cast<long>(((size_t{box.n} * d.shape_c + box.c0) * d.shape_h + box.h0) * d.shape_w);
+}
+
+constexpr auto kAccumulator = npu::Accumulator::kFp32;
+
 }  // namespace
 
 void DirectExecutor::run(std::span<const Command> commands) {
@@ -56,22 +70,58 @@ DirectExecutor::Tensor DirectExecutor::load(uint32_t descriptor) const {
   t.d = npu::parse_descriptor(at(descriptor));
   BB_CHECK(t.d.stride_n == 0 && t.d.stride_c == 0 && t.d.stride_h == 0, "a tensor with strides");
   const uint8_t* const bytes = at(t.d.address);
-  if (static_cast<TensorFormat>(t.d.format) == TensorFormat::kU8) {
-    t.bytes.assign(bytes, bytes + t.elements());
-    for (const uint8_t byte : t.bytes) t.values.push_back(static_cast<float>(byte) * t.d.scale);
+  const auto format = static_cast<TensorFormat>(t.d.format);
+  t.values.resize(t.elements());
+  if (npu::is_coded(format)) {
+    load_blocks(t);
     return t;
   }
-  BB_CHECK(static_cast<TensorFormat>(t.d.format) == TensorFormat::kFP32, "format {}", t.d.format);
-  t.values.resize(t.elements());
-  std::memcpy(t.values.data(), bytes, t.elements() * sizeof(float));
+  if (format == TensorFormat::kU8) t.bytes.assign(bytes, bytes + t.elements());
+  npu::scalar::decode_span(npu::format_row(format), bytes, t.values, t.d.scale);
   return t;
 }
 
 void DirectExecutor::store(const Tensor& t) const {
-  if (static_cast<TensorFormat>(t.d.format) == TensorFormat::kU8)
+  const auto format = static_cast<TensorFormat>(t.d.format);
+  if (npu::is_coded(format))
+    store_blocks(t);
+  else if (format == TensorFormat::kU8)
     std::memcpy(at(t.d.address), t.bytes.data(), t.bytes.size());
   else
-    std::memcpy(at(t.d.address), t.values.data(), t.values.size() * sizeof(float));
+    npu::scalar::encode_span(npu::format_row(format), t.values, at(t.d.address));
+}
+
+/// Reads the blocks that the directory has; those of a tensor that was never written have no bytes and stay zero.
+void DirectExecutor::load_blocks(Tensor& t) const {
+  const auto format = static_cast<TensorFormat>(t.d.format);
+  const npu::BlockGeometry blocks = geometry_of(t.d);
+  std::vector<float> values;
+  for (uint32_t block = 0; block < blocks.blocks(); ++block) {
+    uint16_t bytes = 0;
+    std::memcpy(&bytes, at(t.d.metadata) + block * npu::kDirectoryEntry_bytes, sizeof bytes);
+    if (bytes == 0) continue;
+    const npu::BlockBox box = blocks.box(block);
+    values.resize(box.elements());
+    const uint32_t slot = t.d.address + static_cast<uint32_t>(blocks.slot_offset(block, format));
+    BB_CHECK(npu::scalar::decode_block(format, {at(slot), bytes}, values, nullptr), "block {}", block);
+    std::copy(values.begin(), values.end(), t.values.begin() + first_element(t.d, box));
+  }
+}
+
+void DirectExecutor::store_blocks(const Tensor& t) const {
+  const auto format = static_cast<TensorFormat>(t.d.format);
+  const npu::BlockGeometry blocks = geometry_of(t.d);
+  const npu::ClassRule rule{static_cast<npu::ClassRule::Kind>(t.d.rule), t.d.threshold};
+  std::vector<uint8_t> coded;
+  for (uint32_t block = 0; block < blocks.blocks(); ++block) {
+    const npu::BlockBox box = blocks.box(block);
+    coded.resize(npu::worst_case_block_bytes(format, box.elements()) + npu::kCodecSlack_bytes);
+    npu::ClassCounts counts;
+    const std::span<const float> values(t.values.data() + first_element(t.d, box), box.elements());
+    const auto bytes = static_cast<uint16_t>(npu::scalar::encode_block(format, rule, values, coded.data(), counts));
+    std::memcpy(at(t.d.metadata) + block * npu::kDirectoryEntry_bytes, &bytes, sizeof bytes);
+    std::memcpy(at(t.d.address) + blocks.slot_offset(block, format), coded.data(), bytes);
+  }
 }
 
 void DirectExecutor::execute(const Command& c) {
@@ -122,13 +172,17 @@ void DirectExecutor::encode(const Command& c) {
 
 void DirectExecutor::multiply(const Command& c) {
   const auto opcode = static_cast<Opcode>(c.opcode);
+  const bool low = arithmetic_ == Arithmetic::lnpu;
   const Tensor a = load(c.tensor0), b = load(c.tensor1);
   if (opcode == Opcode::kCONV_WG || opcode == Opcode::kFC_WG) {
     const bool updates = c.has(npu::kFlagUPDATE);
     Tensor gradient = load(updates ? c.tensor3 : c.tensor2);
     std::fill(gradient.values.begin(), gradient.values.end(), 0.0f);
-    npu::reference::scalar::wg_tile(geometry(c, a.d, b.d, gradient.d), a.values.data(), b.values.data(),
-                                    gradient.values.data());
+    const npu::ConvTile tile = geometry(c, a.d, b.d, gradient.d);
+    if (low)
+      npu::lnpu::scalar::wg_tile(kAccumulator, tile, a.values.data(), b.values.data(), gradient.values.data());
+    else
+      npu::reference::scalar::wg_tile(tile, a.values.data(), b.values.data(), gradient.values.data());
     if (updates) return update(c, gradient.values);
     return store(gradient);
   }
@@ -136,14 +190,22 @@ void DirectExecutor::multiply(const Command& c) {
   std::fill(out.values.begin(), out.values.end(), 0.0f);
   const auto target = view(out.d, out.values);
   if (opcode == Opcode::kCONV_BP || opcode == Opcode::kFC_BP) {
-    npu::reference::scalar::bp_tile(geometry(c, out.d, a.d, b.d), a.values.data(), b.values.data(), out.values.data());
+    const npu::ConvTile tile = geometry(c, out.d, a.d, b.d);
+    if (low)
+      npu::lnpu::scalar::bp_tile(kAccumulator, tile, a.values.data(), b.values.data(), out.values.data());
+    else
+      npu::reference::scalar::bp_tile(tile, a.values.data(), b.values.data(), out.values.data());
     if (c.has(npu::kFlagMASK)) {
       const Tensor mask = load(c.tensor3);
       npu::apply_mask(target, view(mask.d, mask.values), target);
     }
     return store(out);
   }
-  npu::reference::scalar::ff_tile(geometry(c, a.d, out.d, b.d), a.values.data(), b.values.data(), out.values.data());
+  const npu::ConvTile tile = geometry(c, a.d, out.d, b.d);
+  if (low)
+    npu::lnpu::scalar::ff_tile(kAccumulator, tile, a.values.data(), b.values.data(), out.values.data());
+  else
+    npu::reference::scalar::ff_tile(tile, a.values.data(), b.values.data(), out.values.data());
   if (c.has(npu::kFlagBIAS))
     npu::add_bias(target, load(c.tensor3).values, c.has(npu::kFlagRELU), target);
   else if (c.has(npu::kFlagRELU))
@@ -232,15 +294,19 @@ void DirectExecutor::loss(const Command& c) {
 }
 
 void DirectExecutor::update(const Command& c, const std::vector<float>& gradient) {
-  BB_CHECK(!c.has(npu::kFlagCOPY), "a copy in a second format");
   npu_hyper hyper;
   std::memcpy(&hyper, at(c.parameters), sizeof hyper);
   Tensor weights = load(c.tensor3), momentum;
   if (c.has(npu::kFlagMOMENTUM)) momentum = load(c.tensor4);
-  npu::sgd_update_scalar(npu::sgd_parameters(hyper), npu::MasterFormat::kFp32,
+  const bool half = static_cast<TensorFormat>(weights.d.format) == TensorFormat::kFP16;
+  npu::sgd_update_scalar(npu::sgd_parameters(hyper), half ? npu::MasterFormat::kFp16 : npu::MasterFormat::kFp32,
                          {weights.values, momentum.values, gradient, 0});
   store(weights);
   if (c.has(npu::kFlagMOMENTUM)) store(momentum);
+  if (!c.has(npu::kFlagCOPY)) return;
+  Tensor copy = load(c.tensor5);
+  copy.values = weights.values;
+  store(copy);
 }
 
 }  // namespace backboard::test

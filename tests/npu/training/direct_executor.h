@@ -1,5 +1,5 @@
-// Carries out NPU commands on flat memory without an NPU: whole tensors, scalar kernels, no tiles, no time. What the
-// `reference` engine must leave in memory, byte for byte.
+// Carries out NPU commands on flat memory without an NPU: whole tensors, scalar kernels and codec, no tiles, no time.
+// What an engine must leave in memory, byte for byte.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,18 @@
 
 namespace backboard::test {
 
-/// Executes commands of binary32 tensors (U8 images, labels and indices) whose tensors are dense. Aborts the test on
-/// anything else.
+/// The engine whose products and sums are carried out.
+enum class Arithmetic {
+  reference,  ///< binary32, product rounded, then sum
+  lnpu,       ///< FP8 and FP16 products, exact, binary32 accumulator
+};
+
+/// Executes the commands of a training step on tensors of any format, without strides. Aborts the test on anything
+/// else.
 class DirectExecutor {
  public:
-  DirectExecutor(std::span<uint8_t> memory, uint32_t base) : memory_(memory), base_(base) {}
+  DirectExecutor(Arithmetic arithmetic, std::span<uint8_t> memory, uint32_t base)
+      : arithmetic_(arithmetic), memory_(memory), base_(base) {}
   void run(std::span<const npu::Command> commands);
 
  private:
@@ -27,6 +34,8 @@ class DirectExecutor {
   };
   uint8_t* at(uint32_t address) const { return memory_.data() + (address - base_); }
   Tensor load(uint32_t descriptor) const;
+  void load_blocks(Tensor& tensor) const;
+  void store_blocks(const Tensor& tensor) const;
   void store(const Tensor& tensor) const;
   void execute(const npu::Command& command);
   void encode(const npu::Command& command);
@@ -37,6 +46,7 @@ class DirectExecutor {
   void loss(const npu::Command& command);
   void update(const npu::Command& command, const std::vector<float>& gradient);
 
+  Arithmetic arithmetic_;
   std::span<uint8_t> memory_;
   uint32_t base_;
 };
@@ -44,11 +54,15 @@ class DirectExecutor {
 /// The executor with memory of its own.
 class DirectMachine final : public Machine {
  public:
-  explicit DirectMachine(size_t memory_bytes = 8 << 20) : bytes_(memory_bytes) {}
+  explicit DirectMachine(Arithmetic arithmetic, size_t memory_bytes = 8 << 20)
+      : arithmetic_(arithmetic), bytes_(memory_bytes) {}
   std::span<uint8_t> memory() override { return bytes_; }
-  void run(std::span<const npu::Command> commands) override { DirectExecutor(bytes_, kBase).run(commands); }
+  void run(std::span<const npu::Command> commands) override {
+    DirectExecutor(arithmetic_, bytes_, kBase).run(commands);
+  }
 
  private:
+  Arithmetic arithmetic_;
   std::vector<uint8_t> bytes_;
 };
 

@@ -13,7 +13,7 @@ using namespace backboard::test;
 namespace {
 
 TrainingRun direct(ImageSize image, const std::vector<LayerSpec>& layers, const ProgramOptions& options) {
-  return TrainingRun(std::make_unique<DirectMachine>(), image, layers, options);
+  return TrainingRun(std::make_unique<DirectMachine>(Arithmetic::reference), image, layers, options);
 }
 
 }  // namespace

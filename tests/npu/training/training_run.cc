@@ -112,7 +112,7 @@ double gradient_difference(TrainingRun& run, uint32_t batch) {
   const auto tensor = [&](std::vector<double>& parameters, const std::vector<float>& gradient) {
     if (gradient.size() != parameters.size()) return std::numeric_limits<double>::infinity();
     double error = 0.0, largest = 0.0;
-    const size_t stride = parameters.size() / 40 + 1;
+    const size_t stride = parameters.size() / 16 + 1;
     for (size_t i = 0; i < parameters.size(); i += stride) {
       const double kept = parameters[i], h = 1e-5;
       parameters[i] = kept + h;

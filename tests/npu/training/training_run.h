@@ -53,7 +53,7 @@ class TrainingRun {
 bool same_bytes(const std::vector<float>& a, const std::vector<float>& b);
 
 /// Gradients of the program's first step (options without fuse_update) against central differences of the trainer's
-/// loss, for up to 40 parameters of each tensor: the largest difference over the tensor's largest gradient.
+/// loss, for up to 16 parameters of each tensor: the largest difference over the tensor's largest gradient.
 double gradient_difference(TrainingRun& run, uint32_t batch);
 
 /// Networks that have every kind of layer, uneven windows and odd sizes; for images (2, 13, 11).

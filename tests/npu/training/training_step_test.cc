@@ -82,7 +82,7 @@ TEST_CASE("reference: the weights are those of whole tensors in scalar code, byt
       options.batch = 3;
       options.images = 12;
       TrainingRun run = on_npu("reference", {2, 13, 11}, layers, options);
-      TrainingRun direct(std::make_unique<DirectMachine>(), {2, 13, 11}, layers, options);
+      TrainingRun direct(std::make_unique<DirectMachine>(Arithmetic::reference), {2, 13, 11}, layers, options);
       for (uint32_t step = 0; step < 4; ++step) {
         run.machine_step(step);
         run.trainer_step(step);
@@ -115,7 +115,7 @@ TEST_CASE("tile sizes, the local buffer and host threads never change a byte of 
     INFO(engine);
     const ProgramOptions plain = engine == "lnpu" ? lnpu_options(false) : ProgramOptions{};
     const auto expected = train(engine, plain, 2);
-    const uint16_t tiles[][4] = {{3, 0, 0, 0}, {0, 2, 0, 1}, {0, 0, 5, 0}, {0, 0, 0, 3}, {7, 5, 3, 1}, {1, 1, 1, 1}};
+    const uint16_t tiles[][4] = {{3, 0, 0, 0}, {0, 2, 0, 1}, {0, 0, 5, 0}, {0, 0, 0, 3}, {7, 5, 3, 1}, {2, 1, 8, 1}};
     for (const auto& tile : tiles) {
       ProgramOptions options = plain;
       options.tile_k = tile[0];
@@ -140,6 +140,33 @@ TEST_CASE("lnpu: coded tensors give the weights of any tiles and threads too") {
   CHECK(same_bytes(train("lnpu", plain, 2, 1, 64 * 1024), expected));
 }
 
+TEST_CASE("lnpu: weights and losses are those of whole tensors in scalar code, byte for byte, in every storage") {
+  ProgramOptions half = lnpu_options(false), coded = lnpu_options(true), zeros = half, apart = coded, eighth = half;
+  zeros.activation = zeros.error = TensorFormat::kFP16Z;
+  zeros.master = TensorFormat::kFP16;
+  zeros.weight = TensorFormat::kFP8;
+  apart.fuse_elementwise = apart.fuse_update = false;
+  apart.weight = TensorFormat::kFGMP;
+  apart.weight_threshold = 0.125f;
+  eighth.activation = eighth.weight = TensorFormat::kFP8;
+  eighth.momentum = true;
+  const ProgramOptions all[] = {half, coded, zeros, apart, eighth};
+  for (size_t i = 0; i < std::size(all); ++i) {
+    INFO("options " << i);
+    TrainingRun run = on_npu("lnpu", kDigit, net_s(), all[i]);
+    TrainingRun direct(std::make_unique<DirectMachine>(Arithmetic::lnpu), kDigit, net_s(), all[i]);
+    for (uint32_t step = 0; step < 4; ++step) {
+      run.machine_step(step);
+      direct.machine_step(step);
+      INFO("step " << step);
+      REQUIRE(same_bytes(run.parameters(), direct.parameters()));
+      REQUIRE(run.program().loss().loss_sum == direct.program().loss().loss_sum);
+    }
+  }
+}
+
+// A ReLU or a maximum that FP16 decides otherwise moves a gradient by an image's whole share: the largest difference is
+// that of a few elements, while losses agree closely.
 TEST_CASE("lnpu: 20 steps of net S stay near the trainer, nearer in FP16 than in FGMP") {
   double difference[2] = {};
   for (const bool coded : {false, true}) {
@@ -153,7 +180,7 @@ TEST_CASE("lnpu: 20 steps of net S stay near the trainer, nearer in FP16 than in
     difference[coded] = run.difference();
     INFO("largest relative difference " << run.difference() << ", losses " << expected << " and " << found);
     CHECK(run.difference() > 0.0);
-    CHECK(run.difference() < (coded ? 5e-2 : 5e-3));
+    CHECK(run.difference() < (coded ? 0.15 : 0.03));
     CHECK(std::fabs(found - expected) < (coded ? 2e-2 : 2e-3) * expected);
   }
   CHECK(difference[0] < difference[1]);
