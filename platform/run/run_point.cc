@@ -7,7 +7,6 @@
 #include <sstream>
 
 #include "npu/device/npu_device.h"
-#include "npu/engine/table.h"
 #include "platform/config/atomic_file.h"
 #include "platform/run/expectations.h"
 #include "platform/run/firmware_file.h"
@@ -17,12 +16,6 @@
 
 namespace backboard {
 namespace {
-
-PlanTarget plan_target(const npu::NpuConfig& config) {
-  const npu::EngineRow* row = npu::find_engine(config.engine);
-  if (!row) throw InputError("unknown engine '" + config.engine + "'");
-  return {row->offer(), static_cast<uint32_t>(config.buffer_bytes)};
-}
 
 std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -110,7 +103,9 @@ PreparedPoint prepare_point(RunPoint point) {
   RunConfig& config = point.config;
   config.firmware = find_firmware(config.firmware);
   ElfFile elf = ElfFile::load(config.firmware);
-  PreparedRun prepared = prepare_run(prepare_request(config), plan_target(config.platform.npu));
+  PreparedRun prepared =
+      prepare_run(prepare_request(config),
+                  plan_target(config.platform.npu.engine, static_cast<uint32_t>(config.platform.npu.buffer_bytes)));
   std::vector<uint8_t> plan = prepared.plan;
   RunImage image = place_run(config, std::move(prepared));
   return {std::move(point), std::move(elf), std::move(plan), std::move(image)};

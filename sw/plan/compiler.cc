@@ -1,9 +1,9 @@
 #include "sw/plan/compiler.h"
 
-#include "npu/command/validate.h"
-#include "platform/check/check.h"
+#include "npu/engine/table.h"
 #include "platform/check/input_error.h"
 #include "sw/plan/emit.h"
+#include "sw/plan/job.h"
 #include "sw/plan/lower.h"
 #include "sw/plan/memory_plan.h"
 #include "sw/plan/plan.h"
@@ -12,39 +12,31 @@ namespace backboard {
 
 namespace {
 
-/// What the NPU itself will check of every command. A network that gets past lowering and yet fails here met a limit
-/// of the engine that lowering does not know by name.
+/// What the NPU itself will check of every command, and whether it finds a schedule. A network that gets past lowering
+/// and yet fails here met a limit of the engine that lowering does not know by name.
 void check_against_npu(const Plan& plan, const PlanTarget& target, const std::string& network) {
-  npu::AccessWindows windows;
-  const uint32_t last = plan.header.arena_base + (plan.header.arena_bytes - 1);
-  windows.window[0] = {plan.header.arena_base, last, true, true};
-  for (size_t i = 0; i < plan.commands.size(); ++i) {
+  for (const npu::Command& command : plan.commands) {
     npu::Job job;
-    job.command = plan.commands[i];
-    const uint32_t tensors[npu::kOperands] = {job.command.tensor0, job.command.tensor1, job.command.tensor2,
-                                              job.command.tensor3, job.command.tensor4, job.command.tensor5};
-    std::array<npu::Descriptor, npu::kOperands> descriptors;
-    for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
-      const int index = plan.descriptor_at(tensors[slot]);
-      if (index < 0) continue;
-      descriptors[slot] = plan.descriptors[index];
-      if (static_cast<uint32_t>(index) != plan.header.data_descriptor) continue;
-      // Firmware sets these; here any images inside the window stand for them.
-      descriptors[slot].address = plan.header.arena_base;
-      descriptors[slot].shape_n = 1;
-      descriptors[slot].size_bytes = plan.header.arena_bytes;
-    }
-    npu::Checked error = npu::check_command(job, target.offer, windows);
-    if (!error) error = npu::check_tensors(job, descriptors, target.offer, windows);
-    // Images that stand in the arena lie over something of course.
-    if (!error || error->code == npu::ErrorCode::kOVERLAP) continue;
-    throw InputError(fmt::format("network {}: engine {} refuses {} of layer {}: {} (field at byte {})", network,
-                                 target.offer.name, npu::name_of(job.opcode()), plan.layer_name(job.command.layer),
-                                 npu::name_of(error->code), error->detail));
+    const npu::Checked checked = plan_job(plan, command, target.offer, job);
+    npu::ErrorCode error = checked ? checked->code : npu::ErrorCode::kNONE;
+    if (error == npu::ErrorCode::kNONE && target.engine) error = target.engine->plan(job, target.buffer_bytes).error;
+    if (error == npu::ErrorCode::kNONE) continue;
+    throw InputError(fmt::format("network {}: engine {} with a buffer of {} bytes refuses {} of layer {}: {}", network,
+                                 target.offer.name, target.buffer_bytes, npu::name_of(job.opcode()),
+                                 plan.layer_name(command.layer), npu::name_of(error)));
   }
 }
 
 }  // namespace
+
+PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes) {
+  const npu::EngineRow* row = npu::find_engine(engine);
+  if (row != nullptr) return {row->offer(), buffer_bytes, row->make({})};
+  std::string names;
+  for (const npu::EngineRow& other : npu::engine_table())
+    names += (names.empty() ? "" : ", ") + std::string(other.name);
+  throw InputError(fmt::format("unknown engine '{}'; offered: {}", engine, names));
+}
 
 std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& options, const PlanTarget& target,
                                   const Arrays& weights) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "npu/engine/engine.h"
 #include "npu/engine/offer.h"
 #include "sw/net/network.h"
 #include "sw/npz/npz.h"
@@ -15,14 +17,19 @@ namespace backboard {
 /// The NPU that a plan is for.
 struct PlanTarget {
   npu::Offer offer;
-  uint32_t buffer_bytes = 0;  ///< local buffer
+  uint32_t buffer_bytes = 0;                       ///< local buffer
+  std::shared_ptr<const npu::Engine> engine = {};  ///< null: schedules are not tried
 };
+
+/// The target with an engine of npu/engine/table.h in its default configuration, which decides nothing of a schedule.
+/// @throws InputError for an unknown engine, listing those there are.
+PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes);
 
 /// Compiles `network`. `weights` holds "LAYER.weight" of shape (k, c, kh, kw) for convolutions (FC: (k, c), or
 /// (k, c, 1, 1)) and "LAYER.bias" of shape (k), for all layers of the network and nothing else.
 /// Returns the bytes of the plan. The same arguments give the same bytes.
 /// @throws InputError for an unknown policy or format (with those offered), for weights that do not fit, for what the
-///   engine does not offer, and when the arena is too small.
+///   engine does not offer, and when the arena or the local buffer is too small.
 std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& options, const PlanTarget& target,
                                   const Arrays& weights);
 

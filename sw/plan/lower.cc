@@ -58,6 +58,7 @@ class Lowering {
     forward(PLAN_EVAL_STEP);
     make_layers();
     mark_outputs();
+    set_tiles();
     return std::move(draft_);
   }
 
@@ -70,6 +71,7 @@ class Lowering {
   void backward();
   void update();
   void mark_outputs();
+  void set_tiles();
 
   Error node_backward(size_t i, Error error);
   Error error_of_input(size_t i, const Error& error);
@@ -261,8 +263,11 @@ void Lowering::backward() {
 Error Lowering::node_backward(size_t i, Error error) {
   const Node& node = nodes_[i];
   if (node.fused_relu && !error.masked) {
-    // Whatever made this error has no write-back mask.
-    emit(PLAN_TRAIN_STEP, Opcode::kRELU_BP, Phase::kBP, number_of(i), {error.tensor, -1, error.tensor, node.y, -1, -1});
+    // Whatever made this error has no write-back mask. Coded tensors cannot be changed in place.
+    const int masked = tensors_.error(node.layer->name + ".dr", node.layer->out, tensors_.format_of(error.tensor),
+                                      number_of(i), feeds_fc(i));
+    emit(PLAN_TRAIN_STEP, Opcode::kRELU_BP, Phase::kBP, number_of(i), {error.tensor, -1, masked, node.y, -1, -1});
+    error.tensor = masked;
     error.masked = true;
   }
   Error below;
@@ -357,6 +362,28 @@ void Lowering::mark_outputs() {
         tensor.wants_statistics = keeps_statistics(tensor.tensor_class);
         if (tensor.format == TensorFormat::kFGMP) tensor.flags |= PLAN_TENSOR_STEERED;
       }
+    }
+  }
+}
+
+/// The tile sizes that were asked for, rounded up to blocks of what the command stores (the NPU refuses to cut one).
+void Lowering::set_tiles() {
+  const PlanTiles& tiles = options_.tiles;
+  for (auto& program : draft_.programs) {
+    for (DraftCommand& command : program) {
+      const auto opcode = static_cast<Opcode>(command.fields.opcode);
+      if (opcode < Opcode::kCONV_FF || opcode > Opcode::kFC_WG) continue;
+      const bool wg = npu::is_wg(opcode);
+      const int stored = command.tensors[wg ? 5 : 2];
+      npu::BlockGeometry blocks;
+      if (stored != kNoTensor && npu::is_coded(draft_.tensors[stored].format)) blocks = draft_.tensors[stored].geometry;
+      const auto size = [](uint32_t asked, uint32_t unit) {
+        return static_cast<uint16_t>(std::min<uint32_t>((asked + unit - 1) / unit * unit, UINT16_MAX));
+      };
+      command.fields.tile_k = size(tiles.k, wg ? 1 : blocks.block_channels);
+      command.fields.tile_rows = size(tiles.rows, wg ? 1 : blocks.block_rows);
+      command.fields.tile_c = size(tiles.c, wg ? blocks.block_channels : 1);
+      command.fields.tile_n = size(tiles.n, 1);
     }
   }
 }

@@ -44,6 +44,7 @@ class TensorTable {
   int flat(int tensor);
   /// The tensor that a flat view was made of; itself when it is no view.
   int spatial(int tensor) const;
+  npu::TensorFormat format_of(int tensor) const { return draft_.tensors[tensor].format; }
 
  private:
   int add(DraftTensor tensor, bool persistent, bool flattened = false);

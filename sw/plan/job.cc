@@ -1,0 +1,36 @@
+#include "sw/plan/job.h"
+
+namespace backboard {
+
+npu::Checked plan_job(const Plan& plan, const npu::Command& command, const npu::Offer& offer, npu::Job& job) {
+  constexpr uint32_t kImageWindow_bytes = 1u << 28;  // the NPU's largest tensor of bytes
+  const plan_header& header = plan.header;
+  npu::AccessWindows windows;
+  windows.window[0] = {header.arena_base, header.arena_base + (header.arena_bytes - 1), true, true};
+  // Somewhere the arena is not.
+  const uint32_t images = header.arena_base >= 0x80000000u ? 0x10000000u : 0xc0000000u;
+  windows.window[1] = {images, images + (kImageWindow_bytes - 1), true, false};
+
+  job = {};
+  job.command = command;
+  job.command_address = header.arena_base;
+  const uint32_t tensors[npu::kOperands] = {command.tensor0, command.tensor1, command.tensor2,
+                                            command.tensor3, command.tensor4, command.tensor5};
+  std::array<npu::Descriptor, npu::kOperands> descriptors;
+  for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
+    const int index = plan.descriptor_at(tensors[slot]);
+    if (index < 0) continue;
+    descriptors[slot] = plan.descriptors[index];
+    if (static_cast<uint32_t>(index) != header.data_descriptor) continue;
+    descriptors[slot].address = images;
+    descriptors[slot].shape_n = 1;
+    descriptors[slot].size_bytes = kImageWindow_bytes;
+  }
+  if (const npu::Checked error = npu::check_command(job, offer, windows)) return error;
+  if (const npu::Checked error = npu::check_tensors(job, descriptors, offer, windows)) return error;
+  if (job.opcode() == npu::Opcode::kENCODE && command.auxiliary != 0) job.gather.assign(header.batch, 0);
+  if (job.opcode() == npu::Opcode::kSOFTMAX_CE) job.valid_images = header.batch;
+  return {};
+}
+
+}  // namespace backboard

@@ -1,0 +1,230 @@
+// Which commands a policy needs.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "npu/command/operands.h"
+#include "platform/check/input_error.h"
+#include "sw/plan/policy.h"
+#include "tests/sw/plan/plans.h"
+
+using namespace backboard;
+using namespace backboard::sw_test;
+using Catch::Contains;
+using npu::Opcode;
+
+namespace {
+
+/// "CONV_FF conv1" of each command of a program.
+std::vector<std::string> lines(const Plan& plan, plan_program_kind kind) {
+  std::vector<std::string> result;
+  for (const npu::Command& command : plan.program(kind))
+    result.push_back(std::string(npu::name_of(static_cast<Opcode>(command.opcode))) + " " +
+                     plan.layer_name(command.layer));
+  return result;
+}
+
+Plan compile_s(const std::string& policy, const std::string& engine = "lnpu", Fusion fused = Fusion::on) {
+  PlanOptions options;
+  options.policy = policy;
+  options.batch = 4;
+  options.fused = fused;
+  return compile(net_s(), options, engine);
+}
+
+const std::vector<std::string> kForward = {
+    "ENCODE none",   "CONV_FF conv1",       "MAXPOOL_FF maxpool1", "CONV_FF conv2", "MAXPOOL_FF maxpool2",
+    "CONV_FF conv3", "MAXPOOL_FF maxpool3", "FC_FF fc1",           "FC_FF fc2",     "SOFTMAX_CE loss"};
+
+std::vector<std::string> with(std::vector<std::string> lines, const std::vector<std::string>& more) {
+  lines.insert(lines.end(), more.begin(), more.end());
+  return lines;
+}
+
+int tensor_named(const Plan& plan, const std::string& name) {
+  for (size_t i = 0; i < plan.tensors.size(); ++i)
+    if (name == plan.tensors[i].name) return static_cast<int>(i);
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("full training of net S: ReLU lives in flags, BP of a layer comes before its fused WG") {
+  const Plan plan = compile_s("full");
+  CHECK(lines(plan, PLAN_EVAL_STEP) == kForward);
+  CHECK(lines(plan, PLAN_TRAIN_STEP) ==
+        with(kForward,
+             {"FC_BP fc2", "BIAS_WG fc2", "FC_WG fc2", "FC_BP fc1", "BIAS_WG fc1", "FC_WG fc1", "MAXPOOL_BP maxpool3",
+              "CONV_BP conv3", "BIAS_WG conv3", "CONV_WG conv3", "MAXPOOL_BP maxpool2", "CONV_BP conv2",
+              "BIAS_WG conv2", "CONV_WG conv2", "MAXPOOL_BP maxpool1", "BIAS_WG conv1", "CONV_WG conv1"}));
+  CHECK(plan.program(PLAN_UPDATE).empty());
+  CHECK(lines(plan, PLAN_PREPARE) ==
+        std::vector<std::string>{"ENCODE conv1", "ENCODE conv2", "ENCODE conv3", "ENCODE fc1", "ENCODE fc2"});
+  for (const npu::Command& command : plan.program(PLAN_TRAIN_STEP)) {
+    const auto opcode = static_cast<Opcode>(command.opcode);
+    if (npu::is_wg(opcode)) CHECK(command.has(npu::kFlagUPDATE));
+    // Every error below a ReLU is masked where it is made.
+    if (opcode == Opcode::kFC_BP || opcode == Opcode::kCONV_BP) CHECK(command.has(npu::kFlagMASK));
+    if (opcode == Opcode::kMAXPOOL_BP) CHECK(!command.has(npu::kFlagMASK));
+  }
+}
+
+TEST_CASE("without fusion WG stores gradients and PLAN_UPDATE applies them") {
+  const Plan plan = compile_s("last:2", "lnpu", Fusion::off);
+  CHECK(lines(plan, PLAN_TRAIN_STEP) ==
+        with(kForward, {"FC_BP fc2", "BIAS_WG fc2", "FC_WG fc2", "BIAS_WG fc1", "FC_WG fc1"}));
+  CHECK(lines(plan, PLAN_UPDATE) == std::vector<std::string>{"SGD fc2", "SGD fc2", "SGD fc1", "SGD fc1"});
+  for (const npu::Command& command : plan.program(PLAN_TRAIN_STEP)) CHECK(!command.has(npu::kFlagUPDATE));
+  CHECK(plan.header.fused == 0);
+  CHECK(compile_s("full").header.fused == 1);
+}
+
+TEST_CASE("frozen layers have no WG, no BP below the lowest trained layer and no pooling indices") {
+  const Plan last = compile_s("last:1");
+  CHECK(lines(last, PLAN_TRAIN_STEP) == with(kForward, {"BIAS_WG fc2", "FC_WG fc2"}));
+  for (const npu::Command& command : last.commands) CHECK(!command.has(npu::kFlagINDEX));
+  CHECK(tensor_named(last, "maxpool1.index") == -1);
+  CHECK(tensor_named(last, "fc1.dy") == -1);
+  const Plan bias = compile_s("bias");
+  CHECK(lines(bias, PLAN_TRAIN_STEP) ==
+        with(kForward, {"FC_BP fc2", "BIAS_WG fc2", "FC_WG fc2", "FC_BP fc1", "BIAS_WG fc1", "MAXPOOL_BP maxpool3",
+                        "CONV_BP conv3", "BIAS_WG conv3", "MAXPOOL_BP maxpool2", "CONV_BP conv2", "BIAS_WG conv2",
+                        "MAXPOOL_BP maxpool1", "BIAS_WG conv1"}));
+}
+
+TEST_CASE("MACs of a layer count where its passes run") {
+  const Plan plan = compile_s("last:2");
+  std::vector<std::vector<uint64_t>> macs;
+  for (const plan_layer& layer : plan.layers) macs.push_back({layer.macs_ff, layer.macs_bp, layer.macs_wg});
+  const uint64_t conv1 = 4 * 28 * 28 * 8 * 9, fc1 = 4 * 288 * 64, fc2 = 4 * 640;
+  CHECK(macs.front() == std::vector<uint64_t>{conv1, 0, 0});
+  CHECK(macs[6] == std::vector<uint64_t>{fc1, 0, fc1});
+  CHECK(macs[7] == std::vector<uint64_t>{fc2, fc2, fc2});
+  CHECK(std::string(plan.layers[8].name) == "loss");
+}
+
+TEST_CASE("a ReLU's mask goes through max pooling but not through average pooling") {
+  PlanOptions options;
+  options.batch = 2;
+  const Plan plan = compile(odd_net(), options, "reference");
+  const std::vector<std::string> all = lines(plan, PLAN_TRAIN_STEP);
+  const std::vector<std::string> backward(std::find(all.begin(), all.end(), "SOFTMAX_CE loss") + 1, all.end());
+  CHECK(backward == std::vector<std::string>{
+                        "FC_BP fc2", "BIAS_WG fc2", "FC_WG fc2", "FC_BP fc1", "BIAS_WG fc1", "FC_WG fc1",
+                        "AVGPOOL_BP avgpool2",
+                        // Behind conv3 and its ReLU comes a max pooling whose error has no mask yet: MASK.
+                        "MAXPOOL_BP maxpool2", "CONV_BP conv3", "BIAS_WG conv3", "CONV_WG conv3", "RELU_BP relu2",
+                        "MAXPOOL_BP maxpool1", "CONV_BP conv2", "BIAS_WG conv2", "CONV_WG conv2", "AVGPOOL_BP avgpool1",
+                        // conv1's ReLU lies above an average pooling, which cannot mask: a command of its own.
+                        "RELU_BP conv1", "CONV_WG conv1"});
+  std::vector<bool> masks;
+  for (const npu::Command& command : plan.program(PLAN_TRAIN_STEP))
+    if (static_cast<Opcode>(command.opcode) == Opcode::kMAXPOOL_BP) masks.push_back(command.has(npu::kFlagMASK));
+  CHECK(masks == std::vector<bool>{true, false});
+}
+
+TEST_CASE("an FC layer reads a coded feature map as flat blocks of the same bytes") {
+  for (const Network& network : {net_s(), wide_fc_net()}) {
+    PlanOptions options;
+    options.batch = 2;
+    const Plan plan = compile(network, options, "lnpu");
+    size_t views = 0;
+    for (size_t i = 0; i < plan.tensors.size(); ++i) {
+      const std::string name = plan.tensors[i].name;
+      if (!name.ends_with(".flat")) continue;
+      ++views;
+      const npu::Descriptor& flat = plan.descriptors[i];
+      const npu::Descriptor& map = plan.descriptors[tensor_named(plan, name.substr(0, name.size() - 5))];
+      CHECK(flat.address == map.address);
+      CHECK(flat.metadata == map.metadata);
+      CHECK(flat.shape_c == map.shape_c * map.shape_h * map.shape_w);
+      const npu::BlockGeometry a{{flat.shape_n, flat.shape_c, 1, 1}, flat.block_channels, 1};
+      const npu::BlockGeometry b{
+          {map.shape_n, map.shape_c, map.shape_h, map.shape_w}, map.block_channels, map.block_rows};
+      REQUIRE(a.blocks() == b.blocks());
+      CHECK(a.slot_bytes(npu::TensorFormat::kFGMP) == b.slot_bytes(npu::TensorFormat::kFGMP));
+      for (uint32_t block = 0; block < a.blocks(); ++block) {
+        // The first element of a block, counted within its image in (c, h, w) order, and the number of elements.
+        const npu::BlockBox x = a.box(block), y = b.box(block);
+        CHECK(x.n == y.n);
+        CHECK(x.c0 == (y.c0 * map.shape_h + y.h0) * map.shape_w);
+        CHECK(x.elements() == y.elements());
+      }
+    }
+    CHECK(views == 2);
+  }
+}
+
+TEST_CASE("FGMP tensors that commands produce are steered and counted, their views are not") {
+  const Plan plan = compile_s("full");
+  std::set<std::string> steered;
+  for (size_t i = 0; i < plan.tensors.size(); ++i) {
+    if (!(plan.tensors[i].flags & PLAN_TENSOR_STEERED)) continue;
+    steered.insert(plan.tensors[i].name);
+    CHECK(plan.descriptors[i].statistics != 0);
+    CHECK(plan.descriptors[i].threshold > 0.0f);
+  }
+  CHECK(steered.count("conv1.y") == 1);
+  CHECK(steered.count("maxpool3.y") == 1);
+  CHECK(steered.count("maxpool3.y.flat") == 0);
+  CHECK(steered.count("maxpool3.dy.flat") == 1);  // FC_BP writes the error through it
+  CHECK(steered.count("maxpool3.dy") == 0);
+  CHECK(steered.count("conv2.weight.c") == 1);
+  CHECK(steered.count("conv2.weight") == 0);
+}
+
+TEST_CASE("policies: unknown ones and bad arguments list what is offered") {
+  const Network net = net_s();
+  CHECK_THROWS_WITH(apply_policy("lasst:1", net), Contains("unknown policy 'lasst:1'") && Contains("last:N"));
+  CHECK_THROWS_WITH(apply_policy("last", net), Contains("offered"));
+  CHECK_THROWS_WITH(apply_policy("last:x", net), Contains("offered"));
+  CHECK_THROWS_WITH(apply_policy("full:1", net), Contains("offered"));
+  CHECK_THROWS_WITH(apply_policy("last:0", net), Contains("5 layers"));
+  CHECK_THROWS_WITH(apply_policy("last:6", net), Contains("5 layers"));
+  CHECK(apply_policy("last:5", net)[0].any());
+  CHECK(apply_policy("bias", net)[0].bias);
+  CHECK(!apply_policy("bias", net)[0].weight);
+  CHECK(apply_policy("bias", net).back().weight);
+}
+
+TEST_CASE("what an engine does not take is an error before anything is compiled") {
+  const auto error = [](const std::function<void(PlanOptions&)>& change, const std::string& engine, uint32_t buffer) {
+    PlanOptions options;
+    change(options);
+    try {
+      compile(net_s(), options, engine, buffer);
+    } catch (const InputError& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const uint32_t buffer = 372 * 1024;
+  CHECK_THAT(error([](PlanOptions& o) { o.formats.activation = "fgmp"; }, "reference", buffer),
+             Contains("reference does not take fgmp as format of activations; it takes: fp32"));
+  CHECK_THAT(error([](PlanOptions& o) { o.formats.weight = "fp32"; }, "lnpu", buffer), Contains("does not take fp32"));
+  CHECK_THAT(error([](PlanOptions& o) { o.formats.error = "u8"; }, "lnpu", buffer), Contains("does not take u8"));
+  CHECK_THAT(error([](PlanOptions&) {}, "tpu", buffer), Contains("unknown engine 'tpu'; offered: reference, lnpu"));
+  CHECK_THAT(error([](PlanOptions& o) { o.arena_bytes = 4096; }, "lnpu", buffer), Contains("more than the 4096 bytes"));
+  CHECK_THAT(error([](PlanOptions&) {}, "lnpu", 600), Contains("refuses") && Contains("BUFFER"));
+}
+
+TEST_CASE("every combination of network, engine, policy, formats and updates passes the NPU's own checks") {
+  // compile_plan runs them; here it must not throw, and the schedule of each command must fit.
+  for (const PlanCase& c : plan_cases()) {
+    CAPTURE(c.name());
+    CHECK_NOTHROW(compile(network_of(c), options_of(c), c.engine));
+  }
+}
+
+TEST_CASE("tile sizes that were asked for pass for every engine and format, rounded to blocks") {
+  for (const char* engine : {"reference", "lnpu"}) {
+    for (const uint32_t size : {3u, 4u, 5u, 8u, 13u, 100u}) {
+      PlanOptions options;
+      options.batch = 3;
+      options.tiles = {size, size, size, size};
+      const Plan plan = compile(net_s(), options, engine);
+      for (const npu::Command& command : plan.commands)
+        if (static_cast<Opcode>(command.opcode) == Opcode::kCONV_FF) CHECK(command.tile_k >= size);
+    }
+  }
+}
