@@ -1,0 +1,51 @@
+// The plan parser: any bytes end in a Plan or an InputError, with a wrong checksum and with a right one.
+#include <zlib.h>
+
+#include <cstring>
+
+#include "platform/check/input_error.h"
+#include "sw/net/network.h"
+#include "sw/plan/compiler.h"
+#include "sw/plan/plan.h"
+#include "tests/fuzz/fuzz_target.h"
+
+std::vector<std::vector<uint8_t>> fuzz_seeds() {
+  using namespace backboard;
+  const Network network = parse_network(
+      "input: {channels: 1, height: 8, width: 8}\n"
+      "layers:\n"
+      "  - {name: conv1, type: conv, channels: 2, kernel: 3, pad: 1}\n"
+      "  - {name: relu1, type: relu}\n"
+      "  - {name: pool1, type: maxpool, kernel: 2, stride: 2}\n"
+      "  - {name: fc1, type: fc, channels: 3}\n",
+      "seed.yaml");
+  PlanOptions options;
+  options.batch = 2;
+  std::vector<std::vector<uint8_t>> seeds;
+  for (const char* engine : {"lnpu", "reference"}) {
+    options.engine = engine;
+    seeds.push_back(compile_plan(network, options, initial_weights(network, 1)));
+  }
+  return seeds;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::vector<uint8_t> bytes(data, data + size);
+  for (const bool mend : {false, true}) {
+    if (mend) {
+      if (size < sizeof(plan_header)) break;
+      const auto total = static_cast<uint32_t>(size);
+      const auto sum = static_cast<uint32_t>(
+          crc32(0, bytes.data() + sizeof(plan_header), static_cast<uInt>(size - sizeof(plan_header))));
+      std::memcpy(bytes.data() + offsetof(plan_header, total_bytes), &total, sizeof total);
+      std::memcpy(bytes.data() + offsetof(plan_header, crc32), &sum, sizeof sum);
+    }
+    try {
+      const backboard::Plan plan = backboard::parse_plan(bytes, "fuzz.plan");
+      static_cast<void>(backboard::dump_plan(plan));
+      static_cast<void>(backboard::explain_plan(plan));
+    } catch (const backboard::InputError&) {
+    }
+  }
+  return 0;
+}
