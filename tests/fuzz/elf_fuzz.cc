@@ -1,6 +1,7 @@
 // The ELF reader: any bytes end in an ElfFile or an InputError.
 #include <cstring>
 
+#include "platform/check/input_error.h"
 #include "platform/elf/elf_file.h"
 #include "tests/fuzz/fuzz_target.h"
 

@@ -12,19 +12,23 @@
 std::vector<std::vector<uint8_t>> fuzz_seeds() {
   using namespace backboard;
   const Network network = parse_network(
-      "input: {channels: 1, height: 8, width: 8}\n"
+      "input: {channels: 1, rows: 8, columns: 8}\n"
       "layers:\n"
-      "  - {name: conv1, type: conv, channels: 2, kernel: 3, pad: 1}\n"
-      "  - {name: relu1, type: relu}\n"
-      "  - {name: pool1, type: maxpool, kernel: 2, stride: 2}\n"
-      "  - {name: fc1, type: fc, channels: 3}\n",
+      "  - {type: conv, name: conv1, channels: 2, kernel: 3, pad: 1}\n"
+      "  - {type: relu}\n"
+      "  - {type: maxpool, kernel: 2}\n"
+      "  - {type: fc, name: fc1, channels: 3}\n",
       "seed.yaml");
+  PlanTarget target;
+  target.offer.opcodes = npu::kAllOpcodes;
+  target.offer.formats = target.offer.multiply = target.offer.vector_in = target.offer.vector_out = ~npu::FormatMask{0};
+  target.buffer_bytes = 1 << 18;
   PlanOptions options;
   options.batch = 2;
   std::vector<std::vector<uint8_t>> seeds;
-  for (const char* engine : {"lnpu", "reference"}) {
-    options.engine = engine;
-    seeds.push_back(compile_plan(network, options, initial_weights(network, 1)));
+  for (const npu::EngineId engine : {npu::EngineId::kLNPU, npu::EngineId::kREFERENCE}) {
+    target.offer.engine = engine;
+    seeds.push_back(compile_plan(network, options, target, initial_weights(network, 1)));
   }
   return seeds;
 }
