@@ -8,8 +8,6 @@ void Facts::add(const Facts& other) {
   macs_skipped += other.macs_skipped;
   for (unsigned a = 0; a < kElementClasses; ++a) {
     for (unsigned b = 0; b < kElementClasses; ++b) macs_by_class[a][b] += other.macs_by_class[a][b];
-    operands_by_class[0][a] += other.operands_by_class[0][a];
-    operands_by_class[1][a] += other.operands_by_class[1][a];
   }
   slowest_half_cycles += other.slowest_half_cycles;
   busy_half_cycles += other.busy_half_cycles;

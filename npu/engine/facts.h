@@ -18,8 +18,6 @@ struct Facts {
   uint64_t macs_skipped = 0;  ///< of `macs`: not issued because the engine's skipped operand was zero
   /// `macs` by class of (input, other operand). FF: (x, w); BP: (dy, w); WG: (dy, x).
   std::array<std::array<uint64_t, kElementClasses>, kElementClasses> macs_by_class{};
-  /// Elements of the operands that the tile read, by class: [0] input, [1] other operand, as above.
-  std::array<std::array<uint64_t, kElementClasses>, 2> operands_by_class{};
   uint64_t slowest_half_cycles = 0;  ///< half-cycles of the slowest lane of the slowest core, summed over tiles
   uint64_t busy_half_cycles = 0;     ///< half-cycles in which lanes worked, summed over lanes and cores
   std::array<uint64_t, kMaxCores> core_half_cycles{};  ///< slowest lane of each core, summed over tiles

@@ -2,7 +2,9 @@
 
 #include "npu/engine/conv_gemm.h"
 #include "npu/engine/conv_loops.h"
+#include "npu/engine/lnpu/count_products.h"
 #include "npu/engine/product_counts.h"
+#include "platform/check/check.h"
 
 namespace backboard::npu::lnpu {
 namespace {
@@ -11,7 +13,22 @@ Arithmetic arithmetic_of(Accumulator accumulator) {
   return accumulator == Accumulator::kFp16 ? Arithmetic::kFp16Sum : Arithmetic::kExactProduct;
 }
 
-void count(const ProductCounts& products, uint64_t outputs, Facts& facts) {
+using Counter = void (*)(const LnpuConfig&, const ConvTile&, const uint8_t*, const uint8_t*, Facts&, Workspace&);
+
+void count(const LnpuConfig& config, const ConvTile& tile, const Operand& first, const Operand& second, Counter counter,
+           const ProductCounts& products, uint64_t outputs, Facts& facts, Workspace& workspace) {
+  BB_CHECK(first.classes != nullptr && second.classes != nullptr, "lnpu needs the classes of its operands");
+  const auto skipped = [&facts, &config] {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < kElementClasses; ++i) {
+      sum += facts.macs_by_class[kClassZero][i];
+      if (config.skip == Skip::kBoth && i != kClassZero) sum += facts.macs_by_class[i][kClassZero];
+    }
+    return sum;
+  };
+  const uint64_t before = skipped();
+  counter(config, tile, first.classes, second.classes, facts, workspace);
+  facts.macs_skipped += skipped() - before;
   facts.macs += products.inside;
   facts.macs_padding += products.padding;
   facts.outputs += outputs;
@@ -23,19 +40,22 @@ void count(const ProductCounts& products, uint64_t outputs, Facts& facts) {
 void ff_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& w, float* acc,
              Facts& facts, Workspace& workspace) {
   conv_ff(arithmetic_of(config.accumulator), tile, x.values, w.values, acc, workspace);
-  count(products_of_outputs(tile), uint64_t{tile.n} * tile.k * tile.oh_rows * tile.ow, facts);
+  count(config, tile, x, w, count_ff, products_of_outputs(tile), uint64_t{tile.n} * tile.k * tile.oh_rows * tile.ow,
+        facts, workspace);
 }
 
 void bp_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& dy, const Operand& w, float* acc,
              Facts& facts, Workspace& workspace) {
   conv_bp(arithmetic_of(config.accumulator), tile, dy.values, w.values, acc, workspace);
-  count(products_of_inputs(tile), uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w, facts);
+  count(config, tile, dy, w, count_bp, products_of_inputs(tile), uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w,
+        facts, workspace);
 }
 
 void wg_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& dy, float* acc,
              Facts& facts, Workspace& workspace) {
   conv_wg(arithmetic_of(config.accumulator), tile, x.values, dy.values, acc, workspace);
-  count(products_of_outputs(tile), uint64_t{tile.k} * tile.c * tile.kh * tile.kw, facts);
+  count(config, tile, x, dy, count_wg, products_of_outputs(tile), uint64_t{tile.k} * tile.c * tile.kh * tile.kw, facts,
+        workspace);
 }
 
 namespace scalar {

@@ -9,8 +9,8 @@
 namespace backboard::npu::lnpu {
 
 /// Which zeros are skipped. kInput: those of the operand that lanes broadcast (FF: activation, BP and WG: error).
-/// kBoth: also an input whose multipliers of the lane all hold zeros.
-enum class Skip : uint8_t { kNone, kInput, kBoth };
+/// kBoth: products with any zero are not issued; a lane saves the time of an input whose multipliers all hold zeros.
+enum class Skip : uint8_t { kInput, kBoth };
 
 /// 16 cores of 6 lanes of 8 multipliers: 768 multipliers of one FP16 or two FP8 products a cycle.
 struct LnpuConfig {

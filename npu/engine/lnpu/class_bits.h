@@ -1,0 +1,40 @@
+// Element classes as bitmaps, for counting many at once.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace backboard::npu::lnpu {
+
+/// Eight class bytes (0 zero, 1 low, 2 high), first one lowest.
+inline uint64_t load_classes(const uint8_t* classes, uint32_t count) {
+  uint64_t bytes = 0;
+  if (count >= 8) {
+    std::memcpy(&bytes, classes, 8);
+  } else {
+    for (uint32_t i = 0; i < count; ++i) bytes |= uint64_t{classes[i]} << (8 * i);
+  }
+  return bytes;
+}
+
+/// Gathers the lowest bit of each of the eight bytes into the low eight bits.
+constexpr uint64_t gather_low_bits(uint64_t bytes) {
+  return ((bytes & 0x0101010101010101u) * 0x0102040810204080u) >> 56;
+}
+
+/// Non-zero and high bits of up to 64 classes.
+struct ClassWord {
+  uint64_t nonzero = 0, high = 0;
+};
+inline ClassWord class_word(const uint8_t* classes, uint32_t count) {
+  ClassWord word;
+  for (uint32_t i = 0; i < count; i += 8) {
+    const uint64_t bytes = load_classes(classes + i, count - i);
+    word.high |= gather_low_bits(bytes >> 1) << i;
+    word.nonzero |= gather_low_bits(bytes | bytes >> 1) << i;
+  }
+  return word;
+}
+
+}  // namespace backboard::npu::lnpu
