@@ -31,8 +31,10 @@ Router::Router(const sc_core::sc_module_name& name, const RouterConfig& config, 
       findings_(findings),
       latency_ps_(time_of_cycle(config.latency_cycles, config.clock_hz)),
       beat_ps_(time_of_cycle(1, config.clock_hz)),
+      width_log2_(static_cast<unsigned>(std::countr_zero(config.width_bytes))),
       whole_beat_(kPicosecondsPerSecond % config.clock_hz == 0) {
   check_resolution();
+  BB_CHECK(std::has_single_bit(config.width_bytes), "width {}", config.width_bytes);
   for (const BusWindowConfig& window : config_.windows) windows_[static_cast<size_t>(window.initiator)].add(window);
   for (size_t i = 0; i < kBusMasters; ++i) {
     const std::string socket_name = fmt::format("from_{}", name_of(static_cast<BusMaster>(i)));
@@ -72,7 +74,7 @@ uint32_t Router::find(size_t master, uint64_t address, uint64_t size) {
 }
 
 uint64_t Router::beats_ps(uint64_t size) const {
-  const uint64_t beats = (size + config_.width_bytes - 1) / config_.width_bytes;
+  const uint64_t beats = (size + config_.width_bytes - 1) >> width_log2_;
   return whole_beat_ ? beats * beat_ps_ : time_of_cycle(beats, config_.clock_hz);
 }
 

@@ -70,6 +70,7 @@ class Router final : public sc_core::sc_module, public Saved, public HasStats {
   uint32_t traffic_target_;
   FindingSink& findings_;
   uint64_t latency_ps_, beat_ps_;
+  unsigned width_log2_;
   bool whole_beat_;  ///< a cycle is a whole number of picoseconds
 
   std::vector<std::unique_ptr<tlm_utils::simple_target_socket_tagged<Router>>> masters_;

@@ -1,6 +1,7 @@
 // What can be chosen about the bus.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -47,9 +48,12 @@ struct RouterConfig {
   template <class V>
   void fields(V& v) {
     v("clock", clock_hz, Hertz{1'000'000, 10'000'000'000}, "Clock of the bus");
-    v("width", width_bytes, Range{1, 256}, "Data bytes that a channel moves in a cycle");
+    v("width", width_bytes, Range{1, 256}, "Data bytes that a channel moves in a cycle, a power of two");
     v("latency", latency_cycles, Range{0, 1000}, "Cycles from a master to a target and back");
     v("windows", windows, Count{0, 64}, "Access windows");
+  }
+  void check() const {
+    if (!std::has_single_bit(width_bytes)) throw ConfigRule("width", "must be a power of two");
   }
 };
 

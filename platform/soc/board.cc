@@ -204,7 +204,7 @@ void Board::request_stop() {
 }
 
 bool Board::step_event() {
-  return impl_->wiring.kernel().step();
+  return !impl_->result_of_stop() && impl_->wiring.kernel().step();
 }
 uint64_t Board::time_ps() const {
   return impl_->queue.now_ps();

@@ -87,7 +87,7 @@ class Board {
   BoardResult run_until(uint64_t time_ps);
   /// Makes `run` return soon. Safe from a signal handler and from other threads.
   void request_stop();
-  /// Runs exactly one event of the queue, the next: for tests of saving. False when there is none.
+  /// Runs exactly one event of the queue, the next: for tests of saving. False when there is none or the run has ended.
   bool step_event();
 
   uint64_t time_ps() const;

@@ -19,9 +19,26 @@ struct AttributionExtension final : tlm::tlm_extension<AttributionExtension> {
 };
 
 /// TLM's status for a response of the silicon: decode ADDRESS_ERROR, denied COMMAND_ERROR, target GENERIC_ERROR.
-tlm::tlm_response_status status_of(BusResponse response);
+inline tlm::tlm_response_status status_of(BusResponse response) {
+  switch (response) {
+    case BusResponse::ok:
+      return tlm::TLM_OK_RESPONSE;
+    case BusResponse::decode:
+      return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+    case BusResponse::denied:
+      return tlm::TLM_COMMAND_ERROR_RESPONSE;
+    case BusResponse::target:
+      return tlm::TLM_GENERIC_ERROR_RESPONSE;
+  }
+  return tlm::TLM_GENERIC_ERROR_RESPONSE;
+}
 /// The inverse; every other error status of a foreign model is `target`.
-BusResponse response_of(tlm::tlm_response_status status);
+inline BusResponse response_of(tlm::tlm_response_status status) {
+  if (status == tlm::TLM_OK_RESPONSE) [[likely]]
+    return BusResponse::ok;
+  if (status == tlm::TLM_ADDRESS_ERROR_RESPONSE) return BusResponse::decode;
+  return status == tlm::TLM_COMMAND_ERROR_RESPONSE ? BusResponse::denied : BusResponse::target;
+}
 
 /// Reference-counted payloads, each with its attribution attached for good. A payload returns to the pool when its
 /// last user releases it: what nb_transport needs. Payloads never shrink in number; a master has few in flight.
@@ -32,12 +49,21 @@ class PayloadPool final : public tlm::tlm_mm_interface {
   PayloadPool(const PayloadPool&) = delete;
   PayloadPool& operator=(const PayloadPool&) = delete;
 
-  /// A payload with reference count 1 and all optional attributes at their defaults.
-  tlm::tlm_generic_payload& acquire();
+  /// A payload with reference count 1.
+  tlm::tlm_generic_payload& acquire() {
+    if (free_.empty()) [[unlikely]]
+      grow();
+    tlm::tlm_generic_payload& payload = *free_.back();
+    free_.pop_back();
+    payload.acquire();
+    return payload;
+  }
   void free(tlm::tlm_generic_payload* payload) override { free_.push_back(payload); }
   size_t created() const { return all_.size(); }
 
  private:
+  void grow();
+
   std::vector<std::unique_ptr<tlm::tlm_generic_payload>> all_;
   std::vector<tlm::tlm_generic_payload*> free_;
 };

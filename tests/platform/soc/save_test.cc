@@ -1,0 +1,159 @@
+// Saving and restoring across processes: every run is a child, for SystemC elaborates once a process.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <functional>
+
+#include "tests/support/board_programs.h"
+#include "tests/support/program.h"
+
+namespace backboard {
+namespace {
+
+using test::BoardBench;
+using test::BoardProgram;
+
+/// Runs `body` in a child; what it returns is what the child's simulation came to.
+std::string in_child(const std::function<std::string()>& body) {
+  const test::TemporaryFolder folder;
+  const std::string file = folder.path("result");
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    std::string text;
+    try {
+      text = body();
+    } catch (const InputError& error) {
+      text = std::string("InputError: ") + error.what();
+    }
+    std::ofstream(file) << text;
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  return test::read_text(file);
+}
+
+/// UART with timed transmission, watchdog, timer and interrupts at once: echo of bytes that arrive while others leave.
+BoardConfig busy_config() {
+  BoardConfig config;
+  config.uart.transmit = UartTransmit::timed;
+  return config;
+}
+
+void feed(Board& board) {
+  uint64_t time_ps = 1'000'000;
+  for (const char c : std::string("save me q")) {
+    board.uart().receive_at(time_ps, static_cast<uint8_t>(c));
+    time_ps += 700'000'000;  // longer than a frame of 7 bits at 19200 baud, 365 us
+  }
+}
+
+BoardProgram busy_program() {
+  BoardProgram p;
+  p.store(test::kWatchdog + 8, 1'000'000).store(test::kWatchdog + 4, 3);
+  const BoardProgram echo = BoardProgram::echo();
+  for (size_t i = 0; i < echo.bytes().size(); i += 4) {
+    uint32_t word = 0;
+    std::memcpy(&word, echo.bytes().data() + i, 4);
+    p << word;
+  }
+  return p;
+}
+
+/// Everything that must be equal at the end, whichever way it was reached.
+std::string outcome(BoardBench& bench, const std::string& sent_before = "") {
+  const BoardResult result = bench.board.run();
+  StateArchive queue;
+  bench.board.queue().state(queue);
+  const std::string queue_bytes(queue.bytes().begin(), queue.bytes().end());
+  return std::string(name_of(result.stop)) + "|" + result.reason + "|" + std::to_string(result.time_ps) + "|" +
+         sent_before + bench.uart.text() + "|" + std::to_string(bench.board.core().pc()) + "|" +
+         bench.board.stats().json() + "|" + bench.board.traffic().csv() + "|" +
+         bench.board.conservation_error().value_or("conserved") + "|" +
+         std::to_string(std::hash<std::string>()(queue_bytes));
+}
+
+TEST_CASE("never saved, saved and gone on, restored in a new process: three equal ends") {
+  const test::TemporaryFolder folder;
+  const std::string never = in_child([&] {
+    BoardBench bench(busy_program(), busy_config());
+    feed(bench.board);
+    return outcome(bench);
+  });
+  REQUIRE(never.find("finisher|") == 0);
+  REQUIRE(never.find("|save me |") != std::string::npos);  // the q was still in the shifter
+  for (const unsigned events : {1u, 7u, 20u, 33u}) {
+    INFO("saved after " << events << " events");
+    const std::string file = folder.path("board.save");
+    const std::string sent_file = folder.path("sent");
+    const std::string went_on = in_child([&] {
+      BoardBench bench(busy_program(), busy_config());
+      feed(bench.board);
+      for (unsigned i = 0; i < events; ++i) bench.board.step_event();
+      bench.board.save(file);
+      std::ofstream(sent_file) << bench.uart.text();
+      return outcome(bench);
+    });
+    const std::string restored = in_child([&] {
+      BoardBench bench(busy_config(), BoardBench::ForRestore{});
+      bench.board.restore(file);
+      return outcome(bench, test::read_text(sent_file));
+    });
+    CHECK(went_on == never);
+    CHECK(restored == never);
+  }
+}
+
+std::string saved_file(const test::TemporaryFolder& folder) {
+  const std::string file = folder.path("board.save");
+  in_child([&] {
+    BoardBench bench(BoardProgram::echo());
+    bench.board.run_until(500'000);
+    bench.board.save(file);
+    return std::string();
+  });
+  return file;
+}
+
+std::string restore_error(const std::string& file, const BoardConfig& config = {}) {
+  return in_child([&] {
+    BoardBench bench(config, BoardBench::ForRestore{});
+    bench.board.restore(file);
+    return std::string("restored");
+  });
+}
+
+TEST_CASE("another configuration refuses a saved board, other places of files do not") {
+  const test::TemporaryFolder folder;
+  const std::string file = saved_file(folder);
+  CHECK(restore_error(file) == "restored");
+  BoardConfig other;
+  other.core.clock_hz = 100'000'000;
+  CHECK(restore_error(file, other).find("another configuration") != std::string::npos);
+  BoardConfig moved;
+  moved.flash.file = folder.path("flash.bin");
+  CHECK(restore_error(file, moved) == "restored");
+}
+
+TEST_CASE("damaged saves are bad input, never a crash") {
+  const test::TemporaryFolder folder;
+  const std::string good = test::read_text(saved_file(folder));
+  CHECK(restore_error(folder.path("missing")).find("InputError") == 0);
+  CHECK(restore_error(folder.write("empty", "")).find("InputError") == 0);
+  CHECK(restore_error(folder.write("text", std::string(100, 'x'))).find("not a saved board") != std::string::npos);
+  for (const size_t length : {size_t{39}, size_t{40}, good.size() / 2, good.size() - 1}) {
+    CHECK(restore_error(folder.write("short", good.substr(0, length))).find("InputError") == 0);
+  }
+  for (size_t place = 0; place < good.size(); place += 1 + good.size() / 40) {
+    std::string bad = good;
+    bad[place] = static_cast<char>(bad[place] ^ 0x41);
+    INFO("byte " << place);
+    CHECK(restore_error(folder.write("bad", bad)).find("InputError") == 0);
+  }
+}
+
+}  // namespace
+}  // namespace backboard
