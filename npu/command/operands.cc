@@ -1,5 +1,7 @@
 #include "npu/command/operands.h"
 
+#include <array>
+
 namespace backboard::npu {
 namespace {
 
@@ -53,6 +55,22 @@ constexpr unsigned count_of_opcodes() {
 }
 static_assert(std::size(kOpcodeRows) == count_of_opcodes(), "an opcode has no row");
 
+constexpr unsigned kOpcodeNumbers = 64;
+constexpr uint8_t kNoRow = 0xff;
+using RowOfSlot = std::array<std::array<uint8_t, kOperands>, kOpcodeNumbers>;
+
+/// Where the OPERAND row of each opcode and slot is.
+constexpr RowOfSlot index_rows() {
+  RowOfSlot index{};
+  for (auto& slots : index) slots.fill(kNoRow);
+  for (uint8_t i = 0; i < std::size(kOperandRows); ++i) {
+    index[static_cast<unsigned>(kOperandRows[i].opcode)][kOperandRows[i].slot] = i;
+  }
+  return index;
+}
+constexpr RowOfSlot kRowOfSlot = index_rows();
+static_assert(std::size(kOperandRows) < kNoRow);
+
 }  // namespace
 
 std::span<const OperandRow> operand_rows() {
@@ -67,14 +85,14 @@ const OpcodeRow* opcode_row(uint8_t opcode) {
 }
 
 const OperandRow* operand_of(const Command& command, unsigned slot) {
-  for (const OperandRow& row : kOperandRows) {
-    if (static_cast<uint8_t>(row.opcode) != command.opcode || row.slot != slot) continue;
-    if (row.need != 0 && (command.flags & row.need) == 0) return nullptr;
-    // With UPDATE a gradient never leaves the NPU.
-    if (is_wg(row.opcode) && slot == 2 && command.has(kFlagUPDATE)) return nullptr;
-    return &row;
-  }
-  return nullptr;
+  if (command.opcode >= kOpcodeNumbers || slot >= kOperands) return nullptr;
+  const uint8_t index = kRowOfSlot[command.opcode][slot];
+  if (index == kNoRow) return nullptr;
+  const OperandRow& row = kOperandRows[index];
+  if (row.need != 0 && (command.flags & row.need) == 0) return nullptr;
+  // With UPDATE a gradient never leaves the NPU.
+  if (is_wg(row.opcode) && slot == 2 && command.has(kFlagUPDATE)) return nullptr;
+  return &row;
 }
 
 bool writes(const Command& command, unsigned slot) {

@@ -24,7 +24,9 @@ constexpr uint64_t kAccess_ps = 5000;  ///< one cycle of the register file at 20
 std::unique_ptr<Engine> make_engine(const NpuConfig& config) {
   const EngineRow* row = find_engine(config.engine);
   if (row == nullptr) throw InputError("npu.engine: unknown engine '" + config.engine + "'");
-  return row->make(config.engines);
+  EngineConfigs engines = config.engines;
+  engines.host_threads = config.host_threads;
+  return row->make(engines);
 }
 
 uint32_t low(uint64_t value) {

@@ -18,7 +18,7 @@ struct SlotRing {
 /// Builds a schedule step by step. A schedule that grows beyond kMostSteps is given up (`overflowed`).
 class ScheduleBuilder {
  public:
-  static constexpr size_t kMostSteps = size_t{1} << 17;
+  static constexpr size_t kMostSteps = size_t{1} << 20;
 
   /// `count` slots for boxes of at most `elements` of `element_bytes` in the local buffer.
   SlotRing ring(uint32_t count, uint64_t elements, uint32_t element_bytes);

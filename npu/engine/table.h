@@ -17,6 +17,7 @@ struct EngineConfigs {
   lnpu::LnpuConfig lnpu;
   reference::ReferenceConfig reference;
   EnergyConstants energy;
+  uint32_t host_threads = 1;  ///< of the simulator, for tile arithmetic; never changes a result
 };
 
 struct EngineRow {

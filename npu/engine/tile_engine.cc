@@ -1,5 +1,6 @@
 #include "npu/engine/tile_engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "npu/engine/layer_shape.h"
@@ -33,6 +34,74 @@ Operand operand_of(const SlotContents& slot) {
 
 }  // namespace
 
+namespace {
+
+/// Multiply-accumulates below which waking threads costs more than it saves.
+constexpr uint64_t kSmallestShared_macs = 200'000;
+
+/// A tile of some of the output channels, and where its operands and sums start.
+struct Slice {
+  ConvTile tile;
+  Operand first, second;
+  float* acc = nullptr;
+};
+
+Operand moved(const Operand& operand, size_t elements) {
+  return {operand.values + elements, operand.classes == nullptr ? nullptr : operand.classes + elements};
+}
+
+/// Part `part` of `parts` of a tile: output channels (FF, WG: k; BP: c), which no two parts share.
+Slice slice_of(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc, uint32_t part,
+               uint32_t parts) {
+  const uint32_t channels = pass == Pass::bp ? tile.c : tile.k;
+  const uint32_t from = static_cast<uint32_t>(uint64_t{channels} * part / parts);
+  const uint32_t to = static_cast<uint32_t>(uint64_t{channels} * (part + 1) / parts);
+  Slice slice{tile, first, second, acc};
+  (pass == Pass::bp ? slice.tile.c : slice.tile.k) = to - from;
+  switch (pass) {
+    case Pass::ff:
+      slice.second = moved(second, from * tile.w_stride_k);
+      slice.acc += from * tile.y_stride_k;
+      break;
+    case Pass::bp:
+      slice.second = moved(second, from * tile.w_stride_c);
+      slice.acc += from * tile.x_stride_c;
+      break;
+    case Pass::wg:
+      slice.second = moved(second, from * tile.y_stride_k);
+      slice.acc += from * tile.w_stride_k;
+      break;
+  }
+  return slice;
+}
+
+uint64_t most_macs(const ConvTile& tile) {
+  return uint64_t{tile.n} * tile.k * tile.c * tile.kh * tile.kw * tile.oh_rows * tile.ow;
+}
+
+}  // namespace
+
+TileEngine::TileEngine(std::unique_ptr<TileArithmetic> arithmetic, uint32_t host_threads)
+    : arithmetic_(std::move(arithmetic)), pool_(host_threads), workspaces_(pool_.threads()) {}
+
+void TileEngine::multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
+                          Facts& facts) const {
+  const uint32_t channels = pass == Pass::bp ? tile.c : tile.k;
+  const bool share = pool_.threads() > 1 && most_macs(tile) >= kSmallestShared_macs;
+  const uint32_t parts = share ? std::min(channels, pool_.threads()) : 1;
+  if (!share) {
+    arithmetic_->multiply(pass, tile, first, second, acc, workspaces_[0]);
+    arithmetic_->count(pass, tile, first, second, facts, workspaces_[0]);
+    return;
+  }
+  // Counting looks at the operands only, so it is one more part.
+  pool_.run(parts + 1, [&](uint32_t part, uint32_t thread) {
+    if (part == parts) return arithmetic_->count(pass, tile, first, second, facts, workspaces_[thread]);
+    const Slice slice = slice_of(pass, tile, first, second, acc, part, parts);
+    arithmetic_->multiply(pass, slice.tile, slice.first, slice.second, slice.acc, workspaces_[thread]);
+  });
+}
+
 Planned TileEngine::plan(const Job& job, uint32_t buffer_bytes) const {
   return plan_tiles(job, buffer_bytes);
 }
@@ -52,17 +121,7 @@ void TileEngine::compute_layer(const Job& job, const Step& step, LocalBuffer& bu
     const SlotContents& other = buffer[other_slot];
     const ConvTile tile = tile_of(shape, input.box, other.box, step.box);
     const Operand a = operand_of(input), b = operand_of(other);
-    switch (shape.pass) {
-      case Pass::ff:
-        arithmetic_->ff(tile, a, b, sums.values.data(), facts);
-        break;
-      case Pass::bp:
-        arithmetic_->bp(tile, a, b, sums.values.data(), facts);
-        break;
-      case Pass::wg:
-        arithmetic_->wg(tile, a, b, sums.values.data(), facts);
-        break;
-    }
+    multiply(shape.pass, tile, a, b, sums.values.data(), facts);
   }
   if (!step.finish) return;
   const uint64_t elements = step.box.elements();

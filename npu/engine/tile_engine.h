@@ -9,26 +9,32 @@
 #include "npu/engine/engine.h"
 #include "npu/engine/facts.h"
 #include "npu/engine/gemm_tile.h"
+#include "npu/engine/host_pool.h"
+#include "npu/engine/layer_shape.h"
 
 namespace backboard::npu {
 
-/// What sets tile engines apart: the three products, and what they cost. Functions add to `acc` in the written order.
+/// What sets tile engines apart: the products of the three passes, what they are counted as, and what they cost.
+/// Operands: FF (x, w), BP (dy, w), WG (x, dy).
 class TileArithmetic {
  public:
   virtual ~TileArithmetic() = default;
   virtual const Offer& offer() const = 0;
   virtual bool wants_classes() const = 0;
-  virtual void ff(const ConvTile& tile, const Operand& x, const Operand& w, float* acc, Facts& facts) const = 0;
-  virtual void bp(const ConvTile& tile, const Operand& dy, const Operand& w, float* acc, Facts& facts) const = 0;
-  virtual void wg(const ConvTile& tile, const Operand& x, const Operand& dy, float* acc, Facts& facts) const = 0;
+  /// Adds the products of a tile to `acc` in the written order.
+  virtual void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
+                        Workspace& workspace) const = 0;
+  /// What multiply() of the whole tile means for the engine; adds to `facts`.
+  virtual void count(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, Facts& facts,
+                     Workspace& workspace) const = 0;
   virtual Price price(const Facts& facts) const = 0;
 };
 
 /// An engine made of the shared tile schedule (tile_schedule.h), the shared vector unit and SGD unit, and one
-/// arithmetic.
+/// arithmetic. Outputs of a tile are split over `host_threads` threads of the simulator; facts are those of the tile.
 class TileEngine final : public Engine {
  public:
-  explicit TileEngine(std::unique_ptr<TileArithmetic> arithmetic) : arithmetic_(std::move(arithmetic)) {}
+  TileEngine(std::unique_ptr<TileArithmetic> arithmetic, uint32_t host_threads);
 
   const Offer& offer() const override { return arithmetic_->offer(); }
   Planned plan(const Job& job, uint32_t buffer_bytes) const override;
@@ -38,8 +44,13 @@ class TileEngine final : public Engine {
 
  private:
   void compute_layer(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const;
+  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
+                Facts& facts) const;
 
   std::unique_ptr<TileArithmetic> arithmetic_;
+  // Threads and scratch memory hold nothing between calls.
+  mutable HostPool pool_;
+  mutable std::vector<Workspace> workspaces_;  ///< by thread
 };
 
 /// Carries out one compute step of the vector unit: everything that is no layer.

@@ -9,10 +9,6 @@
 namespace backboard::npu::lnpu {
 namespace {
 
-Arithmetic arithmetic_of(Accumulator accumulator) {
-  return accumulator == Accumulator::kFp16 ? Arithmetic::kFp16Sum : Arithmetic::kExactProduct;
-}
-
 using Counter = void (*)(const LnpuConfig&, const ConvTile&, const uint8_t*, const uint8_t*, Facts&, Workspace&);
 
 void count(const LnpuConfig& config, const ConvTile& tile, const Operand& first, const Operand& second, Counter counter,
@@ -37,9 +33,18 @@ void count(const LnpuConfig& config, const ConvTile& tile, const Operand& first,
 
 }  // namespace
 
+Arithmetic arithmetic_of(Accumulator accumulator) {
+  return accumulator == Accumulator::kFp16 ? Arithmetic::kFp16Sum : Arithmetic::kExactProduct;
+}
+
 void ff_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& w, float* acc,
              Facts& facts, Workspace& workspace) {
   conv_ff(arithmetic_of(config.accumulator), tile, x.values, w.values, acc, workspace);
+  ff_facts(config, tile, x, w, facts, workspace);
+}
+
+void ff_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& w, Facts& facts,
+              Workspace& workspace) {
   count(config, tile, x, w, count_ff, products_of_outputs(tile), uint64_t{tile.n} * tile.k * tile.oh_rows * tile.ow,
         facts, workspace);
 }
@@ -47,6 +52,11 @@ void ff_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, c
 void bp_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& dy, const Operand& w, float* acc,
              Facts& facts, Workspace& workspace) {
   conv_bp(arithmetic_of(config.accumulator), tile, dy.values, w.values, acc, workspace);
+  bp_facts(config, tile, dy, w, facts, workspace);
+}
+
+void bp_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& dy, const Operand& w, Facts& facts,
+              Workspace& workspace) {
   count(config, tile, dy, w, count_bp, products_of_inputs(tile), uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w,
         facts, workspace);
 }
@@ -54,6 +64,11 @@ void bp_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& dy, 
 void wg_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& dy, float* acc,
              Facts& facts, Workspace& workspace) {
   conv_wg(arithmetic_of(config.accumulator), tile, x.values, dy.values, acc, workspace);
+  wg_facts(config, tile, x, dy, facts, workspace);
+}
+
+void wg_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& dy, Facts& facts,
+              Workspace& workspace) {
   count(config, tile, x, dy, count_wg, products_of_outputs(tile), uint64_t{tile.k} * tile.c * tile.kh * tile.kw, facts,
         workspace);
 }

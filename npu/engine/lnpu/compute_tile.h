@@ -10,6 +10,7 @@
 #include "npu/engine/facts.h"
 #include "npu/engine/gemm_tile.h"
 #include "npu/engine/lnpu/config.h"
+#include "npu/engine/strided_gemm.h"
 
 namespace backboard::npu::lnpu {
 
@@ -22,6 +23,17 @@ void bp_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& dy, 
 /// Weight gradient: acc (w strides) += x * dy over (n, oh, ow).
 void wg_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& dy, float* acc,
              Facts& facts, Workspace& workspace);
+
+/// The sum that a config asks for.
+Arithmetic arithmetic_of(Accumulator accumulator);
+
+// The facts of a whole tile alone, for callers that split its values (conv_gemm.h) over threads.
+void ff_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& w, Facts& facts,
+              Workspace& workspace);
+void bp_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& dy, const Operand& w, Facts& facts,
+              Workspace& workspace);
+void wg_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& dy, Facts& facts,
+              Workspace& workspace);
 
 namespace scalar {
 // The definition of the values: naive loops. No facts.

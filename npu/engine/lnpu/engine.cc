@@ -1,5 +1,6 @@
 #include "npu/engine/lnpu/engine.h"
 
+#include "npu/engine/conv_gemm.h"
 #include "npu/engine/lnpu/compute_tile.h"
 #include "npu/engine/lnpu/cost.h"
 #include "npu/engine/table.h"
@@ -25,26 +26,39 @@ constexpr Offer kOffer = {
     .vector_out = kMultiply | kFp32,
 };
 
-class Arithmetic final : public TileArithmetic {
+class Multipliers final : public TileArithmetic {
  public:
-  explicit Arithmetic(const EngineConfigs& configs) : config_(configs.lnpu), energy_(configs.energy) {}
+  explicit Multipliers(const EngineConfigs& configs) : config_(configs.lnpu), energy_(configs.energy) {}
   const Offer& offer() const override { return kOffer; }
   bool wants_classes() const override { return true; }
-  void ff(const ConvTile& tile, const Operand& x, const Operand& w, float* acc, Facts& facts) const override {
-    ff_tile(config_, tile, x, w, acc, facts, workspace_);
+  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
+                Workspace& workspace) const override {
+    const Arithmetic arithmetic = arithmetic_of(config_.accumulator);
+    switch (pass) {
+      case Pass::ff:
+        return conv_ff(arithmetic, tile, first.values, second.values, acc, workspace);
+      case Pass::bp:
+        return conv_bp(arithmetic, tile, first.values, second.values, acc, workspace);
+      case Pass::wg:
+        return conv_wg(arithmetic, tile, first.values, second.values, acc, workspace);
+    }
   }
-  void bp(const ConvTile& tile, const Operand& dy, const Operand& w, float* acc, Facts& facts) const override {
-    bp_tile(config_, tile, dy, w, acc, facts, workspace_);
-  }
-  void wg(const ConvTile& tile, const Operand& x, const Operand& dy, float* acc, Facts& facts) const override {
-    wg_tile(config_, tile, x, dy, acc, facts, workspace_);
+  void count(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, Facts& facts,
+             Workspace& workspace) const override {
+    switch (pass) {
+      case Pass::ff:
+        return ff_facts(config_, tile, first, second, facts, workspace);
+      case Pass::bp:
+        return bp_facts(config_, tile, first, second, facts, workspace);
+      case Pass::wg:
+        return wg_facts(config_, tile, first, second, facts, workspace);
+    }
   }
   Price price(const Facts& facts) const override { return lnpu::price(facts, config_, energy_); }
 
  private:
   LnpuConfig config_;
   EnergyConstants energy_;
-  mutable Workspace workspace_;  ///< holds nothing between calls
 };
 
 }  // namespace
@@ -54,7 +68,7 @@ const Offer& offer() {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
-  return std::make_unique<TileEngine>(std::make_unique<Arithmetic>(configs));
+  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(configs), configs.host_threads);
 }
 
 }  // namespace backboard::npu::lnpu

@@ -18,18 +18,30 @@ void count(const ProductCounts& products, uint64_t outputs, Facts& facts) {
 
 void ff_tile(const ConvTile& tile, const Operand& x, const Operand& w, float* acc, Facts& facts, Workspace& workspace) {
   conv_ff(Arithmetic::kMultiplyThenAdd, tile, x.values, w.values, acc, workspace);
+  ff_facts(tile, facts);
+}
+
+void ff_facts(const ConvTile& tile, Facts& facts) {
   count(products_of_outputs(tile), uint64_t{tile.n} * tile.k * tile.oh_rows * tile.ow, facts);
 }
 
 void bp_tile(const ConvTile& tile, const Operand& dy, const Operand& w, float* acc, Facts& facts,
              Workspace& workspace) {
   conv_bp(Arithmetic::kMultiplyThenAdd, tile, dy.values, w.values, acc, workspace);
+  bp_facts(tile, facts);
+}
+
+void bp_facts(const ConvTile& tile, Facts& facts) {
   count(products_of_inputs(tile), uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w, facts);
 }
 
 void wg_tile(const ConvTile& tile, const Operand& x, const Operand& dy, float* acc, Facts& facts,
              Workspace& workspace) {
   conv_wg(Arithmetic::kMultiplyThenAdd, tile, x.values, dy.values, acc, workspace);
+  wg_facts(tile, facts);
+}
+
+void wg_facts(const ConvTile& tile, Facts& facts) {
   count(products_of_outputs(tile), uint64_t{tile.k} * tile.c * tile.kh * tile.kw, facts);
 }
 

@@ -13,6 +13,11 @@ void bp_tile(const ConvTile& tile, const Operand& dy, const Operand& w, float* a
 /// Weight gradient: acc (w strides) += x * dy over (n, oh, ow).
 void wg_tile(const ConvTile& tile, const Operand& x, const Operand& dy, float* acc, Facts& facts, Workspace& workspace);
 
+// The facts of a whole tile alone, for callers that split its values (conv_gemm.h) over threads.
+void ff_facts(const ConvTile& tile, Facts& facts);
+void bp_facts(const ConvTile& tile, Facts& facts);
+void wg_facts(const ConvTile& tile, Facts& facts);
+
 namespace scalar {
 // The definition: naive loops.
 void ff_tile(const ConvTile& tile, const float* x, const float* w, float* acc);

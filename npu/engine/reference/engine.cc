@@ -1,5 +1,6 @@
 #include "npu/engine/reference/engine.h"
 
+#include "npu/engine/conv_gemm.h"
 #include "npu/engine/reference/compute_tile.h"
 #include "npu/engine/reference/cost.h"
 #include "npu/engine/table.h"
@@ -22,26 +23,37 @@ constexpr Offer kOffer = {
     .vector_out = kFp32,
 };
 
-class Arithmetic final : public TileArithmetic {
+class Multipliers final : public TileArithmetic {
  public:
-  explicit Arithmetic(const EngineConfigs& configs) : config_(configs.reference), energy_(configs.energy) {}
+  explicit Multipliers(const EngineConfigs& configs) : config_(configs.reference), energy_(configs.energy) {}
   const Offer& offer() const override { return kOffer; }
   bool wants_classes() const override { return false; }
-  void ff(const ConvTile& tile, const Operand& x, const Operand& w, float* acc, Facts& facts) const override {
-    ff_tile(tile, x, w, acc, facts, workspace_);
+  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
+                Workspace& workspace) const override {
+    switch (pass) {
+      case Pass::ff:
+        return conv_ff(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
+      case Pass::bp:
+        return conv_bp(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
+      case Pass::wg:
+        return conv_wg(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
+    }
   }
-  void bp(const ConvTile& tile, const Operand& dy, const Operand& w, float* acc, Facts& facts) const override {
-    bp_tile(tile, dy, w, acc, facts, workspace_);
-  }
-  void wg(const ConvTile& tile, const Operand& x, const Operand& dy, float* acc, Facts& facts) const override {
-    wg_tile(tile, x, dy, acc, facts, workspace_);
+  void count(Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts, Workspace&) const override {
+    switch (pass) {
+      case Pass::ff:
+        return ff_facts(tile, facts);
+      case Pass::bp:
+        return bp_facts(tile, facts);
+      case Pass::wg:
+        return wg_facts(tile, facts);
+    }
   }
   Price price(const Facts& facts) const override { return reference::price(facts, config_, energy_); }
 
  private:
   ReferenceConfig config_;
   EnergyConstants energy_;
-  mutable Workspace workspace_;  ///< holds nothing between calls
 };
 
 }  // namespace
@@ -51,7 +63,7 @@ const Offer& offer() {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
-  return std::make_unique<TileEngine>(std::make_unique<Arithmetic>(configs));
+  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(configs), configs.host_threads);
 }
 
 }  // namespace backboard::npu::reference

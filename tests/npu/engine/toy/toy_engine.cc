@@ -23,27 +23,25 @@ constexpr Offer kOffer = {
     .fused_sgd = false,
 };
 
-class Arithmetic final : public TileArithmetic {
+class Multipliers final : public TileArithmetic {
  public:
   const Offer& offer() const override { return kOffer; }
   bool wants_classes() const override { return false; }
-  void ff(const ConvTile& t, const Operand& x, const Operand& w, float* acc, Facts& facts) const override {
-    each_product(t, facts, [&](size_t xi, size_t wi, size_t yi) { acc[yi] += product(x.values[xi], w.values[wi]); });
-  }
-  void bp(const ConvTile& t, const Operand& dy, const Operand& w, float* acc, Facts& facts) const override {
-    // Outside-in over (n, k): for one input element products come in the order (k, kh, kw) only if taps are walked so.
-    for (uint32_t k = 0; k < t.k; ++k) {
-      for (uint32_t i = 0; i < t.kh; ++i) {
-        for (uint32_t j = 0; j < t.kw; ++j) {
-          each_product(
-              t, facts, [&](size_t xi, size_t wi, size_t yi) { acc[xi] += product(dy.values[yi], w.values[wi]); }, k, i,
-              j);
-        }
-      }
+  void multiply(Pass pass, const ConvTile& t, const Operand& first, const Operand& second, float* acc,
+                Workspace&) const override {
+    const float* a = first.values;
+    const float* b = second.values;
+    switch (pass) {
+      case Pass::ff:
+        return each_product(t, [&](size_t xi, size_t wi, size_t yi) { acc[yi] += product(a[xi], b[wi]); });
+      case Pass::bp:
+        return each_product(t, [&](size_t xi, size_t wi, size_t yi) { acc[xi] += product(a[yi], b[wi]); });
+      case Pass::wg:
+        return each_product(t, [&](size_t xi, size_t wi, size_t yi) { acc[wi] += product(a[xi], b[yi]); });
     }
   }
-  void wg(const ConvTile& t, const Operand& x, const Operand& dy, float* acc, Facts& facts) const override {
-    each_product(t, facts, [&](size_t xi, size_t wi, size_t yi) { acc[wi] += product(x.values[xi], dy.values[yi]); });
+  void count(Pass, const ConvTile& t, const Operand&, const Operand&, Facts& facts, Workspace&) const override {
+    each_product(t, [&](size_t, size_t, size_t) { ++facts.macs; });
   }
   Price price(const Facts& facts) const override {
     Price price;
@@ -53,23 +51,19 @@ class Arithmetic final : public TileArithmetic {
   }
 
  private:
-  static constexpr uint32_t kAll = UINT32_MAX;
-  /// Calls body(index in x, in w, in y) for each product, in the order (n, k, oh, ow, c, kh, kw), or for one k and tap.
+  /// Calls body(index in x, in w, in y) for each product. Sums of sixteenths are exact, so their order is free.
   template <class Body>
-  static void each_product(const ConvTile& t, Facts& facts, Body&& body, uint32_t k_only = kAll, uint32_t i_only = kAll,
-                           uint32_t j_only = kAll) {
+  static void each_product(const ConvTile& t, Body&& body) {
     for (uint32_t n = 0; n < t.n; ++n) {
-      for (uint32_t k = k_only == kAll ? 0 : k_only; k < (k_only == kAll ? t.k : k_only + 1); ++k) {
+      for (uint32_t k = 0; k < t.k; ++k) {
         for (uint32_t oh = t.oh0; oh < t.oh0 + t.oh_rows; ++oh) {
           for (uint32_t ow = 0; ow < t.ow; ++ow) {
             for (uint32_t c = 0; c < t.c; ++c) {
               for (uint32_t i = 0; i < t.kh; ++i) {
                 for (uint32_t j = 0; j < t.kw; ++j) {
-                  if ((i_only != kAll && i != i_only) || (j_only != kAll && j != j_only)) continue;
                   const int64_t ih = int64_t{oh} * t.stride_h + i * t.dilation_h - t.pad_h;
                   const int64_t iw = int64_t{ow} * t.stride_w + j * t.dilation_w - t.pad_w;
                   if (ih < t.ih0 || ih >= int64_t{t.ih0} + t.ih_rows || iw < 0 || iw >= t.w) continue;
-                  ++facts.macs;
                   body(n * t.x_stride_n + c * t.x_stride_c + static_cast<size_t>((ih - t.ih0) * t.w + iw),
                        k * t.w_stride_k + c * t.w_stride_c + i * t.kw + j,
                        n * t.y_stride_n + k * t.y_stride_k + size_t{oh - t.oh0} * t.ow + ow);
@@ -94,7 +88,7 @@ const Offer& offer() {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineConfigs&) {
-  return std::make_unique<TileEngine>(std::make_unique<Arithmetic>());
+  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(), 1);
 }
 
 }  // namespace backboard::npu::toy
