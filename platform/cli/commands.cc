@@ -10,6 +10,7 @@ constexpr Command kCommands[] = {
     {"explain", "Explain a key of a file: meaning, unit, default, range", declare_explain},
     {"schema", "Print the JSON Schema of a kind of file", declare_schema},
     {"regs", "Print the registers of the board", declare_regs},
+    {"bench", "Measure the simulator on this machine", declare_bench},
 };
 
 }  // namespace

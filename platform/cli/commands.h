@@ -10,6 +10,7 @@ namespace backboard {
 /// In the order of `backboard --help`.
 std::span<const Command> commands();
 
+CommandAction declare_bench(CLI::App& app);
 CommandAction declare_check(CLI::App& app);
 CommandAction declare_exec(CLI::App& app);
 CommandAction declare_explain(CLI::App& app);

@@ -1,0 +1,17 @@
+#include "platform/cli/benchmarks.h"
+
+namespace backboard {
+namespace {
+
+// A new benchmark is a function `std::vector<Measurement> measure_...()` and a row here.
+constexpr Benchmark kBenchmarks[] = {
+    {"core", "Instructions a second of the core on the default board", measure_core},
+};
+
+}  // namespace
+
+std::span<const Benchmark> benchmarks() {
+  return kBenchmarks;
+}
+
+}  // namespace backboard

@@ -1,0 +1,30 @@
+// Benchmarks of the program, in one explicit table.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace backboard {
+
+/// One measured figure.
+struct Measurement {
+  std::string name;  ///< "lnpu conv2 FF", say
+  double value = 0.0;
+  std::string unit;  ///< "G MAC/s", "MIPS"
+  std::string note;  ///< what it stands beside, or empty
+};
+
+struct Benchmark {
+  const char* name;
+  const char* help;
+  /// Measures on this machine; takes seconds.
+  std::vector<Measurement> (*measure)();
+};
+
+std::span<const Benchmark> benchmarks();
+
+/// Guest instructions a host second on the default board: arithmetic, and loads and stores.
+std::vector<Measurement> measure_core();
+
+}  // namespace backboard
