@@ -92,7 +92,16 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
       watchdog(config.watchdog, queue, plic, line_of(Interrupt::kWATCHDOG), *this, findings_at(Place::kWATCHDOG)),
       flash(config.flash, config.map[Place::kFLASH].size_bytes, queue, plic, line_of(Interrupt::kFLASH),
             findings_at(Place::kFLASH_CTRL)),
-      dram(config.dram, config.map[Place::kDRAM].size_bytes) {
+      dram(config.dram, config.map[Place::kDRAM].size_bytes),
+      npu(config.npu, queue, wiring.port(BusMaster::npu), plic, line_of(Interrupt::kNPU),
+          [this](const std::string& line) {
+            Finding finding;
+            finding.time_ps = queue.now_ps();
+            finding.initiator = Initiator::npu;
+            finding.block = "npu";
+            finding.reason = line;
+            log.report(std::move(finding));
+          }) {
   wiring.attach(config,
                 {{Place::kROM, &rom},
                  {Place::kFINISHER, &finisher},
@@ -100,6 +109,7 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
                  {Place::kSRAM, &sram},
                  {Place::kPLIC, &plic},
                  {Place::kUART, &uart},
+                 {Place::kNPU, &npu},
                  {Place::kWATCHDOG, &watchdog},
                  {Place::kFLASH_CTRL, &flash},
                  {Place::kFLASH, &flash.mapped()},
@@ -223,6 +233,9 @@ Uart& Board::uart() {
 }
 Flash& Board::flash() {
   return impl_->flash;
+}
+npu::NpuDevice& Board::npu() {
+  return impl_->npu;
 }
 
 }  // namespace backboard

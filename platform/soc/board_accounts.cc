@@ -26,6 +26,22 @@ void core_stats(const StatsWriter& writer, const CoreStatistics& c) {
                "Active cycles by instruction");
 }
 
+void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
+  writer.counter("commands", n.commands, "commands", "Commands completed");
+  writer.counter("macs", n.macs, "MACs", "Multiply-accumulates, skipped ones included");
+  writer.counter("macs_skipped", n.macs_skipped, "MACs", "Multiply-accumulates skipped because of a zero");
+  writer.counter("busy_cycles", n.busy_cycles, "cycles", "Cycles with a command running");
+  writer.counter("compute_cycles", n.compute_cycles, "cycles", "Cycles in which the engine computed");
+  writer.counter("load_stall_cycles", n.load_stall_cycles, "cycles",
+                 "Cycles in which the engine waited for loads only");
+  writer.counter("read_bytes", n.read_bytes, "bytes", "Bytes read by DMA");
+  writer.counter("write_bytes", n.write_bytes, "bytes", "Bytes written by DMA");
+  writer.counter("saturated", n.saturated, "elements", "Elements saturated when stored");
+  writer.counter("nonfinite", n.nonfinite, "elements", "Infinities and NaNs met when storing");
+  writer.counter("interrupts", n.interrupts, "1", "Rising edges of the interrupt");
+  writer.counter("errors", n.errors, "1", "Commands that failed");
+}
+
 /// The core's accesses past the bus, attributed as those on the bus; they are no transactions.
 void add_direct(TrafficTable& table, const DirectTraffic& direct) {
   Attribution data{.initiator = Initiator::core_data, .phase = Phase::kCODE};
@@ -77,6 +93,7 @@ StatsTree Board::stats() {
   }
   impl_->wiring.router().stats(StatsWriter(tree, "bus"));
   impl_->dram.stats(StatsWriter(tree, "dram"));
+  npu_stats(StatsWriter(tree, "npu"), impl_->npu.totals());
   const StatsWriter uart_part(tree, "uart");
   uart_part.counter("transmitted", impl_->uart.transmitted_bytes(), "bytes", "Bytes transmitted");
   uart_part.counter("received", impl_->uart.received_bytes(), "bytes", "Bytes received");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "npu/device/npu_config.h"
 #include "platform/bus/memory_map.h"
 #include "platform/bus/router_config.h"
 #include "platform/clint/clint.h"
@@ -42,6 +43,7 @@ struct BoardConfig {
   ClintConfig clint;
   PlicConfig plic;
   WatchdogConfig watchdog;
+  npu::NpuConfig npu;
 
   template <class V>
   void fields(V& v) {
@@ -59,6 +61,7 @@ struct BoardConfig {
     v("clint", clint, "Core-local interruptor");
     v("plic", plic, "Interrupt controller");
     v("watchdog", watchdog, "Watchdog");
+    v("npu", npu, "Training NPU");
   }
 
   void check() const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "npu/device/npu_device.h"
 #include "platform/bus/end_sink.h"
 #include "platform/clint/clint.h"
 #include "platform/cpu/semihosting.h"
@@ -78,6 +79,7 @@ class Board::Impl final : public EndSink, public CoreObserver {
   Watchdog watchdog;
   Flash flash;
   Dram dram;
+  npu::NpuDevice npu;
 
   bool started = false;
   BoardEnd ending;

@@ -43,11 +43,12 @@ std::vector<uint8_t> read_saved(const std::string& path) {
 
 }  // namespace
 
-/// Of what changes the simulation: where files lie does not.
+/// Of what changes the simulation: where files lie and host threads do not.
 uint64_t Board::Impl::digest() const {
   BoardConfig plain = config;
   plain.flash.file.clear();
   plain.rom.image.clear();
+  plain.npu.host_threads = 1;
   return fnv1a(dump_config(plain));
 }
 
@@ -68,6 +69,7 @@ void Board::Impl::state(StateArchive& archive) {
   watchdog.state(archive);
   flash.state(archive);
   dram.state(archive);
+  npu.state(archive);
   wiring.state(archive);
   log.state(archive);
   archive.section("end of board");
@@ -75,6 +77,7 @@ void Board::Impl::state(StateArchive& archive) {
 
 void Board::save(const std::string& path) {
   impl_->core->drain();
+  impl_->npu.drain();
   StateArchive archive;
   impl_->state(archive);
   const std::vector<uint8_t>& bytes = archive.bytes();

@@ -1,5 +1,7 @@
 #include "platform/tlm/queue_kernel.h"
 
+#include <utility>
+
 #include "platform/tlm/time.h"
 
 namespace backboard {
@@ -17,6 +19,7 @@ QueueKernel::Outcome QueueKernel::run(uint64_t limit_ps) {
   stop_.store(false, std::memory_order_relaxed);
   wake_.notify(sc_core::SC_ZERO_TIME);
   sc_core::sc_start();
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   return outcome_;
 }
 
@@ -33,7 +36,16 @@ void QueueKernel::advance_to(uint64_t time_ps) {
   if (time_ps > kernel_time_ps()) sc_core::sc_start(time_of_ps(time_ps - kernel_time_ps()), sc_core::SC_RUN_TO_TIME);
 }
 
+/// The kernel must not see exceptions: it would turn them into reports of its own.
 void QueueKernel::wake() {
+  try {
+    run_events();
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+}
+
+void QueueKernel::run_events() {
   const uint64_t now_ps = kernel_time_ps();
   while (!stop_.load(std::memory_order_relaxed)) {
     const uint64_t next_ps = queue_.next_time_ps();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <systemc>
 
@@ -23,6 +24,7 @@ class QueueKernel final : public sc_core::sc_module {
     limit,    ///< all events up to the limit have run, and time stands there
   };
   /// Lets simulated time pass. With `limit_ps` kNever there is no limit. Not to be called from within an event.
+  /// What an event throws (bad input found late: a file that cannot be written) is thrown from here.
   Outcome run(uint64_t limit_ps);
   /// Ends `run` after the event that is running. Safe from signal handlers and other threads, though then it takes
   /// effect only at the next event.
@@ -34,6 +36,7 @@ class QueueKernel final : public sc_core::sc_module {
 
  private:
   void wake();
+  void run_events();
 
   EventQueue& queue_;
   sc_core::sc_event wake_;
@@ -41,6 +44,7 @@ class QueueKernel final : public sc_core::sc_module {
   uint64_t limit_ps_ = EventQueue::kNever;
   bool single_step_ = false;
   Outcome outcome_ = Outcome::starved;
+  std::exception_ptr failure_;
 };
 
 }  // namespace backboard

@@ -70,6 +70,20 @@ TEST_CASE("stop ends the run behind the event, and single steps run one event ea
   CHECK_FALSE(kernel.step());
 }
 
+TEST_CASE("what an event throws comes out of run, and the rest can still run") {
+  EventQueue queue;
+  QueueKernel kernel("kernel", queue);
+  Ticker ticker(queue);
+  ticker.then = [](uint64_t tag, uint64_t) {
+    if (tag == 1) throw InputError("disk full");
+  };
+  queue.schedule(10, ticker.id, 1);
+  queue.schedule(20, ticker.id, 2);
+  CHECK_THROWS_WITH(kernel.run(EventQueue::kNever), "disk full");
+  CHECK(kernel.run(EventQueue::kNever) == Outcome::starved);
+  CHECK(ticker.seen.size() == 2);
+}
+
 TEST_CASE("the kernel follows a queue that was restored at a later time") {
   EventQueue queue;
   QueueKernel kernel("kernel", queue);
