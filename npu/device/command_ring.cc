@@ -13,6 +13,7 @@ namespace {
 constexpr uint32_t kSmallestRing = 2;
 constexpr uint32_t kLargestRing = 65536;
 constexpr uint64_t kWatchdogTag = 1;
+constexpr uint64_t kStartTag = 2;
 
 }  // namespace
 
@@ -24,7 +25,7 @@ CommandRing::CommandRing(const Engine& engine, uint64_t clock_hz, EventQueue& qu
 }
 
 uint64_t CommandRing::busy_ps() const {
-  return busy_ps_ + (busy() ? queue_.now_ps() - busy_since_ps_ : 0);
+  return busy_ps_ + (busy() ? now_ps() - busy_since_ps_ : 0);
 }
 
 void CommandRing::enable(uint32_t base, uint32_t size) {
@@ -36,7 +37,7 @@ void CommandRing::enable(uint32_t base, uint32_t size) {
   if (stopped_) return;
   if (!good) return fail(ErrorCode::kRING, base, 0);
   if (tail_ - head_ > size_) return fail(ErrorCode::kRING, base, 0);
-  next();
+  start();
 }
 
 void CommandRing::doorbell(uint32_t tail) {
@@ -47,12 +48,13 @@ void CommandRing::doorbell(uint32_t tail) {
     dma_.abort();
     return fail(ErrorCode::kRING, base_, 0);
   }
-  next();
+  start();
 }
 
 void CommandRing::reset() {
   disarm_watchdog();
   account_busy();
+  queue_.cancel(id_, kStartTag);
   enabled_ = stopped_ = group_open_ = false;
   head_ = tail_ = 0;
   group_commands_ = 0;
@@ -61,8 +63,8 @@ void CommandRing::reset() {
 
 void CommandRing::account_busy() {
   if (!busy()) return;
-  busy_ps_ += queue_.now_ps() - busy_since_ps_;
-  busy_since_ps_ = queue_.now_ps();
+  busy_ps_ += now_ps() - busy_since_ps_;
+  busy_since_ps_ = now_ps();
 }
 
 Attribution CommandRing::attribution(Phase phase) const {
@@ -73,9 +75,12 @@ Attribution CommandRing::attribution(Phase phase) const {
   return who;
 }
 
-void CommandRing::next() {
-  if (!enabled_ || stopped_ || busy() || head_ == tail_) return;
-  fetch_command();
+/// The ring has work and was idle: it fetches as soon as simulated time is that of the access.
+void CommandRing::start() {
+  if (!may_fetch()) return;
+  phase_ = Stage::starting;
+  busy_since_ps_ = now_ps();
+  queue_.schedule(now_ps(), id_, kStartTag);
 }
 
 void CommandRing::fetch_command() {
@@ -209,12 +214,13 @@ void CommandRing::complete() {
   ++head_;
   ++commands_;
   if (job_.opcode() == Opcode::kFENCE) client_->on_fence(job_.command.auxiliary, job_.has(kFlagINTERRUPT));
-  next();
+  if (may_fetch()) fetch_command();
 }
 
 void CommandRing::fail(ErrorCode code, uint32_t address, uint32_t detail) {
   account_busy();
   disarm_watchdog();
+  queue_.cancel(id_, kStartTag);
   sequencer_.abort();
   dma_.abort();
   phase_ = Stage::idle;
@@ -233,7 +239,13 @@ void CommandRing::disarm_watchdog() {
   watchdog_armed_ = false;
 }
 
-void CommandRing::on_event(uint64_t, uint64_t) {
+void CommandRing::on_event(uint64_t tag, uint64_t) {
+  if (tag == kStartTag) {
+    phase_ = Stage::idle;
+    // Firmware may have disabled the ring meanwhile.
+    if (may_fetch()) fetch_command();
+    return;
+  }
   watchdog_armed_ = false;
   fail(ErrorCode::kWATCHDOG, slot_address(head_), 0);
 }
@@ -252,6 +264,7 @@ void CommandRing::on_transfer(uint64_t tag, DmaTransfer& transfer) {
     case Stage::fence:
       return complete();
     case Stage::idle:
+    case Stage::starting:
     case Stage::running:
       break;
   }
@@ -273,6 +286,7 @@ void CommandRing::state(StateArchive& archive) {
   archive.value("group_commands", group_commands_);
   archive.value("watchdog_armed", watchdog_armed_);
   archive.value("commands", commands_);
+  archive.value("observed_ps", observed_ps_);
   archive.value("busy_ps", busy_ps_);
   archive.value("busy_since_ps", busy_since_ps_);
   save_job(archive, job_);

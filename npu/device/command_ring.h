@@ -1,6 +1,7 @@
 // The command ring: fetches commands and what they point to, validates, groups, runs and fences them in order.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -43,6 +44,9 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   void set_fence_address(uint32_t address) { fence_address_ = address; }
   void set_watchdog(uint32_t cycles) { watchdog_cycles_ = cycles; }
 
+  /// A register access happens at `time_ps`, which the queue may not have reached: a core runs ahead of it as far as
+  /// the next event. What the access starts, starts then.
+  void observe(uint64_t time_ps) { observed_ps_ = time_ps; }
   /// Starts to run commands; kRING when base or size are invalid.
   void enable(uint32_t base, uint32_t size);
   /// Stops after the command that is running.
@@ -66,9 +70,11 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
 
  private:
   /// What the ring waits for.
-  enum class Stage : uint8_t { idle, command, descriptors, records, running, fence };
+  enum class Stage : uint8_t { idle, starting, command, descriptors, records, running, fence };
 
-  void next();
+  bool may_fetch() const { return enabled_ && !stopped_ && !busy() && head_ != tail_; }
+  uint64_t now_ps() const { return std::max(queue_.now_ps(), observed_ps_); }
+  void start();
   void fetch_command();
   void take_command(const DmaTransfer& transfer);
   void fetch_descriptors();
@@ -108,6 +114,7 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   uint32_t group_commands_ = 0;
   bool watchdog_armed_ = false;
   uint64_t commands_ = 0;
+  uint64_t observed_ps_ = 0;
   uint64_t busy_ps_ = 0;
   uint64_t busy_since_ps_ = 0;
 };

@@ -255,6 +255,7 @@ BusResponse NpuDevice::Impl::access(BusAccess& access, uint64_t& delay_ps) {
     return BusResponse::target;
   }
   const auto offset = static_cast<uint32_t>(access.address);
+  if (!access.debug) ring_.observe(access.time_ps);
   uint32_t value = 0;
   RegisterResult result;
   if (access.op == BusOp::read) {

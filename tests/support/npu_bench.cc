@@ -231,7 +231,7 @@ uint32_t NpuBench::read(Reg reg) {
   access.address = offset_of(reg);
   access.data = reinterpret_cast<uint8_t*>(&value);
   access.size = 4;
-  access.time_ps = queue.now_ps();
+  access.time_ps = queue.now_ps() + ahead_ps;
   uint64_t delay_ps = 0;
   BB_CHECK(device.access(access, delay_ps) == BusResponse::ok);
   return value;
@@ -243,7 +243,7 @@ void NpuBench::write(Reg reg, uint32_t value) {
   access.address = offset_of(reg);
   access.data = reinterpret_cast<uint8_t*>(&value);
   access.size = 4;
-  access.time_ps = queue.now_ps();
+  access.time_ps = queue.now_ps() + ahead_ps;
   uint64_t delay_ps = 0;
   BB_CHECK(device.access(access, delay_ps) == BusResponse::ok);
 }

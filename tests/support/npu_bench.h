@@ -135,6 +135,7 @@ class NpuBench {
   std::vector<std::string> findings;
   npu::NpuDevice device;
   uint32_t submitted = 0;
+  uint64_t ahead_ps = 0;  ///< how far register accesses run ahead of the queue, as those of a core do
 
  private:
   uint32_t next_ = MiniBus::kBase + 0x1000;

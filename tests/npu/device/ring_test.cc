@@ -232,3 +232,20 @@ TEST_CASE("Every byte carries its owner: phase, layer and tensor class") {
   CHECK(bytes(true, Phase::kFF, TensorClass::kACTIVATION) > 0);
   CHECK(bytes(true, Phase::kFF, TensorClass::kNONE) == 0);
 }
+
+TEST_CASE("A doorbell rung ahead of the queue starts the ring at the time of the access") {
+  for (const uint64_t ahead_ps : {uint64_t{0}, uint64_t{777'000}}) {
+    NpuBench bench;
+    bench.start();
+    const SmallLayer layer(bench);
+    bench.ahead_ps = ahead_ps;
+    bench.submit(layer.command);
+    CHECK((bench.read(Reg::NPU_STATUS) & 1) == 1);
+    bench.ahead_ps = 0;
+    REQUIRE(bench.run());
+    static uint64_t first_ps = 0;
+    if (ahead_ps == 0) first_ps = bench.queue.now_ps();
+    CHECK(bench.queue.now_ps() == first_ps + ahead_ps);
+    CHECK(bench.perf(Reg::NPU_PERF_BUSY_LO) == first_ps / 5000);
+  }
+}

@@ -68,8 +68,8 @@ TEST_CASE("An NPU saved between any two events and restored ends as one that was
   for (const EngineRow& row : engine_table()) {
     Scene never(row);
     const uint32_t events = finish(never.bench);
-    REQUIRE(never.bench.read(npu_regs::Reg::NPU_ERROR_CODE) == 0);
     const std::vector<uint8_t> wanted = snapshot(never.bench);
+    REQUIRE(never.bench.read(npu_regs::Reg::NPU_ERROR_CODE) == 0);
     REQUIRE(events > 40);
     for (uint32_t cut = 0; cut < events; cut += 1 + events / 60) {
       CAPTURE(row.name, cut, events);
@@ -101,5 +101,40 @@ TEST_CASE("A damaged saved state ends in an input error or restores to something
     Scene other(row);
     StateArchive archive({whole.bytes().begin(), whole.bytes().begin() + static_cast<ptrdiff_t>(length)}, "cut");
     CHECK_THROWS_AS(other.bench.device.state(archive), InputError);
+  }
+}
+
+TEST_CASE("One, two and three host threads leave the same memory, counters and simulated time") {
+  for (const EngineRow& row : engine_table()) {
+    std::vector<uint8_t> wanted;
+    for (const uint32_t threads : {1u, 2u, 3u}) {
+      NpuConfig config = config_of(row, 256 * 1024);
+      config.host_threads = threads;
+      NpuBench bench(config, 1 << 20);
+      bench.start();
+      const TensorFormat f =
+          has_format(row.offer().multiply, TensorFormat::kFGMP) ? TensorFormat::kFGMP : TensorFormat::kFP32;
+      const Window window{.kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1};
+      const BenchTensor x = bench.tensor({4, 10, 12, 12}, format(f)), w = bench.tensor({11, 10, 3, 3}, format(f));
+      const BenchTensor y = bench.tensor({4, 11, 12, 12}, format(f)), dx = bench.tensor({4, 10, 12, 12}, format(f));
+      const BenchTensor dw = bench.tensor({11, 10, 3, 3});
+      bench.fill(x, noise(x.elements(), 1));
+      bench.fill(w, noise(w.elements(), 2));
+      Command command = command_of(Opcode::kCONV_FF);
+      set_window(command, window, false);
+      command.tensor0 = x.descriptor_address, command.tensor1 = w.descriptor_address;
+      command.tensor2 = y.descriptor_address;
+      REQUIRE(bench.execute(command) == ErrorCode::kNONE);
+      command.opcode = static_cast<uint8_t>(Opcode::kCONV_BP);
+      command.tensor0 = y.descriptor_address, command.tensor2 = dx.descriptor_address;
+      REQUIRE(bench.execute(command) == ErrorCode::kNONE);
+      command.opcode = static_cast<uint8_t>(Opcode::kCONV_WG);
+      command.tensor0 = x.descriptor_address, command.tensor1 = y.descriptor_address;
+      command.tensor2 = dw.descriptor_address;
+      REQUIRE(bench.execute(command) == ErrorCode::kNONE);
+      const std::vector<uint8_t> found = snapshot(bench);
+      if (wanted.empty()) wanted = found;
+      CHECK((found == wanted));
+    }
   }
 }
