@@ -23,6 +23,35 @@ TEST_CASE("hello prints through the UART and ends with success") {
   CHECK(board.run().stop == BoardStop::finisher);  // it stays ended
 }
 
+void run_selftest(const char* engine) {
+  MemorySink uart, console;
+  BoardConfig config;
+  config.npu.engine = engine;
+  Board board(config, {uart, console});
+  const std::string path = std::string(FIRMWARE_DIR) + "/selftest.elf";
+  const ElfFile elf = ElfFile::load(path);
+  board.load(elf, path);
+  board.start(elf.entry());
+  const BoardResult result = board.run();
+  INFO(uart.text());
+  CHECK(result.stop == BoardStop::finisher);
+  CHECK(result.exit_code == 0);
+  CHECK(uart.text().find(", 0 failed") != std::string::npos);
+  CHECK(board.conservation_error().value_or("") == "");
+  // What the NPU says it moved is what DRAM saw of it.
+  const StatsTree stats = board.stats();
+  CHECK(stats.counter("npu.read_bytes") == stats.counter("dram.by.npu.read_bytes"));
+  CHECK(stats.counter("npu.write_bytes") == stats.counter("dram.by.npu.write_bytes"));
+  CHECK(stats.counter("npu.read_bytes") > 0);
+}
+
+TEST_CASE("the selftest passes on lnpu, and every byte is accounted for") {
+  run_selftest("lnpu");
+}
+TEST_CASE("the selftest passes on reference, and every byte is accounted for") {
+  run_selftest("reference");
+}
+
 TEST_CASE("the boot ROM checks the flash image, copies it to DRAM and starts it") {
   MemorySink uart, console;
   BoardConfig config;

@@ -107,6 +107,44 @@ TEST_CASE("never saved, saved and gone on, restored in a new process: three equa
   }
 }
 
+void start_selftest(Board& board) {
+  const std::string path = std::string(FIRMWARE_DIR) + "/selftest.elf";
+  const ElfFile elf = ElfFile::load(path);
+  board.load(elf, path);
+  board.start(elf.entry());
+}
+
+TEST_CASE("a board saved while its NPU works ends as the one that was never saved") {
+  const test::TemporaryFolder folder;
+  const BoardConfig config;
+  const std::string never = in_child([&] {
+    BoardBench bench(config, BoardBench::ForRestore{});
+    start_selftest(bench.board);
+    return outcome(bench);
+  });
+  REQUIRE(never.find("finisher|the firmware ended with success") == 0);
+  for (const uint64_t save_ps : {95'000'000'123u, 110'000'456'789u, 130'777'000'001u, 149'000'000'000u}) {
+    INFO("saved at " << save_ps << " ps");
+    const std::string file = folder.path("board.save");
+    const std::string sent_file = folder.path("sent");
+    const std::string went_on = in_child([&] {
+      BoardBench bench(config, BoardBench::ForRestore{});
+      start_selftest(bench.board);
+      if (bench.board.run_until(save_ps).stop != BoardStop::time_limit) return std::string("ended before");
+      bench.board.save(file);
+      std::ofstream(sent_file) << bench.uart.text();
+      return outcome(bench);
+    });
+    const std::string restored = in_child([&] {
+      BoardBench bench(config, BoardBench::ForRestore{});
+      bench.board.restore(file);
+      return outcome(bench, test::read_text(sent_file));
+    });
+    CHECK(went_on == never);
+    CHECK(restored == never);
+  }
+}
+
 std::string saved_file(const test::TemporaryFolder& folder) {
   const std::string file = folder.path("board.save");
   in_child([&] {
