@@ -6,6 +6,9 @@ namespace {
 // A new command is a function `CommandAction declare_...(CLI::App&)` and a row here.
 constexpr Command kCommands[] = {
     {"exec", "Run any bare-metal RISC-V program on a board", declare_exec},
+    {"plan", "Compile a network to a training plan", declare_plan},
+    {"pack", "Pack images and labels into a data file", declare_pack},
+    {"dump", "Print what a plan, data file, weight file or flash image holds", declare_dump},
     {"check", "Validate a file and print its effective configuration", declare_check},
     {"explain", "Explain a key of a file: meaning, unit, default, range", declare_explain},
     {"schema", "Print the JSON Schema of a kind of file", declare_schema},

@@ -12,8 +12,11 @@ std::span<const Command> commands();
 
 CommandAction declare_bench(CLI::App& app);
 CommandAction declare_check(CLI::App& app);
+CommandAction declare_dump(CLI::App& app);
 CommandAction declare_exec(CLI::App& app);
 CommandAction declare_explain(CLI::App& app);
+CommandAction declare_pack(CLI::App& app);
+CommandAction declare_plan(CLI::App& app);
 CommandAction declare_regs(CLI::App& app);
 CommandAction declare_schema(CLI::App& app);
 

@@ -63,7 +63,7 @@ struct TrainingConfig {
   void fields(V& v) {
     v("epochs", epochs, Range{0, RUN_MAX_EPOCHS}, "Passes over the training data; 0: inference only");
     v("max_steps", max_steps, Range{0, UINT32_MAX}, "End after so many steps; 0: no limit");
-    v("batch", batch, Range{1, 4096}, "Images of a step");
+    v("batch", batch, Range{1, 1024}, "Images of a step");
     v("shuffle", shuffle, Range{0, UINT32_MAX}, "Seed of the order of images, drawn anew each epoch, or off");
     v("learning_rate", learning_rate, Count{1, RUN_SCHEDULE_POINTS}, "Learning rate, or a schedule by epoch");
     v("momentum", momentum, Reals{0.0, 1.0}, "Momentum of SGD; 0: none, and no memory for it");

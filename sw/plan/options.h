@@ -88,7 +88,7 @@ struct PlanOptions {
   template <class V>
   void fields(V& v) {
     v("policy", policy, "Which parameters train: full, last:N, bias");
-    v("batch", batch, Range{1, 4096}, "Images of a step");
+    v("batch", batch, Range{1, 1024}, "Images of a step");
     v("fused", fused, Choices<Fusion>{{"auto", Fusion::automatic}, {"on", Fusion::on}, {"off", Fusion::off}},
       "Update weights at the write-back of their gradient; auto: when the engine can");
     v("momentum", momentum, "Whether the optimiser keeps a momentum");

@@ -16,7 +16,7 @@ namespace backboard {
 namespace {
 
 constexpr uint32_t kTableAlignment_bytes = 64;
-constexpr uint32_t kMaxBatch = 4096;
+constexpr uint32_t kMaxBatch = 1024;
 
 class PlanParser {
  public:
