@@ -236,6 +236,7 @@ do_JALR:
       target[op->rd] = convert(value);                                                                   \
     } else {                                                                                             \
       clock_ = clock;                                                                                    \
+      pc_ = OWN_PC; /* whose access it is, for what the bus reports */                                   \
       const AccessKind kind = load(address, sizeof(type), op->cycles_before);                            \
       clock = clock_;                                                                                    \
       if (kind == AccessKind::fault) goto leave_for_trap;                                                \
@@ -255,6 +256,7 @@ do_JALR:
       clock += page.write_cycles;                                                                  \
     } else {                                                                                       \
       clock_ = clock;                                                                              \
+      pc_ = OWN_PC;                                                                                \
       transfer_ = value;                                                                           \
       const AccessKind kind = store(address, sizeof(type), op->cycles_before);                     \
       clock = clock_;                                                                              \
@@ -285,6 +287,7 @@ do_AMOMAX_W:
 do_AMOMINU_W:
 do_AMOMAXU_W : {
   clock_ = clock;
+  pc_ = OWN_PC;
   const AccessKind kind = atomic(*op);
   clock = clock_;
   if (kind == AccessKind::fault) goto leave_for_trap;

@@ -16,12 +16,13 @@ using flash_regs::Field;
 using flash_regs::Reg;
 
 Flash::Flash(const FlashConfig& config, uint64_t size_bytes, EventQueue& queue, IrqSink& irq, uint32_t line,
-             FindingSink& findings)
+             FindingSink& findings, FindingSink& array_findings)
     : config_(config),
       queue_(queue),
       irq_(irq),
       line_(line),
       findings_(findings),
+      array_findings_(array_findings),
       client_(queue.add_client("flash", EventRank::device, *this)),
       bank_(flash_regs::kBlock),
       array_(size_bytes, config.file) {
@@ -66,12 +67,12 @@ BusResponse Flash::access_array(BusAccess& access, uint64_t& delay_ps) {
       array_.overwrite(access.address, {access.data, access.size});
       return BusResponse::ok;
     }
-    findings_.report(finding_of("flash", "", access, "write to the mapped flash: use the controller's commands"));
+    array_findings_.report(finding_of("flash", "", access, "write to the mapped flash: use the controller's commands"));
     return BusResponse::target;
   }
   if (!access.debug) {
     if (busy()) {
-      findings_.report(finding_of("flash", "", access, "read of the mapped flash while an operation runs"));
+      array_findings_.report(finding_of("flash", "", access, "read of the mapped flash while an operation runs"));
       return BusResponse::target;
     }
     // Two clocks a byte: four lines.

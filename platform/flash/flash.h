@@ -38,9 +38,10 @@ class Flash final : public BusTarget, public EventClient, public Saved {
   static constexpr uint32_t kPageBytes = 256;
   static constexpr uint32_t kSectorBytes = 4096;
 
-  /// `size_bytes`: of the place of the array in the memory map, a power of two.
+  /// `size_bytes`: of the place of the array in the memory map, a power of two. Mistakes at the registers go to
+  /// `findings`, those at the mapped array to `array_findings`; each has addresses relative to its place.
   Flash(const FlashConfig& config, uint64_t size_bytes, EventQueue& queue, IrqSink& irq, uint32_t line,
-        FindingSink& findings);
+        FindingSink& findings, FindingSink& array_findings);
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   void on_event(uint64_t tag, uint64_t now_ps) override;
@@ -87,6 +88,7 @@ class Flash final : public BusTarget, public EventClient, public Saved {
   IrqSink& irq_;
   uint32_t line_;
   FindingSink& findings_;
+  FindingSink& array_findings_;
   EventQueue::ClientId client_;
   RegBank bank_;
   FlashArray array_;

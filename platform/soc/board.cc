@@ -91,7 +91,7 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
       uart(config.uart, queue, plic, line_of(Interrupt::kUART), output.uart, findings_at(Place::kUART)),
       watchdog(config.watchdog, queue, plic, line_of(Interrupt::kWATCHDOG), *this, findings_at(Place::kWATCHDOG)),
       flash(config.flash, config.map[Place::kFLASH].size_bytes, queue, plic, line_of(Interrupt::kFLASH),
-            findings_at(Place::kFLASH_CTRL)),
+            findings_at(Place::kFLASH_CTRL), findings_at(Place::kFLASH)),
       dram(config.dram, config.map[Place::kDRAM].size_bytes),
       npu(config.npu, queue, wiring.port(BusMaster::npu), plic, line_of(Interrupt::kNPU),
           [this](const std::string& line) {

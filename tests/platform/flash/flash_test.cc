@@ -15,7 +15,7 @@ constexpr uint32_t kLine = 13, kWriteEnable = 6, kProgram = 2, kErase = 0x20;
 constexpr uint64_t kSizeBytes = 1 << 20;
 
 struct FlashBench : test::DeviceBench {
-  explicit FlashBench(FlashConfig config = {}) : flash(config, kSizeBytes, queue, wires, kLine, findings) {
+  explicit FlashBench(FlashConfig config = {}) : flash(config, kSizeBytes, queue, wires, kLine, findings, findings) {
     target = &flash;
   }
   void fill(uint32_t address, const std::vector<uint32_t>& words) {

@@ -75,7 +75,13 @@ TEST_CASE("every bus error is a precise trap with the cause of its access") {
     CHECK(bench.word(entry + 8) == cases[i].target);
   }
   CHECK(bench.board.core().statistics().exceptions == std::size(cases));
-  CHECK(bench.board.findings().total() == std::size(cases));
+  REQUIRE(bench.board.findings().entries().size() == std::size(cases));
+  for (size_t i = 0; i < std::size(cases); ++i) {
+    INFO("case " << i);
+    const Finding& finding = bench.board.findings().entries()[i].first;
+    CHECK(finding.pc == (cases[i].cause == 1 ? cases[i].target : places[i]));
+    CHECK(finding.address == cases[i].target);
+  }
   CHECK(bench.board.conservation_error().value_or("") == "");
 }
 
