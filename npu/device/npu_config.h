@@ -26,6 +26,9 @@ struct NpuConfig {
     v("clock", clock_hz, Hertz{1'000'000, 2'000'000'000}, "Clock of the NPU");
     v("buffer", buffer_bytes, Bytes{16 * kKiB, 64 * kMiB}, "Local buffer for tiles");
     v("dma", dma, "Bus master");
+    v("lnpu", engines.lnpu, "Engine lnpu");
+    v("reference", engines.reference, "Engine reference");
+    v("energy", engines.energy, "Energy constants of all engines");
     v("host_threads", host_threads, Range{1, 64},
       "Threads of the simulator for tile arithmetic; results do not change");
   }

@@ -1,6 +1,8 @@
 // Energy of the operations, each with its source. Fixed before any experiment; every one is a config value.
 #pragma once
 
+#include "platform/config/fields.h"
+
 namespace backboard::npu {
 
 /// Picojoules of one operation unless the name says otherwise.
@@ -18,22 +20,23 @@ struct EnergyConstants {
   double dram_pj_per_bit = 8.0;           ///< cross-check only: the DRAM model counts commands
   double idle_lane_share_of_fp16 = 0.05;  ///< clocked but idle lane, share of an FP16 MAC
 
-  /// Lists key, value, unit and source: serves loading, dumping and documentation.
   template <class V>
   void fields(V& v) {
-    static constexpr const char* kHorowitz = "M. Horowitz, ISSCC 2014, 45 nm";
-    v("fp16_add", fp16_add_pj, "pJ", kHorowitz);
-    v("fp16_mul", fp16_mul_pj, "pJ", kHorowitz);
-    v("fp32_add", fp32_add_pj, "pJ", kHorowitz);
-    v("fp32_mul", fp32_mul_pj, "pJ", kHorowitz);
-    v("int8_add", int8_add_pj, "pJ", kHorowitz);
-    v("int8_mul", int8_mul_pj, "pJ", kHorowitz);
-    v("int32_add", int32_add_pj, "pJ", kHorowitz);
-    v("int32_mul", int32_mul_pj, "pJ", kHorowitz);
-    v("fp8_mac_share_of_fp16", fp8_mac_share_of_fp16, "ratio", "LNPU, ISSCC 2019 7.7, abstract: FP8 a quarter of FP16");
-    v("sram_64bit_access", sram_64bit_access_pj, "pJ", kHorowitz);
-    v("dram_per_bit", dram_pj_per_bit, "pJ/bit", "Accelergy, LPDDR4");
-    v("idle_lane_share_of_fp16", idle_lane_share_of_fp16, "ratio", "assumption of Backboard, no publication");
+    const Reals picojoules{0.0, 1000.0};
+    const Reals share{0.0, 1.0};
+    v("fp16_add", fp16_add_pj, picojoules, "pJ of an FP16 addition (M. Horowitz, ISSCC 2014, 45 nm)");
+    v("fp16_mul", fp16_mul_pj, picojoules, "pJ of an FP16 product (Horowitz)");
+    v("fp32_add", fp32_add_pj, picojoules, "pJ of a binary32 addition (Horowitz)");
+    v("fp32_mul", fp32_mul_pj, picojoules, "pJ of a binary32 product (Horowitz)");
+    v("int8_add", int8_add_pj, picojoules, "pJ of an int8 addition (Horowitz)");
+    v("int8_mul", int8_mul_pj, picojoules, "pJ of an int8 product (Horowitz)");
+    v("int32_add", int32_add_pj, picojoules, "pJ of an int32 addition (Horowitz)");
+    v("int32_mul", int32_mul_pj, picojoules, "pJ of an int32 product (Horowitz)");
+    v("fp8_mac_share_of_fp16", fp8_mac_share_of_fp16, share, "FP8 MAC over FP16 MAC (LNPU, ISSCC 2019 7.7: a quarter)");
+    v("sram_64bit_access", sram_64bit_access_pj, picojoules, "pJ of a 64-bit access of an 8 KB SRAM (Horowitz)");
+    v("dram_per_bit", dram_pj_per_bit, picojoules, "pJ of a DRAM bit, cross-check only (Accelergy, LPDDR4)");
+    v("idle_lane_share_of_fp16", idle_lane_share_of_fp16, share,
+      "Idle lane over FP16 MAC (assumption of Backboard, no publication)");
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "npu/engine/facts.h"
 #include "npu/numerics/accumulator.h"
+#include "platform/config/fields.h"
 
 namespace backboard::npu::lnpu {
 
@@ -22,6 +23,19 @@ struct LnpuConfig {
   Skip skip = Skip::kInput;
   uint32_t tile_startup_cycles = 8;  ///< filling the pipeline of multiplier, adder and accumulator
   uint32_t elementwise_per_cycle = 16;
+
+  template <class V>
+  void fields(V& v) {
+    v("cores", cores, Range{1, kMaxCores}, "Cores (ISSCC 2019 7.7: 16)");
+    v("lanes", lanes, Range{1, 64}, "Lanes of a core");
+    v("multipliers_per_lane", multipliers_per_lane, Range{1, 64}, "Outputs that one input is broadcast to");
+    v("ilb_window", ilb_window, Range{1, 256}, "Input load balancer: inputs of a lane that are dealt anew; 1: off");
+    v("accumulator", accumulator, Choices<Accumulator>{{"fp32", Accumulator::kFp32}, {"fp16", Accumulator::kFp16}},
+      "Type of a sum; fp16 rounds after each addition");
+    v("skip", skip, Choices<Skip>{{"input", Skip::kInput}, {"both", Skip::kBoth}}, "Operands whose zeros are skipped");
+    v("tile_startup", tile_startup_cycles, Range{0, 1024}, "Cycles to fill the pipeline at the start of a tile");
+    v("elementwise_per_cycle", elementwise_per_cycle, Range{1, 1024}, "Element operations of the vector unit a cycle");
+  }
 
   /// True when the values are within the limits that the lane model assumes.
   bool valid() const;
