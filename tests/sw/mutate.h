@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
+#include <deque>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "tests/support/program.h"
 
 namespace backboard::sw_test {
 
@@ -46,12 +48,10 @@ inline std::vector<uint8_t> mutate(std::mt19937& random, std::vector<uint8_t> by
   return bytes;
 }
 
-/// A folder of the test's own, emptied first.
-inline std::string scratch_folder(const std::string& name) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("backboard_" + name);
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder.string();
+/// A folder of the test's own that goes away when the test program ends.
+inline std::string scratch_folder() {
+  static std::deque<test::TemporaryFolder> folders;
+  return folders.emplace_back().path();
 }
 
 }  // namespace backboard::sw_test

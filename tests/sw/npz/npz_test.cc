@@ -64,7 +64,7 @@ std::string error_of(const std::vector<uint8_t>& bytes) {
 }  // namespace
 
 TEST_CASE("arrays of every type come back from an .npz as they went in, and equal arrays give equal files") {
-  const std::string folder = scratch_folder("npz_round_trip");
+  const std::string folder = scratch_folder();
   const Arrays arrays = some_arrays();
   write_npz(folder + "/a.npz", arrays);
   write_npz(folder + "/b.npz", arrays);
@@ -118,7 +118,7 @@ TEST_CASE("what is wrong with an .npy is said with its offset") {
 }
 
 TEST_CASE("an .npz with a foreign member, a wrong archive or too many bytes is refused") {
-  const std::string folder = scratch_folder("npz_refused");
+  const std::string folder = scratch_folder();
   const std::string path = folder + "/a.npz";
   CHECK_THROWS_WITH(read_npz(folder + "/absent.npz"), Contains("absent.npz: cannot open"));
   CHECK_THROWS_WITH(read_npz(folder), Contains("is a folder"));
@@ -145,7 +145,7 @@ TEST_CASE("any bytes in place of an .npy or .npz end in arrays or in an InputErr
   CHECK(accepted > 0);
   CHECK(accepted < 20000);
 
-  const std::string path = scratch_folder("npz_mutation") + "/a.npz";
+  const std::string path = scratch_folder() + "/a.npz";
   write_npz(path, some_arrays());
   const std::vector<uint8_t> good_npz = read_file(path);
   size_t refused = 0;

@@ -45,7 +45,7 @@ void repair(std::vector<uint8_t>& bytes) {
 }  // namespace
 
 TEST_CASE("idx images and labels come out as they went in") {
-  const PackSpec spec = idx_files(scratch_folder("pack_idx"));
+  const PackSpec spec = idx_files(scratch_folder());
   const std::vector<uint8_t> bytes = pack_data(spec);
   const DataSet data = parse_data(bytes, "x");
   CHECK(data.count == 3);
@@ -59,7 +59,7 @@ TEST_CASE("idx images and labels come out as they went in") {
 }
 
 TEST_CASE("npy, npz and csv sources give the bytes of the idx source") {
-  const std::string folder = scratch_folder("pack_sources");
+  const std::string folder = scratch_folder();
   const PackSpec idx = idx_files(folder);
   const std::vector<uint8_t> expected = pack_data(idx);
   const std::vector<float> pixels = {1, 2, 3, 4, 5, 6, 50, 60, 70, 251, 252, 253};
@@ -128,7 +128,7 @@ TEST_CASE("100 training images are ten of each class, and seeds 1 to 3 give diff
 }
 
 TEST_CASE("bad sources are refused with file and offset or line") {
-  const std::string folder = scratch_folder("pack_bad");
+  const std::string folder = scratch_folder();
   PackSpec spec = idx_files(folder);
   const std::vector<uint8_t> images = read_file(spec.images), labels = read_file(spec.labels);
   const auto error_with = [&](std::vector<uint8_t> changed) {
@@ -185,7 +185,7 @@ TEST_CASE("bad sources are refused with file and offset or line") {
 }
 
 TEST_CASE("impossible shapes and labels are refused") {
-  PackSpec spec = idx_files(scratch_folder("pack_shapes"));
+  PackSpec spec = idx_files(scratch_folder());
   spec.pad = {1, 4};
   CHECK_THROWS_WITH(pack_data(spec), Contains("cannot be padded"));
   spec.pad = {};
@@ -206,7 +206,7 @@ TEST_CASE("errors of a pack spec name file and line") {
 }
 
 TEST_CASE("a data file is refused whole when a byte of it is wrong") {
-  const std::vector<uint8_t> good = pack_data(idx_files(scratch_folder("pack_parse")));
+  const std::vector<uint8_t> good = pack_data(idx_files(scratch_folder()));
   for (size_t i = 0; i < good.size(); ++i) {
     // The reserved words of the header are free for later versions.
     if (i >= offsetof(data_header, reserved) && i < sizeof(data_header)) continue;
@@ -224,7 +224,7 @@ TEST_CASE("a data file is refused whole when a byte of it is wrong") {
 }
 
 TEST_CASE("any bytes in place of a data file end in a data set or in an InputError") {
-  const std::vector<uint8_t> good = pack_data(idx_files(scratch_folder("pack_mutation")));
+  const std::vector<uint8_t> good = pack_data(idx_files(scratch_folder()));
   std::mt19937 random(3);
   size_t accepted = 0;
   for (int i = 0; i < 30000; ++i) {
@@ -242,7 +242,7 @@ TEST_CASE("any bytes in place of a data file end in a data set or in an InputErr
 }
 
 TEST_CASE("mutated idx and csv files end in a data file or in an InputError") {
-  const std::string folder = scratch_folder("pack_source_mutation");
+  const std::string folder = scratch_folder();
   PackSpec idx = idx_files(folder);
   const std::vector<uint8_t> images = read_file(idx.images);
   PackSpec csv;

@@ -38,7 +38,7 @@ TEST_CASE("a run gets plan, training and evaluation data that fit each other") {
 }
 
 TEST_CASE("plan, data and weights may come from files") {
-  const std::string folder = scratch_folder("prepare");
+  const std::string folder = scratch_folder();
   const PreparedRun run = prepare_run(request(), kTarget);
   write_file_atomically(folder + "/x.plan", run.plan);
   write_file_atomically(folder + "/x.data", run.train);
@@ -57,7 +57,7 @@ TEST_CASE("plan, data and weights may come from files") {
 }
 
 TEST_CASE("what does not fit is refused before the board starts") {
-  const std::string folder = scratch_folder("prepare_refused");
+  const std::string folder = scratch_folder();
   const PreparedRun run = prepare_run(request(), kTarget);
   write_file_atomically(folder + "/x.plan", run.plan);
   PrepareRequest r;
