@@ -5,8 +5,9 @@
  * sector. A slot is written in the order: erase the header's sector, erase and program the payload, read it back,
  * program the header. So a power cut leaves at most that slot invalid, and the other one as it was.
  *
- * Payload: checkpoint_tensor[tensor_count]; float threshold[threshold_count] (steered tensors, in order of the plan);
- * float loss[history_count]; uint32_t eval_correct[history_count]; the bytes of each tensor at its offset. */
+ * Payload: checkpoint_tensor[tensor_count]; float threshold[threshold_count]: of the steered tensors in order of the
+ * plan first those for the next time that they are produced, then those with which their present contents were; float
+ * loss[history_count]; uint32_t eval_correct[history_count]; the bytes of each tensor at its offset. */
 #ifndef DRIVERS_CHECKPOINT_FORMAT_H
 #define DRIVERS_CHECKPOINT_FORMAT_H
 

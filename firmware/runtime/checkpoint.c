@@ -22,10 +22,6 @@ static bool saved(const plan_tensor* tensor) {
   return (tensor->flags & (PLAN_TENSOR_PARAMETER | PLAN_TENSOR_MOMENTUM)) != 0;
 }
 
-static npu_descriptor* descriptor_at(const plan_view* plan, uint32_t index) {
-  return (npu_descriptor*)memory_at(plan->header->descriptors_address) + index;
-}
-
 static uint32_t padded(uint32_t size_bytes) {
   return (size_bytes + 3) & ~UINT32_C(3);
 }
@@ -39,7 +35,7 @@ static checkpoint_header header_make(const plan_view* plan, uint32_t history_cou
                               .history_count = history_count};
   uint64_t tensor_bytes = 0;
   for (uint32_t i = 0; i < plan->header->tensors.count; i++) {
-    if ((plan->tensors[i].flags & PLAN_TENSOR_STEERED) != 0) header.threshold_count++;
+    if ((plan->tensors[i].flags & PLAN_TENSOR_STEERED) != 0) header.threshold_count += 2;
     if (!saved(&plan->tensors[i])) continue;
     header.tensor_count++;
     tensor_bytes += padded(plan->descriptors[i].size_bytes);
@@ -107,11 +103,8 @@ static void payload_write(writer* w, const plan_view* plan, const checkpoint_hea
     writer_put(w, &entry, sizeof entry);
     offset += padded(entry.size_bytes);
   }
-  for (uint32_t i = 0; i < count; i++) {
-    if ((plan->tensors[i].flags & PLAN_TENSOR_STEERED) != 0) {
-      writer_put(w, &descriptor_at(plan, i)->threshold, sizeof(float));
-    }
-  }
+  writer_put(w, state->next_thresholds, 2 * header->threshold_count);
+  writer_put(w, state->present_thresholds, 2 * header->threshold_count);
   writer_put(w, state->loss, 4 * state->history_count);
   writer_put(w, state->eval_correct, 4 * state->history_count);
   for (uint32_t i = 0; i < count; i++) {
@@ -230,14 +223,12 @@ static flash_result payload_restore(const flash* device, uint32_t slot, const ch
                                     const plan_view* plan, checkpoint_state* state) {
   const uint32_t payload = slot_offset(device, slot) + device->sector_bytes;
   uint32_t from = payload + header->tensor_count * (uint32_t)sizeof(checkpoint_tensor);
-  flash_result result = FLASH_OK;
-  for (uint32_t i = 0; i < plan->header->tensors.count && result == FLASH_OK; i++) {
-    if ((plan->tensors[i].flags & PLAN_TENSOR_STEERED) == 0) continue;
-    npu_descriptor* descriptor = descriptor_at(plan, i);
-    result = flash_read(device, from, &descriptor->threshold, sizeof(float));
-    driver_os_clean(descriptor, sizeof *descriptor);
-    from += 4;
+  const uint32_t thresholds_bytes = 2 * header->threshold_count; /* of each of the two lists */
+  flash_result result = flash_read(device, from, state->next_thresholds, thresholds_bytes);
+  if (result == FLASH_OK) {
+    result = flash_read(device, from + thresholds_bytes, state->present_thresholds, thresholds_bytes);
   }
+  from += 2 * thresholds_bytes;
   const uint32_t history_bytes = 4 * header->history_count;
   if (result == FLASH_OK) result = flash_read(device, from, state->loss, history_bytes);
   if (result == FLASH_OK) result = flash_read(device, from + history_bytes, state->eval_correct, history_bytes);

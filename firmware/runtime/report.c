@@ -65,7 +65,7 @@ void report_epoch(const session* s, uint32_t epoch, float mean_loss, float learn
   printf("epoch %" PRIu32 "/%" PRIu32 " step %" PRIu32 " loss %s rate %s scale %s", epoch + 1, s->run->epochs,
          s->progress.steps_done, report_fixed(loss, mean_loss, 6), report_fixed(rate, learning_rate, 6),
          report_fixed(scale, s->progress.loss_scale, 0));
-  if (s->steered_count != 0) printf(" fp16 %s %%", report_fixed(share, s->result->fgmp_share * 100.0f, 1));
+  if (session_steers(s)) printf(" fp16 %s %%", report_fixed(share, s->result->fgmp_share * 100.0f, 1));
   if (correct != UINT32_MAX) {
     printf(" eval %" PRIu32 "/%" PRIu32 " %s %%", correct, s->eval.count,
            report_fixed(share, report_percent(correct, s->eval.count), 2));

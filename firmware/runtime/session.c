@@ -25,7 +25,7 @@ static run_error tensors_sort(session* s) {
     const npu_descriptor* d = &s->plan.descriptors[i];
     if (d->statistics == 0) continue;
     const bool watched = d->tensor_class == NPU_CLASS_ERROR || d->tensor_class == NPU_CLASS_GRADIENT;
-    const bool steered = (s->plan.tensors[i].flags & PLAN_TENSOR_STEERED) != 0 && s->run->fgmp_share >= 0.0f;
+    const bool steered = (s->plan.tensors[i].flags & PLAN_TENSOR_STEERED) != 0;
     if (s->watched_count == SESSION_MAX_WATCHED || s->steered_count == SESSION_MAX_WATCHED) return RUN_ERROR_PLAN_LIMIT;
     if (watched) s->watched[s->watched_count++] = (uint16_t)i;
     if (steered) s->steered[s->steered_count++] = (uint16_t)i;
@@ -117,6 +117,7 @@ void session_load(session* s) {
     *statistics = (npu_tensor_statistics){0};
     driver_os_clean(statistics, sizeof *statistics);
   }
+  session_read_thresholds(s, s->present_thresholds);
 }
 
 void session_select_data(session* s, const data_view* data) {
@@ -211,6 +212,18 @@ bool session_overflowed(const session* s) {
   return false;
 }
 
+void session_read_thresholds(const session* s, float* thresholds) {
+  for (uint32_t i = 0; i < s->steered_count; i++) thresholds[i] = descriptor_at(s, s->steered[i])->threshold;
+}
+
+void session_write_thresholds(session* s, const float* thresholds) {
+  for (uint32_t i = 0; i < s->steered_count; i++) {
+    npu_descriptor* d = descriptor_at(s, s->steered[i]);
+    d->threshold = thresholds[i];
+    driver_os_clean(d, sizeof *d);
+  }
+}
+
 float session_steer_thresholds(session* s) {
   uint32_t low = 0, high = 0;
   for (uint32_t i = 0; i < s->steered_count; i++) {
@@ -219,6 +232,7 @@ float session_steer_thresholds(session* s) {
     driver_os_invalidate(statistics, sizeof *statistics);
     low += statistics->low;
     high += statistics->high;
+    s->present_thresholds[i] = d->threshold;
     const float threshold = steer_threshold(d->threshold, d->rule, statistics, s->progress.fgmp_target);
     if (threshold == d->threshold) continue;
     d->threshold = threshold;

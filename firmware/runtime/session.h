@@ -43,6 +43,8 @@ typedef struct session {
   uint32_t steered_count;
   uint16_t watched[SESSION_MAX_WATCHED];
   uint16_t steered[SESSION_MAX_WATCHED];
+  /** With which the present contents of each steered tensor were produced. */
+  float present_thresholds[SESSION_MAX_WATCHED];
   session_batch batch;
 } session;
 
@@ -83,6 +85,15 @@ session_loss session_read_loss(session* s);
 
 /** Whether a watched tensor saturated or was not finite when it was last produced. */
 bool session_overflowed(const session* s);
+
+/** Whether the run steers thresholds. */
+static inline bool session_steers(const session* s) {
+  return s->steered_count != 0 && s->run->fgmp_share >= 0.0f;
+}
+
+/** Reads the thresholds in the descriptors of all steered tensors, and writes them. */
+void session_read_thresholds(const session* s, float* thresholds);
+void session_write_thresholds(session* s, const float* thresholds);
 
 /** Moves the thresholds of all steered tensors towards the target share; returns the measured share over all of them.
  */

@@ -19,6 +19,7 @@
 static session the_session;
 static flash storage;
 static uint32_t order[SHUFFLE_MAX_IMAGES] MEMORY_NOINIT;
+static float next_thresholds[SESSION_MAX_WATCHED];
 
 static void serve_npu(void* device) {
   npu_interrupt(device);
@@ -64,7 +65,7 @@ static run_error evaluate(session* s, uint32_t* correct) {
 /* After a step: what its counters say. */
 static void steer(session* s) {
   if (steer_loss_scale(&s->progress, s->run, session_overflowed(s))) s->progress.overflows++;
-  if (s->steered_count != 0) s->result->fgmp_share = session_steer_thresholds(s);
+  if (session_steers(s)) s->result->fgmp_share = session_steer_thresholds(s);
 }
 
 /* One step on the prepared batch. While the NPU works, the batch from `next` on is prepared. */
@@ -122,10 +123,13 @@ static void result_update(session* s) {
 }
 
 static run_error checkpoint_write(session* s) {
+  session_read_thresholds(s, next_thresholds);
   const checkpoint_state state = {.progress = s->progress,
                                   .loss = s->result->loss,
                                   .eval_correct = s->result->eval_correct,
-                                  .history_count = s->progress.epochs_done};
+                                  .history_count = s->progress.epochs_done,
+                                  .next_thresholds = next_thresholds,
+                                  .present_thresholds = s->present_thresholds};
   const run_error error = checkpoint_save(&storage, &s->plan, &state);
   if (error == RUN_ERROR_NONE)
     printf("checkpoint: epoch %" PRIu32 ", step %" PRIu32 "\n", s->progress.epochs_done, s->progress.steps_done);
@@ -164,9 +168,15 @@ static run_error epoch_run(session* s) {
   return due ? checkpoint_write(s) : RUN_ERROR_NONE;
 }
 
+/* Weights as they were, to be encoded with the thresholds of that time; those that they had next are in
+ * next_thresholds. */
 static run_error restore(session* s) {
+  session_read_thresholds(s, next_thresholds);
   if (s->run->resume == 0) return RUN_ERROR_NONE;
-  checkpoint_state state = {.loss = s->result->loss, .eval_correct = s->result->eval_correct};
+  checkpoint_state state = {.loss = s->result->loss,
+                            .eval_correct = s->result->eval_correct,
+                            .next_thresholds = next_thresholds,
+                            .present_thresholds = s->present_thresholds};
   bool found;
   const run_error error = checkpoint_load(&storage, &s->plan, RUN_MAX_EPOCHS, &state, &found);
   if (error != RUN_ERROR_NONE) return error;
@@ -174,6 +184,7 @@ static run_error restore(session* s) {
     printf("resume: no checkpoint of this plan in flash; starts from the plan's weights\n");
     return RUN_ERROR_NONE;
   }
+  session_write_thresholds(s, s->present_thresholds);
   s->progress = state.progress;
   s->result->loss_count = state.history_count;
   printf("resume: epoch %" PRIu32 ", step %" PRIu32 "\n", s->progress.epochs_done, s->progress.steps_done);
@@ -198,7 +209,9 @@ static run_error start(session* s, uint32_t run_address) {
   session_load(s);
   report_start(s);
   error = restore(s);
-  return error == RUN_ERROR_NONE ? program_run(s, PLAN_PREPARE) : error;
+  if (error == RUN_ERROR_NONE) error = program_run(s, PLAN_PREPARE);
+  session_write_thresholds(s, next_thresholds);
+  return error;
 }
 
 static run_error evaluate_before(session* s) {

@@ -31,19 +31,23 @@ struct Board {
     REQUIRE(flash_init(&device, FakeFlash::kBase, FakeFlash::kWindow) == FLASH_OK);
     state.loss = loss;
     state.eval_correct = correct;
+    state.next_thresholds = &next;
+    state.present_thresholds = &present;
   }
   uint8_t* weights() { return static_cast<uint8_t*>(memory_at(SamplePlan::kArena + 0x1000)); }
-  float& threshold() { return dram.at<npu_descriptor>(SamplePlan::kArena + 64 * kActivation).threshold; }
+  float next = 0.0f, present = 0.0f;
   /// Training as it stands after `epoch` epochs.
   void become(uint32_t epoch) {
     std::memset(weights(), static_cast<int>(epoch + 1), SamplePlan::kWeightBytes);
-    threshold() = 0.5f + static_cast<float>(epoch);
+    next = 0.5f + static_cast<float>(epoch);
+    present = 0.25f + static_cast<float>(epoch);
     state.progress.epochs_done = state.history_count = epoch;
     for (uint32_t i = 0; i < epoch; i++) loss[i] = 100.0f / static_cast<float>(i + 1), correct[i] = i;
   }
   bool is(uint32_t epoch) {
     return state.progress.epochs_done == epoch && state.history_count == epoch && weights()[0] == epoch + 1 &&
-           weights()[SamplePlan::kWeightBytes - 1] == epoch + 1 && threshold() == 0.5f + static_cast<float>(epoch) &&
+           weights()[SamplePlan::kWeightBytes - 1] == epoch + 1 && next == 0.5f + static_cast<float>(epoch) &&
+           present == 0.25f + static_cast<float>(epoch) &&
            (epoch == 0 || (loss[epoch - 1] == 100.0f / static_cast<float>(epoch) && correct[epoch - 1] == epoch - 1));
   }
   run_error save() { return checkpoint_save(&device, &s.plan, &state); }
@@ -53,7 +57,7 @@ struct Board {
     state.history_count = 0;
     std::memset(loss, 0, sizeof loss);
     std::memset(weights(), 0, SamplePlan::kWeightBytes);
-    threshold() = 0.0f;
+    next = present = 0.0f;
     CHECK(checkpoint_load(&device, &s.plan, RUN_MAX_EPOCHS, &state, &found) == RUN_ERROR_NONE);
     return found;
   }
