@@ -17,6 +17,8 @@
 namespace backboard {
 namespace {
 
+constexpr uint32_t kResultFinished = 1;  // run_result::state
+
 std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -52,6 +54,12 @@ void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summ
   try {
     const RunConfig& config = prepared.point.config;
     summary.training = training_from(result, config.plan.empty() ? config.policy : "plan");
+    if (!summary.training) {
+      summary.failures.push_back("the firmware has not begun its result block");
+    } else if (result.state != kResultFinished) {
+      summary.failures.push_back(fmt::format("the firmware {} (error {})",
+                                             result.state == 0 ? "did not finish" : "gave up", result.error));
+    }
   } catch (const InputError& error) {
     summary.failures.push_back(error.what());
   }
