@@ -77,7 +77,7 @@ RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionR
   summary.stop = name_of(session.board.stop);
   summary.reason = session.board.reason;
   summary.interrupted = session.interrupted;
-  summary.simulated_seconds = static_cast<double>(board.time_ps()) / 1e12;
+  summary.simulated_seconds = static_cast<double>(session.board.time_ps) / 1e12;
   summary.wall_seconds = session.wall_seconds;
   summary.cpu_instructions = board.core().statistics().instructions;
   const npu::NpuTotals npu = board.npu().totals();
