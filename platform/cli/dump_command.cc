@@ -1,6 +1,7 @@
 // backboard dump FILE [--weights OUT.npz]: what a plan, data file, weight file or flash image holds.
 #include <fmt/format.h>
 
+#include <bit>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -46,7 +47,9 @@ struct Contents {
   std::optional<Arrays> weights;
 };
 
-Contents flash_contents(const std::vector<uint8_t>& bytes, const std::string& file) {
+// The board's flash is a power of two; its file ends with the last byte that is not erased.
+Contents flash_contents(std::vector<uint8_t> bytes, const std::string& file) {
+  bytes.resize(std::bit_ceil(bytes.size()), 0xFF);
   CheckpointSlots slots = read_checkpoints(bytes, file);
   Contents contents{dump_checkpoints(slots), {}};
   const int newest = newest_checkpoint(slots);

@@ -32,6 +32,8 @@ struct Firmware {
   std::unique_ptr<session> s = std::make_unique<session>();
   std::vector<float> loss = std::vector<float>(RUN_MAX_EPOCHS, 0.0f);
   std::vector<uint32_t> correct = std::vector<uint32_t>(RUN_MAX_EPOCHS, 0);
+  std::vector<float> next = std::vector<float>(SESSION_MAX_WATCHED, 0.5f);
+  std::vector<float> present = std::vector<float>(SESSION_MAX_WATCHED, 0.25f);
   checkpoint_state state{};
   run_error plan_result;
 
@@ -45,6 +47,8 @@ struct Firmware {
     REQUIRE(flash_init(&device, test::FakeFlash::kBase, test::FakeFlash::kWindow) == FLASH_OK);
     state.loss = loss.data();
     state.eval_correct = correct.data();
+    state.next_thresholds = next.data();
+    state.present_thresholds = present.data();
   }
 };
 
