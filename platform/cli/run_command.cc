@@ -54,6 +54,9 @@ int run_single(const RunOptions& options, const RunPlan& plan, PreparedPoint poi
   for (std::string& unmet : unmet_by_means(plan, {&summary, 1})) summary.failures.push_back(std::move(unmet));
   write_file_atomically(summary_file(options.out), summary_json(summary));
   if (!options.quiet) fmt::print("\n{}{:<22}{}\n", summary_table({&summary, 1}), "files", options.out);
+  if (summary.exit_code != 0 && !summary.interrupted) {
+    print_failures({fmt::format("the guest passes: {}", summary.reason)});
+  }
   print_failures(summary.failures);
   if (summary.interrupted) fmt::print(stderr, "backboard: interrupted; the reports show the run up to there\n");
   return summary.passed() ? kExitPassed : kExitFailed;
@@ -160,8 +163,8 @@ int run_group(const RunOptions& options, const RunPlan& plan, const std::vector<
   bool passed = failures.empty() && !interrupted();
   for (const RunSummary& summary : summaries) {
     passed = passed && summary.passed();
-    if (!summary.passed() && summary.failures.empty()) {
-      fmt::print(stderr, "backboard: {} {}: {}\n", summary.run, summary.variant, summary.reason);
+    if (summary.exit_code != 0 && !summary.interrupted) {
+      print_failures({fmt::format("{}: the guest passes: {}", summary.variant, summary.reason)});
     }
     print_failures(summary.failures);
   }

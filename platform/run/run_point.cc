@@ -56,9 +56,9 @@ void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summ
     summary.training = training_from(result, config.plan.empty() ? config.policy : "plan");
     if (!summary.training) {
       summary.failures.push_back("the firmware has not begun its result block");
-    } else if (result.state != kResultFinished) {
-      summary.failures.push_back(fmt::format("the firmware {} (error {})",
-                                             result.state == 0 ? "did not finish" : "gave up", result.error));
+    } else if (result.state != kResultFinished && !summary.interrupted) {
+      summary.failures.push_back(
+          fmt::format("the firmware {} (error {})", result.state == 0 ? "did not finish" : "gave up", result.error));
     }
   } catch (const InputError& error) {
     summary.failures.push_back(error.what());

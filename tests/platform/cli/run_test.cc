@@ -1,0 +1,202 @@
+// `backboard run` from outside: what it writes, what it holds against expectations, and that saving changes nothing.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+
+using backboard::test::ProgramResult;
+using backboard::test::read_text;
+using backboard::test::TemporaryFolder;
+using nlohmann::json;
+
+namespace {
+
+ProgramResult run(const std::string& arguments) {
+  return backboard::test::run_program(BACKBOARD_PROGRAM, "run " + arguments);
+}
+
+/// A short training of the smallest network on the optical digits: two steps and an evaluation.
+const std::string kTraining = "network: " SOURCE_FOLDER
+                              "/configs/nets/mlp.yaml\n"
+                              "platform: {npu: {engine: reference}}\n"
+                              "data:\n"
+                              "  train: {extends: " SOURCE_FOLDER
+                              "/configs/data/optdigits_100.yaml}\n"
+                              "  eval: {extends: " SOURCE_FOLDER
+                              "/configs/data/optdigits_test.yaml}\n"
+                              "training: {max_steps: 2, batch: 16, shuffle: 1, learning_rate: 0.02}\n";
+
+/// Without what depends on the host.
+json without_host_times(json summary) {
+  summary.erase("wall_seconds");
+  summary["cpu"].erase("mips");
+  return summary;
+}
+
+struct TrafficSums {
+  uint64_t read_bytes = 0, write_bytes = 0;
+};
+
+TrafficSums traffic_sums(const std::string& csv) {
+  std::istringstream lines(csv);
+  std::string line;
+  std::getline(lines, line);
+  CHECK(line == "initiator,layer,phase,tensor_class,read_bytes,write_bytes,reads,writes");
+  TrafficSums sums;
+  while (std::getline(lines, line)) {
+    std::istringstream cells(line);
+    std::string cell;
+    for (unsigned column = 0; std::getline(cells, cell, ','); ++column) {
+      if (column == 4) sums.read_bytes += std::stoull(cell);
+      if (column == 5) sums.write_bytes += std::stoull(cell);
+    }
+  }
+  return sums;
+}
+
+}  // namespace
+
+TEST_CASE("a firmware without a plan runs, and its run folder is complete") {
+  const TemporaryFolder folder;
+  const std::string file =
+      folder.write("greet.yaml", "firmware: hello\nexpect: {uart_contains: Hello, findings_max: 0}\n");
+  const ProgramResult result = run(file + " --out " + folder.path("out"));
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.empty());
+  CHECK(result.out.find("Hello from the board.") == 0);
+  CHECK(read_text(folder.path("out/uart.log")) == "Hello from the board.\r\n");
+  const json summary = json::parse(read_text(folder.path("out/summary.json")));
+  CHECK(summary["run"] == "greet");
+  CHECK(summary["exit_code"] == 0);
+  CHECK(summary["passed"] == true);
+  CHECK(summary["training"].is_null());
+  CHECK(summary["simulated_seconds"] > 0);
+  CHECK(summary["cpu"]["instructions"] > 100);
+  const TrafficSums sums = traffic_sums(read_text(folder.path("out/traffic.csv")));
+  CHECK(sums.read_bytes == summary["dram"]["read_bytes"]);
+  CHECK(sums.write_bytes == summary["dram"]["write_bytes"]);
+  CHECK(json::parse(read_text(folder.path("out/findings.json")))["total"] == 0);
+  CHECK(run(folder.path("out/effective.yaml") + " --quiet --out " + folder.path("again")).exit_code == 0);
+  CHECK(read_text(folder.path("again/stats.json")) == read_text(folder.path("out/stats.json")));
+}
+
+TEST_CASE("an expectation that does not hold is exit code 1, said on stderr and in the summary") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("greet.yaml", "firmware: hello\n");
+  const ProgramResult result = run(file + " --quiet --set expect.uart_contains=Goodbye --out " + folder.path("out"));
+  CHECK(result.exit_code == 1);
+  CHECK(result.out.empty());
+  CHECK(result.err == "backboard: does not hold: the UART did not show 'Goodbye'\n");
+  const json summary = json::parse(read_text(folder.path("out/summary.json")));
+  CHECK(summary["passed"] == false);
+  CHECK(summary["failures"].size() == 1);
+  const ProgramResult limited = run(file + " --quiet --set limits.instructions=10 --out " + folder.path("limited"));
+  CHECK(limited.exit_code == 1);
+  CHECK(limited.err.find("the limit of 10 instructions was reached") != std::string::npos);
+}
+
+TEST_CASE("a training reports losses and accuracies, and saving and restoring it changes nothing") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("train.yaml", kTraining);
+  REQUIRE(run(file + " --quiet --out " + folder.path("whole")).exit_code == 0);
+  const json whole = json::parse(read_text(folder.path("whole/summary.json")));
+  CHECK(whole["training"]["steps"] == 2);
+  CHECK(whole["training"]["examples"] == 32);
+  CHECK(whole["training"]["loss"].size() == 1);
+  CHECK(whole["training"]["accuracy_after"].is_number());
+  CHECK(whole["npu"]["commands"] > 0);
+  CHECK(whole["npu"]["interrupts"] > 0);
+  const TrafficSums sums = traffic_sums(read_text(folder.path("whole/traffic.csv")));
+  CHECK(sums.read_bytes == whole["dram"]["read_bytes"]);
+  CHECK(sums.write_bytes == whole["dram"]["write_bytes"]);
+
+  const double half_ps = whole["simulated_seconds"].get<double>() * 0.5e12;
+  const std::string at = std::to_string(static_cast<uint64_t>(half_ps)) + " ps";
+  REQUIRE(
+      run(file + " --quiet --save " + folder.path("state") + " --save-at '" + at + "' --out " + folder.path("saved"))
+          .exit_code == 0);
+  REQUIRE(run(file + " --quiet --restore " + folder.path("state") + " --out " + folder.path("restored")).exit_code ==
+          0);
+  for (const std::string other : {"saved", "restored"}) {
+    INFO(other);
+    for (const char* name : {"weights.npz", "traffic.csv", "stats.json", "findings.json"}) {
+      INFO(name);
+      CHECK(read_text(folder.path(other + "/" + name)) == read_text(folder.path("whole/" + std::string(name))));
+    }
+    CHECK(without_host_times(json::parse(read_text(folder.path(other + "/summary.json")))) ==
+          without_host_times(whole));
+  }
+  const ProgramResult late = run(file + " --quiet --save x --save-at '1 s' --out " + folder.path("late"));
+  CHECK(late.exit_code == 2);
+  CHECK(late.err.find("--save-at: the board stopped at") != std::string::npos);
+}
+
+TEST_CASE("variants and subsets are points in folders of their own, and one table") {
+  const TemporaryFolder folder;
+  const std::string file =
+      folder.write("group.yaml", kTraining +
+                                     "subsets: [1, 2]\n"
+                                     "variants:\n"
+                                     "  - {name: all}\n"
+                                     "  - {name: head, set: {policy: 'last:1', expect.accuracy_after_min: 100}}\n"
+                                     "compare: [{variant: all, with: head, accuracy_within: 100}]\n");
+  const ProgramResult result = run(file + " --jobs 2 --out " + folder.path("out"));
+  CHECK(result.exit_code == 1);
+  CHECK(result.out.find("\nall ") != std::string::npos);
+  CHECK(result.out.find("\nhead ") != std::string::npos);
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(result.err.find("does not hold: head: accuracy after is ") != std::string::npos);
+  const json summary = json::parse(read_text(folder.path("out/summary.json")));
+  REQUIRE(summary["variants"].size() == 2);
+  REQUIRE(summary["points"].size() == 4);
+  CHECK(summary["variants"][1]["policy"] == "last:1");
+  const double a = summary["points"][0]["training"]["accuracy_after"];
+  const double b = summary["points"][1]["training"]["accuracy_after"];
+  CHECK(summary["variants"][0]["accuracy_after"].get<double>() == Approx((a + b) / 2));
+  const json point = json::parse(read_text(folder.path("out/head/subset2/summary.json")));
+  CHECK(point == summary["points"][3]);
+  CHECK(point["subset"] == 2);
+  // One process at a time gives the same.
+  CHECK(run(file + " --quiet --jobs 1 --out " + folder.path("serial")).exit_code == 1);
+  for (const char* place : {"all/subset1", "head/subset2"}) {
+    CHECK(read_text(folder.path("serial/" + std::string(place) + "/weights.npz")) ==
+          read_text(folder.path("out/" + std::string(place) + "/weights.npz")));
+  }
+  CHECK(run(file + " --save x --save-at '1 ms' --out " + folder.path("no")).exit_code == 2);
+}
+
+TEST_CASE("bad input of every part is one line and exit code 2, before anything runs") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("train.yaml", kTraining);
+  const std::string out = " --out " + folder.path("out");
+  for (const std::string set :
+       {"firmware=nothing", "policy=lst:1", "network=absent.yaml", "data.train.images=absent.csv", "weights=absent.npz",
+        "platform.timing=at", "platform.npu.engine=lnpv", "training.batch=0", "training.epoch=3", "plan=x.plan"}) {
+    INFO(set);
+    const ProgramResult result = run(file + " --set " + set + out);
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+    CHECK(result.err.find("backboard: error: ") == 0);
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  }
+  const std::string garbage = folder.write("state", "no state at all");
+  CHECK(run(file + " --restore " + garbage + out).exit_code == 2);
+  CHECK(run(file + " --save x" + out).err.find("--save and --save-at go together") != std::string::npos);
+}
+
+TEST_CASE("Ctrl-C ends a run with its reports written") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("train.yaml", kTraining);
+  const std::string out = folder.path("out");
+  const ProgramResult result =
+      backboard::test::run_program("/bin/sh", "-c '" BACKBOARD_PROGRAM " run " + file +
+                                                  " --set training.max_steps=0 --set training.epochs=1000 --out " +
+                                                  out + " --quiet & pid=$!; sleep 2; kill -TERM $pid; wait $pid'");
+  CHECK(result.exit_code == 1);
+  CHECK(result.err.find("interrupted") != std::string::npos);
+  const json summary = json::parse(read_text(folder.path("out/summary.json")));
+  CHECK(summary["interrupted"] == true);
+  CHECK(summary["stop"] == "interrupted");
+  CHECK_FALSE(read_text(folder.path("out/traffic.csv")).empty());
+}
