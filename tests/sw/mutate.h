@@ -29,7 +29,7 @@ inline std::vector<uint8_t> mutate(std::mt19937& random, std::vector<uint8_t> by
         break;
       case 2:  // an extreme 32-bit field
         for (size_t i = 0; i < 4 && place / 4 * 4 + i < bytes.size(); ++i)
-          bytes[place / 4 * 4 + i] = static_cast<uint8_t>(0xffffffffu >> below(33) >> (8 * i));
+          bytes[place / 4 * 4 + i] = static_cast<uint8_t>(uint64_t{0xffffffff} >> below(33) >> (8 * i));
         break;
       case 3:
         bytes.erase(at(place), at(place + below(std::min<size_t>(16, bytes.size() - place))));
