@@ -107,3 +107,10 @@ TEST_CASE("Ctrl-C ends an endless program at a safe point with its statistics wr
   CHECK(result.exit_code == 1);
   CHECK(nlohmann::json::parse(read_text(stats))["core.instructions"]["value"] > 1000);
 }
+
+TEST_CASE("an internal error, which aborts the program, is exit code 3") {
+  const ProgramResult result =
+      backboard::test::run_program("/bin/sh", "-c '" BACKBOARD_PROGRAM " exec " FIRMWARE_FOLDER
+                                              "/test_exec_endless.elf & pid=$!; sleep 1; kill -ABRT $pid; wait $pid'");
+  CHECK(result.exit_code == 3);
+}
