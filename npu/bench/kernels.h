@@ -1,0 +1,45 @@
+// Speed of lnpu's kernels on named layers of net S and ResNet-18, on one core.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "npu/engine/facts.h"
+
+namespace backboard::npu {
+
+/// One layer in one phase. Timed for lnpu: decoding of both operands from FGMP blocks, packing, arithmetic with
+/// binary32 sums, and all facts (skips, class pairs, lane times). The plain GEMM has the same rows, columns and steps,
+/// dense binary32 operands, no decoding and no facts.
+struct KernelRow {
+  std::string net, layer, phase;
+  uint32_t batch = 0;
+  uint64_t macs = 0;            ///< of one run, padding included
+  double gmac_per_s = 0;        ///< lnpu, median run
+  double plain_gmac_per_s = 0;  ///< plain binary32 GEMM, median run
+  double ratio = 0;             ///< gmac_per_s / plain_gmac_per_s
+  double decode_share = 0;      ///< of the run's time
+  Facts facts;                  ///< of one run
+};
+
+struct KernelOptions {
+  uint32_t batch = 16;
+  double seconds_per_row = 0.2;  ///< least time for the lnpu runs and again for the plain ones; at least 3 runs each
+  std::string filter;            ///< only rows whose "net layer phase" contains it
+  double activation_zeros = 0.5, error_zeros = 0.9, weight_zeros = 0.01;
+  double threshold = 1.3;  ///< tau over values of unit variance: about a fifth of the non-zeros become FP16
+};
+
+/// Measures every row; deterministic operands. BP of the first layers is left out: training does not need it.
+std::vector<KernelRow> measure_kernels(const KernelOptions& options);
+
+/// The vector unit that the kernels run on, as Highway calls it (AVX3 is AVX-512).
+std::string vector_unit();
+/// Pins the kernels of this process to a vector unit ("AVX3", "AVX2", "SSE4"); false when the host does not have it.
+bool select_vector_unit(const std::string& name);
+
+void print_table(const std::vector<KernelRow>& rows, std::FILE* out);
+
+}  // namespace backboard::npu
