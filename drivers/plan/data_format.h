@@ -16,9 +16,9 @@ typedef struct data_header {
   uint32_t count; /**< images */
   uint32_t c, h, w;
   uint32_t classes;
-  float scale;             /**< value of one step of a u8 pixel */
-  uint32_t images_offset;  /**< u8 (count, c, h, w), 64-byte aligned */
-  uint32_t labels_offset;  /**< u8 (count) */
+  float scale;            /**< value of one step of a u8 pixel */
+  uint32_t images_offset; /**< u8 (count, c, h, w), 64-byte aligned */
+  uint32_t labels_offset; /**< u8 (count) */
   uint32_t reserved[3];
 } data_header;
 

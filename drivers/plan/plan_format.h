@@ -36,9 +36,9 @@ typedef struct plan_header {
   uint32_t magic;
   uint32_t version;
   uint32_t total_bytes;
-  uint32_t crc32;        /**< IEEE CRC-32 (zlib's) of all bytes after this header */
-  uint32_t header_bytes; /**< sizeof(plan_header) */
-  uint32_t engine;       /**< ENGINE that it was compiled for */
+  uint32_t crc32;          /**< IEEE CRC-32 (zlib's) of all bytes after this header */
+  uint32_t header_bytes;   /**< sizeof(plan_header) */
+  uint32_t engine;         /**< ENGINE that it was compiled for */
   uint32_t ops_lo, ops_hi; /**< opcodes used */
   uint32_t formats;        /**< tensor formats used */
   uint32_t buffer_bytes;   /**< local buffer that the tile sizes assume */
@@ -47,22 +47,22 @@ typedef struct plan_header {
   uint32_t batch;   /**< images a step */
   uint32_t classes; /**< outputs of the network */
   uint32_t input_c, input_h, input_w;
-  float input_scale;      /**< value of one step of the u8 images the plan was compiled for */
-  uint32_t fused;         /**< 1: updates are fused into WG */
-  uint32_t momentum;      /**< 1: momentum tensors exist */
+  float input_scale; /**< value of one step of the u8 images the plan was compiled for */
+  uint32_t fused;    /**< 1: updates are fused into WG */
+  uint32_t momentum; /**< 1: momentum tensors exist */
   /* Addresses in the arena that firmware fills or reads at run time. */
-  uint32_t gather_address;    /**< uint32_t[batch]: image numbers of the batch */
-  uint32_t labels_address;    /**< uint8_t[batch] */
-  uint32_t loss_address;      /**< npu_loss_record */
-  uint32_t hyper_address;     /**< npu_hyper */
+  uint32_t gather_address;      /**< uint32_t[batch]: image numbers of the batch */
+  uint32_t labels_address;      /**< uint8_t[batch] */
+  uint32_t loss_address;        /**< npu_loss_record */
+  uint32_t hyper_address;       /**< npu_hyper */
   uint32_t descriptors_address; /**< where the descriptor table is copied to */
   uint32_t data_descriptor;     /**< index of the descriptor of the packed images: firmware sets address, n, size */
-  plan_table layers;      /**< plan_layer[] */
-  plan_table tensors;     /**< plan_tensor[], one for each descriptor */
-  plan_table descriptors; /**< 64-byte descriptors, addresses final but for the packed images */
-  plan_table commands;    /**< 64-byte commands of all programs */
-  plan_table programs;    /**< plan_program[PLAN_PROGRAMS] */
-  plan_table segments;    /**< plan_segment[]: initial contents of the arena */
+  plan_table layers;            /**< plan_layer[] */
+  plan_table tensors;           /**< plan_tensor[], one for each descriptor */
+  plan_table descriptors;       /**< 64-byte descriptors, addresses final but for the packed images */
+  plan_table commands;          /**< 64-byte commands of all programs */
+  plan_table programs;          /**< plan_program[PLAN_PROGRAMS] */
+  plan_table segments;          /**< plan_segment[]: initial contents of the arena */
   uint32_t reserved[8];
 } plan_header;
 

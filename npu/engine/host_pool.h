@@ -36,8 +36,8 @@ class HostPool {
   const std::function<void(uint32_t, uint32_t)>* body_ = nullptr;
   uint32_t parts_ = 0;
   std::atomic<uint32_t> next_{0};
-  uint32_t busy_ = 0;       ///< workers that have not finished the present work
-  uint64_t generation_ = 0; ///< counts pieces of work
+  uint32_t busy_ = 0;        ///< workers that have not finished the present work
+  uint64_t generation_ = 0;  ///< counts pieces of work
   bool stopping_ = false;
 };
 

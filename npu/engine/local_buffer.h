@@ -26,19 +26,21 @@ struct SlotContents {
   void clear_to(const Box& new_box);
   /// Gives the slot another box; values have no meaning yet.
   void resize_to(const Box& new_box);
-  Tile tile() { return dense_tile(values.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
-                                  box.count[2], box.count[3]); }
+  Tile tile() {
+    return dense_tile(values.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2], box.count[2],
+                      box.count[3]);
+  }
   ConstTile tile() const {
-    return dense_tile(values.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
-                      box.count[2], box.count[3]);
+    return dense_tile(values.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2], box.count[2],
+                      box.count[3]);
   }
   TileView<uint8_t> byte_tile() {
-    return dense_tile(bytes.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
-                      box.count[2], box.count[3]);
+    return dense_tile(bytes.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2], box.count[2],
+                      box.count[3]);
   }
   TileView<const uint8_t> byte_tile() const {
-    return dense_tile(bytes.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2],
-                      box.count[2], box.count[3]);
+    return dense_tile(bytes.data(), box.first[0], box.count[0], box.first[1], box.count[1], box.first[2], box.count[2],
+                      box.count[3]);
   }
   void state(StateArchive& archive);
 };

@@ -12,8 +12,7 @@ SlotRing ScheduleBuilder::ring(uint32_t count, uint64_t elements, uint32_t eleme
   const uint64_t bytes = (elements * element_bytes + kSlotAlignment - 1) / kSlotAlignment * kSlotAlignment;
   for (uint32_t i = 0; i < count; ++i) {
     ring.slots.push_back(static_cast<uint16_t>(schedule_.slots.size()));
-    schedule_.slots.push_back(
-        {schedule_.buffer_bytes, static_cast<uint32_t>(bytes), static_cast<uint32_t>(elements)});
+    schedule_.slots.push_back({schedule_.buffer_bytes, static_cast<uint32_t>(bytes), static_cast<uint32_t>(elements)});
     schedule_.buffer_bytes += static_cast<uint32_t>(bytes);
     uses_.emplace_back();
   }

@@ -71,10 +71,10 @@ uint64_t score(const Job& job, const LayerShape& shape, LayerTile& tile) {
     const uint64_t other_loads = spatial == 1 && b_parts > 1 ? a_parts : computes;
     bytes = input_loads * input + other_loads * other + a_parts * b_parts * output;
   } else {
-    const uint64_t inside = (b_parts == 1 ? spatial : computes) * input +
-                            (a_parts * b_parts == 1 ? 1 : computes) * other;
-    const uint64_t outside = (spatial * b_parts == 1 ? 1 : computes) * input +
-                             (b_parts == 1 ? a_parts : computes) * other;
+    const uint64_t inside =
+        (b_parts == 1 ? spatial : computes) * input + (a_parts * b_parts == 1 ? 1 : computes) * other;
+    const uint64_t outside =
+        (spatial * b_parts == 1 ? 1 : computes) * input + (b_parts == 1 ? a_parts : computes) * other;
     tile.a_outermost = outside < inside;
     bytes = std::min(inside, outside) + a_parts * spatial * output;
   }

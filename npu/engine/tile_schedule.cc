@@ -155,9 +155,8 @@ void LayerPlan::gradient_tile(Part a, Part b) {
 
 void LayerPlan::weight_gradient() {
   for (uint32_t group = 0; group < shape_.groups && !done(); ++group) {
-    each_part(group * a_size_, a_size_, tile_.a, [&](Part a) {
-      each_part(group * b_size_, b_size_, tile_.b, [&](Part b) { gradient_tile(a, b); });
-    });
+    each_part(group * a_size_, a_size_, tile_.a,
+              [&](Part a) { each_part(group * b_size_, b_size_, tile_.b, [&](Part b) { gradient_tile(a, b); }); });
   }
 }
 

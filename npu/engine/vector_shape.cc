@@ -100,8 +100,7 @@ Box vector_box(const Job& job, const VectorShape& shape, unsigned slot, const Ve
   return {{part.n0, part.c0, rows.first, 0}, {part.n, part.c, rows.count, tensor.shape[3]}};
 }
 
-uint64_t most_elements(const Job& job, const VectorShape& shape, unsigned slot, uint32_t n, uint32_t c,
-                       uint32_t rows) {
+uint64_t most_elements(const Job& job, const VectorShape& shape, unsigned slot, uint32_t n, uint32_t c, uint32_t rows) {
   const Tensor& tensor = job[slot];
   if (per_channel(job, slot)) return c;
   if (per_map(job, slot)) return uint64_t{n} * c;
@@ -109,9 +108,8 @@ uint64_t most_elements(const Job& job, const VectorShape& shape, unsigned slot, 
   uint64_t held = rows;
   if (other_rows(job, slot)) {
     const PoolShape& pool = shape.pool;
-    held = is_pool_error(job.opcode())
-               ? (rows + pool.kernel_h - 1 + pool.stride_h - 1) / pool.stride_h
-               : uint64_t{rows - 1} * pool.stride_h + pool.kernel_h;
+    held = is_pool_error(job.opcode()) ? (rows + pool.kernel_h - 1 + pool.stride_h - 1) / pool.stride_h
+                                       : uint64_t{rows - 1} * pool.stride_h + pool.kernel_h;
     held = std::min<uint64_t>(held, tensor.shape[2]);
   }
   return uint64_t{n} * c * held * tensor.shape[3];

@@ -13,14 +13,14 @@ namespace backboard::npu {
 struct VectorShape {
   uint32_t n = 1, c = 1, rows = 1;
   uint32_t asked_n = 0, asked_c = 0, asked_rows = 0;  ///< tile sizes of the command; 0: the NPU chooses
-  uint8_t field_c = 0;         ///< field of the command that asks for channels
-  uint8_t result_slot = 2;     ///< operand whose box names a tile
-  bool whole_c = false;        ///< a tile holds all channels (classes of a loss)
+  uint8_t field_c = 0;                                ///< field of the command that asks for channels
+  uint8_t result_slot = 2;                            ///< operand whose box names a tile
+  bool whole_c = false;                               ///< a tile holds all channels (classes of a loss)
   bool whole_rows = false;
-  bool reduces_rows = false;   ///< rows are summed: the result has none
-  bool sums_images = false;    ///< images are summed as well
-  bool sums_only = false;      ///< sums lie in a slot of their own until the last tile
-  PoolShape pool;              ///< pooling
+  bool reduces_rows = false;  ///< rows are summed: the result has none
+  bool sums_images = false;   ///< images are summed as well
+  bool sums_only = false;     ///< sums lie in a slot of their own until the last tile
+  PoolShape pool;             ///< pooling
 };
 
 /// The shape of a valid job that is no layer and no ring control.

@@ -20,8 +20,8 @@ namespace backboard {
 }  // namespace backboard
 
 /// Aborts with a message unless `condition` holds. Further arguments are a fmt format string and its values.
-#define BB_CHECK(condition, ...)                                                                              \
-  do {                                                                                                        \
-    if (!(condition)) [[unlikely]]                                                                            \
-      ::backboard::check_failed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__));               \
+#define BB_CHECK(condition, ...)                                                                \
+  do {                                                                                          \
+    if (!(condition)) [[unlikely]]                                                              \
+      ::backboard::check_failed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__)); \
   } while (false)

@@ -8,7 +8,8 @@ namespace backboard {
 __extension__ typedef unsigned __int128 WideTime;
 inline constexpr uint64_t kPicosecondsPerSecond = 1'000'000'000'000;
 
-/// Time of edge `cycles` of a clock of `hz` that starts with edge 0 at time 0: the first whole picosecond not before it.
+/// Time of edge `cycles` of a clock of `hz` that starts with edge 0 at time 0: the first whole picosecond not before
+/// it.
 constexpr uint64_t time_of_cycle(uint64_t cycles, uint64_t hz) {
   return static_cast<uint64_t>((static_cast<WideTime>(cycles) * kPicosecondsPerSecond + hz - 1) / hz);
 }

@@ -31,21 +31,17 @@ class StateArchive {
 
   /// A plain value: integers, floats, enums, bool and structs without padding or pointers.
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void value(std::string_view name, T& v) {
-    raw(name, &v, sizeof v);
-  }
+  requires std::is_trivially_copyable_v<T>
+  void value(std::string_view name, T& v) { raw(name, &v, sizeof v); }
 
   /// A fixed range of plain values, whose length both sides know.
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void range(std::string_view name, std::span<T> values) {
-    raw(name, values.data(), values.size_bytes());
-  }
+  requires std::is_trivially_copyable_v<T>
+  void range(std::string_view name, std::span<T> values) { raw(name, values.data(), values.size_bytes()); }
 
   /// A vector of plain values; its length is part of the stream.
   template <class T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   void vector(std::string_view name, std::vector<T>& values) {
     uint64_t count = values.size();
     value(name, count);
