@@ -168,7 +168,8 @@ KernelRow measure(const Layer& layer, Phase phase, const KernelOptions& options)
     all_seconds += cpu_seconds() - start;
   });
   const uint32_t positions = tile.n * tile.oh * tile.ow, taps = tile.c * tile.kh * tile.kw;
-  const double plain = phase == Phase::kFf   ? plain_gemm_seconds(positions, tile.k, taps, options.seconds_per_row)
+  const double plain = !options.plain        ? 0
+                       : phase == Phase::kFf ? plain_gemm_seconds(positions, tile.k, taps, options.seconds_per_row)
                        : phase == Phase::kBp ? plain_gemm_seconds(positions, taps, tile.k, options.seconds_per_row)
                                              : plain_gemm_seconds(taps, tile.k, positions, options.seconds_per_row);
   row.net = layer.net;
@@ -177,8 +178,10 @@ KernelRow measure(const Layer& layer, Phase phase, const KernelOptions& options)
   row.batch = tile.n;
   row.macs = uint64_t{positions} * taps * tile.k;
   row.gmac_per_s = static_cast<double>(row.macs) / seconds / 1e9;
-  row.plain_gmac_per_s = static_cast<double>(row.macs) / plain / 1e9;
-  row.ratio = row.gmac_per_s / row.plain_gmac_per_s;
+  if (options.plain) {
+    row.plain_gmac_per_s = static_cast<double>(row.macs) / plain / 1e9;
+    row.ratio = row.gmac_per_s / row.plain_gmac_per_s;
+  }
   row.decode_share = decode_seconds / all_seconds;
   return row;
 }

@@ -27,6 +27,7 @@ struct KernelRow {
 struct KernelOptions {
   uint32_t batch = 16;
   double seconds_per_row = 0.2;  ///< least time for the lnpu runs and again for the plain ones; at least 3 runs each
+  bool plain = true;             ///< measure the plain GEMM too
   std::string filter;            ///< only rows whose "net layer phase" contains it
   double activation_zeros = 0.5, error_zeros = 0.9, weight_zeros = 0.01;
   double threshold = 1.3;  ///< tau over values of unit variance: about a fifth of the non-zeros become FP16

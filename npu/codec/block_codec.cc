@@ -16,10 +16,9 @@
 #define BACKBOARD_NPU_CODEC_BLOCK_CODEC_TYPES_
 namespace backboard::npu {
 
-/// The streams of a coded block that is being read.
+/// The parts of a coded block that is being read. Whole vectors may be read from any place in it.
 struct BlockStreams {
-  const uint8_t* zero_map;   ///< N bits
-  const uint8_t* bytes_end;  ///< end of the block
+  const uint8_t* zero_map;  ///< N bits
   uint32_t elements;
   uint32_t precision_bit;  ///< first bit of the precision map; 0: all non-zeros are high
   const uint8_t* high;
@@ -46,16 +45,10 @@ inline constexpr LaneTables kLaneTables;
 inline constexpr RowConstants kLowConstants = row_constants(format_row(NumberFormat::kFp8));
 inline constexpr RowConstants kHighConstants = row_constants(format_row(NumberFormat::kFp16));
 
-/// 57 bits or more from bit `at` on; reads up to eight bytes but none at or beyond `end`.
-inline uint64_t bits_from(const uint8_t* map, uint32_t at, const uint8_t* end) {
-  const uint8_t* from = map + at / 8;
-  uint64_t bits = 0;
-  const auto left = end - from;
-  if (left >= 8) {
-    std::memcpy(&bits, from, 8);
-  } else {
-    for (int i = 0; i < left; ++i) bits |= uint64_t{from[i]} << (8 * i);
-  }
+/// 57 bits or more from bit `at` on; reads eight bytes.
+inline uint64_t bits_from(const uint8_t* map, uint32_t at) {
+  uint64_t bits;
+  std::memcpy(&bits, map + at / 8, 8);
   return bits >> (at % 8);
 }
 
@@ -288,26 +281,22 @@ uint32_t encode_block_vector(bool mixed, ClassRule rule, const float* in, uint32
   return map_bytes + 2 * high_count + low_count;
 }
 
-/// Up to eight patterns from a stream, in the lanes of `mask`.
+/// Up to eight patterns from a stream, in the lanes of `mask`. Reads eight.
 template <class T>
-HWY_INLINE hn::Vec<DU8> load_packed(const uint8_t* from, const uint8_t* end, uint32_t mask) {
+HWY_INLINE hn::Vec<DU8> load_packed(const uint8_t* from, uint32_t mask) {
   const DU8 du;
-  const DI8 di;
-  T narrow[8] = {};
-  if (HWY_LIKELY(end - from >= static_cast<ptrdiff_t>(sizeof(narrow)))) {
-    std::memcpy(narrow, from, sizeof(narrow));
-  } else if (end > from) {
-    std::memcpy(narrow, from, static_cast<size_t>(end - from));
-  }
-  if constexpr (HWY_TARGET <= HWY_AVX2) {
-    const hn::Rebind<T, DU8> dt;
-    const auto order = hn::IndicesFromVec(du, hn::Load(di, kLaneTables.from_stream[mask]));
-    return hn::TableLookupLanes(hn::PromoteTo(du, hn::LoadU(dt, narrow)), order);
-  } else {
-    HWY_ALIGN uint32_t lanes[8];
-    for (uint32_t l = 0; l < hn::Lanes(du); ++l) lanes[l] = narrow[kLaneTables.from_stream[mask][l]];
-    return hn::Load(du, lanes);
-  }
+#if HWY_TARGET <= HWY_AVX2
+  const hn::Rebind<T, DU8> dt;
+  const auto order = hn::IndicesFromVec(du, hn::Load(DI8(), kLaneTables.from_stream[mask]));
+  const auto narrow = hn::BitCast(dt, hn::LoadU(hn::Repartition<uint8_t, decltype(dt)>(), from));
+  return hn::TableLookupLanes(hn::PromoteTo(du, narrow), order);
+#else
+  T narrow[8];
+  std::memcpy(narrow, from, sizeof(narrow));
+  HWY_ALIGN uint32_t lanes[8];
+  for (uint32_t l = 0; l < hn::Lanes(du); ++l) lanes[l] = narrow[kLaneTables.from_stream[mask][l]];
+  return hn::Load(du, lanes);
+#endif
 }
 
 HWY_INLINE hn::Mask<DU8> mask_of_bits(uint32_t bits) {
@@ -324,57 +313,117 @@ HWY_INLINE uint64_t class_bytes(uint32_t nonzero, uint32_t high) {
   return spread(nonzero) + spread(high);
 }
 
-void decode_streams(const BlockStreams& streams, float* values, uint8_t* classes) {
+/// What decode_streams() has read so far.
+struct DecodeState {
+  uint32_t element = 0, precision_at;
+  const uint8_t *high_at, *low_at;
+};
+
+#if HWY_TARGET <= HWY_AVX3
+/// Sixteen elements at a time, as long as there are sixteen.
+HWY_INLINE void decode_wide(const BlockStreams& streams, float* values, uint8_t* classes, DecodeState& state) {
+  const hn::Full512<uint32_t> du;
+  const hn::Full512<float> d;
+  const bool mixed = streams.precision_bit != 0;
+  for (; state.element + 16 <= streams.elements; state.element += 16) {
+    uint16_t nonzero;
+    std::memcpy(&nonzero, streams.zero_map + state.element / 8, 2);
+    uint32_t high = nonzero;
+    if (mixed) {
+      uint32_t bits;
+      std::memcpy(&bits, streams.zero_map + state.precision_at / 8, 4);
+      high = _pdep_u32(bits >> (state.precision_at % 8), nonzero);
+      state.precision_at += count_bits(nonzero);
+    }
+    const auto high_mask = static_cast<__mmask16>(high), low_mask = static_cast<__mmask16>(nonzero & ~high);
+    const __m512i highs = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(state.high_at)));
+    const __m512i lows =
+        _mm512_slli_epi32(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(state.low_at))), 8);
+    const hn::Vec<decltype(du)> patterns{
+        _mm512_mask_expand_epi32(_mm512_maskz_expand_epi32(high_mask, highs), low_mask, lows)};
+    hn::StoreU(hn::BitCast(d, bits_of_pattern(du, kHighConstants, patterns)), d, values + state.element);
+    if (classes != nullptr) {
+      const __m128i ones = _mm_maskz_set1_epi8(nonzero, 1);
+      _mm_storeu_si128(reinterpret_cast<__m128i_u*>(classes + state.element),
+                       _mm_add_epi8(ones, _mm_maskz_set1_epi8(high_mask, 1)));
+    }
+    state.high_at += 2 * count_bits(high);
+    state.low_at += count_bits(low_mask);
+  }
+}
+#else
+HWY_INLINE void decode_wide(const BlockStreams&, float*, uint8_t*, DecodeState&) {}
+#endif
+
+HWY_INLINE void decode_streams(const BlockStreams& streams, float* values, uint8_t* classes) {
   const D8 d;
   const DU8 du;
   const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  const uint8_t *high_at = streams.high, *low_at = streams.low;
-  uint32_t precision_at = streams.precision_bit;
-  for (uint32_t i = 0; i < streams.elements; i += lanes) {
+  DecodeState state{0, streams.precision_bit, streams.high, streams.low};
+  decode_wide(streams, values, classes, state);
+  for (uint32_t i = state.element; i < streams.elements; i += lanes) {
     const uint32_t left = std::min(lanes, streams.elements - i);
     const uint32_t inside = (1u << left) - 1;
     const uint32_t nonzero = static_cast<uint32_t>(streams.zero_map[i / 8] >> (i % 8)) & inside;
     uint32_t high = nonzero;
     if (streams.precision_bit != 0) {
-      const uint64_t precision = bits_from(streams.zero_map, precision_at, streams.bytes_end);
+      const uint64_t precision = bits_from(streams.zero_map, state.precision_at);
       high = deposit(static_cast<uint32_t>(precision & 0xff), nonzero);
-      precision_at += count_bits(nonzero);
+      state.precision_at += count_bits(nonzero);
     }
     const uint32_t low = nonzero & ~high;
-    const auto high_patterns = load_packed<uint16_t>(high_at, streams.bytes_end, high);
-    const auto low_patterns = load_packed<uint8_t>(low_at, streams.bytes_end, low);
+    const auto high_patterns = load_packed<uint16_t>(state.high_at, high);
+    const auto low_patterns = load_packed<uint8_t>(state.low_at, low);
     // FP8 (1-5-2) is FP16 cut short: eight bits further left they are the same pattern.
     const auto patterns = hn::IfThenElse(mask_of_bits(high), high_patterns, hn::ShiftLeft<8>(low_patterns));
     const auto bits = bits_of_pattern(du, kHighConstants, hn::IfThenElseZero(mask_of_bits(nonzero), patterns));
-    high_at += 2 * count_bits(high);
-    low_at += count_bits(low);
+    state.high_at += 2 * count_bits(high);
+    state.low_at += count_bits(low);
+    const uint64_t bytes = class_bytes(nonzero, high);
     if (left == lanes) {
       hn::StoreU(hn::BitCast(d, bits), d, values + i);
+      if (classes != nullptr) std::memcpy(classes + i, &bytes, HWY_LANES(float) < 8 ? HWY_LANES(float) : 8);
     } else {
       HWY_ALIGN float rest[8];
       hn::Store(hn::BitCast(d, bits), d, rest);
       std::memcpy(values + i, rest, left * sizeof(float));
-    }
-    if (classes != nullptr) {
-      const uint64_t bytes = class_bytes(nonzero, high);
-      if (left == 8) {
-        std::memcpy(classes + i, &bytes, 8);
-      } else {
-        std::memcpy(classes + i, &bytes, left);
-      }
+      if (classes != nullptr) std::memcpy(classes + i, &bytes, left);
     }
   }
 }
 
 /// Set bits of `count` bits from bit `at` on.
-uint32_t count_map(const uint8_t* map, uint32_t at, uint32_t count, const uint8_t* end) {
-  uint32_t sum = 0;
-  for (uint32_t done = 0; done < count; done += 56) {
+HWY_INLINE uint32_t count_map(const uint8_t* map, uint32_t at, uint32_t count) {
+  uint32_t sum = 0, done = 0;
+  if (at % 8 == 0) {
+    for (; done + 64 <= count; done += 64) {
+      sum += static_cast<uint32_t>(__builtin_popcountll(bits_from(map, at + done)));
+    }
+  }
+  for (; done < count; done += 56) {
     const uint32_t take = std::min(56u, count - done);
-    const uint64_t bits = bits_from(map, at + done, end) & ((uint64_t{1} << take) - 1);
+    const uint64_t bits = bits_from(map, at + done) & ((uint64_t{1} << take) - 1);
     sum += static_cast<uint32_t>(__builtin_popcountll(bits));
   }
   return sum;
+}
+
+bool decode_block_vector(bool mixed, const uint8_t* bytes, size_t length, float* values, uint32_t n, uint8_t* classes) {
+  if (length < (n + 7) / 8 || length > worst_case_block_bytes(TensorFormat::kFGMP, n)) return false;
+  // A copy with room behind it: whole vectors can be read from every place without a look at the end.
+  constexpr uint32_t kWorst = kMaxBlockElements / 4 + 2 * kMaxBlockElements;
+  alignas(64) uint8_t copy[kWorst + kCodecSlack_bytes];
+  if (length > 0) std::memcpy(copy, bytes, length);
+  std::memset(copy + length, 0, kCodecSlack_bytes);
+  const uint32_t nonzeros = count_map(copy, 0, n);
+  const uint32_t map_bits = n + (mixed ? nonzeros : 0), map_bytes = (map_bits + 7) / 8;
+  if (length < map_bytes) return false;
+  if (map_bits % 8 != 0 && copy[map_bits / 8] >> (map_bits % 8) != 0) return false;
+  const uint32_t high = mixed ? count_map(copy, n, nonzeros) : nonzeros;
+  if (length != size_t{map_bytes} + 2 * size_t{high} + (nonzeros - high)) return false;
+  const BlockStreams streams{copy, n, mixed ? n : 0, copy + map_bytes, copy + map_bytes + 2 * size_t{high}};
+  decode_streams(streams, values, classes);
+  return true;
 }
 
 }  // namespace HWY_NAMESPACE
@@ -386,8 +435,7 @@ namespace backboard::npu {
 
 HWY_EXPORT(classify_span_vector);
 HWY_EXPORT(encode_block_vector);
-HWY_EXPORT(decode_streams);
-HWY_EXPORT(count_map);
+HWY_EXPORT(decode_block_vector);
 
 ClassCounts classify_span(ClassRule rule, std::span<const float> in, std::span<float> values,
                           std::span<uint8_t> classes) {
@@ -411,20 +459,9 @@ uint32_t encode_block(TensorFormat format, ClassRule rule, std::span<const float
 }
 
 bool decode_block(TensorFormat format, std::span<const uint8_t> bytes, std::span<float> values, uint8_t* classes) {
-  const uint32_t n = static_cast<uint32_t>(values.size());
-  const bool mixed = format == TensorFormat::kFGMP;
-  if (!is_coded(format) || values.size() > kMaxBlockElements || bytes.size() < (n + 7) / 8) return false;
-  const uint8_t* const map = bytes.data();
-  const uint8_t* const end = map + bytes.size();
-  const uint32_t nonzeros = HWY_DYNAMIC_DISPATCH(count_map)(map, 0, n, end);
-  const uint32_t map_bits = n + (mixed ? nonzeros : 0), map_bytes = (map_bits + 7) / 8;
-  if (bytes.size() < map_bytes) return false;
-  if (map_bits % 8 != 0 && map[map_bits / 8] >> (map_bits % 8) != 0) return false;
-  const uint32_t high = mixed ? HWY_DYNAMIC_DISPATCH(count_map)(map, n, nonzeros, end) : nonzeros;
-  if (bytes.size() != block_bytes(format, n, nonzeros - high, high)) return false;
-  const BlockStreams streams{map, end, n, mixed ? n : 0, map + map_bytes, map + map_bytes + 2 * size_t{high}};
-  HWY_DYNAMIC_DISPATCH(decode_streams)(streams, values.data(), classes);
-  return true;
+  if (!is_coded(format) || values.size() > kMaxBlockElements) return false;
+  return HWY_DYNAMIC_DISPATCH(decode_block_vector)(format == TensorFormat::kFGMP, bytes.data(), bytes.size(),
+                                                   values.data(), static_cast<uint32_t>(values.size()), classes);
 }
 
 }  // namespace backboard::npu

@@ -138,24 +138,42 @@ HWY_INLINE uint32_t run_length(const ptrdiff_t* place, uint32_t count) {
   return length;
 }
 
+/// Copies `count` floats, a vector at a time.
+HWY_INLINE void copy_row(const float* HWY_RESTRICT from, uint32_t count, float* HWY_RESTRICT to) {
+  const hn::CappedTag<float, 8> d;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  uint32_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+  for (; i < count; ++i) to[i] = from[i];
+}
+
 /// Fills panel[r * width + j] = B(r, n0 + j) for j < columns, zero beyond.
 void pack_panel(const StridedGemm& p, uint32_t n0, uint32_t columns, uint32_t width, float* HWY_RESTRICT panel) {
   const float* base = p.b + n0 * p.b_column;
+  if (p.b_column == 1) {
+    for (uint32_t r = 0; r < p.steps; ++r) {
+      float* to = panel + size_t{r} * width;
+      copy_row(base + p.b_step[r], columns, to);
+      if (columns < width) std::fill(to + columns, to + width, 0.0f);
+    }
+    return;
+  }
   for (uint32_t r = 0; r < p.steps;) {
-    const uint32_t run = p.b_column == 1 ? 1 : run_length(p.b_step + r, std::min<uint32_t>(p.steps - r, 64));
+    const uint32_t run = run_length(p.b_step + r, std::min<uint32_t>(p.steps - r, 64));
     const float* from = base + p.b_step[r];
     float* to = panel + size_t{r} * width;
-    uint32_t done = 0;
-    for (; done + 4 <= run; done += 4) {
-      uint32_t j = 0;
-      for (; j + 4 <= columns; j += 4)
-        transpose_4x4(from + j * p.b_column + done, p.b_column, to + done * width + j, width);
-      for (; j < columns; ++j) {
-        for (uint32_t i = 0; i < 4; ++i) to[(done + i) * width + j] = from[j * p.b_column + done + i];
+    const uint32_t whole = run / 4 * 4;
+    uint32_t j = 0;
+    for (; j + 4 <= columns; j += 4) {
+      for (uint32_t i = 0; i < whole; i += 4) {
+        transpose_4x4(from + j * p.b_column + i, p.b_column, to + i * width + j, width);
       }
     }
-    for (; done < run; ++done) {
-      for (uint32_t j = 0; j < columns; ++j) to[done * width + j] = from[j * p.b_column + done];
+    for (; j < columns; ++j) {
+      for (uint32_t i = 0; i < whole; ++i) to[i * width + j] = from[j * p.b_column + i];
+    }
+    for (uint32_t i = whole; i < run; ++i) {
+      for (j = 0; j < columns; ++j) to[i * width + j] = from[j * p.b_column + i];
     }
     for (uint32_t i = 0; i < run && columns < width; ++i)
       std::fill(to + i * width + columns, to + (i + 1) * width, 0.0f);
@@ -175,9 +193,21 @@ void move_sums(const StridedGemm& p, uint32_t m0, uint32_t rows, uint32_t n0, ui
       outside = inside;
     }
   };
+  if (p.c_column == 1) {
+    for (uint32_t i = 0; i < rows; ++i) {
+      float* outside = base + p.c_row[m0 + i];
+      float* inside = block + size_t{i} * width;
+      if constexpr (kToBlock) {
+        copy_row(outside, columns, inside);
+      } else {
+        copy_row(inside, columns, outside);
+      }
+    }
+    return;
+  }
   for (uint32_t i = 0; i < rows;) {
     const ptrdiff_t* place = p.c_row + m0 + i;
-    const uint32_t run = p.c_column == 1 ? 1 : run_length(place, rows - i);
+    const uint32_t run = run_length(place, rows - i);
     uint32_t done = 0;
     for (; done + 4 <= run; done += 4) {
       float* outside = base + place[done];

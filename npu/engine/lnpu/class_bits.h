@@ -7,14 +7,22 @@
 
 namespace backboard::npu::lnpu {
 
-/// Eight class bytes (0 zero, 1 low, 2 high), first one lowest.
+/// Up to eight class bytes (0 zero, 1 low, 2 high), first one lowest; reads none beyond `count`.
 inline uint64_t load_classes(const uint8_t* classes, uint32_t count) {
-  uint64_t bytes = 0;
   if (count >= 8) {
+    uint64_t bytes;
     std::memcpy(&bytes, classes, 8);
-  } else {
-    for (uint32_t i = 0; i < count; ++i) bytes |= uint64_t{classes[i]} << (8 * i);
+    return bytes;
   }
+  // Two loads that overlap.
+  if (count >= 4) {
+    uint32_t low, high;
+    std::memcpy(&low, classes, 4);
+    std::memcpy(&high, classes + count - 4, 4);
+    return low | uint64_t{high} << (8 * (count - 4));
+  }
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < count; ++i) bytes |= uint64_t{classes[i]} << (8 * i);
   return bytes;
 }
 

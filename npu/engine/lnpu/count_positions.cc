@@ -63,6 +63,32 @@ void time_group(const CountPositions& p, uint32_t column, uint64_t* bin_times, u
   *busy += all;
 }
 
+/// Bitmaps of `count` classes that lie side by side.
+void plane_bits(const uint8_t* classes, uint32_t count, ClassWord* words) {
+  const hn::ScalableTag<uint8_t> d8;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d8));
+  uint32_t i = 0;
+  if (lanes >= 16) {
+    const auto one = hn::Set(d8, uint8_t{1});
+    for (; i + 64 <= count; i += 64) {
+      ClassWord word;
+      for (uint32_t part = 0; part < 64; part += lanes) {
+        const auto c = hn::LoadU(d8, classes + i + part);
+        uint8_t nonzero[8] = {}, high[8] = {};
+        hn::StoreMaskBits(d8, hn::Ne(c, hn::Zero(d8)), nonzero);
+        hn::StoreMaskBits(d8, hn::Gt(c, one), high);
+        uint64_t bits;
+        std::memcpy(&bits, nonzero, 8);
+        word.nonzero |= bits << part;
+        std::memcpy(&bits, high, 8);
+        word.high |= bits << part;
+      }
+      words[i / 64] = word;
+    }
+  }
+  for (; i < count; i += 64) words[i / 64] = class_word(classes + i, std::min(64u, count - i));
+}
+
 /// counts[i] += low | high << 16 of classes[i].
 void add_classes(const uint8_t* classes, uint32_t count, uint32_t* counts) {
   const hn::ScalableTag<uint32_t> du;
@@ -145,6 +171,7 @@ namespace backboard::npu::lnpu {
 namespace {
 
 HWY_EXPORT(time_group);
+HWY_EXPORT(plane_bits);
 HWY_EXPORT(add_classes);
 HWY_EXPORT(add_counts);
 HWY_EXPORT(multiply_counts);
@@ -155,6 +182,7 @@ enum Slot : unsigned {
   kBits,
   kPlane,
   kErrorCounts,
+  kErrorPlane,
   kActivationCounts,
   kValidCounts,
   kGroupBits,
@@ -275,6 +303,8 @@ ClassWord* error_bits(const ConvTile& t, const uint8_t* dy, bool images, const L
   const size_t most = t.k / layout.copies + grid.strips + 1;
   ClassWord* const bits = workspace.array<ClassWord>(kErrors, most * block_words);
   std::fill_n(bits, most * block_words, ClassWord{});
+  ClassWord* const plane = workspace.array<ClassWord>(kErrorPlane, (size_t{t.oh_rows} * t.ow + 63) / 64);
+  const auto bits_of = HWY_DYNAMIC_DISPATCH(plane_bits);
   uint32_t block = 0;
   strip_blocks.assign(1, 0);
   for (uint32_t strip = 0; strip < grid.strips; ++strip) {
@@ -289,13 +319,10 @@ ClassWord* error_bits(const ConvTile& t, const uint8_t* dy, bool images, const L
           place_bits(rows + size_t{k} * ((t.n + 63) / 64), piece.first, piece.count, window, shift);
           continue;
         }
-        const uint8_t* from = dy + piece.row / t.oh_rows * t.y_stride_n + k * t.y_stride_k +
-                              size_t{piece.row % t.oh_rows} * t.ow + piece.first;
-        for (uint32_t done = 0; done < piece.count; done += 64) {
-          const uint32_t count = std::min(64u, piece.count - done);
-          const ClassWord word = class_word(from + done, count);
-          place_bits(&word, 0, count, window, shift + done);
+        if (piece.row % t.oh_rows == 0 && piece.first == 0) {
+          bits_of(dy + piece.row / t.oh_rows * t.y_stride_n + k * t.y_stride_k, t.oh_rows * t.ow, plane);
         }
+        place_bits(plane, piece.row % t.oh_rows * t.ow + piece.first, piece.count, window, shift);
       }
     }
     block += (end - first + layout.copies - 1) / layout.copies;

@@ -164,6 +164,24 @@ void time_windows(const CountRows& p) {
   }
 }
 
+/// The same as group_classes() for FC layers, where the outputs of a step lie side by side.
+void group_neighbours(const CountRows& p, uint32_t j0, uint32_t j1, uint8_t* either, uint32_t* low, uint32_t* high) {
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  for (uint32_t r = 0; r < p.steps; ++r) {
+    const uint8_t* from = p.other + r * p.other_stride_q;
+    uint64_t any = 0, lows = 0, highs = 0;
+    for (uint32_t j = j0; j < j1; j += 8) {
+      const uint64_t bytes = load_classes(from + j, j1 - j);
+      any |= bytes;
+      lows += ((bytes & kOnes) * kOnes) >> 56;
+      highs += ((bytes >> 1 & kOnes) * kOnes) >> 56;
+    }
+    either[r] = static_cast<uint8_t>(((any & kOnes) != 0 ? 1 : 0) | ((any & 2 * kOnes) != 0 ? 2 : 0));
+    low[r] += static_cast<uint32_t>(lows);
+    high[r] += static_cast<uint32_t>(highs);
+  }
+}
+
 /// ORs the classes of outputs [j0, j1) at each step, and adds their low and high counts to `low` and `high`.
 void group_classes(const CountRows& p, uint32_t j0, uint32_t j1, uint8_t* either, uint32_t* low, uint32_t* high) {
   const uint32_t taps = p.kh * p.kw;
@@ -232,20 +250,36 @@ uint64_t sum_steps(const uint32_t* time, const uint32_t* extra, const uint8_t* e
   return total;
 }
 
-/// The same for windows that span `chunk` steps: `n` and `high` are counts.
+/// The same for windows that span `chunk` steps (a power of two): `n` and `high` are counts, which fit in a byte.
 uint64_t sum_chunks(const CountRows& p, const uint32_t* n, const uint32_t* high, const uint8_t* either) {
   const bool skip_both = p.config->skip == Skip::kBoth;
+  const hn::ScalableTag<uint32_t> du;
+  const hn::Rebind<uint8_t, decltype(du)> d8;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  const auto zero = hn::Zero(du), two = hn::Set(du, 2u);
   uint64_t total = 0;
-  for (uint32_t r0 = 0; r0 < p.steps; r0 += p.chunk) {
-    const uint32_t end = std::min(r0 + p.chunk, p.steps);
-    uint32_t inputs = 0, slow = 0;
-    for (uint32_t r = r0; r < end; ++r) {
-      const uint32_t use = 0u - static_cast<uint32_t>(!skip_both || either[r] != 0);
-      const uint32_t mixed = 0u - static_cast<uint32_t>(either[r] >> 1 & 1);
-      inputs += n[r] & use;
-      slow += ((n[r] & mixed) | (high[r] & ~mixed)) & use;
+  HWY_ALIGN uint32_t packed[256];
+  for (uint32_t r0 = 0; r0 < p.steps; r0 += 256) {
+    const uint32_t count = std::min(256u, p.steps - r0);
+    uint32_t r = 0;
+    // Inputs in the low half of a word, those at the high rate in the upper.
+    for (; r + lanes <= count; r += lanes) {
+      const auto c = hn::PromoteTo(du, hn::LoadU(d8, either + r0 + r));
+      const auto inputs = hn::LoadU(du, n + r0 + r);
+      const auto slow = hn::IfThenElse(hn::Ne(hn::And(c, two), zero), inputs, hn::LoadU(du, high + r0 + r));
+      auto both = hn::Or(inputs, hn::ShiftLeft<16>(slow));
+      if (skip_both) both = hn::IfThenElseZero(hn::Ne(c, zero), both);
+      hn::Store(both, du, packed + r);
     }
-    total += p.rounds[inputs] + p.rounds[slow];
+    for (; r < count; ++r) {
+      const uint32_t slow = (either[r0 + r] & 2) != 0 ? n[r0 + r] : high[r0 + r];
+      packed[r] = skip_both && either[r0 + r] == 0 ? 0 : n[r0 + r] | slow << 16;
+    }
+    for (uint32_t first = 0; first < count; first += p.chunk) {
+      uint32_t sum = 0;
+      for (r = first; r < std::min(first + p.chunk, count); ++r) sum += packed[r];
+      total += uint64_t{p.rounds[sum & 0xffffu]} + p.rounds[sum >> 16];
+    }
   }
   return total;
 }
@@ -256,7 +290,12 @@ void time_groups(const CountRows& p, uint32_t* other_low, uint32_t* other_high, 
   const uint32_t groups = (p.outputs + width - 1) / width;
   const bool skip_both = p.config->skip == Skip::kBoth;
   for (uint32_t g = 0; g < groups; ++g) {
-    group_classes(p, g * width, std::min((g + 1) * width, p.outputs), p.group_classes, other_low, other_high);
+    const uint32_t first = g * width, end = std::min(first + width, p.outputs);
+    if (p.kh * p.kw == 1 && p.other_stride_j == 1) {
+      group_neighbours(p, first, end, p.group_classes, other_low, other_high);
+    } else {
+      group_classes(p, first, end, p.group_classes, other_low, other_high);
+    }
     for (uint32_t bin = 0; bin < p.bins; ++bin) {
       const size_t at = size_t{bin} * p.steps;
       bin_times[bin * p.grid.columns + g % p.grid.columns] +=
