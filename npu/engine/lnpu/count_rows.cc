@@ -33,15 +33,16 @@ struct CountRows {
   uint32_t kh, kw;
   uint32_t units, segments, words;  ///< units of the tile, pieces of a row, 64-bit words of an input row
   const uint32_t* unit_of;          ///< [kh][units]: unit of the input row that the tap reads, or the empty one
-  const uint64_t* masks;            ///< [kw][segments][words]: columns that the tap reads
+  const uint64_t* masks;            ///< [segments][kw][words]: columns that the tap reads
   const uint32_t* valid;            ///< [kh][kw]: positions of the tile that have the tap
   const CountWindow* windows;
   uint32_t window_count;
   uint32_t bins, lanes_per_bin, steps;  ///< bins: strips, or strips x lanes with the balancer off
   CoreGrid grid;
   const uint16_t* rounds;
-  /// Scratch: [kw][input units + 1]; [bins][steps] twice; [groups][steps]; bytes [steps] twice.
-  uint32_t* unit_counts;
+  uint32_t* unit_counts;  ///< [input units + 1][kw][q]; the last unit is the empty one
+  uint32_t* scratch;      ///< [2 bins + 2][padded_steps]: [kh][kw * q, rounded up to whole vectors]
+  uint32_t padded_steps;
   uint32_t *low_time, *extra_time;
   uint8_t* group_classes;
   uint32_t *total_time, *total_extra;  ///< [steps]: half-cycles of all inputs at the low rate; what a high group adds
@@ -56,28 +57,119 @@ namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// For input channel q: inputs of each unit by tap column, non-zero in the low half of a word, high in the upper.
-void count_units(const CountRows& p, uint32_t q) {
-  const uint32_t in_units = p.n * p.in_rows * p.segments;
-  uint32_t unit = 0;
+/// Bitmaps of up to 64 classes of a row.
+HWY_INLINE ClassWord line_word(const uint8_t* classes, uint32_t count) {
+#if HWY_TARGET <= HWY_AVX3
+  const __mmask64 inside = count >= 64 ? ~__mmask64{0} : (__mmask64{1} << count) - 1;
+  const __m512i c = _mm512_maskz_loadu_epi8(inside, classes);
+  return {_mm512_test_epi8_mask(c, c), _mm512_cmpgt_epi8_mask(c, _mm512_set1_epi8(1))};
+#else
+  return class_word(classes, count);
+#endif
+}
+
+/// Inputs of each unit, [unit][kw][q]: non-zero in the low half of a word, high in the upper.
+void count_units(const CountRows& p) {
   for (uint32_t n = 0; n < p.n; ++n) {
-    const uint8_t* plane = p.input + n * p.input_stride_n + q * p.input_stride_q;
-    for (uint32_t row = 0; row < p.in_rows; ++row, unit += p.segments) {
-      const uint8_t* line = plane + size_t{row} * p.in_width;
-      for (uint32_t word = 0; word < p.words; ++word) {
-        const ClassWord bits = class_word(line + 64 * word, std::min(64u, p.in_width - 64 * word));
-        for (uint32_t tap = 0; tap < p.kw; ++tap) {
-          uint32_t* counts = p.unit_counts + size_t{tap} * (in_units + 1) + unit;
+    for (uint32_t row = 0; row < p.in_rows; ++row) {
+      uint32_t* const counts = p.unit_counts + size_t{n * p.in_rows + row} * p.segments * p.kw * p.q;
+      const uint8_t* line = p.input + n * p.input_stride_n + size_t{row} * p.in_width;
+      for (uint32_t q = 0; q < p.q; ++q, line += p.input_stride_q) {
+        for (uint32_t word = 0; word < p.words; ++word) {
+          const ClassWord bits = line_word(line + 64 * word, std::min(64u, p.in_width - 64 * word));
+          const uint64_t* mask = p.masks + word;
           for (uint32_t s = 0; s < p.segments; ++s) {
-            const uint64_t mask = p.masks[(tap * p.segments + s) * p.words + word];
-            const uint32_t packed = static_cast<uint32_t>(__builtin_popcountll(bits.nonzero & mask)) |
-                                    static_cast<uint32_t>(__builtin_popcountll(bits.high & mask)) << 16;
-            counts[s] = word == 0 ? packed : counts[s] + packed;
+            uint32_t* to = counts + size_t{s} * p.kw * p.q + q;
+            for (uint32_t tap = 0; tap < p.kw; ++tap, mask += p.words, to += p.q) {
+              const uint32_t packed = static_cast<uint32_t>(__builtin_popcountll(bits.nonzero & *mask)) |
+                                      static_cast<uint32_t>(__builtin_popcountll(bits.high & *mask)) << 16;
+              *to = word == 0 ? packed : *to + packed;
+            }
           }
         }
       }
     }
   }
+}
+
+/// ceil(n / lanes) as rounds_table() has it, by a multiplication: exact for n + lanes below 2^12 (see
+/// LnpuConfig::valid).
+class Rounds {
+ public:
+  explicit Rounds(const LnpuConfig& config)
+      : add_(config.lanes - 1),
+        factor_(((1u << 21) + config.lanes - 1) / config.lanes),
+        identity_(config.ilb_window == 1) {}
+  template <class V>
+  HWY_INLINE V operator()(V n) const {
+    const hn::DFromV<V> du;
+    if (identity_) return n;
+    return hn::ShiftRight<21>(hn::Mul(hn::Add(n, hn::Set(du, add_)), hn::Set(du, factor_)));
+  }
+
+ private:
+  uint32_t add_, factor_;
+  bool identity_;
+};
+
+/// One tap: `count` = kw * q counts side by side; adds a window's time to the bin's, and its inputs to the totals.
+HWY_INLINE void time_window(const CountRows& p, const CountWindow& window, const uint32_t* unit_of, uint32_t* time,
+                            uint32_t* extra, uint32_t* total_time, uint32_t* total_extra) {
+  const hn::ScalableTag<uint32_t> du;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du)), count = p.kw * p.q;
+  const Rounds rounds(*p.config);
+  const auto low_half = hn::Set(du, 0xffffu);
+  // Rows of taps have room for whole vectors; what lies behind the last count is never read.
+  for (uint32_t i = 0; i < count; i += lanes) {
+    auto sum = hn::Zero(du);
+    for (uint32_t u = window.first; u < window.last; ++u) {
+      sum = hn::Add(sum, hn::LoadU(du, p.unit_counts + size_t{unit_of[u]} * count + i));
+    }
+    const auto n = hn::And(sum, low_half), high = hn::ShiftRight<16>(sum);
+    const auto add = [du](uint32_t* to, auto value) HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(du, to), value), du, to); };
+    add(total_time + i, hn::Add(n, high));
+    add(total_extra + i, hn::Sub(n, high));
+    if (p.chunk > 1) {
+      // Windows span steps: keep the counts, they are dealt later.
+      add(time + i, n);
+      add(extra + i, high);
+    } else {
+      const auto rounds_n = rounds(n), rounds_high = rounds(high);
+      add(time + i, hn::Add(rounds_n, rounds_high));
+      add(extra + i, hn::Sub(rounds_n, rounds_high));
+    }
+  }
+}
+
+/// Adds up windows of every step: time at the low rate, what a high group adds, and the totals. Scratch arrays are in
+/// the order (kh, kw, q) while this runs.
+void time_windows(const CountRows& p) {
+  count_units(p);
+  const size_t padded = p.padded_steps, tap_row = padded / p.kh;
+  // Rows of the scratch: bins' time, bins' extra, total time, total extra.
+  std::memset(p.scratch, 0, (2 * size_t{p.bins} + 2) * padded * sizeof(uint32_t));
+  uint32_t* const totals = p.scratch + 2 * p.bins * padded;
+  for (uint32_t i = 0; i < p.kh; ++i) {
+    for (uint32_t w = 0; w < p.window_count; ++w) {
+      const CountWindow& window = p.windows[w];
+      uint32_t* const time = p.scratch + window.bin * padded + i * tap_row;
+      time_window(p, window, p.unit_of + size_t{i} * p.units, time, time + p.bins * padded, totals + i * tap_row,
+                  totals + padded + i * tap_row);
+    }
+  }
+  const auto reorder = [&](const uint32_t* from, uint32_t* to) {
+    for (uint32_t q = 0; q < p.q; ++q) {
+      for (uint32_t i = 0; i < p.kh; ++i) {
+        for (uint32_t j = 0; j < p.kw; ++j) *to++ = from[i * tap_row + size_t{j} * p.q + q];
+      }
+    }
+  };
+  for (uint32_t bin = 0; bin < p.bins; ++bin) {
+    reorder(p.scratch + bin * padded, p.low_time + size_t{bin} * p.steps);
+    reorder(p.scratch + (p.bins + bin) * padded, p.extra_time + size_t{bin} * p.steps);
+  }
+  reorder(totals, p.total_time);
+  reorder(totals + padded, p.total_extra);
 }
 
 /// The same as time_windows() for FC layers: a row is an image, a step an input channel, which lie side by side.
@@ -121,44 +213,6 @@ void time_images(const CountRows& p) {
           p.low_time[at + r + i] += uint32_t{p.rounds[n]} + p.rounds[high];
           p.extra_time[at + r + i] += uint32_t{p.rounds[n]} - p.rounds[high];
         }
-      }
-    }
-  }
-}
-
-/// Adds up windows of every step: time at the low rate, what a high group adds, and the totals.
-void time_windows(const CountRows& p) {
-  const uint32_t in_units = p.n * p.in_rows * p.segments;
-  std::memset(p.low_time, 0, size_t{p.bins} * p.steps * sizeof(uint32_t));
-  std::memset(p.extra_time, 0, size_t{p.bins} * p.steps * sizeof(uint32_t));
-  uint32_t r = 0;
-  for (uint32_t q = 0; q < p.q; ++q) {
-    count_units(p, q);
-    for (uint32_t i = 0; i < p.kh; ++i) {
-      const uint32_t* unit_of = p.unit_of + size_t{i} * p.units;
-      for (uint32_t j = 0; j < p.kw; ++j, ++r) {
-        const uint32_t* counts = p.unit_counts + size_t{j} * (in_units + 1);
-        uint32_t total_n = 0, total_high = 0;
-        for (uint32_t w = 0; w < p.window_count; ++w) {
-          const CountWindow& window = p.windows[w];
-          uint32_t sum = 0;
-          for (uint32_t u = window.first; u < window.last; ++u) sum += counts[unit_of[u]];
-          const uint32_t n = sum & 0xffffu, high = sum >> 16;
-          total_n += n;
-          total_high += high;
-          const size_t at = size_t{window.bin} * p.steps + r;
-          if (p.chunk > 1) {
-            // Windows span steps: keep the counts, they are dealt later.
-            p.low_time[at] += n;
-            p.extra_time[at] += high;
-          } else {
-            const uint32_t rounds_n = p.rounds[n], rounds_high = p.rounds[high];
-            p.low_time[at] += rounds_n + rounds_high;
-            p.extra_time[at] += rounds_n - rounds_high;
-          }
-        }
-        p.total_time[r] = total_n + total_high;
-        p.total_extra[r] = total_n - total_high;
       }
     }
   }
@@ -329,7 +383,8 @@ enum Slot : unsigned {
   kGroup,
   kTotals,
   kOther,
-  kBins
+  kBins,
+  kScratch
 };
 
 /// Where a tap of one dimension reads: the input index of output `out`, or -1.
@@ -380,7 +435,7 @@ void lay_units(CountRows& p, const ConvTile& t, bool backward, const Positions& 
       for (uint32_t out_column = plan.begin(out.width, s); out_column < plan.begin(out.width, s + 1); ++out_column) {
         const int64_t at = input_index(t, backward, false, out_column, tap);
         if (at < 0) continue;
-        masks[(tap * p.segments + s) * p.words + static_cast<uint32_t>(at) / 64] |= uint64_t{1} << (at % 64);
+        masks[(s * p.kw + tap) * p.words + static_cast<uint32_t>(at) / 64] |= uint64_t{1} << (at % 64);
         ++columns[tap];
       }
     }
@@ -459,9 +514,12 @@ void count_rows(const LnpuConfig& config, const ConvTile& t, bool backward, cons
   lay_units(p, t, backward, out, plan, workspace);
   lay_windows(p, rows, out.width, plan, workspace);
 
-  const size_t in_units = size_t{p.n} * p.in_rows * p.segments + 1;
-  p.unit_counts = workspace.array<uint32_t>(kUnitCounts, p.kw * in_units);
-  for (uint32_t tap = 0; tap < p.kw; ++tap) p.unit_counts[(tap + 1) * in_units - 1] = 0;
+  constexpr uint32_t kVector = 16;  // words of the widest vector
+  const size_t in_units = size_t{p.n} * p.in_rows * p.segments, unit_words = size_t{p.kw} * p.q;
+  p.unit_counts = workspace.array<uint32_t>(kUnitCounts, (in_units + 1) * unit_words + kVector);
+  std::fill_n(p.unit_counts + in_units * unit_words, unit_words + kVector, 0u);
+  p.padded_steps = p.kh * ((p.kw * p.q + kVector - 1) / kVector * kVector);
+  p.scratch = workspace.array<uint32_t>(kScratch, (2 * size_t{p.bins} + 2) * p.padded_steps);
   p.low_time = workspace.array<uint32_t>(kLowTime, size_t{p.bins} * p.steps);
   p.extra_time = workspace.array<uint32_t>(kExtraTime, size_t{p.bins} * p.steps);
   p.group_classes = workspace.array<uint8_t>(kGroup, p.steps);
