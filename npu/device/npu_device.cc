@@ -288,6 +288,7 @@ NpuTotals NpuDevice::Impl::totals() const {
   totals.errors = errors_;
   totals.facts = sequencer_.totals().facts;
   totals.energy = sequencer_.totals().energy;
+  totals.produced = sequencer_.totals().produced;
   return totals;
 }
 

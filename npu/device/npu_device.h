@@ -9,6 +9,7 @@
 #include "npu/device/npu_config.h"
 #include "npu/engine/cost.h"
 #include "npu/engine/facts.h"
+#include "npu/sequencer/sequencer.h"
 #include "platform/bus/access.h"
 #include "platform/events/event_queue.h"
 #include "platform/state/archive.h"
@@ -32,6 +33,7 @@ struct NpuTotals {
   EnergyByCause energy;     ///< of the NPU itself, without DRAM
   uint64_t interrupts = 0;  ///< rising edges of the interrupt wire
   uint64_t errors = 0;
+  std::array<ElementTally, kTensorClasses> produced;  ///< by TensorClass of the output
 };
 
 /// A guest mistake: reported by the device, turned into a finding by the board.

@@ -218,6 +218,10 @@ bool Sequencer::issue_store() {
     ClassCounts counts;
     encode_box(job_[step.operand], step.box, buffer_[step.slot], raw, transfer, counts);
     buffer_.produced[step.operand].add(counts);
+    ElementTally& tally = totals_.produced[static_cast<unsigned>(job_[step.operand].tensor_class)];
+    tally.zeros += counts.zeros;
+    tally.low += counts.low;
+    tally.high += counts.high;
     totals_.saturated += counts.saturated;
     totals_.nonfinite += counts.nonfinite;
     totals_.facts.buffer_read_bytes += transfer.bytes.size();

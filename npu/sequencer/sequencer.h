@@ -24,6 +24,13 @@ class SequencerClient {
   virtual void on_job_done(ErrorCode error, uint32_t address, uint32_t detail) = 0;
 };
 
+/// Elements that commands stored, each counted once, when it is produced: zeros, and non-zeros in FP8 (low) and in any
+/// wider format (high).
+struct ElementTally {
+  uint64_t zeros = 0, low = 0, high = 0;
+  uint64_t elements() const { return zeros + low + high; }
+};
+
 /// What jobs added up to since the board was built.
 struct SequencerTotals {
   Facts facts;
@@ -32,6 +39,7 @@ struct SequencerTotals {
   uint64_t saturated = 0;      ///< when stored, or rounded in an accumulator
   uint64_t nonfinite = 0;
   EnergyByCause energy;
+  std::array<ElementTally, kTensorClasses> produced;  ///< by TensorClass of the output
 };
 
 /// An explicit state machine over the steps of one job. Between two events all that it remembers lies in members; a

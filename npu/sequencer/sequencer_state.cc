@@ -50,6 +50,7 @@ void Sequencer::state(StateArchive& archive) {
   archive.value("load_stall_ps", totals_.load_stall_ps);
   archive.value("saturated", totals_.saturated);
   archive.value("nonfinite", totals_.nonfinite);
+  archive.value("produced", totals_.produced);
   archive.value("running", running_);
   if (!running_) return;
   save_job(archive, job_);

@@ -15,6 +15,11 @@ enum class TensorClass : uint8_t {
 #include "drivers/npu/traffic.def"
 };
 
+inline constexpr unsigned kTensorClasses = 0
+#define TENSOR_CLASS(name, value, description) +1
+#include "drivers/npu/traffic.def"
+    ;
+
 /// Bus masters, in the order of their access windows.
 enum class Initiator : uint8_t { core_code, core_data, npu, dma, debug };
 inline constexpr unsigned kInitiators = 5;

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include "platform/check/input_error.h"
+#include "platform/check/read_file.h"
 
 namespace backboard {
 namespace {
@@ -211,11 +210,7 @@ class ElfParser {
 };
 
 ElfFile ElfFile::load(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw InputError(fmt::format("{}: cannot be opened", path));
-  const std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (stream.bad()) throw InputError(fmt::format("{}: cannot be read", path));
-  return parse(bytes, path);
+  return parse(read_file(path), path);
 }
 
 ElfFile ElfFile::parse(const std::vector<uint8_t>& file, const std::string& origin) {

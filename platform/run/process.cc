@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <new>
 
 #include "platform/check/input_error.h"
@@ -90,6 +91,9 @@ int guarded(const std::function<int()>& action) {
     if (std::fflush(stdout) != 0) throw InputError("standard output: cannot be written");
     return code;
   } catch (const InputError& error) {
+    print_error("error: ", error.what());
+    return kExitBadInput;
+  } catch (const std::filesystem::filesystem_error& error) {
     print_error("error: ", error.what());
     return kExitBadInput;
   } catch (const std::bad_alloc&) {

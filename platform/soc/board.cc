@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "platform/check/check.h"
+#include "platform/check/read_file.h"
 #include "platform/soc/board_impl.h"
 
 namespace backboard {
@@ -22,15 +21,9 @@ CoreConfig core_config(const BoardConfig& config) {
   return core;
 }
 
-std::vector<uint8_t> read_whole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(fmt::format("{}: boot ROM image: cannot be read", path));
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// The bytes of a ROM image from the ROM's base: an ELF whose loaded bytes lie in the ROM, or a raw binary.
 std::vector<uint8_t> rom_image(const std::string& path, const PlaceConfig& place, unsigned width_bits) {
-  const std::vector<uint8_t> file = read_whole(path);
+  const std::vector<uint8_t> file = read_file(path);
   if (file.size() < 4 || file[0] != 0x7F || file[1] != 'E' || file[2] != 'L' || file[3] != 'F') return file;
   const ElfFile elf = ElfFile::parse(file, path);
   if (elf.width_bits() != width_bits || elf.entry() != place.base) {

@@ -26,6 +26,11 @@ void core_stats(const StatsWriter& writer, const CoreStatistics& c) {
                "Active cycles by instruction");
 }
 
+std::string lower_case(std::string name) {
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return name;
+}
+
 void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   writer.counter("commands", n.commands, "commands", "Commands completed");
   writer.counter("macs", n.macs, "MACs", "Multiply-accumulates, skipped ones included");
@@ -40,6 +45,16 @@ void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   writer.counter("nonfinite", n.nonfinite, "elements", "Infinities and NaNs met when storing");
   writer.counter("interrupts", n.interrupts, "1", "Rising edges of the interrupt");
   writer.counter("errors", n.errors, "1", "Commands that failed");
+  for (unsigned i = 0; i < kTensorClasses; ++i) {
+    const npu::ElementTally& tally = n.produced[i];
+    if (tally.elements() == 0) continue;
+    const StatsWriter part = writer.part("produced").part(lower_case(name_of(static_cast<TensorClass>(i))));
+    part.counter("zeros", tally.zeros, "elements", "Zeros stored");
+    part.counter("low", tally.low, "elements", "Non-zeros stored in FP8");
+    part.counter("high", tally.high, "elements", "Non-zeros stored in a wider format");
+    part.ratio("zero_share", tally.zeros, tally.elements(), "1", "Zeros by elements");
+    part.ratio("high_share", tally.high, tally.low + tally.high, "1", "Wider non-zeros by non-zeros");
+  }
 }
 
 /// The core's accesses past the bus, attributed as those on the bus; they are no transactions.

@@ -3,9 +3,8 @@
 #include <zlib.h>
 
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
+#include "platform/check/read_file.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
 #include "platform/soc/board_impl.h"
@@ -33,12 +32,6 @@ uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 14695981039346656037u;
   for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
   return hash;
-}
-
-std::vector<uint8_t> read_saved(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(fmt::format("{}: saved board: cannot be read", path));
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -99,7 +92,7 @@ void Board::save(const std::string& path) {
 
 void Board::restore(const std::string& path) {
   BB_CHECK(!impl_->started, "restore after start");
-  const std::vector<uint8_t> file = read_saved(path);
+  const std::vector<uint8_t> file = read_file(path, kLargestState);
   const auto fail = [&](uint64_t offset, const std::string& why) -> void {
     throw InputError::at_offset(path, offset, "saved board: " + why);
   };

@@ -1,4 +1,4 @@
-// Whole files with limits, gzip and checksums. Writing: platform/config/atomic_file.h.
+// Compressed files and checksums.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +6,9 @@
 #include <string>
 #include <vector>
 
-namespace backboard {
+#include "platform/check/read_file.h"
 
-/// Reads a file.
-/// @throws InputError when it cannot be read or is larger than `limit_bytes` (checked before memory is allocated).
-std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes = uint64_t{1} << 30);
+namespace backboard {
 
 /// Reads a file and, when it starts with gzip's magic, decompresses it (all members).
 /// @throws InputError for what read_file refuses, damaged or truncated streams (offset in the compressed file), bytes

@@ -1,0 +1,42 @@
+#include "platform/check/read_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "platform/check/input_error.h"
+
+namespace backboard {
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+InputError system_error(const std::string& path, const char* doing) {
+  return InputError(fmt::format("{}: cannot {}: {}", path, doing, std::strerror(errno)));
+}
+
+}  // namespace
+
+std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw InputError(path + ": is a folder, not a file");
+  const File file(std::fopen(path.c_str(), "rb"));
+  if (!file) throw system_error(path, "open");
+  // The size is only a hint: what is read counts, so that pipes work and a growing file is bounded too.
+  std::vector<uint8_t> bytes;
+  uint8_t chunk[1 << 16];
+  while (const size_t got = std::fread(chunk, 1, sizeof chunk, file.get())) {
+    if (got > limit_bytes - bytes.size())
+      throw InputError::at_offset(path, bytes.size(), fmt::format("the file has more than {} bytes", limit_bytes));
+    bytes.insert(bytes.end(), chunk, chunk + got);
+  }
+  if (std::ferror(file.get())) throw system_error(path, "read");
+  return bytes;
+}
+
+}  // namespace backboard

@@ -1,0 +1,15 @@
+// Reading a whole file that a user named. Writing: platform/config/atomic_file.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace backboard {
+
+/// Reads a file.
+/// @throws InputError when it cannot be read, is a folder, or is larger than `limit_bytes` (held while it is read, so
+///   that pipes and growing files are bounded too).
+std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes = uint64_t{1} << 30);
+
+}  // namespace backboard

@@ -1,0 +1,81 @@
+// One run file, one result: on every host thread count, tile size and buffer size.
+#include <catch2/catch.hpp>
+
+#include "tests/system/board_run.h"
+
+using namespace backboard::test;
+
+namespace {
+
+const std::string kTraining = "{epochs: 2, batch: 16, shuffle: 3, learning_rate: 0.02, evaluate_every: 1}";
+
+}  // namespace
+
+TEST_CASE("the same run twice, and with two host threads, is the same in every counter") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(kTraining);
+  for (const std::string engine : {"lnpu", "reference"}) {
+    INFO(engine);
+    const std::string set = "--set platform.npu.engine=" + engine;
+    const RunOutcome first = runs.run(file, "first", set);
+    REQUIRE(first.exit_code() == 0);
+    CHECK(first.losses().size() == 2);
+    const RunOutcome again = runs.run(file, "again", set);
+    check_same_run(first, again);
+    CHECK(first.uart == again.uart);
+    const RunOutcome threads = runs.run(file, "threads", set + " --set platform.npu.host_threads=2");
+    check_same_run(first, threads);
+    CHECK(first.uart == threads.uart);
+  }
+}
+
+TEST_CASE("tile sizes and the size of the local buffer change traffic and time, never a weight or a loss") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(kTraining);
+  for (const std::string engine : {"lnpu", "reference"}) {
+    INFO(engine);
+    const std::string set = "--set platform.npu.engine=" + engine + " ";
+    const RunOutcome usual = runs.run(file, "usual", set);
+    REQUIRE(usual.exit_code() == 0);
+    const RunOutcome tiles = runs.run(file, "tiles", set + "--set compile.tiles='{k: 8, rows: 4, c: 4, n: 3}'");
+    check_same_training(usual, tiles);
+    CHECK(usual.traffic != tiles.traffic);
+    const RunOutcome images = runs.run(file, "images", set + "--set compile.tiles.n=1");
+    check_same_training(usual, images);
+    CHECK(usual.simulated_ps() != images.simulated_ps());
+    const RunOutcome buffer = runs.run(file, "buffer", set + "--set platform.npu.buffer='48 KiB'");
+    check_same_training(usual, buffer);
+    CHECK(usual.traffic != buffer.traffic);
+  }
+}
+
+TEST_CASE("how the core's time is cut into quanta, or its memory accessed, changes no result") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(kTraining);
+  const RunOutcome usual = runs.run(file, "usual");
+  REQUIRE(usual.exit_code() == 0);
+  // The quantum is a parameter of the model: times may depend on it (when an interrupt is seen), results never.
+  for (const std::string quantum : {"1 us", "1777 ns", "10 ms"}) {
+    INFO(quantum);
+    const RunOutcome other = runs.run(file, "quantum", "--set platform.core.quantum='" + quantum + "'");
+    check_same_training(usual, other);
+    CHECK(usual.uart == other.uart);
+    const RunOutcome again = runs.run(file, "again", "--set platform.core.quantum='" + quantum + "'");
+    check_same_run(other, again);
+  }
+  const RunOutcome slow = runs.run(file, "slow", "--set platform.core.direct_memory=false");
+  check_same_training(usual, slow);
+  CHECK(usual.uart == slow.uart);
+}
+
+TEST_CASE("clocks of core and NPU change when things happen, not what comes out") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(kTraining);
+  const RunOutcome usual = runs.run(file, "usual");
+  REQUIRE(usual.exit_code() == 0);
+  const RunOutcome slow_npu = runs.run(file, "npu", "--set platform.npu.clock='7 MHz'");
+  check_same_training(usual, slow_npu);
+  CHECK(slow_npu.simulated_ps() > 2 * usual.simulated_ps());
+  const RunOutcome slow_core = runs.run(file, "core", "--set platform.core.clock='33 MHz'");
+  check_same_training(usual, slow_core);
+}
