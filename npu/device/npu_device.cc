@@ -1,6 +1,7 @@
 #include "npu/device/npu_device.h"
 
-#include <cstring>
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "npu/device/command_ring.h"
@@ -8,7 +9,7 @@
 #include "npu/dma/dma.h"
 #include "npu/engine/table.h"
 #include "npu/sequencer/sequencer.h"
-#include "platform/check/check.h"
+#include "platform/bus/serve_registers.h"
 #include "platform/check/input_error.h"
 #include "platform/regs/npu_regs.h"
 #include "platform/regs/reg_bank.h"
@@ -42,7 +43,7 @@ uint32_t high(uint64_t value) {
 class NpuDevice::Impl final : public RingClient {
  public:
   Impl(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq,
-       uint32_t irq_line, FindingSink finding);
+       uint32_t irq_line, FindingSink& findings, FindingSink& ring_findings);
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps);
   void state(StateArchive& archive);
@@ -62,8 +63,9 @@ class NpuDevice::Impl final : public RingClient {
   void soft_reset();
   void update_windows();
   void update_irq();
-  void report(const std::string& message) {
-    if (finding_) finding_(message);
+  /// The register access that is being carried out was a mistake.
+  void report(const char* reg, std::string reason) {
+    findings_.report(finding_of("npu", reg, *access_, std::move(reason)));
   }
   /// A register that is written only while disabled: the write is undone otherwise.
   void only_while_disabled(Reg reg, const char* name);
@@ -72,7 +74,8 @@ class NpuDevice::Impl final : public RingClient {
   EventQueue& queue_;
   IrqSink& irq_;
   uint32_t irq_line_;
-  FindingSink finding_;
+  FindingSink& findings_;
+  FindingSink& ring_findings_;
   std::unique_ptr<Engine> engine_;
   RegBank bank_;
   Dma dma_;
@@ -82,15 +85,17 @@ class NpuDevice::Impl final : public RingClient {
   bool irq_level_ = false;
   uint64_t interrupts_ = 0;
   uint64_t errors_ = 0;
+  const BusAccess* access_ = nullptr;  ///< during a register access
 };
 
 NpuDevice::Impl::Impl(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port,
-                      IrqSink& irq, uint32_t irq_line, FindingSink finding)
+                      IrqSink& irq, uint32_t irq_line, FindingSink& findings, FindingSink& ring_findings)
     : config_(config),
       queue_(queue),
       irq_(irq),
       irq_line_(irq_line),
-      finding_(std::move(finding)),
+      findings_(findings),
+      ring_findings_(ring_findings),
       engine_(std::move(engine)),
       bank_(npu_regs::kBlock),
       dma_(config.dma, config.clock_hz, queue, port),
@@ -137,7 +142,7 @@ void NpuDevice::Impl::only_while_disabled(Reg reg, const char* name) {
   bank_.on_write(reg, [this, reg, name](const RegisterWrite& write) {
     if (bank_.get(Field::NPU_CTRL_ENABLE) == 0) return;
     bank_.set(reg, write.old);
-    report(std::string(name) + " is written while the NPU is enabled; the write is ignored");
+    report(name, "write while the NPU is enabled: the write is ignored");
   });
 }
 
@@ -147,7 +152,7 @@ void NpuDevice::Impl::hook_ring() {
   bank_.on_write(Reg::NPU_RING_TAIL, [this](const RegisterWrite& write) { ring_.doorbell(write.stored); });
   bank_.source(Reg::NPU_RING_HEAD, [this](uint32_t) { return ring_.head(); });
   bank_.on_write(Reg::NPU_FENCE_ADDRESS, [this](const RegisterWrite& write) {
-    if (write.stored % 4 != 0) report("NPU_FENCE_ADDRESS is not 4-byte aligned; the low bits are ignored");
+    if (write.stored % 4 != 0) report("NPU_FENCE_ADDRESS", "not 4-byte aligned: the low bits are ignored");
     bank_.set(Reg::NPU_FENCE_ADDRESS, write.stored & ~3u);
     ring_.set_fence_address(write.stored & ~3u);
   });
@@ -236,8 +241,15 @@ void NpuDevice::Impl::on_error(const RingError& error) {
   bank_.set(Reg::NPU_ERROR_ADDRESS, error.address);
   bank_.set(Reg::NPU_ERROR_DETAIL, error.detail);
   bank_.set(Field::NPU_IRQ_ERROR, 1);
-  report(fmt::format("command {} of the NPU's ring failed: {} at {:#x}, byte {}", error.index, name_of(error.code),
-                     error.address, error.detail));
+  Finding finding;
+  // An error that a register access shows at once, as a ring that cannot be, is of the instruction that accesses.
+  finding.time_ps = access_ ? access_->time_ps : queue_.now_ps();
+  finding.initiator = access_ ? access_->who.initiator : Initiator::npu;
+  finding.block = "npu";
+  finding.address = error.address;
+  finding.reason =
+      fmt::format("command {} of the ring failed: {}, byte {}", error.index, name_of(error.code), error.detail);
+  ring_findings_.report(std::move(finding));
   update_irq();
 }
 
@@ -250,26 +262,14 @@ void NpuDevice::Impl::update_irq() {
 }
 
 BusResponse NpuDevice::Impl::access(BusAccess& access, uint64_t& delay_ps) {
-  if (access.address > UINT32_MAX || access.size != 4) {
-    if (!access.debug) report("the NPU's registers answer aligned 32-bit accesses only");
-    return BusResponse::target;
+  if (!access.debug) {
+    ring_.observe(access.time_ps);
+    delay_ps += kAccess_ps;
   }
-  const auto offset = static_cast<uint32_t>(access.address);
-  if (!access.debug) ring_.observe(access.time_ps);
-  uint32_t value = 0;
-  RegisterResult result;
-  if (access.op == BusOp::read) {
-    result = access.debug ? bank_.peek(offset, 4, value) : bank_.read(offset, 4, value);
-    if (result == RegisterResult::ok) std::memcpy(access.data, &value, 4);
-  } else {
-    // A debugger's writes act as the core's do: there is no other way to write a register.
-    std::memcpy(&value, access.data, 4);
-    result = bank_.write(offset, 4, value);
-  }
-  if (!access.debug) delay_ps += kAccess_ps;
-  if (result == RegisterResult::ok) return BusResponse::ok;
-  if (!access.debug) report(fmt::format("NPU register {:#x}: {}", offset, reason_of(result)));
-  return BusResponse::target;
+  access_ = &access;
+  const BusResponse response = serve_registers(bank_, access, findings_);
+  access_ = nullptr;
+  return response;
 }
 
 NpuTotals NpuDevice::Impl::totals() const {
@@ -306,12 +306,12 @@ void NpuDevice::Impl::state(StateArchive& archive) {
 }
 
 NpuDevice::NpuDevice(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line,
-                     FindingSink finding)
-    : NpuDevice(make_engine(config), config, queue, port, irq, irq_line, std::move(finding)) {}
+                     FindingSink& findings, FindingSink& ring_findings)
+    : NpuDevice(make_engine(config), config, queue, port, irq, irq_line, findings, ring_findings) {}
 
 NpuDevice::NpuDevice(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port,
-                     IrqSink& irq, uint32_t irq_line, FindingSink finding)
-    : impl_(std::make_unique<Impl>(std::move(engine), config, queue, port, irq, irq_line, std::move(finding))) {}
+                     IrqSink& irq, uint32_t irq_line, FindingSink& findings, FindingSink& ring_findings)
+    : impl_(std::make_unique<Impl>(std::move(engine), config, queue, port, irq, irq_line, findings, ring_findings)) {}
 
 NpuDevice::~NpuDevice() = default;
 

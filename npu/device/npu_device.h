@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "npu/sequencer/sequencer.h"
 #include "platform/bus/access.h"
 #include "platform/events/event_queue.h"
+#include "platform/findings/finding.h"
 #include "platform/state/archive.h"
 
 namespace backboard::npu {
@@ -36,21 +36,20 @@ struct NpuTotals {
   std::array<ElementTally, kTensorClasses> produced;  ///< by TensorClass of the output
 };
 
-/// A guest mistake: reported by the device, turned into a finding by the board.
-using FindingSink = std::function<void(const std::string& message)>;
-
 /// Register file, ring and error handling over the sequencer. Registers are answered at once; everything that takes
 /// time is an event of the queue. State lies in members: it can be saved between any two events, in the middle of a
 /// command too.
 class NpuDevice final : public BusTarget, public Saved {
  public:
   /// `port`: the NPU's way into the bus (initiator `npu`). `irq`, `irq_line`: level-sensitive interrupt, high while
-  /// an enabled bit of NPU_IRQ_STATUS is set. Throws InputError for an unknown engine.
+  /// an enabled bit of NPU_IRQ_STATUS is set. `findings` takes mistakes in register accesses, addresses relative to the
+  /// block; `ring_findings` commands that failed, with the absolute address that NPU_ERROR_ADDRESS shows. Throws
+  /// InputError for an unknown engine.
   NpuDevice(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line,
-            FindingSink finding = {});
+            FindingSink& findings, FindingSink& ring_findings);
   /// The same around an engine that is in no table; `config.engine` is not read.
   NpuDevice(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq,
-            uint32_t irq_line, FindingSink finding = {});
+            uint32_t irq_line, FindingSink& findings, FindingSink& ring_findings);
   ~NpuDevice() override;
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;

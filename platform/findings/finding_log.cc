@@ -26,9 +26,11 @@ std::string line_of(const Finding& finding) {
   if (finding.address != Finding::kNowhere) where += fmt::format("address {:#x}, ", finding.address);
   if (finding.pc != Finding::kNowhere) where += fmt::format("pc {:#x}", finding.pc);
   if (finding.pc == Finding::kNowhere) where += fmt::format("by {}", name_of(finding.initiator));
-  if (!finding.function.empty()) where += " in " + finding.function;
-  if (!finding.source_line.empty()) where += ", " + finding.source_line;
-  return line + " (" + where + ")";
+  line += " (" + where + ")";
+  if (!finding.function.empty()) line += " in " + finding.function;
+  if (!finding.source_line.empty()) line += (finding.function.empty() ? " at " : " (") + finding.source_line;
+  if (!finding.function.empty() && !finding.source_line.empty()) line += ")";
+  return line;
 }
 
 void FindingLog::report(Finding finding) {

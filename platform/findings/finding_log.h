@@ -62,7 +62,7 @@ class FindingLog final : public FindingSink, public Saved {
 };
 
 /// The finding as one line: "finding: 12.3 us: npu.NPU_ID: write to a read-only register (address 0x10010000, pc
-/// 0x80000010 in main, main.c:12)".
+/// 0x80000010) in main (main.c:12)".
 std::string line_of(const Finding& finding);
 
 }  // namespace backboard

@@ -29,6 +29,7 @@ std::string read_text(const std::string& path) {
 void start_board(Board& board, const PreparedPoint& prepared, const std::string& restore) {
   const RunConfig& config = prepared.point.config;
   if (!restore.empty()) {
+    board.attach(prepared.elf, config.firmware);
     board.restore(restore);
   } else {
     board.load(prepared.elf, config.firmware);

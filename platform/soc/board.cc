@@ -44,6 +44,11 @@ std::vector<uint8_t> rom_image(const std::string& path, const PlaceConfig& place
   return bytes;
 }
 
+/// "main.c:12": findings do not depend on the folder in which a program was compiled.
+std::string text_of(const SourceLine& line) {
+  return fmt::format("{}:{}", line.file.substr(line.file.rfind('/') + 1), line.line);
+}
+
 void put_text(CharacterSink& sink, std::string_view text, uint64_t time_ps) {
   for (const char c : text) sink.put(static_cast<uint8_t>(c), time_ps);
 }
@@ -86,15 +91,8 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
       flash(config.flash, config.map[Place::kFLASH].size_bytes, queue, plic, line_of(Interrupt::kFLASH),
             findings_at(Place::kFLASH_CTRL), findings_at(Place::kFLASH)),
       dram(config.dram, config.map[Place::kDRAM].size_bytes),
-      npu(config.npu, queue, wiring.port(BusMaster::npu), plic, line_of(Interrupt::kNPU),
-          [this](const std::string& line) {
-            Finding finding;
-            finding.time_ps = queue.now_ps();
-            finding.initiator = Initiator::npu;
-            finding.block = "npu";
-            finding.reason = line;
-            log.report(std::move(finding));
-          }) {
+      npu(config.npu, queue, wiring.port(BusMaster::npu), plic, line_of(Interrupt::kNPU), findings_at(Place::kNPU),
+          log) {
   wiring.attach(config,
                 {{Place::kROM, &rom},
                  {Place::kFINISHER, &finisher},
@@ -115,7 +113,8 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
   log.set_pc_source([this]() -> std::optional<uint64_t> { return core->pc(); });
   log.set_locator([this](uint64_t pc) {
     const ElfSymbol* function = program ? program->function_at(pc) : nullptr;
-    return CodePlace{function ? function->name : std::string(), std::string()};
+    const std::optional<SourceLine> line = lines ? lines->at(pc) : std::nullopt;
+    return CodePlace{function ? function->name : std::string(), line ? text_of(*line) : std::string()};
   });
   // Ends the elaboration: from here on debug accesses go through.
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
@@ -161,22 +160,16 @@ bool Board::write_memory(uint64_t address, std::span<const uint8_t> bytes) {
   return true;
 }
 
-void Board::load(const ElfFile& elf, const std::string& origin) {
-  if (elf.width_bits() != impl_->core->width_bits()) {
-    throw InputError(fmt::format("{}: the program is for RV{}, the board's core is RV{}", origin, elf.width_bits(),
-                                 impl_->core->width_bits()));
-  }
-  for (const ElfSegment& segment : elf.segments()) {
-    std::vector<uint8_t> bytes = segment.bytes;
-    const uint64_t last = segment.physical_address + (segment.memory_bytes == 0 ? 0 : segment.memory_bytes - 1);
-    const uint32_t place = impl_->wiring.router().map().find(segment.physical_address, segment.memory_bytes);
-    if (place != AddressMap::kNobody && segment.memory_bytes <= uint64_t{1} << 32) bytes.resize(segment.memory_bytes);
-    if (place == AddressMap::kNobody || !write_memory(segment.physical_address, bytes)) {
-      throw InputError(fmt::format("{}: the segment {:#x} to {:#x} does not lie in memory of the board", origin,
-                                   segment.physical_address, last));
-    }
-  }
+void Board::Impl::require_width(const ElfFile& elf, const std::string& path) const {
+  if (elf.width_bits() == core->width_bits()) return;
+  throw InputError(
+      fmt::format("{}: the program is for RV{}, the board's core is RV{}", path, elf.width_bits(), core->width_bits()));
+}
+
+void Board::attach(const ElfFile& elf, const std::string& path) {
+  impl_->require_width(elf, path);
   impl_->program = elf;
+  impl_->lines.emplace(path);
   if (const auto address = elf.symbol("tohost")) {
     impl_->tohost.emplace(*impl_->core, *address);
     impl_->tohost->arm();
@@ -184,6 +177,21 @@ void Board::load(const ElfFile& elf, const std::string& origin) {
         *address, *address + 7,
         [this](uint64_t at, const uint8_t* data, uint32_t size) { impl_->tohost->on_write(at, data, size); });
   }
+}
+
+void Board::load(const ElfFile& elf, const std::string& path) {
+  impl_->require_width(elf, path);
+  for (const ElfSegment& segment : elf.segments()) {
+    std::vector<uint8_t> bytes = segment.bytes;
+    const uint64_t last = segment.physical_address + (segment.memory_bytes == 0 ? 0 : segment.memory_bytes - 1);
+    const uint32_t place = impl_->wiring.router().map().find(segment.physical_address, segment.memory_bytes);
+    if (place != AddressMap::kNobody && segment.memory_bytes <= uint64_t{1} << 32) bytes.resize(segment.memory_bytes);
+    if (place == AddressMap::kNobody || !write_memory(segment.physical_address, bytes)) {
+      throw InputError(fmt::format("{}: the segment {:#x} to {:#x} does not lie in memory of the board", path,
+                                   segment.physical_address, last));
+    }
+  }
+  attach(elf, path);
 }
 
 void Board::start(uint64_t entry, uint64_t argument) {

@@ -71,9 +71,13 @@ class Board {
   bool read_memory(uint64_t address, std::span<uint8_t> bytes);
   /// Writes memory in the same way; registers and the boot ROM refuse. Decoded instructions there are forgotten.
   bool write_memory(uint64_t address, std::span<const uint8_t> bytes);
-  /// Loads every segment of an ELF with its zeros. Throws InputError, naming `origin`, when a segment lies outside
-  /// memory or the width of the ELF is not the core's. Watches `tohost` where the ELF has that symbol.
-  void load(const ElfFile& elf, const std::string& origin);
+  /// Takes `elf`, read from `path`, as the program that runs here, without loading it: findings name its functions and
+  /// source lines, and a write to its symbol `tohost` ends the run. For a board that `restore` fills; `load` does it
+  /// too. Throws InputError, naming `path`, when the width of the ELF is not the core's.
+  void attach(const ElfFile& elf, const std::string& path);
+  /// Attaches an ELF and loads every segment with its zeros. Throws InputError, naming `path`, also when a segment lies
+  /// outside memory.
+  void load(const ElfFile& elf, const std::string& path);
 
   /// Power-on. `boot: direct`: the ROM's vector jumps to `entry` with a0 = hart number and a1 = `argument`.
   /// `boot: flash`: the ROM image runs and both are ignored. Call once, after loading.

@@ -13,6 +13,7 @@
 #include "platform/cpu/semihosting.h"
 #include "platform/cpu/tohost.h"
 #include "platform/dram/dram.h"
+#include "platform/elf/lines.h"
 #include "platform/finisher/finisher.h"
 #include "platform/soc/board.h"
 #include "platform/soc/wiring.h"
@@ -53,6 +54,7 @@ class Board::Impl final : public EndSink, public CoreObserver {
   BoardResult run_until(uint64_t limit_ps);
   std::optional<BoardResult> result_of_stop();
   BoardResult result(BoardStop stop, int exit_code, std::string reason) const;
+  void require_width(const ElfFile& elf, const std::string& path) const;
   void burn_rom(uint64_t entry, uint64_t argument);
   BusResponse debug_access(BusOp op, uint64_t address, uint8_t* data, uint64_t size);
   void state(StateArchive& archive);
@@ -68,7 +70,8 @@ class Board::Impl final : public EndSink, public CoreObserver {
   std::unique_ptr<Core> core;
   ConsoleSemihosting semihosting;
   std::optional<TohostWatch> tohost;
-  std::optional<ElfFile> program;  ///< names functions in findings
+  std::optional<ElfFile> program;    ///< names functions in findings
+  std::optional<SourceLines> lines;  ///< and lines
 
   Rom rom;
   Finisher finisher;

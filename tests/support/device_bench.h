@@ -8,7 +8,7 @@
 
 #include "platform/bus/access.h"
 #include "platform/events/event_queue.h"
-#include "platform/findings/finding.h"
+#include "tests/support/finding_list.h"
 
 namespace backboard::test {
 
@@ -33,12 +33,6 @@ class WireLog final : public IrqSink {
 
  private:
   const EventQueue& queue_;
-};
-
-class FindingList final : public FindingSink {
- public:
-  void report(Finding finding) override { list.push_back(std::move(finding)); }
-  std::vector<Finding> list;
 };
 
 /// A target with register accesses at the queue's time.

@@ -38,15 +38,12 @@ uint64_t MiniBus::total(bool written) const {
 }
 
 NpuBench::NpuBench(const npu::NpuConfig& config, uint32_t memory_bytes)
-    : bus(memory_bytes),
-      device(config, queue, bus, irq, 0, [this](const std::string& message) { findings.push_back(message); }) {
+    : bus(memory_bytes), device(config, queue, bus, irq, 0, findings, findings) {
   ring_ = allocate(kRingSlots * npu::kCommandBytes);
 }
 
 NpuBench::NpuBench(std::unique_ptr<npu::Engine> engine, const npu::NpuConfig& config, uint32_t memory_bytes)
-    : bus(memory_bytes), device(std::move(engine), config, queue, bus, irq, 0, [this](const std::string& message) {
-        findings.push_back(message);
-      }) {
+    : bus(memory_bytes), device(std::move(engine), config, queue, bus, irq, 0, findings, findings) {
   ring_ = allocate(kRingSlots * npu::kCommandBytes);
 }
 

@@ -14,6 +14,7 @@
 #include "npu/device/npu_device.h"
 #include "platform/events/event_queue.h"
 #include "platform/regs/npu_regs.h"
+#include "tests/support/finding_list.h"
 
 namespace backboard::test {
 
@@ -132,7 +133,7 @@ class NpuBench {
   EventQueue queue;
   MiniBus bus;
   IrqWire irq;
-  std::vector<std::string> findings;
+  FindingList findings;
   npu::NpuDevice device;
   uint32_t submitted = 0;
   uint64_t ahead_ps = 0;  ///< how far register accesses run ahead of the queue, as those of a core do

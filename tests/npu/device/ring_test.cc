@@ -113,7 +113,39 @@ TEST_CASE("Ring base and size keep their values while the NPU is enabled, and th
   const uint32_t base = bench.read(Reg::NPU_RING_BASE);
   bench.write(Reg::NPU_RING_BASE, base + 64);
   CHECK(bench.read(Reg::NPU_RING_BASE) == base);
-  CHECK(bench.findings.size() == 1);
+  REQUIRE(bench.findings.list.size() == 1);
+  const Finding& finding = bench.findings.list[0];
+  CHECK(finding.block == "npu");
+  CHECK(finding.reg == "NPU_RING_BASE");
+  CHECK(finding.address == offset_of(Reg::NPU_RING_BASE));
+  CHECK(finding.time_ps == bench.queue.now_ps());
+  CHECK(finding.reason == "write while the NPU is enabled: the write is ignored");
+}
+
+TEST_CASE("A command that fails is a finding of the NPU with the address that the error register shows") {
+  NpuBench bench;
+  bench.start();
+  Command command = command_of(Opcode::kFENCE);
+  command.opcode = 200;
+  CHECK(bench.execute(command) != ErrorCode::kNONE);
+  REQUIRE(bench.findings.list.size() == 1);
+  const Finding& finding = bench.findings.list[0];
+  CHECK(finding.block == "npu");
+  CHECK(finding.initiator == Initiator::npu);
+  CHECK(finding.address == bench.read(Reg::NPU_ERROR_ADDRESS));
+  CHECK(finding.address == bench.read(Reg::NPU_RING_BASE));
+  CHECK(finding.reason.find("command 0 of the ring failed: ") == 0);
+}
+
+TEST_CASE("A register access that the NPU does not answer is a finding with the register's name") {
+  NpuBench bench;
+  uint8_t byte = 1;
+  BusAccess access{BusOp::write, offset_of(Reg::NPU_CTRL), &byte, 1, bench.queue.now_ps(), {}, false};
+  uint64_t delay_ps = 0;
+  CHECK(bench.device.access(access, delay_ps) == BusResponse::target);
+  REQUIRE(bench.findings.list.size() == 1);
+  CHECK(bench.findings.list[0].reg == "NPU_CTRL");
+  CHECK(bench.read(Reg::NPU_CTRL) == 0);
 }
 
 TEST_CASE("Groups run their commands in order; a group that breaks the rules stops with GROUP") {

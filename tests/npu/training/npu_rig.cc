@@ -27,8 +27,7 @@ std::optional<DirectRegion> FlatMemory::direct(uint64_t) {
 }
 
 NpuRig::NpuRig(const npu::NpuConfig& config, size_t memory_bytes)
-    : memory_(memory_bytes),
-      device_(config, queue_, memory_, wire_, 0, [this](const std::string& text) { findings_.push_back(text); }) {
+    : memory_(memory_bytes), device_(config, queue_, memory_, wire_, 0, findings_, findings_) {
   set_reg(NPU_WINDOW0_BASE_OFFSET, FlatMemory::kBase);
   set_reg(NPU_WINDOW0_LAST_OFFSET, FlatMemory::kBase + static_cast<uint32_t>(memory_bytes) - 1);
   set_reg(NPU_WINDOW0_ACCESS_OFFSET, NPU_WINDOW_READ_MASK | NPU_WINDOW_WRITE_MASK);
@@ -76,7 +75,7 @@ void NpuRig::run(std::span<const npu::Command> commands) {
       throw std::runtime_error(fmt::format(
           "{} at command {} ({}), address {:#x}, detail {}; {}", npu::name_of(static_cast<npu::ErrorCode>(code)), index,
           npu::name_of(static_cast<npu::Opcode>(failed.opcode)), reg(NPU_ERROR_ADDRESS_OFFSET),
-          reg(NPU_ERROR_DETAIL_OFFSET), findings_.empty() ? "" : findings_.back()));
+          reg(NPU_ERROR_DETAIL_OFFSET), findings_.list.empty() ? "" : findings_.list.back().reason));
     }
     queue_.run_one();
   }

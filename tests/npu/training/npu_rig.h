@@ -11,6 +11,7 @@
 #include "platform/bus/access.h"
 #include "platform/events/event_queue.h"
 #include "tests/npu/training/machine.h"
+#include "tests/support/finding_list.h"
 
 namespace backboard::test {
 
@@ -51,7 +52,7 @@ class NpuRig final : public Machine {
   EventQueue queue_;
   FlatMemory memory_;
   NoWire wire_;
-  std::vector<std::string> findings_;
+  FindingList findings_;
   npu::NpuDevice device_;
   uint32_t submitted_ = 0;
   uint32_t fences_ = 0;

@@ -69,7 +69,19 @@ TEST_CASE("a guest mistake is one line on stderr with register, reason and pc") 
   CHECK(result.err.find("finding: ") == 0);
   CHECK(result.err.find("finisher") != std::string::npos);
   CHECK(result.err.find("pc 0x8000") != std::string::npos);
-  CHECK(result.err.find("in _start") != std::string::npos);
+  CHECK(result.err.find(" in _start (finding.S:9)\n") != std::string::npos);
+}
+
+TEST_CASE("a program without debug information is told by its function only") {
+  const TemporaryFolder folder;
+  const std::string stripped = folder.path("stripped.elf");
+  REQUIRE(std::system(
+              ("riscv64-unknown-elf-strip --strip-debug -o " + stripped + " " FIRMWARE_FOLDER "/test_exec_finding.elf")
+                  .c_str()) == 0);
+  const ProgramResult result = backboard::test::run_program(BACKBOARD_PROGRAM, "exec " + stripped);
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.find(") in _start\n") != std::string::npos);
+  CHECK(result.err.find("finding.S") == std::string::npos);
 }
 
 TEST_CASE("what is no program is one error line and exit code 2") {

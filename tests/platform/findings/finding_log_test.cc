@@ -27,8 +27,8 @@ TEST_CASE("a finding says time, register, reason, address, pc, function and line
   log.report(read_only_write(99'000'000));
   REQUIRE(lines.size() == 1);
   CHECK(lines[0] ==
-        "finding: 12.345 us: npu.NPU_ID: write to a read-only register (address 0x10010000, pc 0x80000010 in main, "
-        "main.c:12)");
+        "finding: 12.345 us: npu.NPU_ID: write to a read-only register (address 0x10010000, pc 0x80000010) in main "
+        "(main.c:12)");
   REQUIRE(log.entries().size() == 1);
   CHECK(log.entries()[0].count == 2);
   CHECK(log.total() == 2);

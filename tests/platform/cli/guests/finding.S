@@ -1,5 +1,5 @@
-/* Writes the NPU's read-only identification register, as a guest mistake, then passes. The store traps: the bus
- * answers with an error, so the handler ends the program. */
+/* Writes one byte to the finisher, as a guest mistake, then passes. The store traps: the bus answers with an error, so
+ * the handler ends the program. The test names the store's line. */
     .section .text.start, "ax"
     .globl _start
 _start:
