@@ -31,6 +31,41 @@ struct CountPositions {
   const uint32_t* window_lane;   ///< [windows]
 };
 
+/// Where the positions of a row go: pieces of rows and whole rows in windows.
+struct Piece {
+  uint32_t n, row;         ///< image, output row counted from the tile's first
+  uint32_t first, count;   ///< columns [first, first + count)
+  uint32_t window, shift;  ///< bit in the window
+};
+
+/// Windows over the positions of a tile.
+struct Layout {
+  std::vector<Piece> pieces;
+  std::vector<uint32_t> lanes;  ///< of each window
+  uint32_t windows = 0, words = 0, copies = 1, bits = 0;
+};
+
+/// ORs `count` bits of `from`, starting at bit `at`, into `to` starting at bit `shift`.
+inline void place_bits(const ClassWord* from, uint32_t at, uint32_t count, ClassWord* to, uint32_t shift) {
+  while (count > 0) {
+    const uint32_t take = std::min({count, 64 - at % 64, 64 - shift % 64});
+    const uint64_t mask = ~uint64_t{0} >> (64 - take);
+    const ClassWord bits = from[at / 64];
+    to[shift / 64].nonzero |= (bits.nonzero >> (at % 64) & mask) << (shift % 64);
+    to[shift / 64].high |= (bits.high >> (at % 64) & mask) << (shift % 64);
+    at += take;
+    shift += take;
+    count -= take;
+  }
+}
+
+/// Bitmaps of the activations' rows by residue of the column modulo the stride: bit j of residue p is column
+/// p + j * stride - pad. [n][c][row][residue][word]; columns outside are zero.
+struct RowBits {
+  ClassWord* words = nullptr;
+  uint32_t residues = 1, row_words = 1;
+};
+
 }  // namespace backboard::npu::lnpu
 #endif
 
@@ -87,6 +122,30 @@ void plane_bits(const uint8_t* classes, uint32_t count, ClassWord* words) {
     }
   }
   for (; i < count; i += 64) words[i / 64] = class_word(classes + i, std::min(64u, count - i));
+}
+
+/// ORs the bits of operand column (c, kh, kw) into the group's window bitmaps.
+void add_column(const ConvTile& t, const RowBits& rows, const Layout& layout, uint32_t column, ClassWord* group) {
+  const uint32_t c = column / (t.kh * t.kw), kh = column / t.kw % t.kh, kw = column % t.kw;
+  const uint32_t offset = kw * t.dilation_w, residue = offset % t.stride_w, at = offset / t.stride_w;
+  const int64_t row0 = int64_t{t.oh0} * t.stride_h + int64_t{kh} * t.dilation_h - t.pad_h;
+  for (const Piece& piece : layout.pieces) {
+    const int64_t ih = row0 + int64_t{piece.row} * t.stride_h;
+    if (ih < 0 || ih >= t.h) continue;
+    const size_t row = (size_t{piece.n} * t.c + c) * t.ih_rows + static_cast<size_t>(ih - t.ih0);
+    const ClassWord* from = rows.words + (row * rows.residues + residue) * rows.row_words;
+    if (layout.words > 1) {
+      place_bits(from, at + piece.first, piece.count, group + size_t{piece.window} * layout.words, piece.shift);
+      continue;
+    }
+    // One word a window. A row of bitmaps has a word to spare.
+    const uint32_t bit = at + piece.first, low = bit % 64;
+    const ClassWord a = from[bit / 64], b = from[bit / 64 + 1];
+    const uint64_t mask = ~uint64_t{0} >> (64 - piece.count);
+    ClassWord& to = group[piece.window];
+    to.nonzero |= ((a.nonzero >> low | b.nonzero << 1 << (63 - low)) & mask) << piece.shift;
+    to.high |= ((a.high >> low | b.high << 1 << (63 - low)) & mask) << piece.shift;
+  }
 }
 
 /// counts[i] += low | high << 16 of classes[i].
@@ -172,6 +231,7 @@ namespace {
 
 HWY_EXPORT(time_group);
 HWY_EXPORT(plane_bits);
+HWY_EXPORT(add_column);
 HWY_EXPORT(add_classes);
 HWY_EXPORT(add_counts);
 HWY_EXPORT(multiply_counts);
@@ -189,27 +249,15 @@ enum Slot : unsigned {
   kBins
 };
 
-/// Where the positions of a row go: pieces of rows and whole rows in windows.
-struct Piece {
-  uint32_t row, first, count;  ///< row counts over (n, oh); columns [first, first + count)
-  uint32_t window, shift;      ///< bit in the window
-  uint32_t lane;
-};
-
 /// An FC layer whose channels lie side by side.
 bool is_fully_connected(const ConvTile& t) {
   return t.h * t.w == 1 && t.oh * t.ow == 1 && t.kh * t.kw == 1 && t.pad_h + t.pad_w == 0 && t.x_stride_c == 1 &&
          t.y_stride_k == 1;
 }
 
-struct Layout {
-  std::vector<Piece> pieces;
-  std::vector<uint32_t> lanes;  ///< of each window
-  uint32_t windows = 0, words = 0, copies = 1, bits = 0;
-};
-
-/// Cuts rows x width positions into windows; `copies` channels share one when they are few.
-Layout lay_positions(const LnpuConfig& config, uint32_t rows, uint32_t width) {
+/// Cuts images x tile_rows x width positions into windows; `copies` channels share one when they are few.
+Layout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t tile_rows, uint32_t width) {
+  const uint32_t rows = images * tile_rows;
   const RowPlan plan = row_plan(config, width);
   Layout layout;
   const uint32_t together = plan.balanced ? plan.rows_per_window : 1;
@@ -222,7 +270,7 @@ Layout lay_positions(const LnpuConfig& config, uint32_t rows, uint32_t width) {
         layout.lanes.push_back(plan.balanced ? 0 : plan.segments > 1 ? s : row % config.lanes);
       }
       const uint32_t shift = fresh ? 0 : layout.pieces.back().shift + layout.pieces.back().count;
-      layout.pieces.push_back({row, first, count, layout.windows - 1, shift, layout.lanes.back()});
+      layout.pieces.push_back({row / tile_rows, row % tile_rows, first, count, layout.windows - 1, shift});
       layout.bits = std::max(layout.bits, shift + count);
     }
   }
@@ -236,7 +284,7 @@ Layout lay_images(const LnpuConfig& config, uint32_t images) {
   const uint32_t inputs = config.ilb_window * config.lanes;
   Layout layout;
   for (uint32_t first = 0; first < images; first += inputs) {
-    layout.pieces.push_back({0, first, std::min(inputs, images - first), layout.windows++, 0, 0});
+    layout.pieces.push_back({0, 0, first, std::min(inputs, images - first), layout.windows++, 0});
     layout.lanes.push_back(0);
   }
   layout.bits = std::min(images, inputs);
@@ -281,20 +329,6 @@ ClassWord* image_bits(const uint8_t* classes, size_t stride_n, uint32_t images, 
   return bits;
 }
 
-/// ORs `count` bits of `from`, starting at bit `at`, into `to` starting at bit `shift`.
-void place_bits(const ClassWord* from, uint32_t at, uint32_t count, ClassWord* to, uint32_t shift) {
-  while (count > 0) {
-    const uint32_t take = std::min({count, 64 - at % 64, 64 - shift % 64});
-    const uint64_t mask = take == 64 ? ~uint64_t{0} : (uint64_t{1} << take) - 1;
-    const ClassWord bits = from[at / 64];
-    to[shift / 64].nonzero |= (bits.nonzero >> (at % 64) & mask) << (shift % 64);
-    to[shift / 64].high |= (bits.high >> (at % 64) & mask) << (shift % 64);
-    at += take;
-    shift += take;
-    count -= take;
-  }
-}
-
 /// The errors' bitmaps, [channel block][window][word]. Blocks do not cross strips of channels.
 ClassWord* error_bits(const ConvTile& t, const uint8_t* dy, bool images, const Layout& layout, const CoreGrid& grid,
                       std::vector<uint32_t>& strip_blocks, Workspace& workspace) {
@@ -319,10 +353,10 @@ ClassWord* error_bits(const ConvTile& t, const uint8_t* dy, bool images, const L
           place_bits(rows + size_t{k} * ((t.n + 63) / 64), piece.first, piece.count, window, shift);
           continue;
         }
-        if (piece.row % t.oh_rows == 0 && piece.first == 0) {
-          bits_of(dy + piece.row / t.oh_rows * t.y_stride_n + k * t.y_stride_k, t.oh_rows * t.ow, plane);
+        if (piece.row == 0 && piece.first == 0) {
+          bits_of(dy + piece.n * t.y_stride_n + k * t.y_stride_k, t.oh_rows * t.ow, plane);
         }
-        place_bits(plane, piece.row % t.oh_rows * t.ow + piece.first, piece.count, window, shift);
+        place_bits(plane, piece.row * t.ow + piece.first, piece.count, window, shift);
       }
     }
     block += (end - first + layout.copies - 1) / layout.copies;
@@ -331,18 +365,11 @@ ClassWord* error_bits(const ConvTile& t, const uint8_t* dy, bool images, const L
   return bits;
 }
 
-/// Bitmaps of the activations' rows by residue of the column modulo the stride: bit j of residue p is column
-/// p + j * stride - pad. [n][c][row][residue][word]; columns outside are zero.
-struct RowBits {
-  ClassWord* words = nullptr;
-  uint32_t residues = 1, row_words = 1;
-};
-
 RowBits activation_rows(const ConvTile& t, const uint8_t* x, Workspace& workspace) {
   RowBits rows;
   rows.residues = std::min(t.stride_w, (t.kw - 1) * t.dilation_w + 1);
   const uint32_t columns = (t.w + 2 * t.pad_w + t.stride_w - 1) / t.stride_w;
-  rows.row_words = (columns + 63) / 64 + 1;
+  rows.row_words = (columns + 63) / 64 + 2;
   const size_t count = size_t{t.n} * t.c * t.ih_rows * rows.residues * rows.row_words;
   rows.words = workspace.array<ClassWord>(kBits, count);
   std::fill_n(rows.words, count, ClassWord{});
@@ -374,24 +401,10 @@ RowBits activation_rows(const ConvTile& t, const uint8_t* x, Workspace& workspac
   return rows;
 }
 
-/// ORs the bits of operand column (c, kh, kw) into the group's window bitmaps.
-void add_column(const ConvTile& t, const RowBits& rows, const Layout& layout, uint32_t column, ClassWord* group) {
-  const uint32_t c = column / (t.kh * t.kw), kh = column / t.kw % t.kh, kw = column % t.kw;
-  const uint32_t offset = kw * t.dilation_w, residue = offset % t.stride_w, at = offset / t.stride_w;
-  for (const Piece& piece : layout.pieces) {
-    const uint32_t n = piece.row / t.oh_rows, oh = t.oh0 + piece.row % t.oh_rows;
-    const int64_t ih = int64_t{oh} * t.stride_h + int64_t{kh} * t.dilation_h - t.pad_h;
-    if (ih < 0 || ih >= t.h) continue;
-    const size_t row = (size_t{n} * t.c + c) * t.ih_rows + static_cast<size_t>(ih - t.ih0);
-    const ClassWord* from = rows.words + (row * rows.residues + residue) * rows.row_words;
-    place_bits(from, at + piece.first, piece.count, group + size_t{piece.window} * layout.words, piece.shift);
-  }
-}
-
 void add_lane_times(const LnpuConfig& config, const ConvTile& t, const uint8_t* x, const uint8_t* dy, Facts& facts,
                     Workspace& workspace) {
   const bool images = is_fully_connected(t) && config.ilb_window > 1;
-  const Layout layout = images ? lay_images(config, t.n) : lay_positions(config, t.n * t.oh_rows, t.ow);
+  const Layout layout = images ? lay_images(config, t.n) : lay_positions(config, t.n, t.oh_rows, t.ow);
   const uint32_t columns = t.c * t.kh * t.kw, width = config.multipliers_per_lane;
   CountPositions p{};
   p.config = &config;
@@ -419,11 +432,12 @@ void add_lane_times(const LnpuConfig& config, const ConvTile& t, const uint8_t* 
   uint64_t* const bin_times = workspace.array<uint64_t>(kBins, bins);
   std::fill_n(bin_times, bins, uint64_t{0});
   const auto timer = HWY_DYNAMIC_DISPATCH(time_group);
+  const auto add = HWY_DYNAMIC_DISPATCH(add_column);
   for (uint32_t first = 0, g = 0; first < columns; first += width, ++g) {
     std::fill_n(group, group_words, ClassWord{});
     for (uint32_t q = first; q < std::min(first + width, columns); ++q) {
       if (!images) {
-        add_column(t, rows, layout, q, group);
+        add(t, rows, layout, q, group);
         continue;
       }
       for (const Piece& piece : layout.pieces) {
