@@ -139,8 +139,9 @@ double plain_gemm_seconds(uint32_t rows, uint32_t columns, uint32_t steps, doubl
 }
 
 KernelRow measure(const Layer& layer, Phase phase, const KernelOptions& options) {
-  const ConvTile tile = ConvTile::whole(options.batch, layer.c, layer.size, layer.size, layer.k, layer.kernel,
-                                        layer.kernel, layer.stride, layer.pad);
+  const uint32_t batch = layer.size == 1 ? options.fc_batch : options.batch;
+  const ConvTile tile = ConvTile::whole(batch, layer.c, layer.size, layer.size, layer.k, layer.kernel, layer.kernel,
+                                        layer.stride, layer.pad);
   CodedTensor x({tile.n, tile.c, tile.h, tile.w}, options.activation_zeros, options.threshold, 1);
   CodedTensor w({tile.k, tile.c, tile.kh, tile.kw}, options.weight_zeros, options.threshold, 2);
   CodedTensor dy({tile.n, tile.k, tile.oh, tile.ow}, options.error_zeros, options.threshold, 3);

@@ -25,7 +25,8 @@ struct KernelRow {
 };
 
 struct KernelOptions {
-  uint32_t batch = 16;
+  uint32_t batch = 16;           ///< images, convolutions
+  uint32_t fc_batch = 64;        ///< images, FC layers: every weight is decoded and packed once a run
   double seconds_per_row = 0.2;  ///< least time for the lnpu runs and again for the plain ones; at least 3 runs each
   bool plain = true;             ///< measure the plain GEMM too
   std::string filter;            ///< only rows whose "net layer phase" contains it

@@ -8,7 +8,7 @@
 namespace backboard::npu {
 namespace {
 
-enum Slot : unsigned { kSlotPadded = 2, kSlotARow, kSlotAStep, kSlotBStep, kSlotCRow };
+enum Slot : unsigned { kSlotPadded = 2, kSlotARow, kSlotAStep, kSlotBStep, kSlotCRow, kSlotLines };
 
 /// Images with their zero padding in place, so that no tap needs a bounds check.
 struct Padded {
@@ -25,13 +25,14 @@ struct Window {
   size_t stride_n, stride_c;
 };
 
-Padded pad(const float* values, const Window& v, Workspace& workspace) {
+/// `copy`: with room behind it, as line_gemm() wants, even when nothing needs padding.
+Padded pad(const float* values, const Window& v, bool copy, Workspace& workspace) {
   const int64_t top = std::clamp<int64_t>(v.held_row - v.first_row, 0, v.rows);
   const int64_t bottom = std::clamp<int64_t>(v.held_row + v.held_rows - v.first_row, top, v.rows);
   const int64_t left = std::clamp<int64_t>(-v.first_column, 0, v.columns);
   const int64_t right = std::clamp<int64_t>(v.width - v.first_column, left, v.columns);
   Padded out;
-  if (top == 0 && bottom == v.rows && left == 0 && right == v.columns) {
+  if (!copy && top == 0 && bottom == v.rows && left == 0 && right == v.columns) {
     out.stride_n = static_cast<ptrdiff_t>(v.stride_n);
     out.stride_c = static_cast<ptrdiff_t>(v.stride_c);
     out.pitch = static_cast<ptrdiff_t>(v.width);
@@ -41,8 +42,9 @@ Padded pad(const float* values, const Window& v, Workspace& workspace) {
   out.pitch = v.columns;
   out.stride_c = v.rows * v.columns;
   out.stride_n = out.stride_c * v.c;
-  float* to = workspace.array<float>(kSlotPadded, static_cast<size_t>(out.stride_n) * v.n);
+  float* to = workspace.array<float>(kSlotPadded, static_cast<size_t>(out.stride_n) * v.n + kLineSlack);
   out.values = to;
+  std::fill_n(to + static_cast<size_t>(out.stride_n) * v.n, kLineSlack, 0.0f);
   const size_t row_bytes = static_cast<size_t>(right - left) * sizeof(float);
   for (uint32_t n = 0; n < v.n; ++n) {
     for (uint32_t c = 0; c < v.c; ++c) {
@@ -62,7 +64,7 @@ Padded pad(const float* values, const Window& v, Workspace& workspace) {
 }
 
 /// The part of x that output rows of the tile read, taps included.
-Padded pad_input(const ConvTile& t, const float* x, Workspace& workspace) {
+Padded pad_input(const ConvTile& t, const float* x, bool copy, Workspace& workspace) {
   Window v;
   v.n = t.n;
   v.c = t.c;
@@ -78,7 +80,7 @@ Padded pad_input(const ConvTile& t, const float* x, Workspace& workspace) {
   const RowRange needed = input_rows_of(t, t.oh0, t.oh_rows);
   BB_CHECK(needed.rows == 0 || (needed.first >= t.ih0 && needed.first + needed.rows <= t.ih0 + t.ih_rows),
            "rows {}+{} of x are needed, {}+{} are held", needed.first, needed.rows, t.ih0, t.ih_rows);
-  return pad(x, v, workspace);
+  return pad(x, v, copy, workspace);
 }
 
 /// Offsets of the padded image for each output position (n, oh, ow) of the tile.
@@ -162,12 +164,18 @@ struct Phase {
   uint32_t first_column, columns;
 };
 
-/// Runs one phase of BP. `image` holds dy from row oh_low and column ow_low on.
-void bp_phase(Arithmetic arithmetic, const ConvTile& t, const Phase& phase, const Padded& image, int64_t oh_low,
-              int64_t ow_low, StridedGemm gemm, Workspace& workspace) {
-  const int64_t row = int64_t{t.ih0} + phase.first_row + t.pad_h, column = int64_t{phase.first_column} + t.pad_w;
-  ptrdiff_t* const a_step = workspace.array<ptrdiff_t>(kSlotAStep, size_t{t.k} * t.kh * t.kw);
-  ptrdiff_t* const b_step = workspace.array<ptrdiff_t>(kSlotBStep, size_t{t.k} * t.kh * t.kw);
+/// The steps (k, kh, kw) of the input positions with the residue of (row, column), counted from ih0 and 0: where the
+/// error of the first such position lies in the padded image, and where the weight lies.
+struct BpSteps {
+  uint32_t count = 0;
+  const ptrdiff_t *errors, *weights;
+};
+
+BpSteps bp_steps(const ConvTile& t, uint32_t first_row, uint32_t first_column, const Padded& image, int64_t oh_low,
+                 int64_t ow_low, Workspace& workspace) {
+  const int64_t row = int64_t{t.ih0} + first_row + t.pad_h, column = int64_t{first_column} + t.pad_w;
+  ptrdiff_t* const errors = workspace.array<ptrdiff_t>(kSlotAStep, size_t{t.k} * t.kh * t.kw);
+  ptrdiff_t* const weights = workspace.array<ptrdiff_t>(kSlotBStep, size_t{t.k} * t.kh * t.kw);
   uint32_t steps = 0;
   for (uint32_t k = 0; k < t.k; ++k) {
     for (uint32_t kh = 0; kh < t.kh; ++kh) {
@@ -176,21 +184,28 @@ void bp_phase(Arithmetic arithmetic, const ConvTile& t, const Phase& phase, cons
       for (uint32_t kw = 0; kw < t.kw; ++kw) {
         const int64_t y_column = column - int64_t{kw} * t.dilation_w;
         if (y_column % t.stride_w != 0) continue;
-        a_step[steps] =
+        errors[steps] =
             k * image.stride_c + (y_row / t.stride_h - oh_low) * image.pitch + y_column / t.stride_w - ow_low;
-        b_step[steps++] = static_cast<ptrdiff_t>(k * t.w_stride_k + size_t{kh} * t.kw + kw);
+        weights[steps++] = static_cast<ptrdiff_t>(k * t.w_stride_k + size_t{kh} * t.kw + kw);
       }
     }
   }
+  return {steps, errors, weights};
+}
+
+/// Runs one phase of BP. `image` holds dy from row oh_low and column ow_low on.
+void bp_phase(Arithmetic arithmetic, const ConvTile& t, const Phase& phase, const Padded& image, int64_t oh_low,
+              int64_t ow_low, StridedGemm gemm, Workspace& workspace) {
+  const BpSteps steps = bp_steps(t, phase.first_row, phase.first_column, image, oh_low, ow_low, workspace);
   const size_t positions = size_t{t.n} * phase.rows * phase.columns;
   ptrdiff_t* a_row = workspace.array<ptrdiff_t>(kSlotARow, positions);
   ptrdiff_t* c_row = workspace.array<ptrdiff_t>(kSlotCRow, positions);
   gemm.rows = static_cast<uint32_t>(positions);
-  gemm.steps = steps;
+  gemm.steps = steps.count;
   gemm.a_row = a_row;
   gemm.c_row = c_row;
-  gemm.a_step = a_step;
-  gemm.b_step = b_step;
+  gemm.a_step = steps.errors;
+  gemm.b_step = steps.weights;
   for (uint32_t n = 0; n < t.n; ++n) {
     for (uint32_t j = 0; j < phase.rows; ++j) {
       for (uint32_t i = 0; i < phase.columns; ++i) {
@@ -203,6 +218,37 @@ void bp_phase(Arithmetic arithmetic, const ConvTile& t, const Phase& phase, cons
   strided_gemm(arithmetic, gemm, workspace);
 }
 
+/// Whether rows of `width` positions with few steps go line by line: at stride one, and when whole vectors are well
+/// filled. Rows of up to eight positions leave too little work for a pass.
+bool runs_by_lines(uint32_t stride, uint32_t width, uint32_t steps) {
+  constexpr uint32_t kMostSteps = 320;
+  return stride == 1 && steps <= kMostSteps && width > 8 && 5 * width >= 4 * ((width + 7) / 8 * 8);
+}
+
+/// Places of lines (n, row) in the padded image and in the output.
+void lay_lines(LineGemm& lines, uint32_t images, uint32_t rows, uint32_t width, const Padded& image, ptrdiff_t row_step,
+               size_t out_stride_n, Workspace& workspace) {
+  ptrdiff_t* b = workspace.array<ptrdiff_t>(kSlotARow, size_t{images} * rows);
+  ptrdiff_t* c = workspace.array<ptrdiff_t>(kSlotCRow, size_t{images} * rows);
+  lines.lines = images * rows;
+  lines.columns = width;
+  lines.b_line = b;
+  lines.c_line = c;
+  for (uint32_t n = 0; n < images; ++n) {
+    for (uint32_t row = 0; row < rows; ++row) {
+      *b++ = n * image.stride_n + row * row_step;
+      *c++ = static_cast<ptrdiff_t>(n * out_stride_n + size_t{row} * width);
+    }
+  }
+}
+
+/// Offsets 0, stride, 2 stride, ...
+ptrdiff_t* even_offsets(uint32_t count, size_t stride, unsigned slot, Workspace& workspace) {
+  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, count);
+  for (uint32_t i = 0; i < count; ++i) offsets[i] = static_cast<ptrdiff_t>(i * stride);
+  return offsets;
+}
+
 /// Largest integer not above a / b, b > 0.
 int64_t floor_divide(int64_t a, int64_t b) {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
@@ -213,7 +259,25 @@ int64_t floor_divide(int64_t a, int64_t b) {
 void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* w, float* acc,
              Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
-  const Padded image = pad_input(t, x, workspace);
+  const bool masked =
+      nonfinite_x(t, x) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_y(t, acc));
+  const bool by_lines = !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
+  const Padded image = pad_input(t, x, by_lines, workspace);
+  if (by_lines) {
+    LineGemm lines;
+    lines.rows = t.k;
+    lines.steps = t.c * t.kh * t.kw;
+    lines.a = w;
+    lines.a_row = even_offsets(t.k, t.w_stride_k, kSlotLines, workspace);
+    lines.a_step = weight_offsets(t, kSlotBStep, workspace);
+    lines.b = image.values;
+    lines.b_step = tap_offsets(t, image, kSlotAStep, workspace);
+    lines.c = acc;
+    lines.c_row = static_cast<ptrdiff_t>(t.y_stride_k);
+    lay_lines(lines, t.n, t.oh_rows, t.ow, image, t.stride_h * image.pitch, t.y_stride_n, workspace);
+    line_gemm(arithmetic, lines);
+    return;
+  }
   StridedGemm gemm;
   gemm.rows = t.n * t.oh_rows * t.ow;
   gemm.columns = t.k;
@@ -227,7 +291,7 @@ void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const flo
   gemm.c = acc;
   gemm.c_row = output_offsets(t, kSlotCRow, workspace);
   gemm.c_column = static_cast<ptrdiff_t>(t.y_stride_k);
-  gemm.masked = nonfinite_x(t, x) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_y(t, acc));
+  gemm.masked = masked;
   strided_gemm(arithmetic, gemm, workspace);
 }
 
@@ -250,7 +314,26 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
   v.width = t.ow;
   v.stride_n = t.y_stride_n;
   v.stride_c = t.y_stride_k;
-  const Padded image = pad(dy, v, workspace);
+  const bool masked =
+      nonfinite_y(t, dy) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_x(t, acc));
+  const bool by_lines = !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
+  const Padded image = pad(dy, v, by_lines, workspace);
+  if (by_lines) {
+    LineGemm lines;
+    lines.rows = t.c;
+    lines.a = w;
+    lines.a_row = even_offsets(t.c, t.w_stride_c, kSlotLines, workspace);
+    lines.b = image.values;
+    lines.c = acc;
+    lines.c_row = static_cast<ptrdiff_t>(t.x_stride_c);
+    const BpSteps steps = bp_steps(t, 0, 0, image, v.first_row, v.first_column, workspace);
+    lines.steps = steps.count;
+    lines.a_step = steps.weights;
+    lines.b_step = steps.errors;
+    lay_lines(lines, t.n, t.ih_rows, t.w, image, image.pitch, t.x_stride_n, workspace);
+    line_gemm(arithmetic, lines);
+    return;
+  }
   StridedGemm gemm;
   gemm.columns = t.c;
   gemm.a = image.values;
@@ -258,7 +341,7 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
   gemm.b_column = static_cast<ptrdiff_t>(t.w_stride_c);
   gemm.c = acc;
   gemm.c_column = static_cast<ptrdiff_t>(t.x_stride_c);
-  gemm.masked = nonfinite_y(t, dy) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_x(t, acc));
+  gemm.masked = masked;
   for (uint32_t i = 0; i < t.stride_h && i < t.ih_rows; ++i) {
     for (uint32_t j = 0; j < t.stride_w && j < t.w; ++j) {
       const Phase phase{i, (t.ih_rows - i + t.stride_h - 1) / t.stride_h, j, (t.w - j + t.stride_w - 1) / t.stride_w};
@@ -270,7 +353,7 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
 void conv_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* dy, float* acc,
              Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
-  const Padded image = pad_input(t, x, workspace);
+  const Padded image = pad_input(t, x, false, workspace);
   const bool masked =
       nonfinite_x(t, x) || nonfinite_y(t, dy) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_w(t, acc));
   StridedGemm gemm;

@@ -37,6 +37,25 @@ struct StridedGemm {
 /// only the payload and sign of NaN sums are not fixed (stores make NaN canonical).
 void strided_gemm(Arithmetic arithmetic, const StridedGemm& problem, Workspace& workspace);
 
+/// The same sums where columns lie side by side in B and C, in lines: nothing is packed or moved.
+///   A(m, r) = a[a_row[m] + a_step[r]],  B(r, n) = b[b_line[l] + b_step[r] + n],  C(m, n) = c[c_line[l] + m * c_row +
+///   n]
+/// Up to kLineSlack elements behind a line of B are read. For few steps: A is read again for each line. No masks.
+struct LineGemm {
+  uint32_t rows = 0, columns = 0, steps = 0, lines = 0;
+  const float* a = nullptr;
+  const ptrdiff_t* a_row = nullptr;
+  const ptrdiff_t* a_step = nullptr;
+  const float* b = nullptr;
+  const ptrdiff_t* b_line = nullptr;
+  const ptrdiff_t* b_step = nullptr;
+  float* c = nullptr;
+  const ptrdiff_t* c_line = nullptr;
+  ptrdiff_t c_row = 0;
+};
+inline constexpr uint32_t kLineSlack = 32;
+void line_gemm(Arithmetic arithmetic, const LineGemm& problem);
+
 /// True when any of the values is an infinity or NaN.
 bool any_nonfinite(const float* values, size_t count);
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "npu/engine/lnpu/class_bits.h"
+#include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_products.h"
 #include "npu/engine/lnpu/lanes.h"
 #include "platform/check/check.h"
@@ -100,52 +100,92 @@ void time_group(const CountPositions& p, uint32_t column, uint64_t* bin_times, u
 
 /// Bitmaps of `count` classes that lie side by side.
 void plane_bits(const uint8_t* classes, uint32_t count, ClassWord* words) {
-  const hn::ScalableTag<uint8_t> d8;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d8));
-  uint32_t i = 0;
-  if (lanes >= 16) {
-    const auto one = hn::Set(d8, uint8_t{1});
-    for (; i + 64 <= count; i += 64) {
-      ClassWord word;
-      for (uint32_t part = 0; part < 64; part += lanes) {
-        const auto c = hn::LoadU(d8, classes + i + part);
-        uint8_t nonzero[8] = {}, high[8] = {};
-        hn::StoreMaskBits(d8, hn::Ne(c, hn::Zero(d8)), nonzero);
-        hn::StoreMaskBits(d8, hn::Gt(c, one), high);
-        uint64_t bits;
-        std::memcpy(&bits, nonzero, 8);
-        word.nonzero |= bits << part;
-        std::memcpy(&bits, high, 8);
-        word.high |= bits << part;
-      }
-      words[i / 64] = word;
-    }
-  }
-  for (; i < count; i += 64) words[i / 64] = class_word(classes + i, std::min(64u, count - i));
+  for (uint32_t i = 0; i < count; i += 64) words[i / 64] = line_word(classes + i, std::min(64u, count - i));
 }
 
-/// ORs the bits of operand column (c, kh, kw) into the group's window bitmaps.
-void add_column(const ConvTile& t, const RowBits& rows, const Layout& layout, uint32_t column, ClassWord* group) {
+/// Bits [at, at + count) of a row of bitmaps that has a word to spare.
+HWY_INLINE uint64_t take_bits(uint64_t first, uint64_t second, uint32_t at, uint32_t count) {
+  const uint32_t low = at % 64;
+  return (first >> low | second << 1 << (63 - low)) & ~uint64_t{0} >> (64 - count);
+}
+
+/// ORs the bits of operand column (c, kh, kw) into the group's window bitmaps; kBoth: those of non-zeros too.
+template <bool kBoth>
+HWY_INLINE void place_column(const ConvTile& t, const RowBits& rows, const Layout& layout, uint32_t column,
+                             ClassWord* group) {
   const uint32_t c = column / (t.kh * t.kw), kh = column / t.kw % t.kh, kw = column % t.kw;
   const uint32_t offset = kw * t.dilation_w, residue = offset % t.stride_w, at = offset / t.stride_w;
   const int64_t row0 = int64_t{t.oh0} * t.stride_h + int64_t{kh} * t.dilation_h - t.pad_h;
+  const size_t row_words = size_t{rows.residues} * rows.row_words;
+  const ClassWord* const words = rows.words + size_t{c} * t.ih_rows * row_words + residue * rows.row_words;
+  const size_t image_words = size_t{t.c} * t.ih_rows * row_words;
+  // Pieces of a window follow each other: its word is put together in a register.
+  ClassWord word;
+  uint32_t window = 0;
+  const auto flush = [&] {
+    group[window].high |= word.high;
+    if constexpr (kBoth) group[window].nonzero |= word.nonzero;
+  };
   for (const Piece& piece : layout.pieces) {
     const int64_t ih = row0 + int64_t{piece.row} * t.stride_h;
     if (ih < 0 || ih >= t.h) continue;
-    const size_t row = (size_t{piece.n} * t.c + c) * t.ih_rows + static_cast<size_t>(ih - t.ih0);
-    const ClassWord* from = rows.words + (row * rows.residues + residue) * rows.row_words;
+    const ClassWord* from = words + piece.n * image_words + static_cast<size_t>(ih - t.ih0) * row_words;
+    const uint32_t bit = at + piece.first;
     if (layout.words > 1) {
-      place_bits(from, at + piece.first, piece.count, group + size_t{piece.window} * layout.words, piece.shift);
+      place_bits(from, bit, piece.count, group + size_t{piece.window} * layout.words, piece.shift);
       continue;
     }
-    // One word a window. A row of bitmaps has a word to spare.
-    const uint32_t bit = at + piece.first, low = bit % 64;
+    if (piece.window != window) {
+      flush();
+      word = {};
+      window = piece.window;
+    }
     const ClassWord a = from[bit / 64], b = from[bit / 64 + 1];
-    const uint64_t mask = ~uint64_t{0} >> (64 - piece.count);
-    ClassWord& to = group[piece.window];
-    to.nonzero |= ((a.nonzero >> low | b.nonzero << 1 << (63 - low)) & mask) << piece.shift;
-    to.high |= ((a.high >> low | b.high << 1 << (63 - low)) & mask) << piece.shift;
+    word.high |= take_bits(a.high, b.high, bit, piece.count) << piece.shift;
+    if constexpr (kBoth) word.nonzero |= take_bits(a.nonzero, b.nonzero, bit, piece.count) << piece.shift;
   }
+  flush();
+}
+
+void add_column(const ConvTile& t, const RowBits& rows, const Layout& layout, bool both, uint32_t column,
+                ClassWord* group) {
+  if (both) {
+    place_column<true>(t, rows, layout, column, group);
+  } else {
+    place_column<false>(t, rows, layout, column, group);
+  }
+}
+
+/// Places the bitmaps of one channel of all images in its windows. `plane` has a word to spare.
+void add_errors(const ConvTile& t, const uint8_t* dy, const Layout& layout, uint32_t copy_bit, ClassWord* plane,
+                ClassWord* windows) {
+  for (const Piece& piece : layout.pieces) {
+    if (piece.row == 0 && piece.first == 0) plane_bits(dy + piece.n * t.y_stride_n, t.oh_rows * t.ow, plane);
+    const uint32_t bit = piece.row * t.ow + piece.first;
+    if (layout.words > 1) {
+      place_bits(plane, bit, piece.count, windows + size_t{piece.window} * layout.words, copy_bit + piece.shift);
+      continue;
+    }
+    const ClassWord a = plane[bit / 64], b = plane[bit / 64 + 1];
+    ClassWord& to = windows[piece.window];
+    to.high |= take_bits(a.high, b.high, bit, piece.count) << (copy_bit + piece.shift);
+    to.nonzero |= take_bits(a.nonzero, b.nonzero, bit, piece.count) << (copy_bit + piece.shift);
+  }
+}
+
+/// Bitmaps of one row of activations, columns at distance one, moved up by `pad` bits. `to` is zero.
+void add_row_bits(const uint8_t* line, uint32_t count, uint32_t pad, ClassWord* to) {
+  if (count + pad > 64) {
+    for (uint32_t done = 0; done < count; done += 64) {
+      const uint32_t bits = std::min(64u, count - done);
+      const ClassWord word = line_word(line + done, bits);
+      place_bits(&word, 0, bits, to, pad + done);
+    }
+    return;
+  }
+  const ClassWord word = line_word(line, count);
+  to->nonzero = word.nonzero << pad;
+  to->high = word.high << pad;
 }
 
 /// counts[i] += low | high << 16 of classes[i].
@@ -230,7 +270,8 @@ namespace backboard::npu::lnpu {
 namespace {
 
 HWY_EXPORT(time_group);
-HWY_EXPORT(plane_bits);
+HWY_EXPORT(add_errors);
+HWY_EXPORT(add_row_bits);
 HWY_EXPORT(add_column);
 HWY_EXPORT(add_classes);
 HWY_EXPORT(add_counts);
@@ -337,8 +378,8 @@ ClassWord* error_bits(const ConvTile& t, const uint8_t* dy, bool images, const L
   const size_t most = t.k / layout.copies + grid.strips + 1;
   ClassWord* const bits = workspace.array<ClassWord>(kErrors, most * block_words);
   std::fill_n(bits, most * block_words, ClassWord{});
-  ClassWord* const plane = workspace.array<ClassWord>(kErrorPlane, (size_t{t.oh_rows} * t.ow + 63) / 64);
-  const auto bits_of = HWY_DYNAMIC_DISPATCH(plane_bits);
+  ClassWord* const plane = workspace.array<ClassWord>(kErrorPlane, size_t{t.oh_rows} * t.ow / 64 + 2);
+  const auto add = HWY_DYNAMIC_DISPATCH(add_errors);
   uint32_t block = 0;
   strip_blocks.assign(1, 0);
   for (uint32_t strip = 0; strip < grid.strips; ++strip) {
@@ -346,17 +387,13 @@ ClassWord* error_bits(const ConvTile& t, const uint8_t* dy, bool images, const L
     for (uint32_t k = first; k < end; ++k) {
       const uint32_t copy = (k - first) % layout.copies;
       ClassWord* const to = bits + (block + (k - first) / layout.copies) * block_words;
+      if (!images) {
+        add(t, dy + k * t.y_stride_k, layout, copy * layout.bits, plane, to);
+        continue;
+      }
       for (const Piece& piece : layout.pieces) {
-        ClassWord* const window = to + size_t{piece.window} * layout.words;
-        const uint32_t shift = copy * layout.bits + piece.shift;
-        if (images) {
-          place_bits(rows + size_t{k} * ((t.n + 63) / 64), piece.first, piece.count, window, shift);
-          continue;
-        }
-        if (piece.row == 0 && piece.first == 0) {
-          bits_of(dy + piece.n * t.y_stride_n + k * t.y_stride_k, t.oh_rows * t.ow, plane);
-        }
-        place_bits(plane, piece.row * t.ow + piece.first, piece.count, window, shift);
+        place_bits(rows + size_t{k} * ((t.n + 63) / 64), piece.first, piece.count,
+                   to + size_t{piece.window} * layout.words, copy * layout.bits + piece.shift);
       }
     }
     block += (end - first + layout.copies - 1) / layout.copies;
@@ -373,6 +410,7 @@ RowBits activation_rows(const ConvTile& t, const uint8_t* x, Workspace& workspac
   const size_t count = size_t{t.n} * t.c * t.ih_rows * rows.residues * rows.row_words;
   rows.words = workspace.array<ClassWord>(kBits, count);
   std::fill_n(rows.words, count, ClassWord{});
+  const auto add = HWY_DYNAMIC_DISPATCH(add_row_bits);
   std::vector<uint8_t> gathered(t.w + 2 * t.pad_w);
   ClassWord* next = rows.words;
   for (uint32_t n = 0; n < t.n; ++n) {
@@ -389,11 +427,7 @@ RowBits activation_rows(const ConvTile& t, const uint8_t* x, Workspace& workspac
             for (uint32_t i = 0; i < inside; ++i) gathered[i] = from[i * stride];
             from = gathered.data();
           }
-          for (uint32_t done = 0; done < inside; done += 64) {
-            const uint32_t bits = std::min(64u, inside - done);
-            const ClassWord word = class_word(from + done, bits);
-            place_bits(&word, 0, bits, next, static_cast<uint32_t>(skipped) + done);
-          }
+          if (inside > 0) add(from, inside, static_cast<uint32_t>(skipped), next);
         }
       }
     }
@@ -437,7 +471,7 @@ void add_lane_times(const LnpuConfig& config, const ConvTile& t, const uint8_t* 
     std::fill_n(group, group_words, ClassWord{});
     for (uint32_t q = first; q < std::min(first + width, columns); ++q) {
       if (!images) {
-        add(t, rows, layout, q, group);
+        add(t, rows, layout, config.skip == Skip::kBoth, q, group);
         continue;
       }
       for (const Piece& piece : layout.pieces) {

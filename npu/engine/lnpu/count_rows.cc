@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "npu/engine/lnpu/class_bits.h"
+#include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_products.h"
 #include "npu/engine/lnpu/lanes.h"
 
@@ -56,17 +56,6 @@ HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-/// Bitmaps of up to 64 classes of a row.
-HWY_INLINE ClassWord line_word(const uint8_t* classes, uint32_t count) {
-#if HWY_TARGET <= HWY_AVX3
-  const __mmask64 inside = count >= 64 ? ~__mmask64{0} : (__mmask64{1} << count) - 1;
-  const __m512i c = _mm512_maskz_loadu_epi8(inside, classes);
-  return {_mm512_test_epi8_mask(c, c), _mm512_cmpgt_epi8_mask(c, _mm512_set1_epi8(1))};
-#else
-  return class_word(classes, count);
-#endif
-}
 
 /// Inputs of each unit, [unit][kw][q]: non-zero in the low half of a word, high in the upper.
 void count_units(const CountRows& p) {
