@@ -1,0 +1,35 @@
+// The kernel benchmark measures what it says, on a layer that takes no time.
+#include <catch2/catch.hpp>
+
+#include "npu/bench/kernels.h"
+
+namespace backboard::npu {
+namespace {
+
+TEST_CASE("Kernel rows name their layer and phase and count every product") {
+  KernelOptions options;
+  options.filter = "S fc1";
+  options.fc_batch = 3;
+  options.seconds_per_row = 0;
+  const std::vector<KernelRow> rows = measure_kernels(options);
+  REQUIRE(rows.size() == 3);
+  const char* phases[] = {"FF", "BP", "WG"};
+  for (size_t i = 0; i < rows.size(); ++i) {
+    CHECK(rows[i].phase == phases[i]);
+    CHECK(rows[i].macs == 3 * 288 * 64);
+    CHECK(rows[i].facts.macs == rows[i].macs);
+    CHECK(rows[i].facts.slowest_half_cycles > 0);
+    CHECK(rows[i].gmac_per_s > 0);
+    CHECK(rows[i].ratio == Approx(rows[i].gmac_per_s / rows[i].plain_gmac_per_s));
+    // Half of the activations and nine tenths of the errors are zero.
+    const double skipped = static_cast<double>(rows[i].facts.macs_skipped) / static_cast<double>(rows[i].macs);
+    CHECK(skipped == Approx(i == 0 ? 0.5 : 0.9).margin(0.1));
+  }
+}
+
+TEST_CASE("Unknown vector units are refused") {
+  CHECK_FALSE(select_vector_unit("abacus"));
+}
+
+}  // namespace
+}  // namespace backboard::npu
