@@ -48,7 +48,7 @@ run_error data_changed(const std::function<void(data_header&)>& change) {
 
 }  // namespace
 
-TEST_CASE("the sample run passes; watched and steered tensors are found") {
+TEST_CASE("the sample run passes, and watched and steered tensors are found") {
   Run run;
   REQUIRE(run.check() == RUN_ERROR_NONE);
   CHECK(run.s.train.count == 20);
@@ -115,7 +115,7 @@ TEST_CASE("each fault of a data set has its code") {
   CHECK(run_changed([](run_block& r) { r.train_first = 5, r.train_count = 16; }) == RUN_ERROR_DATA_SELECTION);
 }
 
-TEST_CASE("a chosen range counts from its first image; the last batch is filled up and says how many count") {
+TEST_CASE("a chosen range counts from its first image, and the last batch is filled up and says how many count") {
   Run run;
   run.block.train_first = 5;
   run.block.train_count = 8;

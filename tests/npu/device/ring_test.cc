@@ -148,7 +148,7 @@ TEST_CASE("A register access that the NPU does not answer is a finding with the 
   CHECK(bench.read(Reg::NPU_CTRL) == 0);
 }
 
-TEST_CASE("Groups run their commands in order; a group that breaks the rules stops with GROUP") {
+TEST_CASE("Groups run their commands in order, and a group that breaks the rules stops with GROUP") {
   NpuBench bench;
   bench.start();
   const SmallLayer layer(bench);

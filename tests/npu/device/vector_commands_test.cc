@@ -157,7 +157,7 @@ TEST_CASE("Global pooling and the bias gradient sum in the written order whateve
   });
 }
 
-TEST_CASE("Encode, decode and copy keep every value; a gather picks images") {
+TEST_CASE("Encode, decode and copy keep every value, and a gather picks images") {
   for (const EngineRow& row : engine_table()) {
     for (const TensorFormat f : formats_in(row.offer().vector_out)) {
       for (const Tiles& tiles : kTiles) {

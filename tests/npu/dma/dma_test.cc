@@ -107,7 +107,7 @@ TEST_CASE("A run outside the windows and a bus error end the transfer with code 
   CHECK(bench.bus.accesses == 2);
 }
 
-TEST_CASE("Transfers complete in the order in which they started; an abort completes none") {
+TEST_CASE("Transfers complete in the order in which they started, and an abort completes none") {
   DmaBench bench({});
   for (uint64_t tag = 0; tag < Dma::kTransfers; ++tag) bench.read(static_cast<uint32_t>(tag) * 512, 512, tag);
   CHECK(bench.dma.claim() == nullptr);

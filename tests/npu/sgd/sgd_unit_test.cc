@@ -248,7 +248,7 @@ TEST_CASE("hyper-parameters come from the record, and those that make no sense a
   CHECK_FALSE(q.valid());
 }
 
-TEST_CASE("the unit takes its pipeline and a cycle for each row of lanes; energy follows the counts") {
+TEST_CASE("the unit takes its pipeline and a cycle for each row of lanes, and energy follows the counts") {
   SgdCostConfig config;
   CHECK(sgd_cycles(0, config) == 0);
   CHECK(sgd_cycles(1, config) == 7);

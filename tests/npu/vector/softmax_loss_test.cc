@@ -75,7 +75,7 @@ TEST_CASE("error and loss are those of mathematics to a few units in the last pl
   CHECK(std::fabs(o.sums.loss_sum - loss) < 1e-5 * loss);
 }
 
-TEST_CASE("tiles of images continue the loss and give the same bytes; error may replace the logits") {
+TEST_CASE("tiles of images continue the loss and give the same bytes, and error may replace the logits") {
   const uint32_t n = 7, classes = 6, valid = 6;
   const auto logits = rough_values(n * classes, 5);
   const std::vector<uint8_t> labels = {0, 1, 2, 3, 4, 5, 0};
@@ -100,7 +100,7 @@ TEST_CASE("tiles of images continue the loss and give the same bytes; error may 
   }
 }
 
-TEST_CASE("a label beyond the classes is named and nothing is written; beyond the valid images it does not matter") {
+TEST_CASE("a label beyond the classes is named and nothing is written, and beyond the valid images it is ignored") {
   const std::vector<float> logits = {1, 2, 3, 4, 5, 6};
   const std::vector<uint8_t> labels = {1, 2, 7};
   std::vector<float> error(6, 55.0f);

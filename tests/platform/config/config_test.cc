@@ -168,7 +168,7 @@ TEST_CASE("extends lays a file over another, relative to the file that says it, 
   CHECK(board.firmware == (folder.path() / "base/fw.elf").string());
 }
 
-TEST_CASE("errors in an extended file name that file; cycles and missing files are errors") {
+TEST_CASE("errors in an extended file name that file, and cycles and missing files are errors") {
   const Folder folder;
   const std::string base = folder.write("base.yaml", "name: x\nclok: 1 MHz\n");
   const std::string top = folder.write("top.yaml", "extends: base.yaml\n");

@@ -76,7 +76,7 @@ TEST_CASE("A locked entry binds machine mode and cannot be changed until reset")
   CHECK(pmp.config(1) == 0);
 }
 
-TEST_CASE("W without R is reserved and grants nothing; reserved bits read zero") {
+TEST_CASE("W without R is reserved and grants nothing, and reserved bits read zero") {
   Pmp pmp;
   pmp.set_config(0, 0x62 | kNa4);
   CHECK(pmp.config(0) == kNa4);

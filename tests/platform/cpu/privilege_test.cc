@@ -164,7 +164,7 @@ TEST_CASE("Misaligned accesses trap when configured, atomics always do") {
   CHECK(trap_of(amoor_w(10, 11, 12), Machine::kData + 1).cause == 6);
 }
 
-TEST_CASE("A trap saves the interrupt enable and the privilege; MRET restores them") {
+TEST_CASE("A trap saves the interrupt enable and the privilege, and MRET restores them") {
   Machine m;
   Program program;
   program << ecall();

@@ -95,7 +95,7 @@ TEST_CASE("Wild pointers are errors of the guest, not of the simulator") {
   CHECK(call(console, 0x05, Machine::kData, {1, kText, 0xffffffff}) > 0xffe00000);  // stops where memory ends
 }
 
-TEST_CASE("Only the uncompressed sequence is semihosting; a lone EBREAK traps") {
+TEST_CASE("Only the uncompressed sequence is semihosting, and a lone EBREAK traps") {
   Console console;
   Machine m;
   m.core->set_semihosting(&console.handler);

@@ -149,7 +149,7 @@ TEST_CASE("timed transmission takes one frame a byte and a full FIFO loses bytes
   CHECK(bench.sink.text() == "abcdefghijklmnopq");
 }
 
-TEST_CASE("accesses that the bus refuses are findings and change nothing; a debugger's read pops nothing") {
+TEST_CASE("accesses that the bus refuses are findings and change nothing, and a debugger's read pops nothing") {
   UartBench bench;
   bench.read(kLsr, 4);
   CHECK(bench.response == BusResponse::target);

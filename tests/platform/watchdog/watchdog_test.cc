@@ -81,7 +81,7 @@ TEST_CASE("a locked watchdog cannot be stopped or slowed") {
   CHECK(bench.end.ends.size() == 1);
 }
 
-TEST_CASE("switched off it keeps its value and does nothing; a load of zero is refused") {
+TEST_CASE("switched off it keeps its value and does nothing, and a load of zero is refused") {
   WatchdogBench bench;
   bench.write(kLoad, 0);
   CHECK(bench.findings.list.size() == 1);
