@@ -287,6 +287,7 @@ NpuTotals NpuDevice::Impl::totals() const {
   totals.interrupts = interrupts_;
   totals.errors = errors_;
   totals.facts = sequencer_.totals().facts;
+  totals.cycles = sequencer_.totals().cycles;
   totals.energy = sequencer_.totals().energy;
   totals.produced = sequencer_.totals().produced;
   return totals;

@@ -30,6 +30,7 @@ struct NpuTotals {
   uint64_t saturated = 0;
   uint64_t nonfinite = 0;
   Facts facts;              ///< of all compute steps
+  CyclesByUnit cycles;      ///< of the units, which work side by side
   EnergyByCause energy;     ///< of the NPU itself, without DRAM
   uint64_t interrupts = 0;  ///< rising edges of the interrupt wire
   uint64_t errors = 0;

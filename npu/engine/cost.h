@@ -12,6 +12,11 @@ struct CyclesByUnit {
   uint64_t elementwise = 0;  ///< the unit for everything that is no product: pooling, loss, update, codec
   /// The step takes as long as its slowest unit.
   uint64_t step() const { return std::max(multipliers, elementwise); }
+  CyclesByUnit& operator+=(const CyclesByUnit& other) {
+    multipliers += other.multipliers;
+    elementwise += other.elementwise;
+    return *this;
+  }
 };
 
 /// Energy in picojoules, by cause.
@@ -24,6 +29,15 @@ struct EnergyByCause {
   double buffer_pj = 0;  ///< local SRAM
   double total_pj() const {
     return multiply_low_pj + multiply_high_pj + accumulate_pj + idle_pj + elementwise_pj + buffer_pj;
+  }
+  EnergyByCause& operator+=(const EnergyByCause& other) {
+    multiply_low_pj += other.multiply_low_pj;
+    multiply_high_pj += other.multiply_high_pj;
+    accumulate_pj += other.accumulate_pj;
+    idle_pj += other.idle_pj;
+    elementwise_pj += other.elementwise_pj;
+    buffer_pj += other.buffer_pj;
+    return *this;
   }
 };
 

@@ -191,7 +191,8 @@ bool Sequencer::issue_compute() {
   totals_.facts.add(facts);
   totals_.saturated += facts.saturated;
   totals_.nonfinite += facts.nonfinite;
-  add_energy(cost.energy);
+  totals_.cycles += cost.cycles;
+  totals_.energy += cost.energy;
   const uint64_t cycles = std::max<uint64_t>(cost.cycles.step(), 1);
   const uint64_t duration_ps = clock_.to_ps(cycles);
   totals_.compute_ps += duration_ps;
@@ -228,16 +229,6 @@ bool Sequencer::issue_store() {
   }
   dma_.start(transfer, tag_of(Arrival::store, number));
   return true;
-}
-
-void Sequencer::add_energy(const EnergyByCause& energy) {
-  EnergyByCause& sum = totals_.energy;
-  sum.multiply_low_pj += energy.multiply_low_pj;
-  sum.multiply_high_pj += energy.multiply_high_pj;
-  sum.accumulate_pj += energy.accumulate_pj;
-  sum.idle_pj += energy.idle_pj;
-  sum.elementwise_pj += energy.elementwise_pj;
-  sum.buffer_pj += energy.buffer_pj;
 }
 
 void Sequencer::fill_record(const Step& step, DmaTransfer& transfer) {

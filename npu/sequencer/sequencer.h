@@ -38,6 +38,7 @@ struct SequencerTotals {
   uint64_t load_stall_ps = 0;  ///< the engine was free and waited for loads only
   uint64_t saturated = 0;      ///< when stored, or rounded in an accumulator
   uint64_t nonfinite = 0;
+  CyclesByUnit cycles;  ///< units work side by side: the sum is more than compute_ps
   EnergyByCause energy;
   std::array<ElementTally, kTensorClasses> produced;  ///< by TensorClass of the output
 };
@@ -91,7 +92,6 @@ class Sequencer final : public EventClient {
   void start_blocks(uint32_t number);
   Decoding decoding_of(unsigned operand) const;
   Attribution attribution() const;
-  void add_energy(const EnergyByCause& energy);
   void fill_record(const Step& step, DmaTransfer& transfer);
   void watch_stall();
   void fail(ErrorCode code, uint32_t address, uint32_t detail);

@@ -45,6 +45,7 @@ void save_job(StateArchive& archive, Job& job) {
 void Sequencer::state(StateArchive& archive) {
   archive.section("npu sequencer");
   archive.value("facts", totals_.facts);
+  archive.value("cycles", totals_.cycles);
   archive.value("energy", totals_.energy);
   archive.value("compute_ps", totals_.compute_ps);
   archive.value("load_stall_ps", totals_.load_stall_ps);

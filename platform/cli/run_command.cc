@@ -53,7 +53,9 @@ int run_single(const RunOptions& options, const RunPlan& plan, PreparedPoint poi
   RunSummary summary = run_point(point, how);
   for (std::string& unmet : unmet_by_means(plan, {&summary, 1})) summary.failures.push_back(std::move(unmet));
   write_file_atomically(summary_file(options.out), summary_json(summary));
-  if (!options.quiet) fmt::print("\n{}{:<22}{}\n", summary_table({&summary, 1}), "files", options.out);
+  if (!options.quiet) {
+    fmt::print("\n{}{:<22}{}\n{}\n", summary_table({&summary, 1}), "files", options.out, verdict({&summary, 1}, {}));
+  }
   if (summary.exit_code != 0 && !summary.interrupted) {
     print_failures({fmt::format("the guest passes: {}", summary.reason)});
   }
@@ -159,7 +161,11 @@ int run_group(const RunOptions& options, const RunPlan& plan, const std::vector<
   std::vector<std::string> failures;
   if (!interrupted()) failures = unmet_by_means(plan, summaries);
   write_file_atomically(summary_file(options.out), group_json(plan.config.name, summaries, failures));
-  if (!options.quiet) fmt::print("{}\nfiles: {}\n", summary_table(summaries), options.out);
+  if (!options.quiet) {
+    std::string last = verdict(summaries, failures);
+    if (interrupted() && last == "passed") last = "failed: interrupted";
+    fmt::print("{}\nfiles: {}\n{}\n", summary_table(summaries), options.out, last);
+  }
   bool passed = failures.empty() && !interrupted();
   for (const RunSummary& summary : summaries) {
     passed = passed && summary.passed();

@@ -87,6 +87,7 @@ RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionR
   summary.npu_macs_skipped = npu.macs_skipped;
   summary.npu_busy_cycles = npu.busy_cycles;
   summary.npu_interrupts = npu.interrupts;
+  summary.npu_energy_uj = npu.energy.total_pj() / 1e6;
   const TrafficRow traffic = board.traffic().sum();
   summary.dram_read_bytes = traffic.read_bytes;
   summary.dram_write_bytes = traffic.write_bytes;
@@ -104,6 +105,14 @@ void write_weights(Board& board, const PreparedPoint& prepared, const std::strin
     if (!board.read_memory(address, bytes)) throw InputError(fmt::format("weights at {:#x} cannot be read", address));
   };
   write_npz(path, extract_weights(plan, read));
+}
+
+// By the number in commands.
+std::vector<std::string> layer_names(const PreparedPoint& prepared) {
+  std::vector<std::string> names;
+  if (prepared.plan.empty()) return names;
+  for (const plan_layer& layer : parse_plan(prepared.plan, "the plan").layers) names.emplace_back(layer.name);
+  return names;
 }
 
 }  // namespace
@@ -134,7 +143,7 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
   uart.finish();
   RunSummary summary = summarise(board, prepared, session);
   write_file_atomically(file("stats.json"), board.stats().json());
-  write_file_atomically(file("traffic.csv"), board.traffic().csv());
+  write_file_atomically(file("traffic.csv"), board.traffic().csv(layer_names(prepared)));
   write_file_atomically(file("findings.json"), board.findings().json());
   write_weights(board, prepared, file("weights.npz"));
   for (std::string& unmet : unmet_by_point(config.expect, summary, read_text(file("uart.log")))) {

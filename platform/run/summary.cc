@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -78,11 +79,9 @@ Json point_json(const RunSummary& s) {
   json["simulated_seconds"] = s.simulated_seconds;
   json["wall_seconds"] = s.wall_seconds;
   json["cpu"] = {{"instructions", s.cpu_instructions}, {"mips", s.mips()}};
-  json["npu"] = {{"commands", s.npu_commands},
-                 {"macs", s.npu_macs},
-                 {"macs_skipped", s.npu_macs_skipped},
-                 {"busy_cycles", s.npu_busy_cycles},
-                 {"interrupts", s.npu_interrupts}};
+  json["npu"] = {{"commands", s.npu_commands},         {"macs", s.npu_macs},
+                 {"macs_skipped", s.npu_macs_skipped}, {"busy_cycles", s.npu_busy_cycles},
+                 {"interrupts", s.npu_interrupts},     {"energy_uj", s.npu_energy_uj}};
   json["dram"] = {{"read_bytes", s.dram_read_bytes}, {"write_bytes", s.dram_write_bytes}};
   json["findings"] = s.findings;
   json["training"] = s.training ? training_json(*s.training) : Json(nullptr);
@@ -114,16 +113,21 @@ std::string seconds_text(double seconds) {
   return seconds < 1.0 ? fmt::format("{:.3f} ms", 1e3 * seconds) : fmt::format("{:.3f} s", seconds);
 }
 
+std::string energy_text(double microjoules) {
+  return microjoules < 1000.0 ? fmt::format("{:.2f} uJ", microjoules) : fmt::format("{:.2f} mJ", microjoules / 1e3);
+}
+
 std::string one_point_table(const RunSummary& s) {
   std::string out = fmt::format("{:<22}{}\n", "run", s.run);
   const auto row = [&](const char* name, const std::string& value) { out += fmt::format("{:<22}{}\n", name, value); };
   row("engine, timing", s.engine + ", " + s.timing);
-  row("ended", fmt::format("{} ({})", s.passed() ? "passed" : "FAILED", s.reason));
+  row("ended", s.reason);
   row("simulated time", seconds_text(s.simulated_seconds));
   row("host time", fmt::format("{:.1f} s", s.wall_seconds));
   row("core", fmt::format("{} instructions, {:.1f} MIPS", s.cpu_instructions, s.mips()));
   row("NPU", fmt::format("{} commands, {} MAC ({} skipped), {} cycles busy, {} interrupts", s.npu_commands, s.npu_macs,
                          s.npu_macs_skipped, s.npu_busy_cycles, s.npu_interrupts));
+  row("NPU energy", energy_text(s.npu_energy_uj));
   row("DRAM", fmt::format("{} read, {} written", bytes_text(static_cast<double>(s.dram_read_bytes)),
                           bytes_text(static_cast<double>(s.dram_write_bytes))));
   row("findings", fmt::format("{}", s.findings));
@@ -138,17 +142,28 @@ std::string one_point_table(const RunSummary& s) {
   return out;
 }
 
+/// One line of the table of variants: names to the left, numbers to the right, the header as its columns.
+std::string variants_row(const std::array<std::string, 10>& cells) {
+  static constexpr std::array<int, 10> kWidth = {-16, -9, -7, 2, 8, 16, 11, 11, 10, 8};
+  std::string line;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (i != 0) line += ' ';
+    line += kWidth[i] < 0 ? fmt::format("{:<{}}", cells[i], -kWidth[i]) : fmt::format("{:>{}}", cells[i], kWidth[i]);
+  }
+  return line + "\n";
+}
+
 std::string variants_table(std::span<const RunSummary> points) {
-  std::string out = fmt::format("{:<20} {:<10} {:<8} {:>3}  {:>9}  {:>19}  {:>13}  {:>12}\n", "variant", "engine",
-                                "policy", "n", "before", "after", "simulated", "DRAM");
+  std::string out =
+      variants_row({"variant", "engine", "policy", "n", "before", "after", "simulated", "DRAM", "NPU energy", "host"});
   for (const VariantMean& mean : means_of(points)) {
     const std::string after = mean.points > 1 && mean.accuracy_after
                                   ? fmt::format("{:.2f} +- {:.2f} %", *mean.accuracy_after, mean.accuracy_after_spread)
                                   : percent_text(mean.accuracy_after);
-    out += fmt::format("{:<20} {:<10} {:<8} {:>3}  {:>9}  {:>19}  {:>13}  {:>12}\n",
-                       mean.variant.empty() ? "-" : mean.variant, mean.engine, mean.policy, mean.points,
-                       percent_text(mean.accuracy_before), after, seconds_text(mean.simulated_seconds),
-                       bytes_text(mean.dram_bytes));
+    out += variants_row({mean.variant.empty() ? "-" : mean.variant, mean.engine, mean.policy,
+                         fmt::format("{}", mean.points), percent_text(mean.accuracy_before), after,
+                         seconds_text(mean.simulated_seconds), bytes_text(mean.dram_bytes),
+                         energy_text(mean.npu_energy_uj), fmt::format("{:.1f} s", mean.wall_seconds)});
   }
   return out;
 }
@@ -207,6 +222,7 @@ RunSummary parse_summary(const std::string& text, const std::string& file) {
     s.npu_macs_skipped = json.at("npu").at("macs_skipped");
     s.npu_busy_cycles = json.at("npu").at("busy_cycles");
     s.npu_interrupts = json.at("npu").at("interrupts");
+    s.npu_energy_uj = json.at("npu").at("energy_uj");
     s.dram_read_bytes = json.at("dram").at("read_bytes");
     s.dram_write_bytes = json.at("dram").at("write_bytes");
     s.findings = json.at("findings");
@@ -238,6 +254,8 @@ std::vector<VariantMean> means_of(std::span<const RunSummary> points) {
     if (trained && point.training->accuracy_after) after[at].push_back(*point.training->accuracy_after);
     mean.simulated_seconds += point.simulated_seconds;
     mean.dram_bytes += static_cast<double>(point.dram_read_bytes + point.dram_write_bytes);
+    mean.npu_energy_uj += point.npu_energy_uj;
+    mean.wall_seconds += point.wall_seconds;
     ++mean.points;
   }
   for (size_t at = 0; at < means.size(); ++at) {
@@ -246,6 +264,8 @@ std::vector<VariantMean> means_of(std::span<const RunSummary> points) {
     if (mean.accuracy_after) *mean.accuracy_after /= mean.points;
     mean.simulated_seconds /= mean.points;
     mean.dram_bytes /= mean.points;
+    mean.npu_energy_uj /= mean.points;
+    mean.wall_seconds /= mean.points;
     if (!mean.accuracy_after || after[at].size() < 2) continue;
     double squares = 0.0;
     for (const double value : after[at]) squares += (value - *mean.accuracy_after) * (value - *mean.accuracy_after);
@@ -256,6 +276,23 @@ std::vector<VariantMean> means_of(std::span<const RunSummary> points) {
 
 std::string summary_table(std::span<const RunSummary> points) {
   return points.size() == 1 ? one_point_table(points[0]) : variants_table(points);
+}
+
+std::string verdict(std::span<const RunSummary> points, const std::vector<std::string>& failures) {
+  std::vector<std::string> wrong;
+  for (const RunSummary& point : points) {
+    const std::string whose = points.size() == 1 || point.variant.empty() ? "" : point.variant + ": ";
+    if (point.interrupted) {
+      wrong.push_back(whose + "interrupted");
+    } else if (point.exit_code != 0) {
+      wrong.push_back(whose + point.reason);
+    }
+    for (const std::string& failure : point.failures) wrong.push_back(whose + failure);
+  }
+  wrong.insert(wrong.end(), failures.begin(), failures.end());
+  if (wrong.empty()) return "passed";
+  const std::string more = wrong.size() == 1 ? "" : fmt::format(" (and {} more)", wrong.size() - 1);
+  return "failed: " + wrong[0] + more;
 }
 
 std::string group_json(const std::string& run, std::span<const RunSummary> points,
@@ -275,6 +312,8 @@ std::string group_json(const std::string& run, std::span<const RunSummary> point
     item["accuracy_after_spread"] = mean.accuracy_after_spread;
     item["simulated_seconds"] = mean.simulated_seconds;
     item["dram_bytes"] = mean.dram_bytes;
+    item["npu_energy_uj"] = mean.npu_energy_uj;
+    item["wall_seconds"] = mean.wall_seconds;
     variants.push_back(std::move(item));
   }
   json["variants"] = std::move(variants);

@@ -34,6 +34,7 @@ struct RunSummary {
   double simulated_seconds = 0.0, wall_seconds = 0.0;
   uint64_t cpu_instructions = 0;
   uint64_t npu_commands = 0, npu_macs = 0, npu_macs_skipped = 0, npu_busy_cycles = 0, npu_interrupts = 0;
+  double npu_energy_uj = 0.0;  ///< without DRAM
   uint64_t dram_read_bytes = 0, dram_write_bytes = 0;
   uint64_t findings = 0;
   std::optional<TrainingSummary> training;
@@ -59,11 +60,15 @@ struct VariantMean {
   double accuracy_after_spread = 0.0;  ///< standard deviation (n - 1); 0 for one point
   double simulated_seconds = 0.0;
   double dram_bytes = 0.0;
+  double npu_energy_uj = 0.0;
+  double wall_seconds = 0.0;
 };
 std::vector<VariantMean> means_of(std::span<const RunSummary> points);
 
 /// The table for a person; several points: one line a variant.
 std::string summary_table(std::span<const RunSummary> points);
+/// The last line for a person: "passed", or "failed: " with what was wrong, the points' own failures first.
+std::string verdict(std::span<const RunSummary> points, const std::vector<std::string>& failures);
 /// summary.json of a run of several points.
 std::string group_json(const std::string& run, std::span<const RunSummary> points,
                        const std::vector<std::string>& failures);

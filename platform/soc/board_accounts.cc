@@ -31,6 +31,33 @@ std::string lower_case(std::string name) {
   return name;
 }
 
+/// What the engine did, by unit, class of operands and cause.
+void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
+  const StatsWriter cycles = writer.part("cycles");
+  cycles.counter("multipliers", n.cycles.multipliers, "cycles", "Work of the multiplier array, start-up included");
+  cycles.counter("elementwise", n.cycles.elementwise, "cycles",
+                 "Work of the element-wise unit, beside the multipliers");
+  const StatsWriter energy = writer.part("energy");
+  energy.real("multiply_low", n.energy.multiply_low_pj, "pJ", "FP8 products");
+  energy.real("multiply_high", n.energy.multiply_high_pj, "pJ", "Wider products, mixed pairs included");
+  energy.real("accumulate", n.energy.accumulate_pj, "pJ", "Additions to accumulators, as far as a product does not contain them");
+  energy.real("idle", n.energy.idle_pj, "pJ", "Lanes clocked without work");
+  energy.real("elementwise", n.energy.elementwise_pj, "pJ", "Element operations");
+  energy.real("buffer", n.energy.buffer_pj, "pJ", "Local buffer");
+  energy.real("total", n.energy.total_pj(), "pJ", "The NPU, without DRAM");
+  const auto& pairs = n.facts.macs_by_class;
+  const StatsWriter by_class = writer.part("macs_by_class");
+  by_class.counter("LL", pairs[npu::kClassLow][npu::kClassLow], "MACs", "FP8 by FP8");
+  by_class.counter("LH", pairs[npu::kClassLow][npu::kClassHigh], "MACs", "Input FP8, other operand wider");
+  by_class.counter("HL", pairs[npu::kClassHigh][npu::kClassLow], "MACs", "Input wider, other operand FP8");
+  by_class.counter("HH", pairs[npu::kClassHigh][npu::kClassHigh], "MACs", "Both wider than FP8");
+  uint64_t with_zero = pairs[npu::kClassZero][npu::kClassZero];
+  for (const unsigned other : {npu::kClassLow, npu::kClassHigh}) {
+    with_zero += pairs[npu::kClassZero][other] + pairs[other][npu::kClassZero];
+  }
+  by_class.counter("zero", with_zero, "MACs", "An operand is zero; skipped or not");
+}
+
 void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   writer.counter("commands", n.commands, "commands", "Commands completed");
   writer.counter("macs", n.macs, "MACs", "Multiply-accumulates, skipped ones included");
@@ -45,6 +72,7 @@ void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   writer.counter("nonfinite", n.nonfinite, "elements", "Infinities and NaNs met when storing");
   writer.counter("interrupts", n.interrupts, "1", "Rising edges of the interrupt");
   writer.counter("errors", n.errors, "1", "Commands that failed");
+  engine_stats(writer, n);
   for (unsigned i = 0; i < kTensorClasses; ++i) {
     const npu::ElementTally& tally = n.produced[i];
     if (tally.elements() == 0) continue;

@@ -50,11 +50,13 @@ TrafficRow TrafficTable::sum_of(Initiator initiator) const {
   return total;
 }
 
-std::string TrafficTable::csv() const {
-  std::string text = "initiator,layer,phase,tensor_class,read_bytes,write_bytes,reads,writes\n";
+std::string TrafficTable::csv(std::span<const std::string> layer_names) const {
+  std::string text = "initiator,layer,name,phase,tensor_class,read_bytes,write_bytes,reads,writes\n";
   for (const TrafficRow& row : rows()) {
     const std::string layer = row.who.layer == 0xffff ? "-" : fmt::format("{}", row.who.layer);
-    text += fmt::format("{},{},{},{},{},{},{},{}\n", name_of(row.who.initiator), layer, name_of(row.who.phase),
+    std::string name = row.who.layer < layer_names.size() ? layer_names[row.who.layer] : "";
+    for (char& c : name) c = c == ',' || c == '"' || static_cast<unsigned char>(c) < ' ' ? '_' : c;
+    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", name_of(row.who.initiator), layer, name, name_of(row.who.phase),
                         name_of(row.who.tensor), row.read_bytes, row.write_bytes, row.reads, row.writes);
   }
   return text;

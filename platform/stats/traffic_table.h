@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,8 +38,9 @@ class TrafficTable final : public Saved {
   /// The sum over rows of one initiator.
   TrafficRow sum_of(Initiator initiator) const;
 
-  /// traffic.csv: a header line, then one line a row; layer is a number, or '-' for none.
-  std::string csv() const;
+  /// traffic.csv: a header line, then one line a row; layer is a number, or '-' for none, name that of the layer in
+  /// `layer_names`, by number, empty where there is none. A comma, quote or control character in a name becomes '_'.
+  std::string csv(std::span<const std::string> layer_names = {}) const;
 
   /// Conservation: nothing when the sums equal what the memory itself counted, else a sentence that says what differs.
   std::optional<std::string> conservation_error(uint64_t memory_read_bytes, uint64_t memory_write_bytes) const;

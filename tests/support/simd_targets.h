@@ -1,23 +1,27 @@
 // Runs a test once on every instruction set that this host and this build have.
 #pragma once
 
+#include <hwy/highway.h>
 #include <hwy/targets.h>
 
 #include <cstdint>
-#include <string>
 
 namespace backboard::test {
 
 /// Calls `body(name of the target)` with Highway's dispatch held to one target after the other, then lifts the hold.
+/// The mock alone is not enough: a dispatch that was made before it would stay chosen.
 template <class Body>
 void for_each_simd_target(const Body& body) {
+  hwy::SetSupportedTargetsForTest(0);
   const int64_t all = hwy::SupportedTargets() & HWY_TARGETS;
   for (int64_t rest = all; rest != 0; rest &= rest - 1) {
     const int64_t target = rest & -rest;
     hwy::SetSupportedTargetsForTest(target);
-    body(std::string(hwy::TargetName(target)));
+    hwy::GetChosenTarget().Update(target);
+    body(hwy::TargetName(target));
   }
   hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(all);
 }
 
 }  // namespace backboard::test

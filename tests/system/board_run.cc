@@ -18,14 +18,14 @@ std::vector<TrafficLine> RunOutcome::traffic_lines() const {
   std::istringstream text(traffic);
   std::string line;
   std::getline(text, line);
-  REQUIRE(line == "initiator,layer,phase,tensor_class,read_bytes,write_bytes,reads,writes");
+  REQUIRE(line == "initiator,layer,name,phase,tensor_class,read_bytes,write_bytes,reads,writes");
   while (std::getline(text, line)) {
     std::vector<std::string> cells;
     std::istringstream row(line);
     for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
-    REQUIRE(cells.size() == 8);
-    lines.push_back({cells[0], cells[1], cells[2], cells[3], std::stoull(cells[4]), std::stoull(cells[5]),
-                     std::stoull(cells[6]), std::stoull(cells[7])});
+    REQUIRE(cells.size() == 9);
+    lines.push_back({cells[0], cells[1], cells[2], cells[3], cells[4], std::stoull(cells[5]), std::stoull(cells[6]),
+                     std::stoull(cells[7]), std::stoull(cells[8])});
   }
   return lines;
 }

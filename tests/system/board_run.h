@@ -12,7 +12,7 @@ namespace backboard::test {
 
 /// One line of traffic.csv.
 struct TrafficLine {
-  std::string initiator, layer, phase, tensor_class;
+  std::string initiator, layer, name, phase, tensor_class;
   uint64_t read_bytes = 0, write_bytes = 0, reads = 0, writes = 0;
   uint64_t bytes() const { return read_bytes + write_bytes; }
 };

@@ -58,6 +58,23 @@ TEST_CASE("traffic.csv adds up to what DRAM, the bus's ports and the NPU's DMA c
       CHECK(all.write_bytes == run.summary["dram"]["write_bytes"].get<uint64_t>());
       CHECK(npu.read_bytes == run.stat("npu.read_bytes"));
       CHECK(npu.write_bytes == run.stat("npu.write_bytes"));
+      const auto energy_pj = [&](const std::string& cause) {
+        return run.stats.at("npu.energy." + cause).at("value").get<double>();
+      };
+      double sum_pj = 0.0;
+      for (const char* cause : {"multiply_low", "multiply_high", "accumulate", "idle", "elementwise", "buffer"}) {
+        sum_pj += energy_pj(cause);
+      }
+      CHECK(sum_pj > 0.0);
+      CHECK(energy_pj("total") == Approx(sum_pj));
+      CHECK(run.summary["npu"]["energy_uj"].get<double>() == Approx(sum_pj / 1e6));
+      uint64_t by_class = 0;
+      for (const char* pair : {"LL", "LH", "HL", "HH", "zero"})
+        by_class += run.stat(std::string("npu.macs_by_class.") + pair);
+      // The reference engine knows no classes.
+      CHECK(by_class == (engine == "lnpu" ? run.stat("npu.macs") : 0));
+      CHECK(run.stat("npu.cycles.multipliers") <= run.stat("npu.compute_cycles"));
+      CHECK(run.stat("npu.cycles.elementwise") > 0);
     }
   }
 }
@@ -71,6 +88,8 @@ TEST_CASE("every layer and phase of net S has its rows, and a frozen layer has n
     REQUIRE(run.exit_code() == 0);
     for (const TrafficLine& line : run.traffic_lines()) {
       if (line.initiator == "npu") found.insert(line.layer + line.phase);
+      if (line.layer == "0") CHECK(line.name == "conv1");
+      if (line.layer == "-") CHECK(line.name.empty());
     }
     return found;
   };

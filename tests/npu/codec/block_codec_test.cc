@@ -7,7 +7,7 @@
 #include <random>
 
 #include "npu/codec/block_codec.h"
-#include "tests/npu/engine/vector_targets.h"
+#include "tests/support/simd_targets.h"
 
 namespace backboard::npu {
 namespace {
@@ -69,7 +69,7 @@ TEST_CASE("Encoding and decoding equal the scalar definition, and a block decode
       std::vector<uint8_t> rounded_classes(n), classes(n);
       const ClassRule used = format == TensorFormat::kFGMP ? rule : ClassRule{};
       scalar::classify_span(used, in, rounded, rounded_classes);
-      test::on_every_target([&](const char* target) {
+      backboard::test::for_each_simd_target([&](const char* target) {
         INFO("on " << target << ", " << n << " elements, format " << static_cast<int>(format));
         ClassCounts counts;
         REQUIRE(encode_block(format, rule, in, coded.data(), counts) == bytes);

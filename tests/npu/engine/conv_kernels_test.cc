@@ -6,7 +6,7 @@
 #include "npu/engine/lnpu/compute_tile.h"
 #include "npu/engine/reference/compute_tile.h"
 #include "tests/npu/engine/conv_cases.h"
-#include "tests/npu/engine/vector_targets.h"
+#include "tests/support/simd_targets.h"
 
 namespace backboard::npu {
 namespace {
@@ -87,7 +87,7 @@ void check_shape(Kind kind, const ConvTile& tile, uint32_t seed) {
     const std::vector<float> start = start_sums(outputs_of(tile, phase), seed);
     std::vector<float> expected = start;
     run_scalar(kind, phase, c, expected.data());
-    test::on_every_target([&](const char* target) {
+    backboard::test::for_each_simd_target([&](const char* target) {
       std::vector<float> sums = start;
       Facts facts;
       Workspace workspace;
@@ -136,7 +136,7 @@ TEST_CASE("A zero times an infinity or NaN adds nothing, on every vector unit") 
         for (const float value : expected) finite += value - value == 0;
         CHECK(finite > 0);
         CHECK(finite < expected.size());
-        test::on_every_target([&](const char* target) {
+        backboard::test::for_each_simd_target([&](const char* target) {
           std::vector<float> sums = start;
           Facts facts;
           Workspace workspace;

@@ -10,7 +10,7 @@
 
 #include "npu/numerics/accumulator.h"
 #include "npu/numerics/rounding.h"
-#include "tests/npu/engine/vector_targets.h"
+#include "tests/support/simd_targets.h"
 
 namespace backboard::npu {
 namespace {
@@ -127,7 +127,7 @@ TEST_CASE("Vector conversions equal the scalar ones in bytes and counts, on ever
       std::vector<uint8_t> bytes(length * row.bytes() + 1, 0xee);
       const ConversionCounts rounded = scalar::round_span(row, in, expected);
       const ConversionCounts encoded = scalar::encode_span(row, in, bytes.data(), 0.5f);
-      test::on_every_target([&](const char* target) {
+      backboard::test::for_each_simd_target([&](const char* target) {
         INFO(row.name << " on " << target << ", " << length << " elements");
         std::vector<float> out(length);
         CHECK(round_span(row, in, out) == rounded);
@@ -150,7 +150,7 @@ TEST_CASE("Vector decoding equals the scalar one for every 16-bit pattern") {
     }
     std::vector<float> expected(size_t{1} << row.bits()), out(expected.size());
     scalar::decode_span(row, patterns.data(), expected, 0.25f);
-    test::on_every_target([&](const char* target) {
+    backboard::test::for_each_simd_target([&](const char* target) {
       INFO(row.name << " on " << target);
       decode_span(row, patterns.data(), out, 0.25f);
       CHECK(std::memcmp(out.data(), expected.data(), out.size() * sizeof(float)) == 0);

@@ -42,14 +42,14 @@ TrafficSums traffic_sums(const std::string& csv) {
   std::istringstream lines(csv);
   std::string line;
   std::getline(lines, line);
-  CHECK(line == "initiator,layer,phase,tensor_class,read_bytes,write_bytes,reads,writes");
+  CHECK(line == "initiator,layer,name,phase,tensor_class,read_bytes,write_bytes,reads,writes");
   TrafficSums sums;
   while (std::getline(lines, line)) {
     std::istringstream cells(line);
     std::string cell;
     for (unsigned column = 0; std::getline(cells, cell, ','); ++column) {
-      if (column == 4) sums.read_bytes += std::stoull(cell);
-      if (column == 5) sums.write_bytes += std::stoull(cell);
+      if (column == 5) sums.read_bytes += std::stoull(cell);
+      if (column == 6) sums.write_bytes += std::stoull(cell);
     }
   }
   return sums;

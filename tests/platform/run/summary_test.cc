@@ -158,6 +158,25 @@ TEST_CASE("means run over the subsets of a variant") {
   const std::string table = summary_table(points);
   CHECK(table.find("95.00 +- 1.41 %") != std::string::npos);
   CHECK(table.find("4.00 MB") != std::string::npos);
+  // A number ends where its column's header ends.
+  const std::string header = table.substr(0, table.find('\n'));
+  const std::string first = table.substr(header.size() + 1, table.find('\n', header.size() + 1) - header.size() - 1);
+  CHECK(first.find("61.00 %") + 7 == header.find("before") + 6);
+  CHECK(first.find("95.00 +- 1.41 %") + 15 == header.find("after") + 5);
+  CHECK(first.size() == header.size());
+  CHECK(first.substr(first.size() - 5) == "2.0 s");  // host time
+}
+
+TEST_CASE("the last line for a person says passed, or the first thing that was wrong") {
+  std::vector points{point("full", 1, 60, 94), point("last:1", 1, 60, 90)};
+  CHECK(verdict(points, {}) == "passed");
+  CHECK(verdict(points, {"full: too low"}) == "failed: full: too low");
+  points[1].exit_code = 3;
+  points[1].reason = "the firmware ended with code 3";
+  points[1].failures = {"bytes lost"};
+  CHECK(verdict(points, {}) == "failed: last:1: the firmware ended with code 3 (and 1 more)");
+  points[0].interrupted = true;
+  CHECK(verdict(std::span(points).first(1), {}) == "failed: interrupted");
 }
 
 TEST_CASE("expectations hold against the mean and say what they found") {

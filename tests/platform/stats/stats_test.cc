@@ -43,9 +43,13 @@ TEST_CASE("traffic adds up by owner, whatever the command and the order of acces
   second.record(kCode, BusOp::read, 4);
   CHECK(first.csv() == second.csv());
   CHECK(first.csv() ==
-        "initiator,layer,phase,tensor_class,read_bytes,write_bytes,reads,writes\n"
-        "core_code,-,CODE,NONE,4,0,1,0\n"
-        "npu,3,FF,WEIGHT,96,16,2,1\n");
+        "initiator,layer,name,phase,tensor_class,read_bytes,write_bytes,reads,writes\n"
+        "core_code,-,,CODE,NONE,4,0,1,0\n"
+        "npu,3,,FF,WEIGHT,96,16,2,1\n");
+  const std::vector<std::string> names = {"conv1", "relu1", "pool1", "fc,\"1"};
+  CHECK(first.csv(names).find("\nnpu,3,fc__1,FF,WEIGHT,96,16,2,1\n") != std::string::npos);
+  CHECK(first.csv(names).find("\ncore_code,-,,CODE") != std::string::npos);
+  CHECK(first.csv(std::span(names).first(3)) == first.csv());
   CHECK(first.sum_of(Initiator::npu).read_bytes == 96);
   CHECK(first.sum_of(Initiator::dma).reads == 0);
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "npu/engine/lnpu/compute_tile.h"
-#include "tests/npu/engine/vector_targets.h"
+#include "tests/support/simd_targets.h"
 
 namespace backboard::npu {
 namespace {
@@ -97,7 +97,7 @@ void check_sums(uint32_t n, const std::vector<float>& x, const std::vector<float
     std::vector<float> scalar = start;
     lnpu::scalar::wg_tile(accumulator, tile, x.data(), dy.data(), scalar.data());
     CHECK(std::memcmp(scalar.data(), expected.data(), scalar.size() * sizeof(float)) == 0);
-    test::on_every_target([&](const char* target) {
+    backboard::test::for_each_simd_target([&](const char* target) {
       lnpu::LnpuConfig config;
       config.accumulator = accumulator;
       std::vector<float> sums = start;

@@ -7,7 +7,7 @@
 #include "npu/engine/lnpu/lanes.h"
 #include "tests/npu/engine/conv_cases.h"
 #include "tests/npu/engine/lnpu/lane_model.h"
-#include "tests/npu/engine/vector_targets.h"
+#include "tests/support/simd_targets.h"
 
 namespace backboard::npu {
 namespace {
@@ -67,7 +67,7 @@ TEST_CASE("Products by class equal a count of every single product, on every vec
     const ConvCase c = test::make_case(tile, seed++, 0.4, 0.3);
     for (const Phase phase : kPhases) {
       const auto expected = pairs_of(phase, c);
-      test::on_every_target([&](const char* target) {
+      backboard::test::for_each_simd_target([&](const char* target) {
         const Facts facts = run({}, phase, c);
         INFO(test::describe(tile) << " phase " << static_cast<int>(phase) << " on " << target);
         CHECK(facts.macs_by_class == expected);
@@ -274,7 +274,7 @@ TEST_CASE("Lane times are equal on every vector unit") {
     const ConvCase c = test::make_case(tile, 3);
     for (const Phase phase : kPhases) {
       const Facts first = run({}, phase, c);
-      test::on_every_target([&](const char* target) {
+      backboard::test::for_each_simd_target([&](const char* target) {
         INFO(test::describe(tile) << " on " << target);
         CHECK(run({}, phase, c) == first);
       });
