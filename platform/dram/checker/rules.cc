@@ -1,0 +1,114 @@
+#include "platform/dram/checker/rules.h"
+
+#include "platform/check/check.h"
+
+namespace backboard::dram {
+namespace {
+
+using enum Command;
+
+/// Adds a rule between banks of one group and, with its own distance, of two groups. Parts without groups have one.
+void between_banks(std::vector<Rule>& rules, Command from, Command to, int64_t same_group, int64_t other_group) {
+  rules.push_back({from, to, Scope::other_bank_of_group, same_group});
+  rules.push_back({from, to, Scope::other_group, other_group});
+}
+
+/// A column command concerns the data bus: same bank as same group.
+void between_columns(std::vector<Rule>& rules, Command from, Command to, int64_t same_group, int64_t other_group) {
+  rules.push_back({from, to, Scope::same_bank, same_group});
+  between_banks(rules, from, to, same_group, other_group);
+}
+
+std::vector<Rule> lpddr4_rules(const MemoryTiming& t) {
+  const int64_t rl = t.rl, wl = t.wl, burst = t.burst;
+  std::vector<Rule> r;
+  for (const Command column : {read, write}) r.push_back({activate, column, Scope::same_bank, t.rcd});
+  for (const Command close : {precharge, precharge_all}) {
+    const Scope scope = close == precharge ? Scope::same_bank : Scope::rank;
+    r.push_back({activate, close, scope, t.ras + 2});
+    r.push_back({read, close, scope, t.rtp + burst - 6});
+    r.push_back({write, close, scope, wl + 3 + burst + t.wr});
+  }
+  r.push_back({activate, activate, Scope::same_bank, t.rc_pb});
+  between_banks(r, activate, activate, t.rrd_l, t.rrd_l);
+  between_columns(r, read, read, t.ccd_l, t.ccd_l);
+  between_columns(r, write, write, t.ccd_l, t.ccd_l);
+  const int64_t read_write = rl + t.dqsck + burst - wl + t.wpre + t.rpst;
+  between_columns(r, read, write, read_write, read_write);
+  const int64_t write_read = wl + 1 + burst + t.wtr_l;
+  between_columns(r, write, read, write_read, write_read);
+  r.push_back({precharge, activate, Scope::same_bank, t.rp_pb - 2});
+  r.push_back({precharge_all, activate, Scope::rank, t.rp_ab - 2});
+  for (const Command first : {precharge, precharge_all}) {
+    for (const Command second : {precharge, precharge_all}) r.push_back({first, second, Scope::rank, t.ppd});
+  }
+  r.push_back({precharge, refresh_all, Scope::rank, t.rp_pb});
+  r.push_back({precharge_all, refresh_all, Scope::rank, t.rp_ab});
+  r.push_back({refresh_all, activate, Scope::rank, t.rfc_ab - 2});
+  r.push_back({refresh_all, refresh_all, Scope::rank, t.rfc_ab});
+  r.push_back({activate, refresh_all, Scope::rank, t.rc_pb + 2});
+  // Refresh of one bank: as an activate towards the others, one at a time.
+  r.push_back({precharge, refresh_bank, Scope::same_bank, t.rp_pb});
+  r.push_back({precharge_all, refresh_bank, Scope::rank, t.rp_ab});
+  r.push_back({activate, refresh_bank, Scope::same_bank, t.rc_pb + 2});
+  between_banks(r, activate, refresh_bank, t.rrd_l, t.rrd_l);
+  between_banks(r, refresh_bank, activate, t.rrd_l, t.rrd_l);
+  r.push_back({refresh_bank, activate, Scope::same_bank, t.rfc_pb - 2});
+  r.push_back({refresh_bank, refresh_bank, Scope::rank, t.rfc_pb});
+  r.push_back({refresh_bank, refresh_all, Scope::rank, t.rfc_pb});
+  r.push_back({refresh_all, refresh_bank, Scope::rank, t.rfc_ab});
+  return r;
+}
+
+std::vector<Rule> ddr4_rules(const MemoryTiming& t) {
+  const int64_t rl = t.rl, wl = t.wl, burst = t.burst;
+  std::vector<Rule> r;
+  for (const Command column : {read, write}) r.push_back({activate, column, Scope::same_bank, t.rcd});
+  for (const Command close : {precharge, precharge_all}) {
+    const Scope scope = close == precharge ? Scope::same_bank : Scope::rank;
+    r.push_back({activate, close, scope, t.ras});
+    r.push_back({read, close, scope, t.rtp});
+    r.push_back({write, close, scope, wl + burst + t.wr});
+    r.push_back({close, activate, scope, close == precharge ? t.rp_pb : t.rp_ab});
+    r.push_back({close, refresh_all, Scope::rank, close == precharge ? t.rp_pb : t.rp_ab});
+  }
+  r.push_back({activate, activate, Scope::same_bank, t.rc_pb});
+  between_banks(r, activate, activate, t.rrd_l, t.rrd_s);
+  between_columns(r, read, read, t.ccd_l, t.ccd_s);
+  between_columns(r, write, write, t.ccd_l, t.ccd_s);
+  const int64_t read_write = rl + burst + 1 + t.wpre - wl;
+  between_columns(r, read, write, read_write, read_write);
+  between_columns(r, write, read, wl + burst + t.wtr_l, wl + burst + t.wtr_s);
+  r.push_back({refresh_all, activate, Scope::rank, t.rfc_ab});
+  r.push_back({refresh_all, refresh_all, Scope::rank, t.rfc_ab});
+  r.push_back({activate, refresh_all, Scope::rank, t.rc_pb});
+  return r;
+}
+
+}  // namespace
+
+std::vector<Rule> rules_of(const MemoryConfig& config) {
+  switch (config.standard) {
+    case Standard::lpddr4:
+      return lpddr4_rules(config.timing);
+    case Standard::ddr4:
+      return ddr4_rules(config.timing);
+  }
+  BB_CHECK(false, "standard {}", static_cast<int>(config.standard));
+}
+
+const char* name_of(Scope scope) {
+  switch (scope) {
+    case Scope::same_bank:
+      return "same bank";
+    case Scope::other_bank_of_group:
+      return "other bank of the group";
+    case Scope::other_group:
+      return "other group";
+    case Scope::rank:
+      return "rank";
+  }
+  BB_CHECK(false, "scope {}", static_cast<int>(scope));
+}
+
+}  // namespace backboard::dram

@@ -1,0 +1,24 @@
+// Which queued request a bank works on.
+#pragma once
+
+#include <memory>
+
+#include "platform/dram/controller/request_buffer.h"
+#include "platform/dram/standard/memory_config.h"
+
+namespace backboard::dram {
+
+/// Order of service within a bank. Between banks the controller takes the command that ends first, the oldest request's
+/// among equals.
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+  /// Called after every change of the buffer. Returns whether all banks must be asked again.
+  virtual bool buffer_changed(const RequestBuffer&) { return false; }
+  /// The request to work on in `bank`, whose open row is `row` (kNoRow: none), or kNoSlot for none at present.
+  virtual Slot select(const RequestBuffer& buffer, unsigned bank, uint32_t row) const = 0;
+};
+
+std::unique_ptr<Scheduler> make_scheduler(const ControllerConfig& config, unsigned banks);
+
+}  // namespace backboard::dram

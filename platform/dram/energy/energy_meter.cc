@@ -1,0 +1,99 @@
+#include "platform/dram/energy/energy_meter.h"
+
+#include <bit>
+
+namespace backboard::dram {
+
+void EnergyByCause::add(const EnergyByCause& other) {
+  activate += other.activate;
+  precharge += other.precharge;
+  read += other.read;
+  write += other.write;
+  refresh += other.refresh;
+  background += other.background;
+}
+
+EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config) {
+  const MemoryTiming& t = config.timing;
+  const double clock_s = 1.0 / static_cast<double>(config.clock_hz);
+  const double banks = config.all_banks();
+  const auto count = [](uint64_t n) { return static_cast<double>(n); };
+  const double rp = t.rp_pb, ras = t.ras;
+  EnergyByCause sum;
+  for (const Rail& r : config.rails) {
+    const double unit = r.volt * clock_s * config.devices;  // joule for one ampere during one clock
+    const double i_beta = r.i0, rho = 1.0;
+    const double i_theta = (r.i0 * (rp + ras) - i_beta * rp) / ras;
+    const double i_rho = rho * (r.i3n - r.i2n) + r.i2n;
+    const double i_all = i_rho + banks * (r.i3n - i_rho);  // all banks active
+    const double refreshes = count(facts.refreshes_all) + count(facts.refreshes_bank) / banks;
+    EnergyByCause e;
+    e.activate = unit * (i_theta - r.i3n) * ras * count(facts.activates);
+    e.precharge = unit * (i_beta - r.i2n) * rp * count(facts.precharges);
+    e.read = unit * (r.i4r - r.i3n) * t.burst * count(facts.reads);
+    e.write = unit * (r.i4w - r.i3n) * t.burst * count(facts.writes);
+    e.refresh = unit * (r.i5 - i_all) * t.rfc_ab * refreshes;
+    e.background =
+        unit * ((i_all - i_rho) / banks * count(facts.bank_active_clocks) + i_rho * count(facts.rank_active_clocks) +
+                r.i2n * (count(facts.clocks) - count(facts.rank_active_clocks)));
+    sum.add(e);
+  }
+  return sum;
+}
+
+EnergyMeter::EnergyMeter(const MemoryConfig& config)
+    : refresh_all_clocks_(config.timing.rfc_ab),
+      refresh_bank_clocks_(config.timing.rfc_pb),
+      opened_(config.all_banks()) {}
+
+void EnergyMeter::close(unsigned bank, uint64_t clock) {
+  ++facts_.precharges;
+  facts_.bank_active_clocks += clock - opened_[bank];
+  open_ &= ~(uint64_t{1} << bank);
+  if (open_ == 0) facts_.rank_active_clocks += clock - rank_since_;
+}
+
+void EnergyMeter::issued(const IssuedCommand& command) {
+  switch (command.command) {
+    case Command::activate:
+      ++facts_.activates;
+      opened_[command.bank] = command.clock;
+      if (open_ == 0) rank_since_ = command.clock;
+      open_ |= uint64_t{1} << command.bank;
+      return;
+    case Command::read:
+      ++facts_.reads;
+      return;
+    case Command::write:
+      ++facts_.writes;
+      return;
+    case Command::precharge:
+      if ((open_ >> command.bank & 1) != 0) close(command.bank, command.clock);
+      return;
+    case Command::precharge_all:
+      while (open_ != 0) close(static_cast<unsigned>(std::countr_zero(open_)), command.clock);
+      return;
+    case Command::refresh_all:
+      ++facts_.refreshes_all;
+      facts_.bank_active_clocks += refresh_all_clocks_ * opened_.size();
+      facts_.rank_active_clocks += refresh_all_clocks_;
+      return;
+    case Command::refresh_bank:
+      ++facts_.refreshes_bank;
+      facts_.bank_active_clocks += refresh_bank_clocks_;
+      if (open_ == 0) facts_.rank_active_clocks += refresh_bank_clocks_;
+      return;
+  }
+}
+
+EnergyFacts EnergyMeter::facts_at(uint64_t clock) const {
+  EnergyFacts facts = facts_;
+  facts.clocks = clock;
+  for (uint64_t rest = open_; rest != 0; rest &= rest - 1) {
+    facts.bank_active_clocks += clock - opened_[static_cast<size_t>(std::countr_zero(rest))];
+  }
+  if (open_ != 0) facts.rank_active_clocks += clock - rank_since_;
+  return facts;
+}
+
+}  // namespace backboard::dram

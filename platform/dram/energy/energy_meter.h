@@ -1,0 +1,53 @@
+// Energy of a rank by cause, from its commands and the currents of its data sheet.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "platform/dram/device/command.h"
+#include "platform/dram/standard/memory_config.h"
+
+namespace backboard::dram {
+
+/// Joule by cause. Core energy: without the interface's termination.
+struct EnergyByCause {
+  double activate = 0, precharge = 0, read = 0, write = 0, refresh = 0, background = 0;
+
+  double total() const { return activate + precharge + read + write + refresh + background; }
+  void add(const EnergyByCause& other);
+};
+
+/// What energy depends on: counts of commands and clocks of activity. A refresh counts as activity of its banks.
+struct EnergyFacts {
+  uint64_t activates = 0, precharges = 0;  ///< of banks
+  uint64_t reads = 0, writes = 0, refreshes_all = 0, refreshes_bank = 0;
+  uint64_t bank_active_clocks = 0;  ///< summed over banks
+  uint64_t rank_active_clocks = 0;
+  uint64_t clocks = 0;  ///< whole time
+};
+
+/// Prices facts, summed over rails and devices, with DRAMPower's formulas (Chandrasekar et al., "Improved Power
+/// Modeling of DDR SDRAMs", DSD 2011; Jung et al. for bank-wise background) with I_beta = IDD0 and rho = 1. A refresh
+/// of one bank is taken as 1/banks of a refresh of all: an assumption of ours, data sheets rarely give its current.
+EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config);
+
+/// Counts the facts of one channel as its commands are issued.
+class EnergyMeter {
+ public:
+  explicit EnergyMeter(const MemoryConfig& config);
+
+  void issued(const IssuedCommand& command);
+  /// The facts up to `clock`, which is not before the last command.
+  EnergyFacts facts_at(uint64_t clock) const;
+
+ private:
+  void close(unsigned bank, uint64_t clock);
+
+  EnergyFacts facts_;
+  uint64_t refresh_all_clocks_, refresh_bank_clocks_;
+  std::vector<uint64_t> opened_;  ///< clock of each open bank's activate
+  uint64_t open_ = 0;             ///< a bit for each open bank
+  uint64_t rank_since_ = 0;       ///< some bank is open since
+};
+
+}  // namespace backboard::dram
