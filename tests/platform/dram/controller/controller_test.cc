@@ -83,7 +83,7 @@ TEST_CASE("a read never passes an older write to its burst when reads and writes
   CHECK(order.write_clock < order.read_clock);
 }
 
-TEST_CASE("closing pages makes every unloaded read take the time of a closed bank; keeping them open, of a hit") {
+TEST_CASE("closing pages makes every unloaded read take the time of a closed bank, keeping them open that of a hit") {
   const MemoryConfig closed = part("lpddr4-3200", {"controller.page=closed"});
   CHECK(play_kind(closed, "lat_conflict", 100'000).read_latency.percentile(50) == 75);
   CHECK(play_kind(closed, "lat_hit", 100'000).read_latency.percentile(50) == 75);
@@ -92,7 +92,8 @@ TEST_CASE("closing pages makes every unloaded read take the time of a closed ban
   CHECK(play_kind(adaptive, "lat_hit", 100'000).read_latency.percentile(50) == 46);
 }
 
-TEST_CASE("refreshing bank by bank leaves the other banks at work: eight as many refreshes, more random bandwidth") {
+TEST_CASE(
+    "refreshing bank by bank leaves the other banks at work: eight times as many refreshes, more random bandwidth") {
   const MemoryConfig all = part("lpddr4-3200"), each = part("lpddr4-3200", {"controller.refresh=per_bank"});
   const PlayResult a = play_kind(all, "lat_hit", 100'000), e = play_kind(each, "lat_hit", 100'000);
   CHECK(a.counters.refreshes_all == a.end_clock / 6246);
