@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "platform/config/suggest.h"
+#include "platform/dram/standard/memory_config.h"
 #include "platform/run/run_points.h"
 #include "platform/soc/board_config.h"
 #include "sw/net/network.h"
@@ -34,6 +35,8 @@ constexpr FileKind kKinds[] = {
      [] { return schema_of<PackSpec>("Backboard data"); }, explain_file<PackSpec>},
     {"platform", "A board (configs/platforms)", check_file<BoardConfig>,
      [] { return schema_of<BoardConfig>("Backboard platform"); }, explain_file<BoardConfig>},
+    {"memory", "A memory part for dram-trace (configs/memory)", check_file<dram::MemoryConfig>,
+     [] { return schema_of<dram::MemoryConfig>("Backboard memory"); }, explain_file<dram::MemoryConfig>},
 };
 
 }  // namespace
