@@ -38,7 +38,8 @@ BoardResult run_in_slices(Board& board, uint64_t target_ps, const SessionOptions
   if (!options.progress) return board.run_until(target_ps);
   BoardResult result;
   do {
-    const uint64_t slice_end = board.time_ps() + kSlicePs;
+    // A board on which nothing is scheduled would pass slice after slice for ever: the whole run says that it is stuck.
+    const uint64_t slice_end = board.anything_scheduled() ? board.time_ps() + kSlicePs : target_ps;
     result = board.run_until(std::min(target_ps, slice_end));
     show_progress(board, seconds_since(start));
   } while (result.stop == BoardStop::time_limit && board.time_ps() < target_ps);

@@ -214,6 +214,9 @@ void Board::request_stop() {
   impl_->wiring.kernel().stop();
 }
 
+bool Board::anything_scheduled() const {
+  return impl_->queue.next_time_ps() != EventQueue::kNever;
+}
 bool Board::step_event() {
   return !impl_->result_of_stop() && impl_->wiring.kernel().step();
 }

@@ -91,6 +91,8 @@ class Board {
   BoardResult run_until(uint64_t time_ps);
   /// Makes `run` return soon. Safe from a signal handler and from other threads.
   void request_stop();
+  /// False when no event is scheduled: nothing will happen any more, however long the board runs.
+  bool anything_scheduled() const;
   /// Runs exactly one event of the queue, the next: for tests of saving. False when there is none or the run has ended.
   bool step_event();
 

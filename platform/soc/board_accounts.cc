@@ -40,7 +40,8 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   const StatsWriter energy = writer.part("energy");
   energy.real("multiply_low", n.energy.multiply_low_pj, "pJ", "FP8 products");
   energy.real("multiply_high", n.energy.multiply_high_pj, "pJ", "Wider products, mixed pairs included");
-  energy.real("accumulate", n.energy.accumulate_pj, "pJ", "Additions to accumulators, as far as a product does not contain them");
+  energy.real("accumulate", n.energy.accumulate_pj, "pJ",
+              "Additions to accumulators, as far as a product does not contain them");
   energy.real("idle", n.energy.idle_pj, "pJ", "Lanes clocked without work");
   energy.real("elementwise", n.energy.elementwise_pj, "pJ", "Element operations");
   energy.real("buffer", n.energy.buffer_pj, "pJ", "Local buffer");

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <catch2/catch.hpp>
 
+#include "platform/run/board_session.h"
 #include "tests/support/board_programs.h"
 
 namespace backboard {
@@ -135,6 +136,15 @@ TEST_CASE("a core that waits for nothing is a deadlock that says so") {
   CHECK(result.stop == BoardStop::deadlock);
   CHECK(result.exit_code == 1);
   CHECK(result.reason.find("deadlock: the core waits for an interrupt at pc 0x8000000") == 0);
+}
+
+TEST_CASE("a deadlock ends a session that shows progress, too") {
+  BoardProgram program;
+  program << rv::wfi() << rv::jal(0, -4);
+  BoardBench bench(program);
+  SessionOptions options;
+  options.progress = true;
+  CHECK(run_session(bench.board, options).board.stop == BoardStop::deadlock);
 }
 
 TEST_CASE("a trap handler that traps is a lockup") {
