@@ -20,6 +20,7 @@ struct ExecOptions {
   std::string stats, signature;
   uint64_t max_instructions = 0;
   std::string max_memory;
+  std::string gdb;
 };
 
 BoardConfig board_config(const ExecOptions& options) {
@@ -55,7 +56,7 @@ int execute(const ExecOptions& options) {
   board.load(elf, options.elf);
   if (options.max_instructions != 0) board.set_instruction_limit(options.max_instructions);
   board.start(elf.entry());
-  const SessionResult result = run_session(board, {});
+  const SessionResult result = run_session(board, {{}, {}, false, options.gdb});
   console.flush();
   if (!options.stats.empty()) write_file_atomically(options.stats, board.stats().json());
   if (!options.signature.empty()) write_file_atomically(options.signature, signature_text(board, elf, options.elf));
@@ -75,6 +76,8 @@ CommandAction declare_exec(CLI::App& app) {
   app.add_option("--signature", options->signature, "Write memory from begin_signature to end_signature");
   app.add_option("--max-instructions", options->max_instructions, "End after so many instructions (a failure)");
   app.add_option("--max-memory", options->max_memory, "Host memory, for example 4 GiB");
+  app.add_option("--gdb", options->gdb,
+                 "Wait for gdb on [HOST:]PORT (loopback) or unix:PATH before the first instruction");
   return [options] { return execute(*options); };
 }
 

@@ -1,4 +1,5 @@
 // Decoding runs of instructions into blocks, and counting what the blocks did.
+#include <algorithm>
 #include <cstring>
 
 #include "platform/cpu/riscv_core.h"
@@ -55,6 +56,10 @@ Block* RiscvCore<Xlen>::build_block() {
   block.operations = blocks_.room();
   const unsigned count = fill_block(blocks_.room(), region, block);
   if (count == 0) return nullptr;
+  if (std::binary_search(breakpoints_.begin(), breakpoints_.end(), uint64_t{pc_})) {
+    breakpoint_block_ = block;  // its operations stay in the room until another block is built
+    return &breakpoint_block_;
+  }
   if (slot.key != Block::kNoKey) count_block(slot);
   slot = block;
   blocks_.commit(slot, count + 1);
@@ -73,6 +78,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
       return half + 1 <= region.last && pmp_.allows(half, 2, PmpAccess::execute, machine_);
     };
     if (!readable(address)) break;
+    if (count > 0 && std::binary_search(breakpoints_.begin(), breakpoints_.end(), address)) break;
     uint32_t bits = region.bytes[address - region.first] | region.bytes[address - region.first + 1] << 8;
     if (is_long_instruction(bits)) {
       if (!readable(address + 2)) break;

@@ -58,6 +58,9 @@ enum class StopReason : uint8_t {
   requested,          ///< request_stop(): test finisher, tohost, semihosting, Ctrl-C
   instruction_limit,  ///< exactly set_instruction_limit() instructions have retired
   lockup,             ///< the first instruction of the trap handler traps: no instruction can ever retire again
+  breakpoint,         ///< before the instruction at a breakpoint
+  watchpoint,         ///< behind the instruction that touched a watched range
+  stepped,            ///< while stepping: one instruction retired, or one trap or interrupt was entered
 };
 const char* name_of(StopReason reason);
 
@@ -85,6 +88,21 @@ class GuestMemory {
 struct SemihostingReply {
   uint64_t result = 0;  ///< goes to a0
   bool stop = false;    ///< the guest asked to end
+};
+
+enum class WatchKind : uint8_t { write = 1, read = 2, access = 3 };
+
+/// Data that a debugger watches: the core stops behind an instruction that touched it. Accesses by other masters and
+/// fetches are not seen.
+struct Watchpoint {
+  uint64_t first = 0;
+  uint64_t last = 0;  ///< inclusive
+  WatchKind kind = WatchKind::write;
+};
+
+struct WatchHit {
+  uint64_t address = 0;  ///< first watched byte that was touched
+  WatchKind kind = WatchKind::write;
 };
 
 /// RISC-V semihosting: called for `slli x0,x0,0x1f; ebreak; srai x0,x0,7`.
@@ -154,6 +172,15 @@ class Core : public Saved, public EventClient, public IrqSink {
   virtual void exclude_from_direct(uint64_t first, uint64_t last) = 0;
   /// Forgets every direct region of the bus; they are asked for again (TLM: invalidate_direct_mem_ptr).
   virtual void forget_direct() = 0;
+
+  // For debuggers. None of it is part of the saved state, nor changes results, times or counters of what runs.
+  /// Stops before an instruction at any of `addresses`, except the one that it stands at after such a stop.
+  virtual void set_breakpoints(const std::vector<uint64_t>& addresses) = 0;
+  virtual void set_watchpoints(const std::vector<Watchpoint>& watchpoints) = 0;
+  /// The access that led to StopReason::watchpoint.
+  virtual WatchHit watch_hit() const = 0;
+  /// On: stops with StopReason::stepped once, counted from this call, an instruction retired or a trap was entered.
+  virtual void set_stepping(bool on) = 0;
 
   virtual CoreStatistics statistics() = 0;
   virtual std::vector<DirectTraffic> direct_traffic() = 0;

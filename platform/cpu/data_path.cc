@@ -13,9 +13,11 @@ AccessResult DataPath::read(uint64_t address, unsigned size_bytes, bool machine_
     std::memcpy(value, region.bytes + (address - region.first), size_bytes);
     region.data_read_bytes += size_bytes;
     cache_page(address, machine_mode, index);
-    return {AccessKind::direct, BusResponse::ok, region.read_cycles};
+    return look({AccessKind::direct, BusResponse::ok, region.read_cycles}, WatchKind::read, address, size_bytes);
   }
-  return transact(BusOp::read, Initiator::core_data, address, size_bytes, time_ps, static_cast<uint8_t*>(value));
+  auto* bytes = static_cast<uint8_t*>(value);
+  return look(transact(BusOp::read, Initiator::core_data, address, size_bytes, time_ps, bytes), WatchKind::read,
+              address, size_bytes);
 }
 
 AccessResult DataPath::write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
@@ -27,11 +29,12 @@ AccessResult DataPath::write(uint64_t address, unsigned size_bytes, bool machine
     std::memcpy(region.bytes + (address - region.first), value, size_bytes);
     region.data_write_bytes += size_bytes;
     cache_page(address, machine_mode, index);
-    return {AccessKind::direct, BusResponse::ok, region.write_cycles};
+    return look({AccessKind::direct, BusResponse::ok, region.write_cycles}, WatchKind::write, address, size_bytes);
   }
   uint8_t bytes[8];
   std::memcpy(bytes, value, size_bytes);
-  return transact(BusOp::write, Initiator::core_data, address, size_bytes, time_ps, bytes);
+  return look(transact(BusOp::write, Initiator::core_data, address, size_bytes, time_ps, bytes), WatchKind::write,
+              address, size_bytes);
 }
 
 AccessResult DataPath::fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
@@ -90,7 +93,7 @@ void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_i
   const Region& region = regions_[region_index];
   const uint64_t first = address & kPageMask;
   const uint64_t last = first + kPageBytes - 1;
-  if (first < region.first || last > region.last || excluded(first, kPageBytes)) return;
+  if (first < region.first || last > region.last || excluded(first, kPageBytes) || watched(first, kPageBytes)) return;
   const Pmp::Permission permission = pmp_.permission(first, kPageBytes, machine_mode);
   if (!permission.uniform) return;
   Page& page = pages(machine_mode)[address / kPageBytes % kPages];
@@ -128,6 +131,31 @@ bool DataPath::excluded(uint64_t address, uint64_t size_bytes) const {
   return std::any_of(exclusions_.begin(), exclusions_.end(), [&](const Range& range) {
     return address <= range.last && address + size_bytes - 1 >= range.first;
   });
+}
+
+bool DataPath::watched(uint64_t address, uint64_t size_bytes) const {
+  return std::any_of(watchpoints_.begin(), watchpoints_.end(), [&](const Watchpoint& watch) {
+    return address <= watch.last && address + (size_bytes - 1) >= watch.first;
+  });
+}
+
+AccessResult DataPath::look(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes) {
+  if (watchpoints_.empty() || result.kind == AccessKind::fault || hit_) return result;
+  for (const Watchpoint& watch : watchpoints_) {
+    const bool touched = address <= watch.last && address + (size_bytes - 1) >= watch.first;
+    const bool meant = (static_cast<unsigned>(watch.kind) & static_cast<unsigned>(kind)) != 0;
+    if (touched && meant) {
+      hit_ = WatchHit{std::max(address, watch.first), watch.kind};
+      break;
+    }
+  }
+  return result;
+}
+
+void DataPath::watch(std::vector<Watchpoint> watchpoints) {
+  watchpoints_ = std::move(watchpoints);
+  hit_.reset();
+  flush_pages();
 }
 
 void DataPath::exclude(uint64_t first, uint64_t last) {

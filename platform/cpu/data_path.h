@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "platform/bus/access.h"
@@ -82,6 +84,10 @@ class DataPath {
   void flush_pages();
   void exclude(uint64_t first, uint64_t last);
   void forget_regions();
+  /// Looks at every access to the pages of these ranges; how it is carried out does not change.
+  void watch(std::vector<Watchpoint> watchpoints);
+  bool watch_was_hit() const { return hit_.has_value(); }
+  std::optional<WatchHit> take_watch_hit() { return std::exchange(hit_, std::nullopt); }
   /// Largest latency of any region so far; a bound for the time limit of a block.
   uint32_t largest_latency_cycles() const { return largest_latency_cycles_; }
 
@@ -94,6 +100,8 @@ class DataPath {
     uint64_t last;
   };
   bool excluded(uint64_t address, uint64_t size_bytes) const;
+  bool watched(uint64_t address, uint64_t size_bytes) const;
+  AccessResult look(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes);
   void collect(Page& page);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
   AccessResult transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
@@ -106,6 +114,8 @@ class DataPath {
   std::array<PageTable, 2> pages_;
   std::vector<Region> regions_;
   std::vector<Range> exclusions_;
+  std::vector<Watchpoint> watchpoints_;
+  std::optional<WatchHit> hit_;
   static constexpr unsigned kNegativeEntries = 64;
   std::array<uint64_t, kNegativeEntries> not_direct_ = filled_negative();  ///< 64-byte lines known to be devices
   static std::array<uint64_t, kNegativeEntries> filled_negative() {

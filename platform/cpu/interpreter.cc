@@ -36,8 +36,10 @@ AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause 
     pending_ = {cause, address, result.response};
     return AccessKind::fault;
   }
-  // A region that was met for the first time may be slower than the blocks' bounds allow for.
-  return path_.largest_latency_cycles() != bounded_latency_ ? AccessKind::bus : result.kind;
+  // A region that was met for the first time may be slower than the blocks' bounds allow for; a debugger wants to see
+  // the state right behind an access that it watches.
+  const bool leave_block = path_.largest_latency_cycles() != bounded_latency_ || path_.watch_was_hit();
+  return leave_block ? AccessKind::bus : result.kind;
 }
 
 template <class Xlen>

@@ -48,6 +48,12 @@ const char* name_of(StopReason reason) {
       return "instruction limit";
     case StopReason::lockup:
       return "lockup";
+    case StopReason::breakpoint:
+      return "breakpoint";
+    case StopReason::watchpoint:
+      return "watchpoint";
+    case StopReason::stepped:
+      return "stepped";
   }
   return "?";
 }
@@ -151,8 +157,13 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     if (retired_ >= instruction_limit_) return stop(StopReason::instruction_limit);
     // Devices may have scheduled something since the last look; an interrupt raised at t meets the instruction at t.
     const uint64_t limit_clock = clock_time_.edge_at_or_after(std::min(queue_.next_time_ps(), quantum_end_ps));
+    if (stop_behind_instruction()) return;
     if (waiting_ || clock_ >= limit_clock) return;
     if (pending_interrupts() && take_interrupt()) continue;
+    if (at_breakpoint()) {
+      passed_ = progress();
+      return stop(StopReason::breakpoint);
+    }
     if (path_.largest_latency_cycles() != bounded_latency_) drop_blocks();
     Block* block = find_block();
     if (!block) {
@@ -162,7 +173,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     // Every instruction takes a cycle at least: so many cycles cannot retire more than are left.
     const uint64_t left = instruction_limit_ - retired_;
     const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
-    if (clock_ + block->worst_cycles <= fast_limit) {
+    if (clock_ + block->worst_cycles <= fast_limit && !stepping_ && block != &breakpoint_block_) {
       interpret(block, fast_limit);
     } else {
       run_carefully(*block, limit_clock);
@@ -179,8 +190,33 @@ void RiscvCore<Xlen>::run_carefully(const Block& block, uint64_t limit_clock) {
     prepare_scratch(block, block.operations[i]);
     interpret(&scratch_, 0);
     count_block(scratch_);
-    if (left_early_) return;
+    if (left_early_ || stepping_) return;
   }
+}
+
+template <class Xlen>
+bool RiscvCore<Xlen>::at_breakpoint() const {
+  return !breakpoints_.empty() && !stepping_ && passed_ != progress() &&
+         std::binary_search(breakpoints_.begin(), breakpoints_.end(), uint64_t{pc_});
+}
+
+template <class Xlen>
+bool RiscvCore<Xlen>::stop_behind_instruction() {
+  if (const auto hit = path_.take_watch_hit()) {
+    watch_hit_ = *hit;
+    stop(StopReason::watchpoint);
+    return true;
+  }
+  if (!stepping_ || progress() == step_start_) return false;
+  stop(StopReason::stepped);
+  return true;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::set_breakpoints(const std::vector<uint64_t>& addresses) {
+  breakpoints_ = addresses;
+  std::sort(breakpoints_.begin(), breakpoints_.end());
+  drop_blocks();
 }
 
 template <class Xlen>

@@ -39,11 +39,21 @@ class RiscvCore final : public Core, private GuestMemory {
   void invalidate(uint64_t first, uint64_t last) override;
   void exclude_from_direct(uint64_t first, uint64_t last) override { path_.exclude(first, last); }
   void forget_direct() override;
+  void set_breakpoints(const std::vector<uint64_t>& addresses) override;
+  void set_watchpoints(const std::vector<Watchpoint>& watchpoints) override { path_.watch(watchpoints); }
+  WatchHit watch_hit() const override { return watch_hit_; }
+  void set_stepping(bool on) override {
+    stepping_ = on;
+    step_start_ = progress();
+  }
   CoreStatistics statistics() override;
   std::vector<DirectTraffic> direct_traffic() override;
   unsigned width_bits() const override { return Xlen::kBits; }
   uint64_t pc() const override { return pc_; }
-  void set_pc(uint64_t pc) override { pc_ = static_cast<U>(pc) & ~U{1}; }
+  void set_pc(uint64_t pc) override {
+    pc_ = static_cast<U>(pc) & ~U{1};
+    passed_ = kNotPassed;
+  }
   uint64_t x(unsigned index) const override { return index < 32 ? x_[index] : 0; }
   void set_x(unsigned index, uint64_t value) override;
   uint64_t f(unsigned index) const override { return index < 32 ? f_[index] : 0; }
@@ -83,6 +93,10 @@ class RiscvCore final : public Core, private GuestMemory {
   void prepare_scratch(const Block& home, const Operation& operation);
   void schedule();
   void stop(StopReason reason);
+  bool at_breakpoint() const;
+  bool stop_behind_instruction();
+  /// Changes with every instruction that retires and every trap that is entered.
+  uint64_t progress() const { return retired_ + exceptions_ + interrupts_; }
   uint64_t user_bit() const { return machine_ ? 0 : 1; }
 
   // block_builder.cc
@@ -182,6 +196,15 @@ class RiscvCore final : public Core, private GuestMemory {
   uint32_t system_region_ = DataPath::kNoRegion;  ///< code region of the system instruction being executed
   bool left_early_ = false;                       ///< a block was left in the middle or ended in a system instruction
   uint32_t bounded_latency_ = 0;
+  // Debugging: a block never holds a breakpoint but at its start, and such a block is never put into the cache, so that
+  // nothing is tested while blocks follow one another.
+  static constexpr uint64_t kNotPassed = UINT64_MAX;
+  std::vector<uint64_t> breakpoints_;  ///< sorted
+  uint64_t passed_ = kNotPassed;       ///< progress() at which the breakpoint at pc_ was reported already
+  bool stepping_ = false;
+  uint64_t step_start_ = 0;  ///< progress() at the start of the step
+  WatchHit watch_hit_;
+  Block breakpoint_block_;
   Block scratch_;
   std::array<Operation, 2> scratch_operations_{};
 

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "platform/check/input_error.h"
+#include "platform/debug/gdb_session.h"
 #include "platform/run/process.h"
 
 namespace backboard {
@@ -33,8 +34,10 @@ void show_progress(const Board& board, double wall_seconds) {
 
 // Runs to `target_ps` in slices that let progress be shown; a slice ends no event early, so results do not depend on
 // it.
-BoardResult run_in_slices(Board& board, uint64_t target_ps, const SessionOptions& options, Clock::time_point start) {
+BoardResult run_in_slices(Board& board, GdbSession* gdb, uint64_t target_ps, const SessionOptions& options,
+                          Clock::time_point start) {
   static constexpr uint64_t kSlicePs = 10'000'000'000;  // 10 ms
+  if (gdb) return gdb->run_until(target_ps);
   if (!options.progress) return board.run_until(target_ps);
   BoardResult result;
   do {
@@ -60,20 +63,25 @@ StopOnSignal::~StopOnSignal() {
 
 SessionResult run_session(Board& board, const SessionOptions& options) {
   const StopOnSignal guard(board);
+  std::optional<GdbSession> gdb;
+  if (!options.gdb.empty()) gdb.emplace(board, options.gdb, interrupted);
+  GdbSession* const debugger = gdb ? &*gdb : nullptr;
   const Clock::time_point start = Clock::now();
   const uint64_t limit_ps = options.time_limit_ps.value_or(EventQueue::kNever);
   SessionResult result;
   result.board.stop = BoardStop::time_limit;
   if (options.save) {
-    result.board = run_in_slices(board, std::min(options.save->time_ps, limit_ps), options, start);
+    result.board = run_in_slices(board, debugger, std::min(options.save->time_ps, limit_ps), options, start);
     if (result.board.stop == BoardStop::time_limit && board.time_ps() >= options.save->time_ps) {
       board.save(options.save->file);
     } else if (result.board.stop != BoardStop::interrupted) {
       throw InputError(fmt::format("--save-at: the board stopped at {} ps, before that time", board.time_ps()));
     }
   }
-  if (result.board.stop == BoardStop::time_limit) result.board = run_in_slices(board, limit_ps, options, start);
+  if (result.board.stop == BoardStop::time_limit)
+    result.board = run_in_slices(board, debugger, limit_ps, options, start);
   result.wall_seconds = seconds_since(start);
+  if (gdb) gdb->finish(result.board);
   result.interrupted = interrupted();
   if (options.progress) fmt::print(stderr, "\r{:50}\r", "");
   return result;

@@ -20,6 +20,7 @@ struct SessionOptions {
   std::optional<uint64_t> time_limit_ps;
   std::optional<SaveRequest> save;
   bool progress = false;  ///< one rewritten line on stderr
+  std::string gdb;        ///< [HOST:]PORT or unix:PATH to wait for a debugger on; empty: none
 };
 
 /// How a session ended, and how long the host took for it.

@@ -139,7 +139,8 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
     board.findings().set_printer([](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   }
   start_board(board, prepared, options.restore);
-  const SessionResult session = run_session(board, {config.limits.time_ps, options.save, options.progress});
+  const SessionResult session =
+      run_session(board, {config.limits.time_ps, options.save, options.progress, options.gdb});
   uart.finish();
   RunSummary summary = summarise(board, prepared, session);
   write_file_atomically(file("stats.json"), board.stats().json());

@@ -232,6 +232,9 @@ EventQueue& Board::queue() {
 FindingLog& Board::findings() {
   return impl_->log;
 }
+const MapConfig& Board::map() const {
+  return impl_->config.map;
+}
 Uart& Board::uart() {
   return impl_->uart;
 }

@@ -37,6 +37,7 @@ enum class BoardStop : uint8_t {
   time_limit,         ///< run_until's time was reached
   interrupted,        ///< request_stop: Ctrl-C
   lockup,             ///< the first instruction of the trap handler traps
+  debugger,           ///< a breakpoint, a watchpoint or the end of a step: run goes on from there
   deadlock,           ///< the core waits for an interrupt and nothing is scheduled that could raise one
 };
 const char* name_of(BoardStop stop);
@@ -101,6 +102,7 @@ class Board {
   EventQueue& queue();
   FindingLog& findings();
   Uart& uart();
+  const MapConfig& map() const;
   Flash& flash();
   npu::NpuDevice& npu();
 

@@ -28,6 +28,8 @@ const char* name_of(BoardStop stop) {
       return "interrupted";
     case BoardStop::lockup:
       return "lockup";
+    case BoardStop::debugger:
+      return "debugger";
     case BoardStop::deadlock:
       return "deadlock";
   }
@@ -102,6 +104,10 @@ BoardResult Board::Impl::run_until(uint64_t limit_ps) {
     if (core->stop_reason() == StopReason::instruction_limit) {
       return result(BoardStop::instruction_limit, 1,
                     fmt::format("the limit of {} instructions was reached", core->statistics().instructions));
+    }
+    const StopReason reason = core->stop_reason();
+    if (reason == StopReason::breakpoint || reason == StopReason::watchpoint || reason == StopReason::stepped) {
+      return result(BoardStop::debugger, 1, fmt::format("stopped for the debugger: {}", name_of(reason)));
     }
     switch (outcome) {
       case QueueKernel::Outcome::limit:

@@ -1,0 +1,277 @@
+#include "platform/debug/board_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+#include "platform/regs/blocks.h"
+
+namespace backboard {
+namespace {
+
+constexpr uint8_t kSigTrap = 5, kSigAbort = 6;
+constexpr unsigned kMstatus = 0x300, kMie = 0x304, kMip = 0x344;
+
+struct CsrRange {
+  const char* name;
+  unsigned number;
+  unsigned first_index;
+  unsigned count;
+};
+
+// Names in csrs.def of the ranges end in the index of their first, those of the high halves in the index and "h".
+constexpr CsrRange kRanges[] = {{"pmpcfg", 0x3a0, 0, 16},
+                                {"pmpaddr", 0x3b0, 0, 64},
+                                {"mhpmevent", 0x323, 3, 29},
+                                {"mhpmcounter", 0xb03, 3, 29},
+                                {"hpmcounter", 0xc03, 3, 29}};
+constexpr CsrRange kHighRanges[] = {{"mhpmcounter", 0xb83, 3, 29}, {"hpmcounter", 0xc83, 3, 29}};
+
+struct NamedCsr {
+  const char* name;
+  unsigned number;
+};
+constexpr NamedCsr kCsrs[] = {
+#define CSR(name, number) {#name, (number)},
+#include "platform/cpu/csrs.def"
+};
+
+std::string lower(const char* text) {
+  std::string result = text;
+  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+bool starts_a_range(unsigned number) {
+  const auto starts = [number](const CsrRange& range) { return range.number == number; };
+  return std::any_of(std::begin(kRanges), std::end(kRanges), starts) ||
+         std::any_of(std::begin(kHighRanges), std::end(kHighRanges), starts);
+}
+
+WatchKind kind_of_watch(DebugWatch kind) {
+  switch (kind) {
+    case DebugWatch::write:
+      return WatchKind::write;
+    case DebugWatch::read:
+      return WatchKind::read;
+    case DebugWatch::access:
+      return WatchKind::access;
+  }
+  return WatchKind::access;
+}
+
+DebugWatch watch_of_kind(WatchKind kind) {
+  switch (kind) {
+    case WatchKind::write:
+      return DebugWatch::write;
+    case WatchKind::read:
+      return DebugWatch::read;
+    case WatchKind::access:
+      return DebugWatch::access;
+  }
+  return DebugWatch::access;
+}
+
+}  // namespace
+
+std::vector<DebugCsr> BoardTarget::csrs() {
+  std::vector<DebugCsr> list;
+  const auto add = [&](unsigned number, const std::string& name) {
+    if (board_.core().csr(number)) list.push_back({number, name});
+  };
+  for (const NamedCsr& csr : kCsrs) {
+    if (!starts_a_range(csr.number)) add(csr.number, lower(csr.name));
+  }
+  for (const CsrRange& range : kRanges) {
+    for (unsigned i = 0; i < range.count; ++i) {
+      add(range.number + i, fmt::format("{}{}", range.name, range.first_index + i));
+    }
+  }
+  for (const CsrRange& range : kHighRanges) {
+    for (unsigned i = 0; i < range.count; ++i) {
+      add(range.number + i, fmt::format("{}{}h", range.name, range.first_index + i));
+    }
+  }
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  return list;
+}
+
+std::optional<uint64_t> BoardTarget::read_register(unsigned number) {
+  Core& core = board_.core();
+  if (number < gdb_register::kPc) return core.x(number);
+  if (number == gdb_register::kPc) return core.pc();
+  if (number < gdb_register::kFirstCsr) return core.f(number - gdb_register::kFirstF);
+  return number <= gdb_register::kLast ? core.csr(number - gdb_register::kFirstCsr) : std::nullopt;
+}
+
+bool BoardTarget::write_register(unsigned number, uint64_t value) {
+  Core& core = board_.core();
+  if (number < gdb_register::kPc) {
+    core.set_x(number, value);
+  } else if (number == gdb_register::kPc) {
+    if (value != core.pc()) core.set_pc(value);
+  } else if (number < gdb_register::kFirstCsr) {
+    core.set_f(number - gdb_register::kFirstF, value);
+  } else {
+    return number <= gdb_register::kLast && core.set_csr(number - gdb_register::kFirstCsr, value);
+  }
+  return true;
+}
+
+bool BoardTarget::read_memory(uint64_t address, std::span<uint8_t> bytes) {
+  if (board_.read_memory(address, bytes)) return true;
+  // Registers answer one at a time.
+  if (address % 4 != 0 || bytes.size() % 4 != 0 || bytes.size() == 4) return false;
+  for (size_t i = 0; i < bytes.size(); i += 4) {
+    if (!board_.read_memory(address + i, bytes.subspan(i, 4))) return false;
+  }
+  return true;
+}
+
+bool BoardTarget::write_memory(uint64_t address, std::span<const uint8_t> bytes) {
+  return board_.write_memory(address, bytes);
+}
+
+std::vector<DebugRegion> BoardTarget::memory_map() {
+  std::vector<DebugRegion> regions;
+  for (size_t i = 0; i < kPlaces; ++i) {
+    const auto place = static_cast<Place>(i);
+    const PlaceConfig& where = board_.map()[place];
+    const bool rom = place == Place::kROM || place == Place::kFLASH;
+    regions.push_back({rom ? DebugMemory::rom : DebugMemory::ram, where.base, where.size_bytes});
+  }
+  return regions;
+}
+
+bool BoardTarget::set_breakpoint(uint64_t address, bool present) {
+  const auto found = std::find(breakpoints_.begin(), breakpoints_.end(), address);
+  if ((found != breakpoints_.end()) == present) return true;
+  if (!present) {
+    breakpoints_.erase(found);
+  } else if (breakpoints_.size() < kMaxBreakpoints) {
+    breakpoints_.push_back(address);
+  } else {
+    return false;
+  }
+  board_.core().set_breakpoints(breakpoints_);
+  return true;
+}
+
+bool BoardTarget::set_watchpoint(DebugWatch kind, uint64_t address, uint64_t size_bytes, bool present) {
+  const Watchpoint wanted{address, address + (size_bytes - 1), kind_of_watch(kind)};
+  const auto found = std::find_if(watchpoints_.begin(), watchpoints_.end(), [&](const Watchpoint& watch) {
+    return watch.first == wanted.first && watch.last == wanted.last && watch.kind == wanted.kind;
+  });
+  if ((found != watchpoints_.end()) == present) return true;
+  if (!present) {
+    watchpoints_.erase(found);
+  } else if (watchpoints_.size() < kMaxWatchpoints) {
+    watchpoints_.push_back(wanted);
+  } else {
+    return false;
+  }
+  board_.core().set_watchpoints(watchpoints_);
+  return true;
+}
+
+void BoardTarget::remove_all_points() {
+  breakpoints_.clear();
+  watchpoints_.clear();
+  board_.core().set_breakpoints({});
+  board_.core().set_watchpoints({});
+  board_.core().set_stepping(false);
+}
+
+DebugStop BoardTarget::stop_of(const BoardResult& result) const {
+  DebugStop stop;
+  stop.signal = kSigTrap;
+  switch (result.stop) {
+    case BoardStop::debugger:
+      if (board_.core().stop_reason() == StopReason::breakpoint) stop.kind = DebugStop::Kind::breakpoint;
+      if (board_.core().stop_reason() == StopReason::watchpoint) {
+        const WatchHit hit = board_.core().watch_hit();
+        stop.kind = DebugStop::Kind::watchpoint;
+        stop.address = hit.address;
+        stop.watch = watch_of_kind(hit.kind);
+      }
+      break;
+    case BoardStop::lockup:
+    case BoardStop::deadlock:
+    case BoardStop::instruction_limit:
+    case BoardStop::time_limit:
+      stop.signal = kSigAbort;  // the run is over for the program, but worth looking at
+      break;
+    case BoardStop::none:
+    case BoardStop::finisher:
+    case BoardStop::tohost:
+    case BoardStop::semihosting:
+    case BoardStop::reset:
+    case BoardStop::watchdog:
+    case BoardStop::interrupted:
+      stop.kind = DebugStop::Kind::exited;
+      stop.exit_code = static_cast<uint8_t>(result.exit_code);
+      break;
+  }
+  return stop;
+}
+
+std::string BoardTarget::registers_text(Place place) {
+  const PlacedBlock* placed = find_block(name_of(place));
+  if (!placed) return fmt::format("{}: has no registers\n", name_of(place));
+  std::string text;
+  for (const RegisterInfo& reg : placed->block->registers) {
+    for (unsigned i = 0; i < reg.count; ++i) {
+      const uint64_t address = board_.map()[place].base + reg.offset + uint64_t{i} * reg.stride_bytes;
+      uint8_t bytes[4] = {};
+      if (!board_.read_memory(address, {bytes, reg.width_bytes})) continue;  // write-only
+      uint32_t value = 0;
+      std::memcpy(&value, bytes, sizeof value);
+      if (reg.count > 1 && value == 0) continue;
+      const std::string index = reg.count > 1 ? fmt::format("[{}]", i) : "";
+      text += fmt::format("{:#010x} {:<28} {:#010x}\n", address, std::string(reg.name) + index, value);
+    }
+  }
+  return text;
+}
+
+std::string BoardTarget::interrupts_text() {
+  Core& core = board_.core();
+  return fmt::format("mstatus {:#010x}, mie {:#010x}, mip {:#010x}\n", core.csr(kMstatus).value_or(0),
+                     core.csr(kMie).value_or(0), core.csr(kMip).value_or(0)) +
+         registers_text(Place::kPLIC);
+}
+
+std::string BoardTarget::dram_text() {
+  static constexpr std::string_view kPrefix = "dram.";
+  std::string text;
+  const StatsTree tree = board_.stats();
+  for (const auto& [path, stat] : tree.all()) {
+    if (std::string_view(path).substr(0, kPrefix.size()) != kPrefix) continue;
+    text += path + " = ";
+    text += std::visit([](auto value) { return fmt::format("{}", value); }, stat.value);
+    text += " " + stat.unit + "\n";
+  }
+  return text;
+}
+
+std::string BoardTarget::monitor(std::string_view command) {
+  if (command == "help") {
+    return "info npu    registers of the NPU, read without side effects\n"
+           "info irq    interrupt state of the core and the PLIC\n"
+           "info dram   counters of the DRAM\n"
+           "time        simulated time and retired instructions\n";
+  }
+  if (command == "info npu") return registers_text(Place::kNPU);
+  if (command == "info irq") return interrupts_text();
+  if (command == "info dram") return dram_text();
+  if (command == "time") {
+    return fmt::format("{} ps, {} instructions\n", std::max(board_.time_ps(), board_.core().time_ps()),
+                       board_.core().statistics().instructions);
+  }
+  if (command == "reset") return "error: reset is not modelled: start the program again. Nothing was changed.\n";
+  return fmt::format("error: unknown command '{}'; see monitor help\n", command);
+}
+
+}  // namespace backboard

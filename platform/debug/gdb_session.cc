@@ -1,0 +1,169 @@
+#include "platform/debug/gdb_session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <thread>
+
+namespace backboard {
+namespace {
+
+constexpr int kPollMs = 100;  // how soon Ctrl-C at the terminal is seen
+constexpr uint8_t kSigInt = 2;
+
+/// Asks the board to stop as soon as the socket has something to say.
+class SocketWatch {
+ public:
+  SocketWatch(Board& board, const DebugSocket& socket) {
+    if (::pipe(pipe_.data()) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+    thread_ = std::thread([&board, &socket, this] {
+      if (socket.wait(-1, pipe_[0])) board.request_stop();
+    });
+  }
+  ~SocketWatch() {
+    ::close(pipe_[1]);  // wakes the thread
+    thread_.join();
+    ::close(pipe_[0]);
+  }
+  SocketWatch(const SocketWatch&) = delete;
+  SocketWatch& operator=(const SocketWatch&) = delete;
+
+ private:
+  std::array<int, 2> pipe_{};
+  std::thread thread_;
+};
+
+}  // namespace
+
+GdbSession::GdbSession(Board& board, const std::string& address, bool (*stop)())
+    : board_(board), target_(board), socket_(parse_socket_address(address)), stop_(stop) {
+  fmt::print(stderr, "backboard: waiting for gdb on {}\n", socket_.name());
+}
+
+GdbSession::~GdbSession() {
+  target_.remove_all_points();
+}
+
+BoardResult GdbSession::run_watched(uint64_t time_ps) {
+  const SocketWatch watch(board_, socket_);
+  return board_.run_until(time_ps);
+}
+
+void GdbSession::flush() {
+  if (!connection_) return;
+  const std::string output = connection_->take_output();
+  if (connection_->broken() || !socket_.send(output)) lose_client();
+}
+
+void GdbSession::lose_client() {
+  fmt::print(stderr, "backboard: gdb is gone; the program goes on\n");
+  socket_.drop();
+  connection_.reset();
+  target_.remove_all_points();
+  halted_ = false;
+}
+
+void GdbSession::look_for_client() {
+  if (!socket_.accept()) return;
+  connection_ = std::make_unique<GdbConnection>(target_);
+  halted_ = true;  // it asks with `?`
+}
+
+/// Everything that the client has sent so far.
+void GdbSession::exchange() {
+  std::string bytes;
+  while (connection_) {
+    const DebugSocket::Received what = socket_.receive(bytes);
+    if (what == DebugSocket::Received::closed) return lose_client();
+    if (what == DebugSocket::Received::nothing) return;
+    connection_->receive({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    flush();
+  }
+}
+
+void GdbSession::halt(const DebugStop& stop) {
+  halted_ = true;
+  if (connection_) connection_->stopped(stop);
+  flush();
+}
+
+/// Serves the client of a halted board until the board shall run, or the program end.
+GdbSession::Next GdbSession::serve() {
+  while (halted_) {
+    if (stop_()) return Next::kill;
+    if (!connection_) {
+      socket_.wait(kPollMs);
+      look_for_client();
+      continue;
+    }
+    const DebugRequest request = connection_->take_request();
+    switch (request) {
+      case DebugRequest::none:
+        socket_.wait(kPollMs);
+        exchange();
+        break;
+      case DebugRequest::resume:
+      case DebugRequest::step:
+        board_.core().set_stepping(request == DebugRequest::step);
+        halted_ = false;
+        break;
+      case DebugRequest::detach:
+        socket_.drop();
+        connection_.reset();
+        target_.remove_all_points();
+        halted_ = false;
+        break;
+      case DebugRequest::kill:
+        socket_.drop();
+        connection_.reset();
+        target_.remove_all_points();
+        return Next::kill;
+    }
+  }
+  return Next::run;
+}
+
+BoardResult GdbSession::run_until(uint64_t time_ps) {
+  const auto killed = [this] {
+    return BoardResult{BoardStop::interrupted, 1, "ended by the debugger or from the terminal", board_.time_ps()};
+  };
+  for (;;) {
+    if (serve() == Next::kill) return killed();
+    if (connection_ && connection_->take_interrupt()) {  // came together with the packet that resumed
+      halt({DebugStop::Kind::signal, kSigInt, 0, {}, 0});
+      continue;
+    }
+    const BoardResult result = run_watched(time_ps);
+    const DebugStop stop = target_.stop_of(result);
+    if (result.stop == BoardStop::debugger) {
+      halt(stop);
+    } else if (result.stop == BoardStop::interrupted) {
+      if (stop_()) return result;
+      if (!connection_) look_for_client();
+      exchange();
+      if (connection_ && connection_->take_interrupt()) halt({DebugStop::Kind::signal, kSigInt, 0, {}, 0});
+    } else {
+      const bool final_look = stop.kind != DebugStop::Kind::exited && result.stop != BoardStop::time_limit;
+      if (final_look && connection_) {
+        connection_->print(fmt::format("backboard: {}\n", result.reason));
+        halt(stop);
+        serve();
+      }
+      return result;
+    }
+  }
+}
+
+void GdbSession::finish(const BoardResult& result) {
+  if (!connection_) return;
+  DebugStop stop;
+  stop.kind = DebugStop::Kind::exited;
+  stop.exit_code = static_cast<uint8_t>(result.exit_code);
+  connection_->stopped(stop);
+  flush();
+}
+
+}  // namespace backboard

@@ -1,0 +1,46 @@
+// A run of a board under gdb: who waits for whom.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "platform/debug/board_target.h"
+#include "platform/debug/debug_socket.h"
+#include "platform/debug/gdb_connection.h"
+#include "platform/soc/board.h"
+
+namespace backboard {
+
+/// Takes the place of Board::run_until: the same results for a client that does not interfere. The first call waits for
+/// a client before anything runs. A client that detaches, or is lost, leaves the program running without points; the
+/// next one halts it again. `stop` says whether the program itself shall end (Ctrl-C at the terminal).
+class GdbSession {
+ public:
+  /// `address` as parse_socket_address takes it. Throws InputError. Says on stderr where it listens.
+  GdbSession(Board& board, const std::string& address, bool (*stop)());
+  ~GdbSession();
+
+  BoardResult run_until(uint64_t time_ps);
+  /// Tells the client how the run ended.
+  void finish(const BoardResult& result);
+
+ private:
+  enum class Next : uint8_t { run, kill };
+  BoardResult run_watched(uint64_t time_ps);
+  Next serve();
+  void look_for_client();
+  void exchange();
+  void flush();
+  void lose_client();
+  void halt(const DebugStop& stop);
+
+  Board& board_;
+  BoardTarget target_;
+  DebugSocket socket_;
+  bool (*stop_)();
+  std::unique_ptr<GdbConnection> connection_;
+  bool waited_ = false;
+  bool halted_ = true;
+};
+
+}  // namespace backboard
