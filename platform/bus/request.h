@@ -27,10 +27,9 @@
 
 namespace backboard {
 
-/// A master's name for one of its requests in flight; free again when the request is answered. Small, so that tables
-/// can be indexed by it.
+/// A master's name for one of its requests in flight; free again when the request is answered. Tables are indexed by
+/// it: count from 0.
 using RequestTag = uint16_t;
-inline constexpr uint32_t kRequestTags = 256;  ///< tags lie below
 inline constexpr uint32_t kLargestRequestBytes = 8192;
 inline constexpr uint64_t kNoDeadline = UINT64_MAX;
 

@@ -20,4 +20,30 @@ constexpr uint64_t cycles_until(uint64_t time_ps, uint64_t hz) {
   return static_cast<uint64_t>(static_cast<WideTime>(time_ps) * hz / kPicosecondsPerSecond);
 }
 
+/// The edges of one clock, fast where its period is a whole number of picoseconds.
+class ClockGrid {
+ public:
+  explicit constexpr ClockGrid(uint64_t hz)
+      : hz_(hz), period_ps_(kPicosecondsPerSecond % hz == 0 ? kPicosecondsPerSecond / hz : 0) {}
+
+  constexpr uint64_t hz() const { return hz_; }
+  /// Time of edge `edge`.
+  constexpr uint64_t time_at(uint64_t edge) const {
+    return period_ps_ != 0 ? edge * period_ps_ : time_of_cycle(edge, hz_);
+  }
+  /// The first edge not before `time_ps`.
+  constexpr uint64_t edge_from(uint64_t time_ps) const {
+    if (period_ps_ != 0) return (time_ps + period_ps_ - 1) / period_ps_;
+    const uint64_t edge = cycles_until(time_ps, hz_);
+    return time_of_cycle(edge, hz_) >= time_ps ? edge : edge + 1;
+  }
+  /// The last edge not after `time_ps`.
+  constexpr uint64_t edge_until(uint64_t time_ps) const {
+    return period_ps_ != 0 ? time_ps / period_ps_ : cycles_until(time_ps, hz_);
+  }
+
+ private:
+  uint64_t hz_, period_ps_;
+};
+
 }  // namespace backboard

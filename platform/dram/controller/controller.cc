@@ -20,7 +20,20 @@ Controller::Controller(const MemoryConfig& config, unsigned channel, CompletionS
       page_(make_page_policy(config.controller.page, config.all_banks())),
       refresh_(make_refresh_plan(config)),
       wishes_(config.all_banks()),
-      last_row_(config.all_banks(), kNoRow) {}
+      last_row_(config.all_banks(), kNoRow),
+      banks_(config.all_banks()) {}
+
+ControllerCounters& ControllerCounters::operator+=(const ControllerCounters& other) {
+  reads += other.reads;
+  writes += other.writes;
+  row_hits += other.row_hits;
+  activates += other.activates;
+  precharges += other.precharges;
+  precharges_all += other.precharges_all;
+  refreshes_all += other.refreshes_all;
+  refreshes_bank += other.refreshes_bank;
+  return *this;
+}
 
 void Controller::accept(const BurstRequest& request, uint64_t clock) {
   const Slot slot = buffer_.add(request);
@@ -117,6 +130,7 @@ void Controller::issue_next() {
   switch (choice.command) {
     case Command::activate:
       ++counters_.activates;
+      ++banks_[choice.bank].activates;
       buffer_.at(choice.slot).activated = true;
       page_->opened(choice.bank, command.row, last_row_[choice.bank]);
       last_row_[choice.bank] = command.row;
@@ -142,15 +156,18 @@ void Controller::issue_next() {
 void Controller::after_column(Slot slot, uint64_t clock) {
   const RequestBuffer::Entry entry = buffer_.at(slot);
   const BurstRequest& request = entry.request;
+  BankCounters& bank = banks_[request.bank];
   ++(request.write ? counters_.writes : counters_.reads);
+  ++(request.write ? bank.writes : bank.reads);
   counters_.row_hits += entry.activated ? 0 : 1;
+  bank.row_hits += entry.activated ? 0 : 1;
   buffer_.remove(slot);
   if (scheduler_->buffer_changed(buffer_)) {
     wish_all();
   } else {
     wish(request.bank);
   }
-  completions_.completed(request, clock + (request.write ? write_done_ : read_done_));
+  completions_.completed(request, clock + (request.write ? write_done_ : read_done_), !entry.activated);
 }
 
 bool Controller::progresses() const {
@@ -169,6 +186,22 @@ const BurstRequest& Controller::oldest() const {
     if (oldest == kNoSlot || buffer_.at(first).order < buffer_.at(oldest).order) oldest = first;
   }
   return buffer_.at(oldest).request;
+}
+
+void Controller::state(StateArchive& archive) {
+  archive.section("controller");
+  rank_.state(archive);
+  buffer_.state(archive);
+  scheduler_->state(archive);
+  page_->state(archive);
+  refresh_->state(archive);
+  archive.range("last_row", std::span(last_row_));
+  archive.value("floor", floor_);
+  archive.value("counters", counters_);
+  archive.range("banks", std::span(banks_));
+  if (!archive.reading()) return;
+  wish_all();
+  chosen_ = false;
 }
 
 }  // namespace backboard::dram

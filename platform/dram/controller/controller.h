@@ -16,8 +16,9 @@ namespace backboard::dram {
 class CompletionSink {
  public:
   virtual ~CompletionSink() = default;
-  /// Called when the column command is issued; `done` is the clock at which the last data have passed.
-  virtual void completed(const BurstRequest& request, uint64_t done) = 0;
+  /// Called when the column command is issued; `done` is the clock at which the last data have passed, `hit` whether no
+  /// row was opened for the request.
+  virtual void completed(const BurstRequest& request, uint64_t done, bool hit) = 0;
 };
 
 /// What a channel did.
@@ -28,6 +29,13 @@ struct ControllerCounters {
   uint64_t precharges = 0;      ///< of one bank
   uint64_t precharges_all = 0;  ///< of all banks
   uint64_t refreshes_all = 0, refreshes_bank = 0;
+
+  ControllerCounters& operator+=(const ControllerCounters& other);
+};
+
+/// Commands of one bank.
+struct BankCounters {
+  uint64_t reads = 0, writes = 0, row_hits = 0, activates = 0;
 };
 
 /// Takes requests into a buffer, turns them into commands, one at a time at the clock at which it is possible, and
@@ -63,7 +71,12 @@ class Controller {
   const BurstRequest& oldest() const;
 
   const ControllerCounters& counters() const { return counters_; }
+  /// By bank, over all groups.
+  const std::vector<BankCounters>& banks() const { return banks_; }
   const Rank& rank() const { return rank_; }
+
+  /// Everything but what follows from it: the wishes of the banks and the next command are decided anew.
+  void state(StateArchive& archive);
 
  private:
   /// What a bank wants to do next.
@@ -105,6 +118,7 @@ class Controller {
   bool chosen_ = false;             ///< `choice_` holds
   Choice choice_;
   ControllerCounters counters_;
+  std::vector<BankCounters> banks_;
 };
 
 }  // namespace backboard::dram

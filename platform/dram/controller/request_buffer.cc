@@ -37,4 +37,32 @@ void RequestBuffer::remove(Slot slot) {
   free_ = slot;
 }
 
+void RequestBuffer::state(StateArchive& archive) {
+  archive.section("request buffer");
+  for (Entry& entry : entries_) {
+    archive.value("token", entry.request.token);
+    archive.value("arrival", entry.request.arrival);
+    archive.value("bank", entry.request.bank);
+    archive.value("row", entry.request.row);
+    archive.value("column", entry.request.column);
+    archive.value("write", entry.request.write);
+    archive.value("order", entry.order);
+    archive.value("next", entry.next);
+    archive.value("activated", entry.activated);
+    if (entry.next != kNoSlot && entry.next >= entries_.size()) archive.fail("next", "a slot that does not exist");
+    if (entry.request.bank >= lists_.size()) archive.fail("bank", "a bank that does not exist");
+  }
+  archive.range("lists", std::span(lists_));
+  for (const List& list : lists_) {
+    for (const Slot slot : {list.first, list.last}) {
+      if (slot != kNoSlot && slot >= entries_.size()) archive.fail("lists", "a slot that does not exist");
+    }
+  }
+  archive.value("free", free_);
+  if (free_ != kNoSlot && free_ >= entries_.size()) archive.fail("free", "a slot that does not exist");
+  archive.value("reads", reads_);
+  archive.value("writes", writes_);
+  archive.value("order", order_);
+}
+
 }  // namespace backboard::dram

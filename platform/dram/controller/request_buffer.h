@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "platform/state/archive.h"
+
 namespace backboard::dram {
 
 /// A burst to read or write, as the controller was given it.
@@ -42,6 +44,8 @@ class RequestBuffer {
 
   Slot add(const BurstRequest& request);
   void remove(Slot slot);
+
+  void state(StateArchive& archive);
 
  private:
   struct List {

@@ -96,4 +96,24 @@ EnergyFacts EnergyMeter::facts_at(uint64_t clock) const {
   return facts;
 }
 
+void EnergyFacts::add_channel(const EnergyFacts& other) {
+  activates += other.activates;
+  precharges += other.precharges;
+  reads += other.reads;
+  writes += other.writes;
+  refreshes_all += other.refreshes_all;
+  refreshes_bank += other.refreshes_bank;
+  bank_active_clocks += other.bank_active_clocks;
+  rank_active_clocks += other.rank_active_clocks;
+  clocks = other.clocks;
+}
+
+void EnergyMeter::state(StateArchive& archive) {
+  archive.section("energy meter");
+  archive.value("facts", facts_);
+  archive.range("opened", std::span(opened_));
+  archive.value("open", open_);
+  archive.value("rank_since", rank_since_);
+}
+
 }  // namespace backboard::dram

@@ -6,6 +6,7 @@
 
 #include "platform/dram/device/command.h"
 #include "platform/dram/standard/memory_config.h"
+#include "platform/state/archive.h"
 
 namespace backboard::dram {
 
@@ -24,6 +25,9 @@ struct EnergyFacts {
   uint64_t bank_active_clocks = 0;  ///< summed over banks
   uint64_t rank_active_clocks = 0;
   uint64_t clocks = 0;  ///< whole time
+
+  /// Adds the facts of another channel over the same time.
+  void add_channel(const EnergyFacts& other);
 };
 
 /// Prices facts, summed over rails and devices, with DRAMPower's formulas (Chandrasekar et al., "Improved Power
@@ -39,6 +43,7 @@ class EnergyMeter {
   void issued(const IssuedCommand& command);
   /// The facts up to `clock`, which is not before the last command.
   EnergyFacts facts_at(uint64_t clock) const;
+  void state(StateArchive& archive);
 
  private:
   void close(unsigned bank, uint64_t clock);

@@ -1,113 +1,77 @@
 #include "platform/dram/trace/player.h"
 
+#include <fmt/format.h>
+
 #include "platform/check/check.h"
-#include "platform/dram/mapping/address_mapping.h"
 
 namespace backboard::dram {
-namespace {
 
-/// One run of `play`.
-class Player final : public CompletionSink, public CommandSink {
- public:
-  Player(const MemoryConfig& config, CommandSink* commands, std::unique_ptr<Scheduler> scheduler)
-      : config_(config), commands_(commands), mapping_(config), with_energy_(!config.rails.empty()) {
-    for (unsigned i = 0; i < config.channels; ++i) {
-      meters_.emplace_back(config);
-      CommandSink* sink = with_energy_ || commands != nullptr ? this : nullptr;
-      channels_.push_back(scheduler != nullptr
-                              ? std::make_unique<Controller>(config, i, *this, sink, std::move(scheduler))
-                              : std::make_unique<Controller>(config, i, *this, sink));
+Player::Player(const MemoryConfig& config, TraceSource& source, RequestPort& port)
+    : config_(config), source_(source), port_(port), grid_(config.clock_hz), has_next_(source.next(next_)) {
+  port.set_client(*this);
+}
+
+uint64_t Player::submit_until(uint64_t limit_ps) {
+  while (has_next_ && ready_) {
+    const uint64_t offered = std::max(next_.cycle, port_free_);
+    const uint64_t offered_ps = grid_.time_at(offered);
+    if (offered_ps > limit_ps) return offered_ps;
+    if (free_.empty()) {
+      BB_CHECK(flights_.size() <= UINT16_MAX, "{} requests in flight", flights_.size());
+      free_.push_back(static_cast<RequestTag>(flights_.size()));
+      flights_.emplace_back();
     }
+    const RequestTag tag = free_.back();
+    free_.pop_back();
+    flights_[tag] = {submitted_++, offered, next_.write};
+    BusRequest request;
+    request.address = next_.address;
+    request.time_ps = offered_ps;
+    request.size = config_.burst_bytes();
+    request.tag = tag;
+    request.op = next_.write ? BusOp::write : BusOp::read;
+    // A trace names any byte of the burst.
+    request.address -= request.address % request.size;
+    has_next_ = source_.next(next_);
+    const uint64_t ready_ps = port_.submit(request);
+    ready_ = ready_ps != RequestPort::kLater;
+    if (ready_) port_free_ = grid_.edge_from(ready_ps) + 1;
   }
+  return kNever;
+}
 
-  void completed(const BurstRequest& request, uint64_t done) override {
-    ++result_.requests;
-    result_.end_clock = std::max(result_.end_clock, done);
-    if (!request.write) result_.read_latency.add(done - request.arrival);
-  }
-  void issued(unsigned channel, const IssuedCommand& command) override {
-    if (with_energy_) meters_[channel].issued(command);
-    if (commands_ != nullptr) commands_->issued(channel, command);
-  }
+uint8_t* Player::request_data(RequestTag) {
+  BB_CHECK(false, "a trace has no data");
+}
 
-  PlayResult run(TraceSource& source) {
-    TraceRequest request;
-    uint64_t token = 0, port_free = 0;
-    while (result_.stuck.empty() && source.next(request)) {
-      const uint64_t offered = std::max(request.cycle, port_free);
-      port_free = offer(request, token++, offered) + 1;
-    }
-    for (const auto& channel : channels_) finish(*channel);
-    for (const auto& channel : channels_) channel->run_until(result_.end_clock);  // refreshes that are due by then
-    summarise();
-    return std::move(result_);
-  }
+void Player::on_response(RequestTag tag, BusResponse response, uint64_t time_ps) {
+  BB_CHECK(response == BusResponse::ok, "response {}", static_cast<int>(response));
+  const Flight& flight = flights_[tag];
+  const uint64_t done = grid_.edge_from(time_ps);
+  ++result_.requests;
+  result_.end_clock = std::max(result_.end_clock, done);
+  if (!flight.write) result_.read_latency.add(done - flight.offered);
+  free_.push_back(tag);
+}
 
- private:
-  /// Returns the clock at which the request is accepted.
-  uint64_t offer(const TraceRequest& request, uint64_t token, uint64_t offered) {
-    const BurstPlace place = mapping_.place(request.address);
-    Controller& channel = *channels_[place.channel];
-    channel.run_until(offered);
-    uint64_t clock = offered;
-    while (channel.full() && moves(channel)) clock = channel.step();
-    if (result_.stuck.empty()) {
-      channel.accept({token, offered, place.bank, place.row, place.column, request.write}, clock);
-    }
-    return clock;
-  }
-  void finish(Controller& channel) {
-    while (!channel.idle() && moves(channel)) channel.step();
-  }
-  /// Whether queued requests of the channel have commands to come; says so in the result otherwise. Refreshes, which
-  /// always come, do not count, unless one stands between the requests and their commands.
-  bool moves(const Controller& channel) {
-    if (channel.progresses()) return true;
-    const BurstRequest& r = channel.oldest();
-    result_.stuck = fmt::format("request {} ({} of bank {}, row {:#x}, column {:#x}), offered at clock {}", r.token,
-                                r.write ? "write" : "read", r.bank, r.row, r.column, r.arrival);
-    return false;
-  }
+void Player::on_ready(uint64_t time_ps) {
+  ready_ = true;
+  port_free_ = grid_.edge_from(time_ps) + 1;
+}
 
-  void summarise() {
-    for (size_t i = 0; i < channels_.size(); ++i) {
-      const ControllerCounters& c = channels_[i]->counters();
-      ControllerCounters& sum = result_.counters;
-      sum.reads += c.reads;
-      sum.writes += c.writes;
-      sum.row_hits += c.row_hits;
-      sum.activates += c.activates;
-      sum.precharges += c.precharges;
-      sum.precharges_all += c.precharges_all;
-      sum.refreshes_all += c.refreshes_all;
-      sum.refreshes_bank += c.refreshes_bank;
-      if (!with_energy_) continue;
-      const EnergyFacts facts = meters_[i].facts_at(result_.end_clock);
-      if (!result_.energy) result_.energy.emplace();
-      result_.energy->add(energy_of(facts, config_));
-      EnergyFacts& all = result_.energy_facts;
-      all.activates += facts.activates;
-      all.precharges += facts.precharges;
-      all.reads += facts.reads;
-      all.writes += facts.writes;
-      all.refreshes_all += facts.refreshes_all;
-      all.refreshes_bank += facts.refreshes_bank;
-      all.bank_active_clocks += facts.bank_active_clocks;
-      all.rank_active_clocks += facts.rank_active_clocks;
-      all.clocks = facts.clocks;
-    }
+PlayResult Player::result(MemoryTarget& memory) {
+  if (const auto stuck = memory.stuck()) {
+    result_.stuck = fmt::format("request {}: {}", flights_[stuck->tag].number, stuck->what);
   }
-
-  const MemoryConfig& config_;
-  CommandSink* commands_;
-  AddressMapping mapping_;
-  bool with_energy_;
-  std::vector<EnergyMeter> meters_;
-  std::vector<std::unique_ptr<Controller>> channels_;
-  PlayResult result_;
-};
-
-}  // namespace
+  memory.settle(end_ps());  // refreshes that are due by then
+  result_.counters = memory.counters();
+  for (unsigned i = 0; i < memory.channels(); ++i) {
+    const EnergyFacts facts = memory.energy_facts(i, result_.end_clock);
+    result_.energy_facts.add_channel(facts);
+  }
+  if (!config_.rails.empty()) result_.energy = memory.energy(result_.end_clock);
+  return std::move(result_);
+}
 
 double PlayResult::gbytes_per_s(const MemoryConfig& config) const {
   if (end_clock == 0) return 0.0;
@@ -116,8 +80,12 @@ double PlayResult::gbytes_per_s(const MemoryConfig& config) const {
 
 PlayResult play(const MemoryConfig& config, TraceSource& source, CommandSink* commands,
                 std::unique_ptr<Scheduler> scheduler) {
-  BB_CHECK(scheduler == nullptr || config.channels == 1);
-  return Player(config, commands, std::move(scheduler)).run(source);
+  EventQueue queue;
+  MemoryTarget memory(config, queue, nullptr, config.capacity_bytes(), commands, std::move(scheduler));
+  Player player(config, source, memory);
+  player.submit_until(kNever - 1);
+  while (player.in_flight() != 0 && !memory.stuck()) queue.run_one();
+  return player.result(memory);
 }
 
 }  // namespace backboard::dram

@@ -30,6 +30,7 @@ class AdaptivePage final : public PagePolicy {
     if (row == previous && keep < 3) ++keep;
     if (row != previous && keep > 0) --keep;
   }
+  void state(StateArchive& archive) override { archive.range("keep", std::span(keep_)); }
 
  private:
   std::vector<uint8_t> keep_;

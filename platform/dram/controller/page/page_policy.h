@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "platform/dram/standard/memory_config.h"
+#include "platform/state/archive.h"
 
 namespace backboard::dram {
 
@@ -14,6 +15,8 @@ class PagePolicy {
   virtual bool closes(unsigned bank) const = 0;
   /// A request opened `row` in `bank`; `previous` was open there before, or kNoRow.
   virtual void opened(unsigned /*bank*/, uint32_t /*row*/, uint32_t /*previous*/) {}
+  /// What it has learnt.
+  virtual void state(StateArchive& /*archive*/) {}
 };
 
 std::unique_ptr<PagePolicy> make_page_policy(PageKind kind, unsigned banks);

@@ -13,6 +13,7 @@ class AllBankRefresh final : public RefreshPlan {
   bool all_banks() const override { return true; }
   unsigned bank() const override { return 0; }
   void issued() override { due_ += interval_; }
+  void state(StateArchive& archive) override { archive.value("due", due_); }
 
  private:
   uint64_t interval_, due_;
@@ -28,6 +29,11 @@ class PerBankRefresh final : public RefreshPlan {
   void issued() override {
     due_ += interval_;
     bank_ = (bank_ + 1) % banks_;
+  }
+  void state(StateArchive& archive) override {
+    archive.value("due", due_);
+    archive.value("bank", bank_);
+    if (bank_ >= banks_) archive.fail("bank", "a bank that does not exist");
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "platform/dram/standard/memory_config.h"
+#include "platform/state/archive.h"
 
 namespace backboard::dram {
 
@@ -19,6 +20,7 @@ class RefreshPlan {
   /// The bank, where it concerns one.
   virtual unsigned bank() const = 0;
   virtual void issued() = 0;
+  virtual void state(StateArchive& /*archive*/) {}
 };
 
 std::unique_ptr<RefreshPlan> make_refresh_plan(const MemoryConfig& config);

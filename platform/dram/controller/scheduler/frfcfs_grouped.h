@@ -15,6 +15,7 @@ class FrFcfsGrouped final : public Scheduler {
 
   bool buffer_changed(const RequestBuffer& buffer) override;
   Slot select(const RequestBuffer& buffer, unsigned bank, uint32_t row) const override;
+  void state(StateArchive& archive) override { archive.value("writing", writing_); }
 
  private:
   bool anything_to_do(const RequestBuffer& buffer) const;

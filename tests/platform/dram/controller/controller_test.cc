@@ -37,7 +37,7 @@ TEST_CASE("a run whose requests cannot be served ends and names the oldest") {
   MadeTrace trace = reference_trace("seq_rd", config, 100);
   const PlayResult r = play(config, trace, nullptr, std::make_unique<Idle>());
   CHECK(r.requests == 0);
-  CHECK(r.stuck == "request 0 (read of bank 0, row 0x0, column 0x0), offered at clock 0");
+  CHECK(r.stuck == "request 0: read of bank 0, row 0x0, column 0x0, offered at clock 0");
 }
 
 /// The traffic of a weight update, burst by burst: weights and gradients in, weights out where they were.

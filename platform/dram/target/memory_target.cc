@@ -1,0 +1,275 @@
+#include "platform/dram/target/memory_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "platform/check/check.h"
+
+namespace backboard::dram {
+namespace {
+
+constexpr unsigned kTokenShift = 32;  ///< a burst's token: its flight above, its number below
+
+}  // namespace
+
+MemoryTarget::MemoryTarget(const MemoryConfig& config, EventQueue& queue, uint8_t* bytes, uint64_t size_bytes,
+                           CommandSink* commands, std::unique_ptr<Scheduler> scheduler)
+    : config_(config),
+      queue_(queue),
+      id_(queue.add_client("dram", EventRank::memory, *this)),
+      bytes_(bytes),
+      size_bytes_(size_bytes),
+      commands_(commands),
+      grid_(config.clock_hz),
+      mapping_(config),
+      burst_bytes_(config.burst_bytes()),
+      with_energy_(!config.rails.empty()) {
+  BB_CHECK(size_bytes <= config.capacity_bytes(), "{} of {}", size_bytes, config.capacity_bytes());
+  BB_CHECK(scheduler == nullptr || config.channels == 1);
+  const Gaps gaps = resolve_gaps(config);
+  gap_ = std::min(gaps.column_s, gaps.column_l);
+  done_ = std::min(gaps.read_done, gaps.write_done);
+  for (unsigned i = 0; i < config.channels; ++i) {
+    meters_.emplace_back(config);
+    channels_.push_back(scheduler ? std::make_unique<Controller>(config, i, *this, this, std::move(scheduler))
+                                  : std::make_unique<Controller>(config, i, *this, this));
+  }
+}
+
+uint32_t MemoryTarget::claim() {
+  if (free_ == kNoFlight) {
+    flights_.emplace_back();
+    return static_cast<uint32_t>(flights_.size() - 1);
+  }
+  const uint32_t index = free_;
+  free_ = flights_[index].next_free;
+  return index;
+}
+
+uint64_t MemoryTarget::submit(const BusRequest& request) {
+  BB_CHECK(request.size >= 1 && request.size <= kLargestRequestBytes, "a request of {} bytes", request.size);
+  BB_CHECK(request.time_ps >= queue_.now_ps(), "a request for {} ps at {} ps", request.time_ps, queue_.now_ps());
+  if (request.address >= size_bytes_ || request.size > size_bytes_ - request.address) {
+    client_->on_response(request.tag, BusResponse::target, request.time_ps);
+    return request.time_ps;
+  }
+  const uint32_t index = claim();
+  Flight& flight = flights_[index];
+  flight = Flight();
+  flight.request = request;
+  flight.arrival = grid_.edge_from(request.time_ps);
+  flight.first = request.address / burst_bytes_ * burst_bytes_;
+  flight.bursts =
+      static_cast<uint32_t>((request.address + request.size - flight.first + burst_bytes_ - 1) / burst_bytes_);
+  flight.used = true;
+  ++in_flight_;
+  if (!feed(index)) return kLater;
+  const uint64_t ready_ps = std::max(grid_.time_at(port_free_ - 1), request.time_ps);
+  schedule_wake();
+  return ready_ps;
+}
+
+/// Puts the bursts of a request into the buffers, running ahead as far as that takes. False: a channel is stuck.
+bool MemoryTarget::feed(uint32_t index) {
+  const uint64_t arrival = flights_[index].arrival;
+  const uint64_t first = flights_[index].first;
+  const uint32_t bursts = flights_[index].bursts;
+  const bool write = flights_[index].request.op == BusOp::write;
+  uint64_t clock = std::max(arrival, port_free_);
+  for (uint32_t burst = 0; burst < bursts; ++burst, ++clock) {
+    const BurstPlace place = mapping_.place(first + uint64_t{burst} * burst_bytes_);
+    Controller& channel = *channels_[place.channel];
+    channel.run_until(clock);
+    while (channel.full()) {
+      if (!channel.progresses()) return false;
+      clock = std::max(clock, channel.step());
+    }
+    const uint64_t token = uint64_t{index} << kTokenShift | burst;
+    channel.accept({token, arrival, place.bank, place.row, place.column, write}, clock);
+  }
+  port_free_ = clock;
+  return true;
+}
+
+void MemoryTarget::completed(const BurstRequest& burst, uint64_t done, bool hit) {
+  const auto index = static_cast<uint32_t>(burst.token >> kTokenShift);
+  Flight& flight = flights_[index];
+  if (bytes_ != nullptr) move_data(flight, static_cast<uint32_t>(burst.token));
+  flight.done = std::max(flight.done, done);
+  flight.hits += hit ? 1 : 0;
+  if (++flight.issued == flight.bursts) answer(index);
+}
+
+/// Only the bytes of the burst that the request asks for: a partial write is masked.
+void MemoryTarget::move_data(const Flight& flight, uint32_t burst) {
+  const BusRequest& request = flight.request;
+  const uint64_t start = flight.first + uint64_t{burst} * burst_bytes_;
+  const uint64_t from = std::max(request.address, start);
+  const uint64_t to = std::min(request.address + request.size, start + burst_bytes_);
+  uint8_t* theirs = client_->request_data(request.tag) + (from - request.address);
+  uint8_t* ours = bytes_ + from;
+  if (request.op == BusOp::read) {
+    std::memcpy(theirs, ours, to - from);
+  } else {
+    std::memcpy(ours, theirs, to - from);
+  }
+}
+
+void MemoryTarget::answer(uint32_t index) {
+  Flight& flight = flights_[index];
+  const BusRequest& request = flight.request;
+  DramCounters& counters = by_initiator_[static_cast<size_t>(request.who.initiator)];
+  const bool write = request.op == BusOp::write;
+  (write ? counters.write_bytes : counters.read_bytes) += request.size;
+  (write ? counters.writes : counters.reads) += 1;
+  (write ? counters.write_bursts : counters.read_bursts) += flight.bursts;
+  counters.row_hits += flight.hits;
+  counters.activates += flight.bursts - flight.hits;
+  flight.used = false;
+  flight.next_free = free_;
+  free_ = index;
+  --in_flight_;
+  client_->on_response(request.tag, BusResponse::ok, grid_.time_at(flight.done));
+}
+
+void MemoryTarget::issued(unsigned channel, const IssuedCommand& command) {
+  last_command_ = std::max(last_command_, command.clock);
+  if (with_energy_) meters_[channel].issued(command);
+  if (commands_ != nullptr) commands_->issued(channel, command);
+}
+
+/// A clock before which no request is complete: the next command of all, then the column commands that the request with
+/// the fewest bursts to come needs. kNever when requests wait and no command comes.
+uint64_t MemoryTarget::earliest_completion() const {
+  uint64_t next = kNever;
+  for (const auto& channel : channels_) {
+    if (!channel->idle() && channel->progresses()) next = std::min(next, channel->next_clock());
+  }
+  if (next == kNever) return kNever;
+  uint32_t fewest = UINT32_MAX;
+  for (const Flight& flight : flights_) {
+    if (flight.used) fewest = std::min(fewest, flight.bursts - flight.issued);
+    if (fewest == 1) break;
+  }
+  const auto channels = static_cast<uint32_t>(channels_.size());
+  return next + ((fewest + channels - 1) / channels - 1) * gap_ + done_;
+}
+
+void MemoryTarget::schedule_wake() {
+  if (in_flight_ == 0) return;
+  const uint64_t clock = earliest_completion();
+  if (clock == kNever) return;
+  const uint64_t time_ps = std::max(grid_.time_at(clock), queue_.now_ps());
+  if (time_ps >= wake_ps_) return;
+  queue_.schedule(time_ps, id_);
+  wake_ps_ = time_ps;
+}
+
+void MemoryTarget::on_event(uint64_t, uint64_t now_ps) {
+  if (now_ps != wake_ps_) return;  // an earlier one was scheduled since
+  wake_ps_ = EventQueue::kNever;
+  settle(now_ps);
+  schedule_wake();
+}
+
+void MemoryTarget::settle(uint64_t time_ps) {
+  const uint64_t clock = grid_.edge_until(time_ps);
+  for (const auto& channel : channels_) channel->run_until(clock);
+}
+
+std::optional<MemoryTarget::Stuck> MemoryTarget::stuck() const {
+  for (const auto& channel : channels_) {
+    if (channel->idle() || channel->progresses()) continue;
+    const BurstRequest& r = channel->oldest();
+    const Flight& flight = flights_[r.token >> kTokenShift];
+    return Stuck{flight.request.tag, fmt::format("{} of bank {}, row {:#x}, column {:#x}, offered at clock {}",
+                                                 r.write ? "write" : "read", r.bank, r.row, r.column, r.arrival)};
+  }
+  return std::nullopt;
+}
+
+ControllerCounters MemoryTarget::counters() const {
+  ControllerCounters sum;
+  for (const auto& channel : channels_) sum += channel->counters();
+  return sum;
+}
+
+EnergyByCause MemoryTarget::energy(uint64_t clock) const {
+  EnergyByCause sum;
+  for (unsigned i = 0; i < channels_.size(); ++i) sum.add(energy_of(energy_facts(i, clock), config_));
+  return sum;
+}
+
+uint64_t MemoryTarget::clock_reached(uint64_t time_ps) const {
+  return std::max(grid_.edge_until(time_ps), last_command_);
+}
+
+void MemoryTarget::state(StateArchive& archive) {
+  archive.section("dram target");
+  for (size_t i = 0; i < channels_.size(); ++i) {
+    channels_[i]->state(archive);
+    meters_[i].state(archive);
+  }
+  uint64_t count = flights_.size();
+  archive.value("flights", count);
+  if (count > UINT32_MAX / 2) archive.fail("flights", "more requests than there can be");
+  flights_.resize(count);
+  for (Flight& flight : flights_) {
+    archive.value("used", flight.used);
+    archive.value("next_free", flight.next_free);
+    if (!flight.used) continue;
+    save_request(archive, flight.request);
+    archive.value("arrival", flight.arrival);
+    archive.value("first", flight.first);
+    archive.value("done", flight.done);
+    archive.value("bursts", flight.bursts);
+    archive.value("issued", flight.issued);
+    archive.value("hits", flight.hits);
+  }
+  archive.value("free", free_);
+  archive.value("in_flight", in_flight_);
+  archive.value("port_free", port_free_);
+  archive.value("last_command", last_command_);
+  archive.value("wake_ps", wake_ps_);
+  archive.value("by_initiator", by_initiator_);
+}
+
+void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
+  const ControllerCounters c = counters();
+  const StatsWriter commands = writer.part("commands");
+  commands.counter("activate", c.activates, "commands", "Rows opened");
+  commands.counter("precharge", c.precharges, "commands", "Rows closed one by one");
+  commands.counter("precharge_all", c.precharges_all, "commands", "Precharges of all banks, before refreshes");
+  commands.counter("read", c.reads, "commands", "Bursts read");
+  commands.counter("write", c.writes, "commands", "Bursts written");
+  commands.counter("refresh_all", c.refreshes_all, "commands", "Refreshes of all banks");
+  commands.counter("refresh_bank", c.refreshes_bank, "commands", "Refreshes of one bank");
+  const uint64_t clock = clock_reached(time_ps);
+  const uint64_t busy = (c.reads + c.writes) * config_.timing.burst;
+  writer.ratio("data_bus_utilisation", busy, clock * channels(), "1", "Clocks with data on the data bus, of all");
+  for (unsigned channel = 0; channel < channels(); ++channel) {
+    const StatsWriter part = writer.part(fmt::format("channel{}", channel));
+    for (size_t bank = 0; bank < banks(channel).size(); ++bank) {
+      const BankCounters& b = banks(channel)[bank];
+      const StatsWriter at = part.part(fmt::format("bank{:02}", bank));
+      at.counter("reads", b.reads, "bursts", "Bursts read");
+      at.counter("writes", b.writes, "bursts", "Bursts written");
+      at.counter("row_hits", b.row_hits, "bursts", "Bursts for which no row was opened");
+      at.counter("activates", b.activates, "commands", "Rows opened");
+    }
+  }
+  if (!with_energy_) return;
+  const EnergyByCause e = energy(clock);
+  const StatsWriter part = writer.part("energy");
+  part.real("activate", e.activate * 1e12, "pJ", "Opening rows");
+  part.real("precharge", e.precharge * 1e12, "pJ", "Closing rows");
+  part.real("read", e.read * 1e12, "pJ", "Bursts read, without the interface");
+  part.real("write", e.write * 1e12, "pJ", "Bursts written, without the interface");
+  part.real("refresh", e.refresh * 1e12, "pJ", "Refreshes");
+  part.real("background", e.background * 1e12, "pJ", "Standby");
+  part.real("total", e.total() * 1e12, "pJ", "Core energy of the DRAM");
+}
+
+}  // namespace backboard::dram

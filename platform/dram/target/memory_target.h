@@ -1,0 +1,124 @@
+// The command-level DRAM as a target of asynchronous requests: event-driven, not clocked.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/bus/request.h"
+#include "platform/dram/controller/controller.h"
+#include "platform/dram/dram_counters.h"
+#include "platform/dram/energy/energy_meter.h"
+#include "platform/dram/mapping/address_mapping.h"
+#include "platform/events/clock_time.h"
+#include "platform/events/event_queue.h"
+
+namespace backboard::dram {
+
+/// One or more channels behind one port. A request is cut into bursts, which enter the buffers of their channels in
+/// order, at most one a clock, as there is room; its data move burst by burst when the column commands are issued, and
+/// it is answered when the last of them have passed.
+///
+/// Nothing is clocked. Commands are computed when somebody needs to know: up to a request's arrival when one is
+/// submitted (requests arrive in the order of time, so nothing can come before it any more), on until the request is in
+/// the buffers (the port takes no other before), and else up to the present, at times before which no request can be
+/// complete. So a request costs its submission and about one event, and answers are given as soon as they are known,
+/// with their time. Commands and times do not depend on when they are computed.
+class MemoryTarget final : public RequestPort,
+                           public EventClient,
+                           public Saved,
+                           public CompletionSink,
+                           public CommandSink {
+ public:
+  /// `bytes`: the memory's contents, `size_bytes` long, a window on the part from its address 0; null: data do not move
+  /// (traces). Requests that leave the window are answered with `target`. `commands` may be null. A custom scheduler
+  /// serves tests and is for one channel.
+  MemoryTarget(const MemoryConfig& config, EventQueue& queue, uint8_t* bytes, uint64_t size_bytes,
+               CommandSink* commands = nullptr, std::unique_ptr<Scheduler> scheduler = nullptr);
+
+  /// Always knows when the next may follow: when the last burst of this one has entered a buffer.
+  uint64_t submit(const BusRequest& request) override;
+  /// The client must not submit from within `on_response`.
+  void set_client(RequestClient& client) override { client_ = &client; }
+  void on_event(uint64_t tag, uint64_t now_ps) override;
+
+  /// Issues what is due by `time_ps`, refreshes too: before statistics are read.
+  void settle(uint64_t time_ps);
+  /// Requests that are not answered.
+  unsigned in_flight() const { return in_flight_; }
+  /// A request that can never complete, as the scheduler serves nothing more of its channel.
+  struct Stuck {
+    RequestTag tag;
+    std::string what;  ///< "read of bank 0, row 0x0, column 0x0, offered at clock 0"
+  };
+  std::optional<Stuck> stuck() const;
+
+  const ClockGrid& clock() const { return grid_; }
+  const MemoryConfig& config() const { return config_; }
+  ControllerCounters counters() const;
+  /// By initiator: whole requests once they are answered, so that they agree with the masters' counts.
+  const std::array<DramCounters, kInitiators>& by_initiator() const { return by_initiator_; }
+  unsigned channels() const { return static_cast<unsigned>(channels_.size()); }
+  const std::vector<BankCounters>& banks(unsigned channel) const { return channels_[channel]->banks(); }
+  /// Facts of one channel up to a clock not before its last command.
+  EnergyFacts energy_facts(unsigned channel, uint64_t clock) const { return meters_[channel].facts_at(clock); }
+  /// Over all channels; all zero for a part without currents.
+  EnergyByCause energy(uint64_t clock) const;
+  /// The clock of the last command, or of `time_ps`, whichever is later.
+  uint64_t clock_reached(uint64_t time_ps) const;
+
+  void state(StateArchive& archive) override;
+  void stats(const StatsWriter& writer, uint64_t time_ps) const;
+
+ private:
+  /// A request in the buffers.
+  struct Flight {
+    BusRequest request;
+    uint64_t arrival = 0;    ///< clock
+    uint64_t first = 0;      ///< address of the first burst
+    uint64_t done = 0;       ///< clock at which the last data so far have passed
+    uint32_t bursts = 0;     ///< all of them
+    uint32_t issued = 0;     ///< column commands
+    uint32_t hits = 0;       ///< of them, to an open row
+    uint32_t next_free = 0;  ///< in the list of unused entries
+    bool used = false;
+  };
+  static constexpr uint32_t kNoFlight = UINT32_MAX;
+
+  void completed(const BurstRequest& burst, uint64_t done, bool hit) override;
+  void issued(unsigned channel, const IssuedCommand& command) override;
+
+  uint32_t claim();
+  bool feed(uint32_t index);
+  void move_data(const Flight& flight, uint32_t burst);
+  void answer(uint32_t index);
+  void schedule_wake();
+  uint64_t earliest_completion() const;
+
+  MemoryConfig config_;
+  EventQueue& queue_;
+  EventQueue::ClientId id_;
+  uint8_t* bytes_;
+  uint64_t size_bytes_;
+  CommandSink* commands_;
+  RequestClient* client_ = nullptr;
+  ClockGrid grid_;
+  AddressMapping mapping_;
+  uint32_t burst_bytes_;
+  uint64_t gap_, done_;  ///< clocks between column commands, and from one to the end of its data, at least
+  bool with_energy_;
+  std::vector<std::unique_ptr<Controller>> channels_;
+  std::vector<EnergyMeter> meters_;
+
+  std::vector<Flight> flights_;
+  uint32_t free_ = kNoFlight;
+  uint32_t in_flight_ = 0;
+  uint64_t port_free_ = 0;                 ///< clock at which the next burst may enter a buffer
+  uint64_t last_command_ = 0;              ///< clock
+  uint64_t wake_ps_ = EventQueue::kNever;  ///< the earliest event scheduled
+  std::array<DramCounters, kInitiators> by_initiator_{};
+};
+
+}  // namespace backboard::dram
