@@ -31,7 +31,7 @@ function(backboard_firmware_compile set_name out_objects)
       set(standard -std=c11)
     endif()
     add_custom_command(OUTPUT ${object}
-      COMMAND ${CCACHE} ${RISCV_GCC} ${FIRMWARE_COMPILE} ${standard} -MMD -MF ${object}.d -MT ${object}
+      COMMAND ${COMPILER_LAUNCHER} ${RISCV_GCC} ${FIRMWARE_COMPILE} ${standard} -MMD -MF ${object}.d -MT ${object}
         -c ${PROJECT_SOURCE_DIR}/${source} -o ${object}
       DEPENDS ${PROJECT_SOURCE_DIR}/${source}
       DEPFILE ${object}.d
