@@ -21,6 +21,7 @@ struct KernelRow {
   double plain_gmac_per_s = 0;  ///< plain binary32 GEMM, median run
   double ratio = 0;             ///< gmac_per_s / plain_gmac_per_s
   double decode_share = 0;      ///< of the run's time
+  double count_share = 0;       ///< of the run's time: facts
   Facts facts;                  ///< of one run
 };
 

@@ -14,14 +14,55 @@ HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
 
+#if HWY_TARGET <= HWY_AVX2 && HWY_TARGET > HWY_AVX3
+/// Bitmaps of 32 classes. Their two bits are moved to the sign of their byte; no bit of a neighbour gets there.
+HWY_INLINE ClassWord word_of_32(const uint8_t* classes) {
+  const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(classes));
+  const uint32_t high = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_slli_epi16(c, 6)));
+  const uint32_t low = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_slli_epi16(c, 7)));
+  return {low | high, high};
+}
+/// The same of 16.
+HWY_INLINE ClassWord word_of_16(const uint8_t* classes) {
+  const __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(classes));
+  const uint32_t high = static_cast<uint32_t>(_mm_movemask_epi8(_mm_slli_epi16(c, 6)));
+  const uint32_t low = static_cast<uint32_t>(_mm_movemask_epi8(_mm_slli_epi16(c, 7)));
+  return {low | high, high};
+}
+#endif
+
 /// Bitmaps of up to 64 classes that lie side by side; reads none beyond `count`.
 HWY_INLINE ClassWord line_word(const uint8_t* classes, uint32_t count) {
 #if HWY_TARGET <= HWY_AVX3
   const __mmask64 inside = count >= 64 ? ~__mmask64{0} : (__mmask64{1} << count) - 1;
   const __m512i c = _mm512_maskz_loadu_epi8(inside, classes);
   return {_mm512_test_epi8_mask(c, c), _mm512_cmpgt_epi8_mask(c, _mm512_set1_epi8(1))};
+#elif HWY_TARGET <= HWY_AVX2
+  // Two loads that overlap.
+  if (count >= 32) {
+    const ClassWord a = word_of_32(classes), b = word_of_32(classes + count - 32);
+    return {a.nonzero | b.nonzero << (count - 32), a.high | b.high << (count - 32)};
+  }
+  if (count >= 16) {
+    const ClassWord a = word_of_16(classes), b = word_of_16(classes + count - 16);
+    return {a.nonzero | b.nonzero << (count - 16), a.high | b.high << (count - 16)};
+  }
+  return class_word(classes, count);
 #else
   return class_word(classes, count);
+#endif
+}
+
+/// The bits under `mask`, moved together at the low end.
+HWY_INLINE uint64_t bits_under(uint64_t bits, uint64_t mask) {
+#if HWY_TARGET <= HWY_AVX2
+  return _pext_u64(bits, mask);
+#else
+  uint64_t out = 0;
+  for (unsigned place = 0; mask != 0; ++place, mask &= mask - 1) {
+    out |= (bits >> std::countr_zero(mask) & 1) << place;
+  }
+  return out;
 #endif
 }
 

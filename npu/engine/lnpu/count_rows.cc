@@ -11,6 +11,7 @@
 #include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_products.h"
 #include "npu/engine/lnpu/lanes.h"
+#include "npu/engine/lnpu/rounds-inl.h"
 
 #ifndef BACKBOARD_NPU_ENGINE_LNPU_COUNT_ROWS_TYPES_
 #define BACKBOARD_NPU_ENGINE_LNPU_COUNT_ROWS_TYPES_
@@ -80,26 +81,6 @@ void count_units(const CountRows& p) {
     }
   }
 }
-
-/// ceil(n / lanes) as rounds_table() has it, by a multiplication: exact for n + lanes below 2^12 (see
-/// LnpuConfig::valid).
-class Rounds {
- public:
-  explicit Rounds(const LnpuConfig& config)
-      : add_(config.lanes - 1),
-        factor_(((1u << 21) + config.lanes - 1) / config.lanes),
-        identity_(config.ilb_window == 1) {}
-  template <class V>
-  HWY_INLINE V operator()(V n) const {
-    const hn::DFromV<V> du;
-    if (identity_) return n;
-    return hn::ShiftRight<21>(hn::Mul(hn::Add(n, hn::Set(du, add_)), hn::Set(du, factor_)));
-  }
-
- private:
-  uint32_t add_, factor_;
-  bool identity_;
-};
 
 /// One tap: `count` = kw * q counts side by side; adds a window's time to the bin's, and its inputs to the totals.
 HWY_INLINE void time_window(const CountRows& p, const CountWindow& window, const uint32_t* unit_of, uint32_t* time,

@@ -80,6 +80,36 @@ TEST_CASE("Products by class equal a count of every single product, on every vec
   }
 }
 
+TEST_CASE("Products by class of a gradient are the same in tiles of rows as in one, on every vector unit") {
+  for (const ConvTile& whole :
+       {ConvTile::whole(1, 3, 23, 17, 17, 7, 7, 2, 3), ConvTile::whole(1, 6, 14, 14, 9, 3, 3, 1, 1),
+        ConvTile::whole(1, 4, 15, 16, 31, 3, 5, 1, 2, 2)}) {
+    const ConvCase c = test::make_case(whole, 8);
+    const Facts expected = run({}, Phase::kWg, c);
+    backboard::test::for_each_simd_target([&](const char* target) {
+      Facts sum;
+      for (uint32_t row = 0; row < whole.oh; row += 3) {
+        ConvCase part = c;
+        ConvTile& t = part.tile;
+        t.oh0 = row;
+        t.oh_rows = std::min(3u, whole.oh - row);
+        const RowRange held = input_rows_of(t, t.oh0, t.oh_rows);
+        t.ih0 = held.first;
+        t.ih_rows = held.rows;
+        // Channels keep the distance they have in the whole tensors.
+        part.x_classes.erase(part.x_classes.begin(), part.x_classes.begin() + ptrdiff_t{t.ih0} * t.w);
+        part.x.erase(part.x.begin(), part.x.begin() + ptrdiff_t{t.ih0} * t.w);
+        part.dy_classes.erase(part.dy_classes.begin(), part.dy_classes.begin() + ptrdiff_t{t.oh0} * t.ow);
+        part.dy.erase(part.dy.begin(), part.dy.begin() + ptrdiff_t{t.oh0} * t.ow);
+        sum.add(run({}, Phase::kWg, part));
+      }
+      INFO(test::describe(whole) << " on " << target);
+      CHECK(sum.macs_by_class == expected.macs_by_class);
+      CHECK(sum.macs_skipped == expected.macs_skipped);
+    });
+  }
+}
+
 /// The inputs of every core, built product by product: core -> windows.
 class Cores {
  public:
@@ -269,15 +299,28 @@ TEST_CASE("Lane times that skip zeros of both operands agree with a model steppe
   check_model(config);
 }
 
+TEST_CASE("Lane times with windows of several words agree with a model stepped by half-cycles") {
+  lnpu::LnpuConfig config;
+  config.ilb_window = 33;
+  config.multipliers_per_lane = 16;
+  check_model(config);
+}
+
 TEST_CASE("Lane times are equal on every vector unit") {
+  lnpu::LnpuConfig off, wide, both;
+  off.ilb_window = 1;
+  wide.ilb_window = 40;
+  both.skip = lnpu::Skip::kBoth;
   for (const ConvTile& tile : model_shapes()) {
     const ConvCase c = test::make_case(tile, 3);
     for (const Phase phase : kPhases) {
-      const Facts first = run({}, phase, c);
-      backboard::test::for_each_simd_target([&](const char* target) {
-        INFO(test::describe(tile) << " on " << target);
-        CHECK(run({}, phase, c) == first);
-      });
+      for (const lnpu::LnpuConfig& config : {lnpu::LnpuConfig{}, off, wide, both}) {
+        const Facts first = run(config, phase, c);
+        backboard::test::for_each_simd_target([&](const char* target) {
+          INFO(test::describe(tile) << " window " << config.ilb_window << " on " << target);
+          CHECK(run(config, phase, c) == first);
+        });
+      }
     }
   }
 }
