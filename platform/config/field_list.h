@@ -38,6 +38,7 @@ class FieldList {
 
   static ValuePtr bind(bool& member) { return bool_value(member); }
   static ValuePtr bind(std::string& member) { return text_value(member); }
+  static ValuePtr bind(std::string& member, Text) { return text_value(member); }
   static ValuePtr bind(Overrides& member) { return overrides_value(member); }
   static ValuePtr bind(std::string& member, FilePath) { return file_value(member); }
   static ValuePtr bind(std::string& member, OneOf names) { return name_value(member, std::move(names)); }

@@ -25,6 +25,7 @@
 //       v("firmware", firmware, FilePath{}, "ELF file");       // relative to the file that says it
 //       v("cache", cache, "Data cache");                                            // nested struct
 //       v("learning_rate", learning_rate, Count{1, 8}, "Schedule");                 // list of structs
+//       v("inputs", inputs, Each{Text{}, Count{0, 2}}, "Names");                   // list of strings
 //       v("subsets", subsets, Each{Range{0, 99}, Count{0, 16}}, "Subset numbers");  // list of scalars
 //     }
 //     void check() const;  // optional: rules between keys; throws ConfigRule{"rows", "must divide cols"}
@@ -95,6 +96,9 @@ struct Choices {
   Choices(std::initializer_list<std::pair<const char*, E>> list) : names(list) {}
   std::vector<std::pair<const char*, E>> names;
 };
+
+/// Any string, as element of a list.
+struct Text {};
 
 /// A string that names a file. A relative one is relative to the file that says it, and absolute or relative to the
 /// working directory after loading. `--set` values are relative to the working directory.

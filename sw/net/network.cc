@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
+#include <map>
 
 #include "platform/check/check.h"
 
@@ -19,16 +20,20 @@ class LayerChecker {
  public:
   LayerChecker(NetLayer& layer, size_t index) : layer_(layer), index_(index) {}
 
-  void run(const ImageShape& in) {
-    layer_.in = in;
+  /// `layer.ins` is known.
+  void run() {
+    layer_.in = layer_.ins.front();
     keys();
     window();
+    inputs();
     output();
     const ImageShape& out = layer_.out;
     if (out.elements() > kMaxElements || layer_.weight_elements() > kMaxElements)
       fail("type", fmt::format("a tensor of this layer has more than {} elements", kMaxElements));
-    if (layer_.kind == LayerKind::fc && in.elements() > kMaxDimension)
-      fail("type", fmt::format("an FC layer with {} inputs; at most {}", in.elements(), kMaxDimension));
+    if (out.c > kMaxDimension || out.h > kMaxDimension || out.w > kMaxDimension)
+      fail("type", fmt::format("a dimension of {} x {} x {} is above {}", out.c, out.h, out.w, kMaxDimension));
+    if (layer_.kind == LayerKind::fc && layer_.in.elements() > kMaxDimension)
+      fail("type", fmt::format("an FC layer with {} inputs; at most {}", layer_.in.elements(), kMaxDimension));
   }
 
   [[noreturn]] void fail(const char* key, const std::string& message) const {
@@ -37,42 +42,66 @@ class LayerChecker {
 
  private:
   void keys() const {
-    if (layer_.has_weights() && layer_.channels == 0)
+    const NetLayer standard;
+    const bool has_kernel = layer_.has_key(kKeyWindow) || layer_.has_key(kKeyKernel);
+    if (layer_.has_key(kKeyChannels) && layer_.channels == 0)
       fail("type", fmt::format("a {} layer needs `channels`", name_of(layer_.kind)));
-    if (!layer_.has_weights() && layer_.channels != 0) refuse("channels");
-    if (!layer_.has_weights() && !layer_.bias) refuse("bias");
-    if (layer_.has_window() && layer_.kernel.empty())
+    if (has_kernel && layer_.kernel.empty())
       fail("type", fmt::format("a {} layer needs `kernel`", name_of(layer_.kind)));
-    if (layer_.has_window()) return;
-    if (!layer_.kernel.empty()) refuse("kernel");
-    if (!layer_.stride.empty()) refuse("stride");
-    if (!layer_.pad.empty()) refuse("pad");
+    refuse(kKeyChannels, "channels", layer_.channels != 0);
+    refuse(kKeyBias, "bias", !layer_.bias);
+    if (!has_kernel && !layer_.kernel.empty()) refuse("kernel");
+    refuse(kKeyWindow, "stride", !layer_.stride.empty());
+    refuse(kKeyWindow, "pad", !layer_.pad.empty());
+    refuse(kKeyGroups, "dilation", !layer_.dilation.empty());
+    refuse(kKeyGroups, "groups", layer_.groups != 1);
+    refuse(kKeyNorm, "epsilon", layer_.epsilon != standard.epsilon);
+    refuse(kKeyNorm, "momentum", layer_.momentum != standard.momentum);
+    refuse(kKeySlope, "slope", layer_.slope != standard.slope);
+    refuse(kKeyRate, "rate", layer_.rate != standard.rate);
+  }
+  void refuse(LayerKey owner, const char* key, bool given) const {
+    if (given && !layer_.has_key(owner)) refuse(key);
   }
   [[noreturn]] void refuse(const char* key) const {
     fail(key, fmt::format("a {} layer has no such key", name_of(layer_.kind)));
   }
 
   void window() {
-    if (!layer_.has_window()) return;
     pair(layer_.kernel, layer_.kernel_h, layer_.kernel_w);
-    if (layer_.kind != LayerKind::conv) {
-      layer_.stride_h = layer_.kernel_h;
-      layer_.stride_w = layer_.kernel_w;
-    }
+    if (!layer_.has_window()) return;
+    const bool conv = layer_.kind == LayerKind::conv;
+    layer_.stride_h = conv ? 1 : layer_.kernel_h;
+    layer_.stride_w = conv ? 1 : layer_.kernel_w;
     pair(layer_.stride, layer_.stride_h, layer_.stride_w);
     pair(layer_.pad, layer_.pad_h, layer_.pad_w);
-    if (layer_.pad_h >= layer_.kernel_h || layer_.pad_w >= layer_.kernel_w)
-      fail("pad", fmt::format("must be below the kernel ({} x {})", layer_.kernel_h, layer_.kernel_w));
-    if (layer_.in.h + 2 * layer_.pad_h < layer_.kernel_h || layer_.in.w + 2 * layer_.pad_w < layer_.kernel_w)
-      fail("kernel", fmt::format("{} x {} does not fit the input of {} x {} with padding {}, {}", layer_.kernel_h,
-                                 layer_.kernel_w, layer_.in.h, layer_.in.w, layer_.pad_h, layer_.pad_w));
+    pair(layer_.dilation, layer_.dilation_h, layer_.dilation_w);
+    if (layer_.pad_h >= reach_h() || layer_.pad_w >= reach_w())
+      fail("pad", fmt::format("must be below the kernel ({} x {})", reach_h(), reach_w()));
+    if (layer_.in.h + 2 * layer_.pad_h < reach_h() || layer_.in.w + 2 * layer_.pad_w < reach_w())
+      fail("kernel", fmt::format("{} x {} does not fit the input of {} x {} with padding {}, {}", reach_h(), reach_w(),
+                                 layer_.in.h, layer_.in.w, layer_.pad_h, layer_.pad_w));
     if (layer_.kind == LayerKind::maxpool && uint64_t{layer_.kernel_h} * layer_.kernel_w > 256)
       fail("kernel", "more than 256 places; the index of a maximum is one byte");
+    if (conv && (layer_.in.c % layer_.groups != 0 || layer_.channels % layer_.groups != 0))
+      fail("groups",
+           fmt::format("{} does not divide {} inputs and {} outputs", layer_.groups, layer_.in.c, layer_.channels));
   }
   static void pair(const std::vector<uint32_t>& values, uint32_t& h, uint32_t& w) {
     if (values.empty()) return;
     h = values.front();
     w = values.back();
+  }
+  /// Rows and columns from the first tap of the window to its last.
+  uint32_t reach_h() const { return layer_.dilation_h * (layer_.kernel_h - 1) + 1; }
+  uint32_t reach_w() const { return layer_.dilation_w * (layer_.kernel_w - 1) + 1; }
+
+  void inputs() const {
+    if (layer_.ins.size() < 2) return;
+    const ImageShape &a = layer_.ins[0], &b = layer_.ins[1];
+    const bool rows_fit = a.h == b.h && a.w == b.w;
+    if (rows_fit && (layer_.kind == LayerKind::concat || a.c == b.c)) return;
+    fail("inputs", fmt::format("{} x {} x {} and {} x {} x {} do not fit", a.c, a.h, a.w, b.c, b.h, b.w));
   }
 
   void output() {
@@ -81,18 +110,31 @@ class LayerChecker {
       case LayerKind::fc:
         layer_.out = {layer_.channels, 1, 1};
         return;
+      case LayerKind::batchnorm:
       case LayerKind::relu:
+      case LayerKind::relu6:
+      case LayerKind::leakyrelu:
+      case LayerKind::sigmoid:
+      case LayerKind::tanh:
+      case LayerKind::add:
+      case LayerKind::dropout:
         layer_.out = in;
+        return;
+      case LayerKind::concat:
+        layer_.out = {in.c + layer_.ins[1].c, in.h, in.w};
         return;
       case LayerKind::globalpool:
         layer_.out = {in.c, 1, 1};
+        return;
+      case LayerKind::upsample:
+        layer_.out = {in.c, in.h * layer_.kernel_h, in.w * layer_.kernel_w};
         return;
       case LayerKind::conv:
       case LayerKind::maxpool:
       case LayerKind::avgpool:
         layer_.out = {layer_.kind == LayerKind::conv ? layer_.channels : in.c,
-                      (in.h + 2 * layer_.pad_h - layer_.kernel_h) / layer_.stride_h + 1,
-                      (in.w + 2 * layer_.pad_w - layer_.kernel_w) / layer_.stride_w + 1};
+                      (in.h + 2 * layer_.pad_h - reach_h()) / layer_.stride_h + 1,
+                      (in.w + 2 * layer_.pad_w - reach_w()) / layer_.stride_w + 1};
         return;
     }
   }
@@ -109,45 +151,54 @@ bool good_name(const std::string& name) {
   return true;
 }
 
-}  // namespace
-
-const char* name_of(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::conv:
-      return "conv";
-    case LayerKind::fc:
-      return "fc";
-    case LayerKind::relu:
-      return "relu";
-    case LayerKind::maxpool:
-      return "maxpool";
-    case LayerKind::avgpool:
-      return "avgpool";
-    case LayerKind::globalpool:
-      return "globalpool";
+/// Layers by name, those above the one at hand.
+class Names {
+ public:
+  /// Gives the layer its name if it has none.
+  void add(NetLayer& layer, size_t index, const LayerChecker& checker) {
+    const uint32_t number = ++numbers_[layer.kind];
+    if (layer.name.empty()) layer.name = fmt::format("{}{}", name_of(layer.kind), number);
+    if (!good_name(layer.name))
+      checker.fail("name",
+                   fmt::format("'{}' must be 1 to {} letters, digits, '_' or '.'", layer.name, kLongestLayerName));
+    if (!index_.emplace(layer.name, static_cast<int>(index)).second)
+      checker.fail("name", fmt::format("'{}' is taken", layer.name));
   }
-  BB_CHECK(false, "kind {}", static_cast<int>(kind));
-}
 
-uint64_t NetLayer::fan_in() const {
-  if (kind == LayerKind::conv) return uint64_t{in.c} * kernel_h * kernel_w;
-  return kind == LayerKind::fc ? in.elements() : 0;
-}
+  std::vector<int> sources(const NetLayer& layer, size_t index, const LayerChecker& checker) const {
+    const LayerKindRow& row = row_of(layer.kind);
+    const size_t given = layer.inputs.empty() ? 1 : layer.inputs.size();
+    if (given < row.fewest_inputs || given > row.most_inputs)
+      checker.fail(layer.inputs.empty() ? "type" : "inputs",
+                   fmt::format("a {} layer reads {} layers, here {}", row.name, row.fewest_inputs, given));
+    if (layer.inputs.empty()) return {static_cast<int>(index) - 1};
+    std::vector<int> sources;
+    for (const std::string& name : layer.inputs) {
+      const auto found = index_.find(name);
+      if (found == index_.end() || name == kLossName)
+        checker.fail("inputs", fmt::format("no layer above is called '{}'", name));
+      sources.push_back(found->second);
+    }
+    return sources;
+  }
 
-std::vector<uint64_t> NetLayer::weight_shape() const {
-  BB_CHECK(has_weights(), "{}", name);
-  if (kind == LayerKind::conv) return {channels, in.c, kernel_h, kernel_w};
-  return {channels, in.elements(), 1, 1};
-}
+ private:
+  static constexpr const char* kLossName = "loss";  ///< of reports
+  std::map<std::string, int> index_{{kImagesName, kImages}, {kLossName, kImages}};
+  std::map<LayerKind, uint32_t> numbers_;
+};
 
-uint64_t NetLayer::macs() const {
-  return weight_elements() * out.h * out.w;
-}
+}  // namespace
 
 uint64_t Network::parameters() const {
   uint64_t sum = 0;
-  for (const NetLayer& layer : layers)
-    sum += layer.weight_elements() + (layer.has_weights() && layer.bias ? layer.channels : 0);
+  for (const NetLayer& layer : layers) {
+    for (const LayerArray& array : layer.arrays()) {
+      uint64_t elements = array.trains ? 1 : 0;
+      for (const uint64_t dimension : array.shape) elements *= dimension;
+      sum += elements;
+    }
+  }
   return sum;
 }
 
@@ -157,24 +208,34 @@ uint64_t Network::macs() const {
   return sum;
 }
 
+std::vector<size_t> Network::readers(int index) const {
+  std::vector<size_t> readers;
+  for (size_t i = 0; i < layers.size(); ++i)
+    for (const int source : layers[i].sources)
+      if (source == index) readers.push_back(i);
+  return readers;
+}
+
 void Network::check() {
   if (layers.empty()) throw ConfigRule("layers", "a network needs at least one layer");
-  ImageShape shape = input_shape();
-  if (shape.elements() > kMaxElements) throw ConfigRule("input", "an image is too large");
-  std::set<std::string> names{"loss", "input"};
-  uint32_t numbers[6] = {};
+  if (input_shape().elements() > kMaxElements) throw ConfigRule("input", "an image is too large");
+  Names names;
+  std::vector<bool> read(layers.size(), false);
   for (size_t i = 0; i < layers.size(); ++i) {
     NetLayer& layer = layers[i];
     LayerChecker checker(layer, i);
-    checker.run(shape);
-    shape = layer.out;
-    const uint32_t number = ++numbers[static_cast<size_t>(layer.kind)];
-    if (layer.name.empty()) layer.name = fmt::format("{}{}", name_of(layer.kind), number);
-    if (!good_name(layer.name))
-      checker.fail("name",
-                   fmt::format("'{}' must be 1 to {} letters, digits, '_' or '.'", layer.name, kLongestLayerName));
-    if (!names.insert(layer.name).second) checker.fail("name", fmt::format("'{}' is taken", layer.name));
+    layer.sources = names.sources(layer, i, checker);
+    layer.ins.clear();
+    for (const int source : layer.sources) {
+      layer.ins.push_back(source == kImages ? input_shape() : layers[source].out);
+      if (source != kImages) read[source] = true;
+    }
+    checker.run();
+    names.add(layer, i, checker);
   }
+  for (size_t i = 0; i + 1 < layers.size(); ++i)
+    if (!read[i]) LayerChecker(layers[i], i).fail("type", fmt::format("no layer reads '{}'", layers[i].name));
+  const ImageShape& shape = layers.back().out;
   LayerChecker last(layers.back(), layers.size() - 1);
   if (shape.h != 1 || shape.w != 1)
     last.fail("type", fmt::format("the last layer must end in {{classes}} x 1 x 1, this one in {} x {} x {}", shape.c,

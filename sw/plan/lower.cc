@@ -102,6 +102,11 @@ void Lowering::make_nodes() {
   const std::vector<TrainedParts> trained = apply_policy(options_.policy, network_);
   for (size_t i = 0; i < network_.layers.size(); ++i) {
     const NetLayer& layer = network_.layers[i];
+    if (layer.sources != std::vector<int>{static_cast<int>(i) - 1} || network_.loss != LossKind::softmax_ce)
+      throw InputError(fmt::format("layer {}: only chains that end in softmax are compiled so far", layer.name));
+  }
+  for (size_t i = 0; i < network_.layers.size(); ++i) {
+    const NetLayer& layer = network_.layers[i];
     if (layer.kind == LayerKind::relu && i > 0 && network_.layers[i - 1].has_weights()) {
       nodes_.back().fused_relu = true;
       continue;
@@ -191,7 +196,9 @@ void Lowering::set_geometry(DraftCommand& command, const NetLayer& layer) {
   fields.pad_h = static_cast<uint8_t>(layer.pad_h);
   fields.pad_w = static_cast<uint8_t>(layer.pad_w);
   if (layer.kind == LayerKind::conv) {
-    fields.dilation_h = fields.dilation_w = 1;
+    fields.dilation_h = static_cast<uint8_t>(layer.dilation_h);
+    fields.dilation_w = static_cast<uint8_t>(layer.dilation_w);
+    fields.groups = static_cast<uint16_t>(layer.groups == 1 ? 0 : layer.groups);
   } else {
     fields.kernel_h = static_cast<uint8_t>(layer.kernel_h);
     fields.kernel_w = static_cast<uint8_t>(layer.kernel_w);
@@ -239,6 +246,9 @@ void Lowering::forward(plan_program_kind program) {
       case LayerKind::globalpool:
         ff(Opcode::kGLOBALPOOL_FF, kNoTensor, kNoTensor, 0);
         break;
+      default:
+        throw InputError(
+            fmt::format("layer {}: {} is not compiled so far", node.layer->name, name_of(node.layer->kind)));
     }
   }
   DraftCommand& loss = emit(program, Opcode::kSOFTMAX_CE, Phase::kFF, loss_layer(),
@@ -312,6 +322,8 @@ Error Lowering::error_of_input(size_t i, const Error& error) {
     case LayerKind::globalpool:
       bp(Opcode::kGLOBALPOOL_BP, {error.tensor, -1, dx, -1, -1, -1}, 0);
       return {dx, false};
+    default:
+      break;
   }
   BB_CHECK(false, "kind {}", static_cast<int>(layer.kind));
 }

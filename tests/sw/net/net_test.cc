@@ -54,6 +54,48 @@ TEST_CASE("pooling steps by its kernel unless told otherwise") {
   CHECK(net.layers[0].out == ImageShape{3, 2, 2});
 }
 
+TEST_CASE("layers read the layers that they name, else the one above") {
+  const Network net = parse(
+      "  - {type: conv, name: a, channels: 4, kernel: 3, pad: 1}\n"
+      "  - {type: batchnorm, epsilon: 0.001}\n"
+      "  - {type: conv, name: b, channels: 4, kernel: 3, pad: 2, dilation: 2, groups: 4, bias: off}\n"
+      "  - {type: add, name: sum, inputs: [b, a]}\n"
+      "  - {type: concat, inputs: [sum, input]}\n"
+      "  - {type: upsample, kernel: [2, 3]}\n"
+      "  - {type: globalpool}\n"
+      "  - {type: fc, channels: 5}\n");
+  CHECK(net.layers[1].sources == std::vector<int>{0});
+  CHECK(net.layers[1].name == "batchnorm1");
+  CHECK(net.layers[2].weight_shape() == std::vector<uint64_t>{4, 1, 3, 3});
+  CHECK(net.layers[2].macs() == 4 * 9 * 8 * 6);
+  CHECK(net.layers[2].out == ImageShape{4, 8, 6});  // 8 + 2*2 - (2*2+1) + 1
+  CHECK(net.layers[3].sources == std::vector<int>{2, 0});
+  CHECK(net.layers[4].sources == std::vector<int>{3, kImages});
+  CHECK(net.layers[4].out == ImageShape{7, 8, 6});
+  CHECK(net.layers[5].out == ImageShape{7, 16, 18});
+  CHECK(net.readers(0) == std::vector<size_t>{1, 3});
+  CHECK(net.readers(kImages) == std::vector<size_t>{0, 4});
+  // a 3*9*4+4, batchnorm 2*4, b 4*9, fc 7*5+5; running moments are no parameters.
+  CHECK(net.parameters() == 112 + 8 + 36 + 40);
+  REQUIRE(net.layers[1].arrays().size() == 4);
+  CHECK_FALSE(net.layers[1].arrays()[3].trains);
+}
+
+TEST_CASE("mistakes in the graph are told with their line") {
+  CHECK_THROWS_WITH(parse("  - {type: conv, channels: 3, kernel: 1}\n  - {type: add}\n"),
+                    Contains("net.yaml:5:") && Contains("reads 2 layers"));
+  CHECK_THROWS_WITH(parse("  - {type: fc, channels: 3}\n  - {type: relu, inputs: [fc2]}\n"),
+                    Contains("net.yaml:5:") && Contains("no layer above is called 'fc2'"));
+  CHECK_THROWS_WITH(parse("  - {type: conv, channels: 2, kernel: 1}\n  - {type: add, inputs: [conv1, input]}\n"),
+                    Contains("net.yaml:5:") && Contains("2 x 8 x 6 and 3 x 8 x 6"));
+  CHECK_THROWS_WITH(parse("  - {type: conv, channels: 2, kernel: 1}\n  - {type: fc, inputs: [input], channels: 2}\n"),
+                    Contains("net.yaml:4:") && Contains("no layer reads 'conv1'"));
+  CHECK_THROWS_WITH(parse("  - {type: conv, channels: 4, kernel: 1, groups: 2}\n"),
+                    Contains("net.yaml:4:") && Contains("2 does not divide 3 inputs"));
+  CHECK_THROWS_WITH(parse("  - {type: fc, channels: 4, slope: 0.5}\n"),
+                    Contains("net.yaml:4:") && Contains("a fc layer has no such key"));
+}
+
 TEST_CASE("mistakes in a network file are told with their line") {
   CHECK_THROWS_WITH(parse("  - {type: fc, channels: 4}\n  - {type: convolution, channels: 4}\n"),
                     Contains("net.yaml:5:") && Contains("conv"));
