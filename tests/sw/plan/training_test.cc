@@ -65,6 +65,8 @@ std::vector<test::LayerSpec> specs_of(const Network& network) {
       case LayerKind::globalpool:
         spec.kind = test::LayerKind::global_pool;
         break;
+      default:
+        FAIL("the chain trainer knows no " << name_of(layer.kind));
     }
     spec.outputs = layer.channels;
     spec.kernel_h = layer.kernel_h;
