@@ -68,8 +68,8 @@ class RequestClient {
  public:
   virtual ~RequestClient() = default;
   /// The `size` bytes of request `tag`, to be filled (read) or taken (write) when its data move: any time from its
-  /// submission to its answer, in pieces. The place may change between calls (a restored board has others), the
-  /// contents of a write may not. A master that gives a request up keeps bytes for it until the answer.
+  /// submission to its answer, in pieces. Until then the place stays the same (a restored board has others), and so do
+  /// the contents of a write. A master that gives a request up keeps its bytes until the answer.
   virtual uint8_t* request_data(RequestTag tag) = 0;
   /// Request `tag` is answered at `time_ps`: the tag is free, a read's bytes are there. Ports of the bus call at that
   /// time; a target may call as soon as the time is known, also from within `submit`.

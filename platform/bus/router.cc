@@ -8,20 +8,6 @@
 
 namespace backboard {
 
-const char* name_of(BusMaster master) {
-  switch (master) {
-    case BusMaster::core:
-      return "core";
-    case BusMaster::npu:
-      return "npu";
-    case BusMaster::dma:
-      return "dma";
-    case BusMaster::debug:
-      return "debug";
-  }
-  return "unknown";
-}
-
 Router::Router(const sc_core::sc_module_name& name, const RouterConfig& config, std::vector<AddressRange> targets,
                uint32_t traffic_target, FindingSink& findings)
     : sc_module(name),

@@ -37,6 +37,27 @@ struct BusWindowConfig {
   }
 };
 
+/// Who goes first where several masters want one target (`timing: at`; platform/bus/arbiter).
+enum class Arbitration : uint8_t { round_robin, fixed, weighted, deadline };
+
+/// How one master is treated (`timing: at`).
+struct BusMasterConfig {
+  BusMaster initiator = BusMaster::npu;
+  uint32_t outstanding = 16;
+  uint32_t weight = 1;
+  uint32_t priority = 0;
+
+  template <class V>
+  void fields(V& v) {
+    v("initiator", initiator,
+      Choices<BusMaster>{{"core", BusMaster::core}, {"npu", BusMaster::npu}, {"dma", BusMaster::dma}},
+      "Bus master that this concerns");
+    v("outstanding", outstanding, Range{1, 1024}, "Requests that the bus takes before it answers the first");
+    v("weight", weight, Range{1, 1'000'000}, "Share of bytes under arbitration: weighted");
+    v("priority", priority, Range{0, 255}, "Higher goes first under arbitration: fixed");
+  }
+};
+
 /// A transaction costs `latency` cycles and one cycle for each `width` bytes of data. Each master has one read and one
 /// write channel of that width: its transactions share them in the order in which they are made.
 struct RouterConfig {
@@ -44,6 +65,12 @@ struct RouterConfig {
   uint32_t width_bytes = 16;
   uint32_t latency_cycles = 2;
   std::vector<BusWindowConfig> windows;
+  // `timing: at` only.
+  uint32_t target_width_bytes = 64;
+  Arbitration arbitration = Arbitration::round_robin;
+  std::vector<BusMasterConfig> masters;
+  uint64_t starvation_ps = 1'000'000'000;
+  uint64_t bandwidth_bin_ps = 100'000'000;
 
   template <class V>
   void fields(V& v) {
@@ -51,9 +78,23 @@ struct RouterConfig {
     v("width", width_bytes, Range{1, 256}, "Data bytes that a channel moves in a cycle, a power of two");
     v("latency", latency_cycles, Range{0, 1000}, "Cycles from a master to a target and back");
     v("windows", windows, Count{0, 64}, "Access windows");
+    v("target_width", target_width_bytes, Range{1, 1024},
+      "timing at: data bytes that the port of a target moves in a cycle, a power of two");
+    v("arbitration", arbitration,
+      Choices<Arbitration>{{"round_robin", Arbitration::round_robin},
+                           {"fixed", Arbitration::fixed},
+                           {"weighted", Arbitration::weighted},
+                           {"deadline", Arbitration::deadline}},
+      "timing at: who goes first where several masters want one target");
+    v("masters", masters, Count{0, 64}, "timing at: limits, weights and priorities of masters");
+    v("starvation", starvation_ps, Picoseconds{1, 1'000'000'000'000},
+      "timing at: a request that waits so long for its turn is reported");
+    v("bandwidth_bin", bandwidth_bin_ps, Picoseconds{1'000, 1'000'000'000'000},
+      "timing at: first width of the bins of bandwidth over time; doubled when a run has more than 4096");
   }
   void check() const {
     if (!std::has_single_bit(width_bytes)) throw ConfigRule("width", "must be a power of two");
+    if (!std::has_single_bit(target_width_bytes)) throw ConfigRule("target_width", "must be a power of two");
   }
 };
 
