@@ -37,12 +37,15 @@ void EventQueue::run_until(uint64_t time_ps) {
 void EventQueue::state(StateArchive& archive) {
   archive.section("event queue");
   archive.value("now_ps", now_ps_);
-  archive.value("next_sequence", next_sequence_);
   std::vector<Event> events(events_.begin(), events_.end());
+  // Numbered anew in their order: what is saved does not tell how often a core has looked up on the way here.
+  for (uint64_t i = 0; i < events.size(); ++i) events[i].sequence = i;
   archive.vector("events", events);
   if (!archive.reading()) return;
+  next_sequence_ = 0;
   events_.clear();
-  for (const Event& event : events) {
+  for (Event& event : events) {
+    event.sequence = next_sequence_++;
     if (event.client >= clients_.size()) archive.fail("events", "an event of a client that this board lacks");
     events_.insert(event);
   }

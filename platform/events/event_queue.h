@@ -43,6 +43,13 @@ class EventQueue final : public Saved {
   /// Time of the earliest event, kNever when there is none.
   uint64_t next_time_ps() const { return events_.empty() ? kNever : events_.begin()->time_ps; }
 
+  /// Where a client that runs ahead of the queue must stop: the time of the earliest event, or the first moment behind
+  /// the horizon, whichever is sooner.
+  uint64_t ahead_limit_ps() const { return horizon_ps_ < next_time_ps() ? horizon_ps_ + 1 : next_time_ps(); }
+  /// Nothing may start behind `time_ps` (kNever: no horizon): a run has a limit of time. Not state: each run sets its
+  /// own.
+  void set_horizon(uint64_t time_ps) { horizon_ps_ = time_ps; }
+
   /// Advances to the earliest event and runs it. There must be one.
   void run_one();
   /// Runs all events up to and including `time_ps`, then advances to it.
@@ -73,6 +80,7 @@ class EventQueue final : public Saved {
   std::set<Event> events_;
   std::vector<Client> clients_;
   uint64_t now_ps_ = 0;
+  uint64_t horizon_ps_ = kNever;
   uint64_t next_sequence_ = 0;
 };
 

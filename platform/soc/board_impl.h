@@ -52,6 +52,7 @@ class Board::Impl final : public EndSink, public CoreObserver {
   void on_stop(StopReason reason) override;
 
   BoardResult run_until(uint64_t limit_ps);
+  BoardResult ended(BoardResult made);
   std::optional<BoardResult> result_of_stop();
   BoardResult result(BoardStop stop, int exit_code, std::string reason) const;
   void require_width(const ElfFile& elf, const std::string& path) const;

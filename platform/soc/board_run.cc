@@ -91,19 +91,26 @@ std::optional<BoardResult> Board::Impl::result_of_stop() {
   return std::nullopt;
 }
 
+/// The core runs ahead of the queue, by its quantum at most, and stops there. Lets the queue's time come up to it, so
+/// that no counter and no time of an ended run depends on the quantum.
+BoardResult Board::Impl::ended(BoardResult made) {
+  if (made.time_ps > queue.now_ps()) wiring.kernel().run(made.time_ps);
+  return made;
+}
+
 BoardResult Board::Impl::run_until(uint64_t limit_ps) {
   BB_CHECK(started, "run before start");
-  if (auto made = result_of_stop()) return *made;
+  if (auto made = result_of_stop()) return ended(std::move(*made));
   if (limit_ps < queue.now_ps()) return result(BoardStop::time_limit, 1, "the time limit was reached");
   for (;;) {
     if (interrupted.exchange(false)) return result(BoardStop::interrupted, 1, "interrupted");
     // Held by an earlier limit or by a request that another stop overtook.
     if (core->stop_reason() != StopReason::none) core->resume();
     const QueueKernel::Outcome outcome = wiring.kernel().run(limit_ps);
-    if (auto made = result_of_stop()) return *made;
+    if (auto made = result_of_stop()) return ended(std::move(*made));
     if (core->stop_reason() == StopReason::instruction_limit) {
-      return result(BoardStop::instruction_limit, 1,
-                    fmt::format("the limit of {} instructions was reached", core->statistics().instructions));
+      return ended(result(BoardStop::instruction_limit, 1,
+                          fmt::format("the limit of {} instructions was reached", core->statistics().instructions)));
     }
     const StopReason reason = core->stop_reason();
     if (reason == StopReason::breakpoint || reason == StopReason::watchpoint || reason == StopReason::stepped) {

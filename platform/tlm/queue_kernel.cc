@@ -16,6 +16,7 @@ QueueKernel::QueueKernel(const sc_core::sc_module_name& name, EventQueue& queue)
 QueueKernel::Outcome QueueKernel::run(uint64_t limit_ps) {
   BB_CHECK(limit_ps >= queue_.now_ps(), "limit {} ps, now {} ps", limit_ps, queue_.now_ps());
   limit_ps_ = limit_ps;
+  queue_.set_horizon(limit_ps);
   stop_.store(false, std::memory_order_relaxed);
   wake_.notify(sc_core::SC_ZERO_TIME);
   sc_core::sc_start();

@@ -23,7 +23,8 @@ class QueueKernel final : public sc_core::sc_module {
     starved,  ///< the queue is empty
     limit,    ///< all events up to the limit have run, and time stands there
   };
-  /// Lets simulated time pass. With `limit_ps` kNever there is no limit. Not to be called from within an event.
+  /// Lets simulated time pass. With `limit_ps` kNever there is no limit; else it is the queue's horizon as well. Not to
+  /// be called from within an event.
   /// What an event throws (bad input found late: a file that cannot be written) is thrown from here.
   Outcome run(uint64_t limit_ps);
   /// Ends `run` after the event that is running. Safe from signal handlers and other threads, though then it takes

@@ -49,20 +49,35 @@ TEST_CASE("tile sizes and the size of the local buffer change traffic and time, 
   }
 }
 
-TEST_CASE("how the core's time is cut into quanta, or its memory accessed, changes no result") {
+TEST_CASE("how the core's time is cut into quanta changes nothing: results, simulated time, counters and traffic") {
   const BoardRuns runs;
   const std::string file = runs.small_run(kTraining);
   const RunOutcome usual = runs.run(file, "usual");
   REQUIRE(usual.exit_code() == 0);
-  // The quantum is a parameter of the model: times may depend on it (when an interrupt is seen), results never.
-  for (const std::string quantum : {"1 us", "1777 ns", "10 ms"}) {
+  // A stop in the middle: most of the time the core is then in the middle of a quantum, or the NPU of a command.
+  const std::string half = " --set limits.time='" + std::to_string(usual.simulated_ps() / 2) + " ps'";
+  const std::string start = " --set limits.time='3141593 ns'";
+  const RunOutcome usual_half = runs.run(file, "usual_half", half);
+  const RunOutcome usual_start = runs.run(file, "usual_start", start);
+  const RunOutcome usual_count = runs.run(file, "usual_count", "--set limits.instructions=654321");
+  CHECK(usual_count.stat("core.instructions") == 654'321);
+  for (const std::string quantum : {"1 us", "1777 ns", "10 ms", "1 s"}) {
     INFO(quantum);
-    const RunOutcome other = runs.run(file, "quantum", "--set platform.core.quantum='" + quantum + "'");
-    check_same_training(usual, other);
+    const std::string set = "--set platform.core.quantum='" + quantum + "'";
+    const RunOutcome other = runs.run(file, "quantum", set);
+    check_same_run(usual, other);
     CHECK(usual.uart == other.uart);
-    const RunOutcome again = runs.run(file, "again", "--set platform.core.quantum='" + quantum + "'");
-    check_same_run(other, again);
+    check_same_run(usual_half, runs.run(file, "half", set + half));
+    check_same_run(usual_start, runs.run(file, "start", set + start));
+    check_same_run(usual_count, runs.run(file, "count", set + " --set limits.instructions=654321"));
   }
+}
+
+TEST_CASE("whether the core's memory is accessed directly or over the bus changes no result") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(kTraining);
+  const RunOutcome usual = runs.run(file, "usual");
+  REQUIRE(usual.exit_code() == 0);
   const RunOutcome slow = runs.run(file, "slow", "--set platform.core.direct_memory=false");
   check_same_training(usual, slow);
   CHECK(usual.uart == slow.uart);
