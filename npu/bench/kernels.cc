@@ -1,3 +1,5 @@
+#define HWY_WANT_AVX3_DL  // some kernels have a version of their own for it
+
 #include "npu/bench/kernels.h"
 
 #include <fmt/format.h>
@@ -10,7 +12,6 @@
 #include <random>
 
 #include "npu/codec/block_codec.h"
-#include "npu/engine/conv_gemm.h"
 #include "npu/engine/lnpu/compute_tile.h"
 #include "npu/engine/strided_gemm.h"
 #include "platform/check/check.h"
@@ -97,16 +98,23 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// Median of run(), called for `seconds` and at least three times, after one call to warm up.
+/// Median time of run(), called for `seconds` and at least three times, after calls to warm up. Short ones are called
+/// several times between two looks at the clock, which take microseconds.
 template <class Run>
 double median_seconds(double seconds, Run&& run) {
+  constexpr double kLeastSample_s = 2e-4;
   run();
+  double start = cpu_seconds();
+  run();
+  const double once = std::max(cpu_seconds() - start, 1e-6);
+  const uint32_t calls = std::max(1u, static_cast<uint32_t>(kLeastSample_s / once));
   std::vector<double> times;
   for (double total = 0; total < seconds || times.size() < 3;) {
-    const double start = cpu_seconds();
-    run();
-    times.push_back(cpu_seconds() - start);
-    total += times.back();
+    start = cpu_seconds();
+    for (uint32_t i = 0; i < calls; ++i) run();
+    const double sample = cpu_seconds() - start;
+    times.push_back(sample / calls);
+    total += sample;
   }
   std::nth_element(times.begin(), times.begin() + static_cast<ptrdiff_t>(times.size() / 2), times.end());
   return times[times.size() / 2];
@@ -139,67 +147,81 @@ double plain_gemm_seconds(uint32_t rows, uint32_t columns, uint32_t steps, doubl
   return median_seconds(seconds, [&] { strided_gemm(Arithmetic::kExactProduct, gemm, workspace); });
 }
 
-KernelRow measure(const Layer& layer, Phase phase, const KernelOptions& options) {
-  const uint32_t batch = layer.size == 1 ? options.fc_batch : options.batch;
-  const ConvTile tile = ConvTile::whole(batch, layer.c, layer.size, layer.size, layer.k, layer.kernel, layer.kernel,
-                                        layer.stride, layer.pad);
-  CodedTensor x({tile.n, tile.c, tile.h, tile.w}, options.activation_zeros, options.threshold, 1);
-  CodedTensor w({tile.k, tile.c, tile.kh, tile.kw}, options.weight_zeros, options.threshold, 2);
-  CodedTensor dy({tile.n, tile.k, tile.oh, tile.ow}, options.error_zeros, options.threshold, 3);
-  CodedTensor& input = phase == Phase::kFf ? x : dy;
-  CodedTensor& other = phase == Phase::kWg ? x : w;
-  std::vector<float> acc(phase == Phase::kFf ? dy.size() : phase == Phase::kBp ? x.size() : w.size());
-  const lnpu::LnpuConfig config;
-  Workspace workspace;
+const char* name_of(Phase phase) {
+  return phase == Phase::kFf ? "FF" : phase == Phase::kBp ? "BP" : "WG";
+}
+
+/// The operands of a layer and what lnpu does with them in one phase.
+class LayerRun {
+ public:
+  LayerRun(const Layer& layer, Phase phase, uint32_t batch, const KernelOptions& options)
+      : phase_(phase),
+        tile_(ConvTile::whole(batch, layer.c, layer.size, layer.size, layer.k, layer.kernel, layer.kernel, layer.stride,
+                              layer.pad)),
+        x_({tile_.n, tile_.c, tile_.h, tile_.w}, options.activation_zeros, options.threshold, 1),
+        w_({tile_.k, tile_.c, tile_.kh, tile_.kw}, options.weight_zeros, options.threshold, 2),
+        dy_({tile_.n, tile_.k, tile_.oh, tile_.ow}, options.error_zeros, options.threshold, 3),
+        acc_(phase == Phase::kFf   ? dy_.size()
+             : phase == Phase::kBp ? x_.size()
+                                   : w_.size()) {}
+
+  const ConvTile& tile() const { return tile_; }
+  const Facts& facts() const { return facts_; }
+
+  void decode() {
+    (phase_ == Phase::kFf ? x_ : dy_).decode();
+    (phase_ == Phase::kWg ? x_ : w_).decode();
+  }
+  /// Facts alone.
+  void count() {
+    facts_ = {};
+    if (phase_ == Phase::kFf) lnpu::ff_facts(config_, tile_, x_.operand(), w_.operand(), facts_, workspace_);
+    if (phase_ == Phase::kBp) lnpu::bp_facts(config_, tile_, dy_.operand(), w_.operand(), facts_, workspace_);
+    if (phase_ == Phase::kWg) lnpu::wg_facts(config_, tile_, x_.operand(), dy_.operand(), facts_, workspace_);
+  }
+  /// All of it: decoding, clear sums, values and facts.
+  void run() {
+    decode();
+    facts_ = {};
+    std::fill(acc_.begin(), acc_.end(), 0.0f);
+    float* const acc = acc_.data();
+    if (phase_ == Phase::kFf) lnpu::ff_tile(config_, tile_, x_.operand(), w_.operand(), acc, facts_, workspace_);
+    if (phase_ == Phase::kBp) lnpu::bp_tile(config_, tile_, dy_.operand(), w_.operand(), acc, facts_, workspace_);
+    if (phase_ == Phase::kWg) lnpu::wg_tile(config_, tile_, x_.operand(), dy_.operand(), acc, facts_, workspace_);
+  }
+
+ private:
+  Phase phase_;
+  ConvTile tile_;
+  CodedTensor x_, w_, dy_;
+  std::vector<float> acc_;
+  lnpu::LnpuConfig config_;
+  Facts facts_;
+  Workspace workspace_;
+};
+
+KernelRow measure(const Layer& layer, Phase phase, uint32_t batch, const KernelOptions& options) {
+  LayerRun run(layer, phase, batch, options);
+  const ConvTile& tile = run.tile();
+  const double time = options.seconds_per_row;
+  const double seconds = median_seconds(time, [&] { run.run(); });
   KernelRow row;
-  double decode_seconds = 0, count_seconds = 0, all_seconds = 0;
-  const Arithmetic arithmetic = lnpu::arithmetic_of(config.accumulator);
-  const double seconds = median_seconds(options.seconds_per_row, [&] {
-    const double start = cpu_seconds();
-    row.facts = {};
-    std::fill(acc.begin(), acc.end(), 0.0f);
-    input.decode();
-    other.decode();
-    decode_seconds += cpu_seconds() - start;
-    // What lnpu's ff_tile(), bp_tile() and wg_tile() do, with a look at the clock in between.
-    double counting = 0;
-    switch (phase) {
-      case Phase::kFf:
-        conv_ff(arithmetic, tile, x.operand().values, w.operand().values, acc.data(), workspace);
-        counting = cpu_seconds();
-        lnpu::ff_facts(config, tile, x.operand(), w.operand(), row.facts, workspace);
-        break;
-      case Phase::kBp:
-        conv_bp(arithmetic, tile, dy.operand().values, w.operand().values, acc.data(), workspace);
-        counting = cpu_seconds();
-        lnpu::bp_facts(config, tile, dy.operand(), w.operand(), row.facts, workspace);
-        break;
-      case Phase::kWg:
-        conv_wg(arithmetic, tile, x.operand().values, dy.operand().values, acc.data(), workspace);
-        counting = cpu_seconds();
-        lnpu::wg_facts(config, tile, x.operand(), dy.operand(), row.facts, workspace);
-        break;
-    }
-    count_seconds += cpu_seconds() - counting;
-    all_seconds += cpu_seconds() - start;
-  });
+  row.facts = run.facts();
+  row.decode_share = median_seconds(time / 4, [&] { run.decode(); }) / seconds;
+  row.count_share = median_seconds(time / 4, [&] { run.count(); }) / seconds;
   const uint32_t positions = tile.n * tile.oh * tile.ow, taps = tile.c * tile.kh * tile.kw;
-  const double plain = !options.plain        ? 0
-                       : phase == Phase::kFf ? plain_gemm_seconds(positions, tile.k, taps, options.seconds_per_row)
-                       : phase == Phase::kBp ? plain_gemm_seconds(positions, taps, tile.k, options.seconds_per_row)
-                                             : plain_gemm_seconds(taps, tile.k, positions, options.seconds_per_row);
   row.net = layer.net;
   row.layer = layer.name;
-  row.phase = phase == Phase::kFf ? "FF" : phase == Phase::kBp ? "BP" : "WG";
+  row.phase = name_of(phase);
   row.batch = tile.n;
   row.macs = uint64_t{positions} * taps * tile.k;
   row.gmac_per_s = static_cast<double>(row.macs) / seconds / 1e9;
-  if (options.plain) {
-    row.plain_gmac_per_s = static_cast<double>(row.macs) / plain / 1e9;
-    row.ratio = row.gmac_per_s / row.plain_gmac_per_s;
-  }
-  row.decode_share = decode_seconds / all_seconds;
-  row.count_share = count_seconds / all_seconds;
+  if (!options.plain) return row;
+  const double plain = phase == Phase::kFf   ? plain_gemm_seconds(positions, tile.k, taps, time)
+                       : phase == Phase::kBp ? plain_gemm_seconds(positions, taps, tile.k, time)
+                                             : plain_gemm_seconds(taps, tile.k, positions, time);
+  row.plain_gmac_per_s = static_cast<double>(row.macs) / plain / 1e9;
+  row.ratio = row.gmac_per_s / row.plain_gmac_per_s;
   return row;
 }
 
@@ -210,10 +232,11 @@ std::vector<KernelRow> measure_kernels(const KernelOptions& options) {
   for (const Layer& layer : kLayers) {
     for (const Phase phase : {Phase::kFf, Phase::kBp, Phase::kWg}) {
       if (layer.first && phase == Phase::kBp) continue;
-      const char* phase_name = phase == Phase::kFf ? "FF" : phase == Phase::kBp ? "BP" : "WG";
-      const std::string name = fmt::format("{} {} {}", layer.net, layer.name, phase_name);
+      const std::string name = fmt::format("{} {} {}", layer.net, layer.name, name_of(phase));
       if (name.find(options.filter) == std::string::npos) continue;
-      rows.push_back(measure(layer, phase, options));
+      for (const uint32_t batch : layer.size == 1 ? options.fc_batches : std::vector<uint32_t>{options.batch}) {
+        rows.push_back(measure(layer, phase, batch, options));
+      }
     }
   }
   return rows;
@@ -229,23 +252,27 @@ bool select_vector_unit(const std::string& name) {
   for (int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) {
     const int64_t target = rest & -rest;
     if (name != hwy::TargetName(target)) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
+    // This one and all below it: not every kernel has a version for each unit.
+    const int64_t allowed = hwy::SupportedTargets() & HWY_TARGETS & ~(target - 1);
+    hwy::SetSupportedTargetsForTest(allowed);
+    hwy::GetChosenTarget().Update(allowed);
     return true;
   }
   return false;
 }
 
-void print_table(const std::vector<KernelRow>& rows, std::FILE* out) {
-  fmt::print(out, "vector unit {}\n", vector_unit());
-  fmt::print(out, "{:10} {:20} {:5} {:>5} {:>9} {:>9} {:>9} {:>6} {:>7} {:>8}\n", "net", "layer", "phase", "batch",
-             "MMAC", "GMAC/s", "plain", "ratio", "decode", "skipped");
-  for (const KernelRow& row : rows) {
-    fmt::print(out, "{:10} {:20} {:5} {:5} {:9.2f} {:9.1f} {:9.1f} {:6.2f} {:6.0f}% {:7.0f}%\n", row.net, row.layer,
-               row.phase, row.batch, static_cast<double>(row.macs) / 1e6, row.gmac_per_s, row.plain_gmac_per_s,
-               row.ratio, 100 * row.decode_share,
-               100 * static_cast<double>(row.facts.macs_skipped) / static_cast<double>(row.facts.macs));
+double goal_gmac_per_s() {
+  const std::string unit = vector_unit();
+  return unit.starts_with("AVX3") ? 20 : unit == "AVX2" ? 10 : 0;
+}
+
+std::string remark(const KernelRow& row, double goal) {
+  if (row.gmac_per_s >= goal) return "";
+  const std::string below = fmt::format("below {:.0f}", goal);
+  if (row.plain_gmac_per_s < goal && row.plain_gmac_per_s > 0) {
+    return fmt::format("{}, as is the plain GEMM: {:.2f} M MAC", below, static_cast<double>(row.macs) / 1e6);
   }
+  return below;
 }
 
 }  // namespace backboard::npu

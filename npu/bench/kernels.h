@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -20,15 +19,16 @@ struct KernelRow {
   double gmac_per_s = 0;        ///< lnpu, median run
   double plain_gmac_per_s = 0;  ///< plain binary32 GEMM, median run
   double ratio = 0;             ///< gmac_per_s / plain_gmac_per_s
-  double decode_share = 0;      ///< of the run's time
-  double count_share = 0;       ///< of the run's time: facts
+  double decode_share = 0;      ///< time of decoding alone over that of the run
+  double count_share = 0;       ///< time of the facts alone over that of the run
   Facts facts;                  ///< of one run
 };
 
 struct KernelOptions {
-  uint32_t batch = 16;           ///< images, convolutions
-  uint32_t fc_batch = 64;        ///< images, FC layers: every weight is decoded and packed once a run
-  double seconds_per_row = 0.2;  ///< least time for the lnpu runs and again for the plain ones; at least 3 runs each
+  uint32_t batch = 16;  ///< images, convolutions
+  /// Images, FC layers: every weight is decoded and packed once a run. The demo trains with 16.
+  std::vector<uint32_t> fc_batches = {64, 16};
+  double seconds_per_row = 0.2;  ///< least time for the lnpu runs and again for the plain ones; at least 3 samples
   bool plain = true;             ///< measure the plain GEMM too
   std::string filter;            ///< only rows whose "net layer phase" contains it
   double activation_zeros = 0.5, error_zeros = 0.9, weight_zeros = 0.01;
@@ -43,6 +43,9 @@ std::string vector_unit();
 /// Pins the kernels of this process to a vector unit ("AVX3", "AVX2", "SSE4"); false when the host does not have it.
 bool select_vector_unit(const std::string& name);
 
-void print_table(const std::vector<KernelRow>& rows, std::FILE* out);
+/// What the project aims at on this vector unit: 20 on AVX-512, 10 on AVX2, otherwise nothing.
+double goal_gmac_per_s();
+/// Says that a row is below the goal, and whether the plain GEMM is, too; empty for the others.
+std::string remark(const KernelRow& row, double goal);
 
 }  // namespace backboard::npu

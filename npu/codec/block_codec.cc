@@ -1,4 +1,4 @@
-// Vector versions of the class rule and the block codec.
+// Vector versions of the class rule and of encoding blocks.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "npu/codec/block_codec.cc"
 #include <hwy/foreach_target.h>
@@ -16,25 +16,13 @@
 #define BACKBOARD_NPU_CODEC_BLOCK_CODEC_TYPES_
 namespace backboard::npu {
 
-/// The parts of a coded block that is being read. Whole vectors may be read from any place in it.
-struct BlockStreams {
-  const uint8_t* zero_map;  ///< N bits
-  uint32_t elements;
-  uint32_t precision_bit;  ///< first bit of the precision map; 0: all non-zeros are high
-  const uint8_t* high;
-  const uint8_t* low;
-};
-
-/// Shuffles of eight lanes, by mask of the lanes that have an element: from_stream[m][i] is the rank of lane i among
-/// them; to_stream[m][j] the lane of the j-th.
+/// Shuffles of eight lanes, by mask of the lanes that have an element: to_stream[m][j] is the lane of the j-th.
 struct LaneTables {
-  alignas(64) int32_t from_stream[256][8];
   alignas(64) int32_t to_stream[256][8];
-  constexpr LaneTables() : from_stream(), to_stream() {
+  constexpr LaneTables() : to_stream() {
     for (unsigned mask = 0; mask < 256; ++mask) {
       int32_t rank = 0;
       for (int32_t lane = 0; lane < 8; ++lane) {
-        from_stream[mask][lane] = rank < 8 ? rank : 0;
         if (mask >> lane & 1) to_stream[mask][rank++] = lane;
       }
     }
@@ -44,25 +32,6 @@ inline constexpr LaneTables kLaneTables;
 
 inline constexpr RowConstants kLowConstants = row_constants(format_row(NumberFormat::kFp8));
 inline constexpr RowConstants kHighConstants = row_constants(format_row(NumberFormat::kFp16));
-
-/// 57 bits or more from bit `at` on; reads eight bytes.
-inline uint64_t bits_from(const uint8_t* map, uint32_t at) {
-  uint64_t bits;
-  std::memcpy(&bits, map + at / 8, 8);
-  return bits >> (at % 8);
-}
-
-/// Spreads the low bits of `bits` over the set bits of `mask` (eight bits each), lowest first.
-inline uint32_t deposit_bits(uint32_t bits, uint32_t mask) {
-  uint32_t out = 0;
-  while (mask != 0) {
-    const uint32_t lowest = mask & (0u - mask);
-    out |= (bits & 1) != 0 ? lowest : 0;
-    bits >>= 1;
-    mask ^= lowest;
-  }
-  return out;
-}
 
 /// Gathers the bits of `bits` under `mask` at the low end.
 inline uint32_t extract_bits(uint32_t bits, uint32_t mask) {
@@ -89,16 +58,10 @@ using DU8 = hn::RebindToUnsigned<D8>;
 using DI8 = hn::RebindToSigned<D8>;
 
 #if HWY_TARGET <= HWY_AVX2
-HWY_INLINE uint32_t deposit(uint32_t bits, uint32_t mask) {
-  return _pdep_u32(bits, mask);
-}
 HWY_INLINE uint32_t extract(uint32_t bits, uint32_t mask) {
   return _pext_u32(bits, mask);
 }
 #else
-HWY_INLINE uint32_t deposit(uint32_t bits, uint32_t mask) {
-  return deposit_bits(bits, mask);
-}
 HWY_INLINE uint32_t extract(uint32_t bits, uint32_t mask) {
   return extract_bits(bits, mask);
 }
@@ -281,151 +244,6 @@ uint32_t encode_block_vector(bool mixed, ClassRule rule, const float* in, uint32
   return map_bytes + 2 * high_count + low_count;
 }
 
-/// Up to eight patterns from a stream, in the lanes of `mask`. Reads eight.
-template <class T>
-HWY_INLINE hn::Vec<DU8> load_packed(const uint8_t* from, uint32_t mask) {
-  const DU8 du;
-#if HWY_TARGET <= HWY_AVX2
-  const hn::Rebind<T, DU8> dt;
-  const auto order = hn::IndicesFromVec(du, hn::Load(DI8(), kLaneTables.from_stream[mask]));
-  const auto narrow = hn::BitCast(dt, hn::LoadU(hn::Repartition<uint8_t, decltype(dt)>(), from));
-  return hn::TableLookupLanes(hn::PromoteTo(du, narrow), order);
-#else
-  T narrow[8];
-  std::memcpy(narrow, from, sizeof(narrow));
-  HWY_ALIGN uint32_t lanes[8];
-  for (uint32_t l = 0; l < hn::Lanes(du); ++l) lanes[l] = narrow[kLaneTables.from_stream[mask][l]];
-  return hn::Load(du, lanes);
-#endif
-}
-
-HWY_INLINE hn::Mask<DU8> mask_of_bits(uint32_t bits) {
-  const uint8_t bytes[8] = {static_cast<uint8_t>(bits)};
-  return hn::LoadMaskBits(DU8(), bytes);
-}
-
-/// Eight class bytes: one for each bit of `nonzero`, one more for each of `high`.
-HWY_INLINE uint64_t class_bytes(uint32_t nonzero, uint32_t high) {
-  const auto spread = [](uint32_t bits) HWY_ATTR {
-    const uint64_t copies = bits * uint64_t{0x0101010101010101};
-    return ((copies & 0x8040201008040201u) + 0x00406070787c7e7fu) >> 7 & 0x0101010101010101u;
-  };
-  return spread(nonzero) + spread(high);
-}
-
-/// What decode_streams() has read so far.
-struct DecodeState {
-  uint32_t element = 0, precision_at;
-  const uint8_t *high_at, *low_at;
-};
-
-#if HWY_TARGET <= HWY_AVX3
-/// Sixteen elements at a time, as long as there are sixteen.
-HWY_INLINE void decode_wide(const BlockStreams& streams, float* values, uint8_t* classes, DecodeState& state) {
-  const hn::Full512<uint32_t> du;
-  const hn::Full512<float> d;
-  const bool mixed = streams.precision_bit != 0;
-  for (; state.element + 16 <= streams.elements; state.element += 16) {
-    uint16_t nonzero;
-    std::memcpy(&nonzero, streams.zero_map + state.element / 8, 2);
-    uint32_t high = nonzero;
-    if (mixed) {
-      uint32_t bits;
-      std::memcpy(&bits, streams.zero_map + state.precision_at / 8, 4);
-      high = _pdep_u32(bits >> (state.precision_at % 8), nonzero);
-      state.precision_at += count_bits(nonzero);
-    }
-    const auto high_mask = static_cast<__mmask16>(high), low_mask = static_cast<__mmask16>(nonzero & ~high);
-    const __m512i highs = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(state.high_at)));
-    const __m512i lows =
-        _mm512_slli_epi32(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(state.low_at))), 8);
-    const hn::Vec<decltype(du)> patterns{
-        _mm512_mask_expand_epi32(_mm512_maskz_expand_epi32(high_mask, highs), low_mask, lows)};
-    hn::StoreU(hn::BitCast(d, bits_of_pattern(du, kHighConstants, patterns)), d, values + state.element);
-    if (classes != nullptr) {
-      const __m128i ones = _mm_maskz_set1_epi8(nonzero, 1);
-      _mm_storeu_si128(reinterpret_cast<__m128i_u*>(classes + state.element),
-                       _mm_add_epi8(ones, _mm_maskz_set1_epi8(high_mask, 1)));
-    }
-    state.high_at += 2 * count_bits(high);
-    state.low_at += count_bits(low_mask);
-  }
-}
-#else
-HWY_INLINE void decode_wide(const BlockStreams&, float*, uint8_t*, DecodeState&) {}
-#endif
-
-HWY_INLINE void decode_streams(const BlockStreams& streams, float* values, uint8_t* classes) {
-  const D8 d;
-  const DU8 du;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  DecodeState state{0, streams.precision_bit, streams.high, streams.low};
-  decode_wide(streams, values, classes, state);
-  for (uint32_t i = state.element; i < streams.elements; i += lanes) {
-    const uint32_t left = std::min(lanes, streams.elements - i);
-    const uint32_t inside = (1u << left) - 1;
-    const uint32_t nonzero = static_cast<uint32_t>(streams.zero_map[i / 8] >> (i % 8)) & inside;
-    uint32_t high = nonzero;
-    if (streams.precision_bit != 0) {
-      const uint64_t precision = bits_from(streams.zero_map, state.precision_at);
-      high = deposit(static_cast<uint32_t>(precision & 0xff), nonzero);
-      state.precision_at += count_bits(nonzero);
-    }
-    const uint32_t low = nonzero & ~high;
-    const auto high_patterns = load_packed<uint16_t>(state.high_at, high);
-    const auto low_patterns = load_packed<uint8_t>(state.low_at, low);
-    // FP8 (1-5-2) is FP16 cut short: eight bits further left they are the same pattern.
-    const auto patterns = hn::IfThenElse(mask_of_bits(high), high_patterns, hn::ShiftLeft<8>(low_patterns));
-    const auto bits = bits_of_pattern(du, kHighConstants, hn::IfThenElseZero(mask_of_bits(nonzero), patterns));
-    state.high_at += 2 * count_bits(high);
-    state.low_at += count_bits(low);
-    const uint64_t bytes = class_bytes(nonzero, high);
-    if (left == lanes) {
-      hn::StoreU(hn::BitCast(d, bits), d, values + i);
-      if (classes != nullptr) std::memcpy(classes + i, &bytes, HWY_LANES(float) < 8 ? HWY_LANES(float) : 8);
-    } else {
-      HWY_ALIGN float rest[8];
-      hn::Store(hn::BitCast(d, bits), d, rest);
-      std::memcpy(values + i, rest, left * sizeof(float));
-      if (classes != nullptr) std::memcpy(classes + i, &bytes, left);
-    }
-  }
-}
-
-/// Set bits of `count` bits from bit `at` on.
-HWY_INLINE uint32_t count_map(const uint8_t* map, uint32_t at, uint32_t count) {
-  uint32_t sum = 0, done = 0;
-  if (at % 8 == 0) {
-    for (; done + 64 <= count; done += 64) {
-      sum += static_cast<uint32_t>(__builtin_popcountll(bits_from(map, at + done)));
-    }
-  }
-  for (; done < count; done += 56) {
-    const uint32_t take = std::min(56u, count - done);
-    const uint64_t bits = bits_from(map, at + done) & ((uint64_t{1} << take) - 1);
-    sum += static_cast<uint32_t>(__builtin_popcountll(bits));
-  }
-  return sum;
-}
-
-bool decode_block_vector(bool mixed, const uint8_t* bytes, size_t length, float* values, uint32_t n, uint8_t* classes) {
-  if (length < (n + 7) / 8 || length > worst_case_block_bytes(TensorFormat::kFGMP, n)) return false;
-  // A copy with room behind it: whole vectors can be read from every place without a look at the end.
-  constexpr uint32_t kWorst = kMaxBlockElements / 4 + 2 * kMaxBlockElements;
-  alignas(64) uint8_t copy[kWorst + kCodecSlack_bytes];
-  if (length > 0) std::memcpy(copy, bytes, length);
-  std::memset(copy + length, 0, kCodecSlack_bytes);
-  const uint32_t nonzeros = count_map(copy, 0, n);
-  const uint32_t map_bits = n + (mixed ? nonzeros : 0), map_bytes = (map_bits + 7) / 8;
-  if (length < map_bytes) return false;
-  if (map_bits % 8 != 0 && copy[map_bits / 8] >> (map_bits % 8) != 0) return false;
-  const uint32_t high = mixed ? count_map(copy, n, nonzeros) : nonzeros;
-  if (length != size_t{map_bytes} + 2 * size_t{high} + (nonzeros - high)) return false;
-  const BlockStreams streams{copy, n, mixed ? n : 0, copy + map_bytes, copy + map_bytes + 2 * size_t{high}};
-  decode_streams(streams, values, classes);
-  return true;
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu
 HWY_AFTER_NAMESPACE();
@@ -435,7 +253,6 @@ namespace backboard::npu {
 
 HWY_EXPORT(classify_span_vector);
 HWY_EXPORT(encode_block_vector);
-HWY_EXPORT(decode_block_vector);
 
 ClassCounts classify_span(ClassRule rule, std::span<const float> in, std::span<float> values,
                           std::span<uint8_t> classes) {
@@ -456,12 +273,6 @@ uint32_t encode_block(TensorFormat format, ClassRule rule, std::span<const float
   if (!mixed) rule = {ClassRule::Kind::kMagnitude, 0.0f};
   return HWY_DYNAMIC_DISPATCH(encode_block_vector)(mixed, rule, in.data(), static_cast<uint32_t>(in.size()), out,
                                                    &counts);
-}
-
-bool decode_block(TensorFormat format, std::span<const uint8_t> bytes, std::span<float> values, uint8_t* classes) {
-  if (!is_coded(format) || values.size() > kMaxBlockElements) return false;
-  return HWY_DYNAMIC_DISPATCH(decode_block_vector)(format == TensorFormat::kFGMP, bytes.data(), bytes.size(),
-                                                   values.data(), static_cast<uint32_t>(values.size()), classes);
 }
 
 }  // namespace backboard::npu

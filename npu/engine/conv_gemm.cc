@@ -350,48 +350,54 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
   }
 }
 
+namespace {
+
+/// Sums over the positions of images that lie one after the other, a few at a time: their offsets and the packed errors
+/// stay in the caches, and are the same for the next few.
+void wg_images(Arithmetic arithmetic, const ConvTile& t, const Padded& image, const float* dy, StridedGemm gemm,
+               Workspace& workspace) {
+  constexpr uint32_t kLeastSteps = 1024;
+  const uint32_t plane = t.oh_rows * t.ow;
+  ConvTile part = t;
+  part.n = std::min(t.n, (kLeastSteps + plane - 1) / plane);
+  gemm.rows = t.c * t.kh * t.kw;
+  gemm.columns = t.k;
+  gemm.a_row = tap_offsets(t, image, kSlotARow, workspace);
+  gemm.a_step = position_offsets(part, image, kSlotAStep, workspace);
+  gemm.b_step = output_offsets(part, kSlotBStep, workspace);
+  gemm.b_column = static_cast<ptrdiff_t>(t.y_stride_k);
+  gemm.c_row = weight_offsets(t, kSlotCRow, workspace);
+  gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_k);
+  for (uint32_t n = 0; n < t.n; n += part.n) {
+    gemm.steps = std::min(part.n, t.n - n) * plane;
+    gemm.a = image.values + n * image.stride_n;
+    gemm.b = dy + n * t.y_stride_n;
+    strided_gemm(arithmetic, gemm, workspace);
+  }
+}
+
+}  // namespace
+
 void conv_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* dy, float* acc,
              Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
   const Padded image = pad_input(t, x, false, workspace);
-  const bool masked =
-      nonfinite_x(t, x) || nonfinite_y(t, dy) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_w(t, acc));
   StridedGemm gemm;
-  gemm.steps = t.n * t.oh_rows * t.ow;
   gemm.c = acc;
-  gemm.masked = masked;
-  ptrdiff_t* const positions = position_offsets(t, image, kSlotAStep, workspace);
-  ptrdiff_t* const errors = output_offsets(t, kSlotBStep, workspace);
-  if (t.kh * t.kw == 1 && t.oh_rows * t.ow == 1) {
-    // FC: rows are output channels, columns input channels, so that every operand is read as it lies.
-    ptrdiff_t* const a_row = workspace.array<ptrdiff_t>(kSlotARow, t.k);
-    ptrdiff_t* const c_row = workspace.array<ptrdiff_t>(kSlotCRow, t.k);
-    for (uint32_t k = 0; k < t.k; ++k) {
-      a_row[k] = static_cast<ptrdiff_t>(k * t.y_stride_k);
-      c_row[k] = static_cast<ptrdiff_t>(k * t.w_stride_k);
-    }
-    gemm.rows = t.k;
-    gemm.columns = t.c;
-    gemm.a = dy;
-    gemm.a_row = a_row;
-    gemm.a_step = errors;
-    gemm.b = image.values;
-    gemm.b_step = positions;
-    gemm.b_column = image.stride_c;
-    gemm.c_row = c_row;
-    gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_c);
-  } else {
-    gemm.rows = t.c * t.kh * t.kw;
-    gemm.columns = t.k;
-    gemm.a = image.values;
-    gemm.a_row = tap_offsets(t, image, kSlotARow, workspace);
-    gemm.a_step = positions;
-    gemm.b = dy;
-    gemm.b_step = errors;
-    gemm.b_column = static_cast<ptrdiff_t>(t.y_stride_k);
-    gemm.c_row = weight_offsets(t, kSlotCRow, workspace);
-    gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_k);
-  }
+  gemm.masked = nonfinite_x(t, x) || nonfinite_y(t, dy) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_w(t, acc));
+  if (t.kh * t.kw > 1 || t.oh_rows * t.ow > 1) return wg_images(arithmetic, t, image, dy, gemm, workspace);
+  // FC: rows are output channels, columns input channels, so that every operand is read as it lies.
+  gemm.steps = t.n;
+  gemm.rows = t.k;
+  gemm.columns = t.c;
+  gemm.a = dy;
+  gemm.a_row = even_offsets(t.k, t.y_stride_k, kSlotARow, workspace);
+  gemm.a_step = output_offsets(t, kSlotBStep, workspace);
+  gemm.b = image.values;
+  gemm.b_step = position_offsets(t, image, kSlotAStep, workspace);
+  gemm.b_column = image.stride_c;
+  gemm.c_row = even_offsets(t.k, t.w_stride_k, kSlotCRow, workspace);
+  gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_c);
   strided_gemm(arithmetic, gemm, workspace);
 }
 

@@ -20,7 +20,7 @@ struct BenchOptions {
 
 int bench(const BenchOptions& options) {
   if (options.name.empty()) {
-    for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<10}{}\n", benchmark.name, benchmark.help);
+    for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<14}{}\n", benchmark.name, benchmark.help);
     return kExitPassed;
   }
   std::vector<std::string> known;

@@ -7,6 +7,7 @@ namespace {
 constexpr Benchmark kBenchmarks[] = {
     {"core", "Instructions a second of the core on the default board", measure_core},
     {"kernels", "Arithmetic of lnpu, decoding and counting included, beside a plain binary32 GEMM", measure_kernels},
+    {"kernels-avx2", "The same, held to AVX2", measure_kernels_avx2},
 };
 
 }  // namespace

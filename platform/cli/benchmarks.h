@@ -28,5 +28,6 @@ std::span<const Benchmark> benchmarks();
 std::vector<Measurement> measure_core();
 /// Multiply-accumulates a host second of one core: FF, BP and WG of named layers of net S and ResNet-18.
 std::vector<Measurement> measure_kernels();
+std::vector<Measurement> measure_kernels_avx2();
 
 }  // namespace backboard

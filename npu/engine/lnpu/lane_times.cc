@@ -1,3 +1,4 @@
+#define HWY_WANT_AVX3_DL  // counting bits of words
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "npu/engine/lnpu/lane_times.cc"
 #include <hwy/foreach_target.h>

@@ -13,6 +13,7 @@ constexpr uint32_t round_up(uint32_t count) {
 
 /// Appends positions [first, first + count), in parts of at most 64.
 void append(std::vector<Piece>& pieces, Piece piece) {
+  if (piece.count <= 64) return pieces.push_back(piece);
   const uint32_t count = piece.count;
   for (uint32_t done = 0; done < count; done += 64) {
     piece.count = std::min(64u, count - done);
@@ -47,44 +48,45 @@ PositionLayout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t
   const uint32_t rows = images * tile_rows;
   const RowPlan plan = row_plan(config, width);
   const uint32_t lanes = plan.balanced ? 1 : config.lanes;
-  const uint32_t together = plan.balanced ? plan.rows_per_window : 1;
-  const auto lane_of = [&](uint32_t row, uint32_t segment) {
-    return plan.balanced ? 0 : plan.segments > 1 ? segment : row % lanes;
-  };
-  const auto opens = [&](uint32_t row) { return plan.segments > 1 || row % together == 0; };
+  // Rows that a window takes; with pieces of rows, each has its own.
+  const uint32_t together = plan.balanced && plan.segments == 1 ? plan.rows_per_window : 1;
+  const uint32_t opened = (rows + together - 1) / together;
   PositionLayout layout;
-  std::vector<uint32_t> next(lanes + 1, 0);  // how many windows each lane has, then where its next one stands
-  uint32_t count_windows = 0;
-  for (uint32_t row = 0; row < rows; ++row) {
-    for (uint32_t s = 0; s < plan.segments; ++s) {
-      if (!opens(row)) continue;
-      ++next[lane_of(row, s)];
-      ++count_windows;
-    }
-  }
+  std::vector<uint32_t> next;  // where the next window of each lane stands
   layout.lane_begin.assign(1, 0);
   for (uint32_t lane = 0; lane < lanes; ++lane) {
-    const uint32_t begin = layout.lane_begin.back();
-    layout.lane_begin.push_back(begin + round_up(next[lane]));
-    next[lane] = begin;
+    const uint32_t windows = plan.balanced       ? opened * plan.segments
+                             : plan.segments > 1 ? opened
+                                                 : opened / lanes + (lane < opened % lanes);
+    next.push_back(layout.lane_begin.back());
+    layout.lane_begin.push_back(next.back() + round_up(windows));
   }
   layout.windows = layout.lane_begin.back();
   layout.pieces.reserve(size_t{rows} * plan.segments);
-  uint32_t window = 0, shift = 0;
-  for (uint32_t row = 0; row < rows; ++row) {
-    for (uint32_t s = 0; s < plan.segments; ++s) {
-      if (opens(row)) {
-        window = next[lane_of(row, s)]++;
-        shift = 0;
+  layout.runs.reserve(size_t{rows} * plan.segments);
+  std::vector<uint32_t> begin;
+  for (uint32_t s = 0; s <= plan.segments; ++s) begin.push_back(plan.begin(width, s));
+  Piece piece{};
+  uint32_t open = 0, row_lane = 0;  // rows that are in the window; lane of the row, when rows go to lanes
+  for (piece.n = 0; piece.n < images; ++piece.n) {
+    for (piece.row = 0; piece.row < tile_rows; ++piece.row) {
+      for (uint32_t s = 0; s < plan.segments; ++s) {
+        if (open == 0) {
+          piece.window = next[plan.balanced ? 0 : plan.segments > 1 ? s : row_lane]++;
+          piece.shift = 0;
+        }
+        piece.first = begin[s];
+        piece.count = begin[s + 1] - begin[s];
+        append(layout.pieces, piece);
+        piece.shift += piece.count;
+        layout.bits = std::max(layout.bits, piece.shift);
       }
-      const uint32_t first = plan.begin(width, s), count = plan.begin(width, s + 1) - first;
-      append(layout.pieces, {row / tile_rows, row % tile_rows, first, count, window, shift});
-      shift += count;
-      layout.bits = std::max(layout.bits, shift);
+      if (++open == together) open = 0;
+      if (++row_lane == lanes) row_lane = 0;
     }
   }
-  for (const Piece& piece : layout.pieces) extend(layout.runs, piece, width);
-  set_words(config, count_windows == 1, layout);
+  for (const Piece& part : layout.pieces) extend(layout.runs, part, width);
+  set_words(config, opened * plan.segments == 1, layout);
   return layout;
 }
 

@@ -9,7 +9,7 @@ namespace {
 TEST_CASE("Kernel rows name their layer and phase and count every product") {
   KernelOptions options;
   options.filter = "S fc1";
-  options.fc_batch = 3;
+  options.fc_batches = {3};
   options.seconds_per_row = 0;
   const std::vector<KernelRow> rows = measure_kernels(options);
   REQUIRE(rows.size() == 3);
@@ -25,6 +25,17 @@ TEST_CASE("Kernel rows name their layer and phase and count every product") {
     const double skipped = static_cast<double>(rows[i].facts.macs_skipped) / static_cast<double>(rows[i].macs);
     CHECK(skipped == Approx(i == 0 ? 0.5 : 0.9).margin(0.1));
   }
+}
+
+TEST_CASE("A row below the goal says whether the plain GEMM is, too") {
+  KernelRow row;
+  row.macs = 40'000;
+  row.gmac_per_s = 12;
+  row.plain_gmac_per_s = 15;
+  CHECK(remark(row, 20) == "below 20, as is the plain GEMM: 0.04 M MAC");
+  CHECK(remark(row, 10).empty());
+  row.plain_gmac_per_s = 30;
+  CHECK(remark(row, 20) == "below 20");
 }
 
 TEST_CASE("Unknown vector units are refused") {
