@@ -136,7 +136,7 @@ RouterConfig config_of(Arbitration arbitration, std::vector<BusMasterConfig> mas
   return config;
 }
 
-TEST_CASE("an unloaded request takes the latency, the target's time and a beat; all beats at least") {
+TEST_CASE("an unloaded request takes the latency, the target's time and a beat, all beats at least") {
   struct Case {
     BusOp op;
     uint32_t size;
@@ -158,7 +158,7 @@ TEST_CASE("an unloaded request takes the latency, the target's time and a beat; 
   }
 }
 
-TEST_CASE("a master has as many requests in flight as it may; what waits for that is counted") {
+TEST_CASE("a master has as many requests in flight as it may, what waits for that is counted") {
   Bench bench{config_of(Arbitration::round_robin, {{BusMaster::npu, 2, 1, 0}})};
   Greedy master(bench.queue, bench.bus.port(1), Initiator::npu, 16);
   master.go(4);

@@ -82,7 +82,7 @@ TEST_CASE("a write moves only the bytes that it has, and a read behind it sees t
   CHECK(bench.target.by_initiator()[static_cast<size_t>(Initiator::npu)].write_bursts == 2);
 }
 
-TEST_CASE("the board maps a window of the part; what leaves it is refused") {
+TEST_CASE("the board maps a window of the part, what leaves it is refused") {
   Bench bench;
   bench.submit(BusOp::read, kWindow - 32, 32, 0, 0);
   bench.submit(BusOp::read, kWindow - 16, 32, 1, kClockPs);
