@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "platform/cli/commands.h"
+#include "platform/cli/host_options.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
 #include "platform/run/board_session.h"
@@ -20,7 +21,7 @@ struct ExecOptions {
   std::string stats, signature;
   uint64_t max_instructions = 0;
   std::string max_memory;
-  std::string gdb;
+  HostOptions host;
 };
 
 BoardConfig board_config(const ExecOptions& options) {
@@ -51,12 +52,13 @@ int execute(const ExecOptions& options) {
   apply_memory_limit(options.max_memory);
   const ElfFile elf = ElfFile::load(options.elf);
   StreamSink console(stdout);
-  Board board(board_config(options), {console, console});
+  HostLink host(options.host, options.host.uart.empty() ? &console : nullptr);
+  Board board(board_config(options), {host, console});
   board.findings().set_printer([](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   board.load(elf, options.elf);
   if (options.max_instructions != 0) board.set_instruction_limit(options.max_instructions);
   board.start(elf.entry());
-  const SessionResult result = run_session(board, {{}, {}, false, options.gdb});
+  const SessionResult result = run_session(board, {}, &host);
   console.flush();
   if (!options.stats.empty()) write_file_atomically(options.stats, board.stats().json());
   if (!options.signature.empty()) write_file_atomically(options.signature, signature_text(board, elf, options.elf));
@@ -76,8 +78,7 @@ CommandAction declare_exec(CLI::App& app) {
   app.add_option("--signature", options->signature, "Write memory from begin_signature to end_signature");
   app.add_option("--max-instructions", options->max_instructions, "End after so many instructions (a failure)");
   app.add_option("--max-memory", options->max_memory, "Host memory, for example 4 GiB");
-  app.add_option("--gdb", options->gdb,
-                 "Wait for gdb on [HOST:]PORT (loopback) or unix:PATH before the first instruction");
+  declare_host_options(app, options->host);
   return [options] { return execute(*options); };
 }
 

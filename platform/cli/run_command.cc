@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "platform/cli/commands.h"
+#include "platform/cli/host_options.h"
 #include "platform/config/atomic_file.h"
 #include "platform/run/expectations.h"
 #include "platform/run/process.h"
@@ -26,7 +27,8 @@ struct RunOptions {
   std::vector<std::string> set;
   bool quiet = false;
   std::string max_memory;
-  std::string save, save_at, restore, gdb;
+  std::string save, save_at, restore;
+  HostOptions host;
   unsigned jobs = 0;
 };
 
@@ -49,7 +51,7 @@ std::optional<SaveRequest> save_request(const RunOptions& options) {
 
 int run_single(const RunOptions& options, const RunPlan& plan, PreparedPoint point) {
   const bool echo = !options.quiet;
-  PointOptions how{options.out, echo, echo && progress_wanted(), save_request(options), options.restore, options.gdb};
+  PointOptions how{options.out, echo, echo && progress_wanted(), save_request(options), options.restore, options.host};
   RunSummary summary = run_point(point, how);
   for (std::string& unmet : unmet_by_means(plan, {&summary, 1})) summary.failures.push_back(std::move(unmet));
   write_file_atomically(summary_file(options.out), summary_json(summary));
@@ -101,7 +103,7 @@ class PointProcesses {
     }
     const int code = guarded([&] {
       const std::string folder = folder_of(points_[index]);
-      const RunSummary summary = run_point(points_[index], {folder, false, false, std::nullopt, "", ""});
+      const RunSummary summary = run_point(points_[index], {folder, false, false, std::nullopt, "", {}});
       write_file_atomically(summary_file(folder), summary_json(summary));
       return kExitPassed;  // whether the point passed stands in its summary
     });
@@ -150,7 +152,9 @@ int run_group(const RunOptions& options, const RunPlan& plan, const std::vector<
   if (!options.save.empty() || !options.restore.empty()) {
     throw InputError("--save and --restore need a run of one point; this one has variants or subsets");
   }
-  if (!options.gdb.empty()) throw InputError("--gdb needs a run of one point; this one has variants or subsets");
+  if (wants_host(options.host)) {
+    throw InputError("--gdb, --trace and --uart need a run of one point; this one has variants or subsets");
+  }
   install_stop_handlers(nullptr);
   PointProcesses processes(options, points);
   for (const PreparedPoint& point : points) std::filesystem::remove(summary_file(processes.folder_of(point)));
@@ -207,8 +211,7 @@ CommandAction declare_run(CLI::App& app) {
   app.add_option("--save", options->save, "Save the board to a file on the way (with --save-at)");
   app.add_option("--save-at", options->save_at, "Simulated time at which to save, for example 10 ms");
   app.add_option("--restore", options->restore, "Go on from a saved board");
-  app.add_option("--gdb", options->gdb,
-                 "Wait for gdb on [HOST:]PORT (loopback) or unix:PATH before the first instruction");
+  declare_host_options(app, options->host);
   return [options] { return run(*options); };
 }
 

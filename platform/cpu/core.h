@@ -76,6 +76,22 @@ class CoreObserver {
   virtual void on_stop(StopReason reason) { static_cast<void>(reason); }
 };
 
+/// An instruction that has retired, or has trapped, or an interrupt that was entered before it.
+struct TracedStep {
+  enum class Kind : uint8_t { retired, exception, interrupt };
+  Kind kind = Kind::retired;
+  uint64_t number = 0;   ///< instructions retired before it
+  uint64_t time_ps = 0;  ///< at which it started
+  uint64_t pc = 0;
+};
+
+/// Told of every step of the core, behind it.
+class StepTracer {
+ public:
+  virtual ~StepTracer() = default;
+  virtual void on_step(const TracedStep& step) = 0;
+};
+
 /// Guest memory as semihosting and debuggers see it: no time, no side effects, no statistics.
 class GuestMemory {
  public:
@@ -181,6 +197,8 @@ class Core : public Saved, public EventClient, public IrqSink {
   virtual WatchHit watch_hit() const = 0;
   /// On: stops with StopReason::stepped once, counted from this call, an instruction retired or a trap was entered.
   virtual void set_stepping(bool on) = 0;
+  /// From now on each step is told; nullptr: none any more. The core runs one instruction after the other meanwhile.
+  virtual void set_tracer(StepTracer* tracer) = 0;
 
   virtual CoreStatistics statistics() = 0;
   virtual std::vector<DirectTraffic> direct_traffic() = 0;

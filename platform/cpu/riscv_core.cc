@@ -159,7 +159,13 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     const uint64_t limit_clock = clock_time_.edge_at_or_after(std::min(queue_.ahead_limit_ps(), quantum_end_ps));
     if (stop_behind_instruction()) return;
     if (waiting_ || clock_ >= limit_clock) return;
-    if (pending_interrupts() && take_interrupt()) continue;
+    if (pending_interrupts()) {
+      const TracedStep step = step_here(TracedStep::Kind::interrupt);
+      if (take_interrupt()) {
+        if (tracer_) tracer_->on_step(step);
+        continue;
+      }
+    }
     if (at_breakpoint()) {
       passed_ = progress();
       return stop(StopReason::breakpoint);
@@ -173,7 +179,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     // Every instruction takes a cycle at least: so many cycles cannot retire more than are left.
     const uint64_t left = instruction_limit_ - retired_;
     const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
-    if (clock_ + block->worst_cycles <= fast_limit && !stepping_ && block != &breakpoint_block_) {
+    if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && block != &breakpoint_block_) {
       interpret(block, fast_limit);
     } else {
       run_carefully(*block, limit_clock);
@@ -187,36 +193,14 @@ void RiscvCore<Xlen>::run_carefully(const Block& block, uint64_t limit_clock) {
   left_early_ = false;
   for (unsigned i = 0; i < block.count; ++i) {
     if (clock_ >= limit_clock || retired_ >= instruction_limit_) return;
+    const TracedStep step = step_here(TracedStep::Kind::retired);
+    const uint64_t exceptions_before = exceptions_;
     prepare_scratch(block, block.operations[i]);
     interpret(&scratch_, 0);
     count_block(scratch_);
+    if (tracer_) trace(step, exceptions_before);
     if (left_early_ || stepping_) return;
   }
-}
-
-template <class Xlen>
-bool RiscvCore<Xlen>::at_breakpoint() const {
-  return !breakpoints_.empty() && !stepping_ && passed_ != progress() &&
-         std::binary_search(breakpoints_.begin(), breakpoints_.end(), uint64_t{pc_});
-}
-
-template <class Xlen>
-bool RiscvCore<Xlen>::stop_behind_instruction() {
-  if (const auto hit = path_.take_watch_hit()) {
-    watch_hit_ = *hit;
-    stop(StopReason::watchpoint);
-    return true;
-  }
-  if (!stepping_ || progress() == step_start_) return false;
-  stop(StopReason::stepped);
-  return true;
-}
-
-template <class Xlen>
-void RiscvCore<Xlen>::set_breakpoints(const std::vector<uint64_t>& addresses) {
-  breakpoints_ = addresses;
-  std::sort(breakpoints_.begin(), breakpoints_.end());
-  drop_blocks();
 }
 
 template <class Xlen>
@@ -235,13 +219,19 @@ void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operat
 template <class Xlen>
 void RiscvCore<Xlen>::run_uncached() {
   const uint64_t start_ps = clock_time_.time_ps(clock_);
+  const TracedStep step = step_here(TracedStep::Kind::retired);
+  const uint64_t exceptions_before = exceptions_;
   uint8_t bytes[4] = {};
   for (unsigned half = 0; half < 2; ++half) {
     if (half == 1 && !is_long_instruction(bytes[0])) break;
     const U address = pc_ + 2 * half;
     const AccessResult result = path_.fetch(address, 2, machine_, start_ps, bytes + 2 * half);
     clock_ += result.cycles;
-    if (result.kind == AccessKind::fault) return take_trap(TrapCause::instruction_access, address, result.response);
+    if (result.kind == AccessKind::fault) {
+      take_trap(TrapCause::instruction_access, address, result.response);
+      if (tracer_) trace(step, exceptions_before);
+      return;
+    }
   }
   uint32_t bits = 0;
   std::memcpy(&bits, bytes, sizeof bits);
@@ -251,6 +241,7 @@ void RiscvCore<Xlen>::run_uncached() {
   prepare_scratch(home, decode(bits));
   interpret(&scratch_, 0);
   count_block(scratch_);
+  if (tracer_) trace(step, exceptions_before);
 }
 
 template <class Xlen>

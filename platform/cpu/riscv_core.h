@@ -46,14 +46,12 @@ class RiscvCore final : public Core, private GuestMemory {
     stepping_ = on;
     step_start_ = progress();
   }
+  void set_tracer(StepTracer* tracer) override { tracer_ = tracer; }
   CoreStatistics statistics() override;
   std::vector<DirectTraffic> direct_traffic() override;
   unsigned width_bits() const override { return Xlen::kBits; }
   uint64_t pc() const override { return pc_; }
-  void set_pc(uint64_t pc) override {
-    pc_ = static_cast<U>(pc) & ~U{1};
-    passed_ = kNotPassed;
-  }
+  void set_pc(uint64_t pc) override;
   uint64_t x(unsigned index) const override { return index < 32 ? x_[index] : 0; }
   void set_x(unsigned index, uint64_t value) override;
   uint64_t f(unsigned index) const override { return index < 32 ? f_[index] : 0; }
@@ -95,6 +93,9 @@ class RiscvCore final : public Core, private GuestMemory {
   void stop(StopReason reason);
   bool at_breakpoint() const;
   bool stop_behind_instruction();
+  bool one_by_one() const { return stepping_ || tracer_; }
+  TracedStep step_here(TracedStep::Kind kind) const { return {kind, retired_, clock_time_.time_ps(clock_), pc_}; }
+  void trace(TracedStep step, uint64_t exceptions_before);
   /// Changes with every instruction that retires and every trap that is entered.
   uint64_t progress() const { return retired_ + exceptions_ + interrupts_; }
   uint64_t user_bit() const { return machine_ ? 0 : 1; }
@@ -203,6 +204,7 @@ class RiscvCore final : public Core, private GuestMemory {
   uint64_t passed_ = kNotPassed;       ///< progress() at which the breakpoint at pc_ was reported already
   bool stepping_ = false;
   uint64_t step_start_ = 0;  ///< progress() at the start of the step
+  StepTracer* tracer_ = nullptr;
   WatchHit watch_hit_;
   Block breakpoint_block_;
   Block scratch_;

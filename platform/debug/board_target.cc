@@ -12,6 +12,7 @@ namespace backboard {
 namespace {
 
 constexpr uint8_t kSigTrap = 5, kSigAbort = 6;
+constexpr uint64_t kMachine = 3, kUser = 0;  // Privileged ISA, table "RISC-V privilege levels"
 constexpr unsigned kMstatus = 0x300, kMie = 0x304, kMip = 0x344;
 
 struct CsrRange {
@@ -28,6 +29,25 @@ constexpr CsrRange kRanges[] = {{"pmpcfg", 0x3a0, 0, 16},
                                 {"mhpmcounter", 0xb03, 3, 29},
                                 {"hpmcounter", 0xc03, 3, 29}};
 constexpr CsrRange kHighRanges[] = {{"mhpmcounter", 0xb83, 3, 29}, {"hpmcounter", 0xc83, 3, 29}};
+
+struct InfoBlock {
+  std::string_view name;
+  Place place;
+};
+constexpr InfoBlock kInfoBlocks[] = {{"npu", Place::kNPU},
+                                     {"uart", Place::kUART},
+                                     {"clint", Place::kCLINT},
+                                     {"watchdog", Place::kWATCHDOG},
+                                     {"flash", Place::kFLASH_CTRL}};
+
+const char* const kHelp =
+    "reset           start the board and the program again from power-on\n"
+    "info npu        registers of the NPU, read without side effects\n"
+    "info irq        interrupt state of the core and the PLIC\n"
+    "info dram       counters of the DRAM\n"
+    "info uart, info clint, info watchdog, info flash    registers of the other devices\n"
+    "time            simulated time and retired instructions\n"
+    "trace on        write every instruction to the file of --trace, until `trace off`; also `trace status`\n";
 
 struct NamedCsr {
   const char* name;
@@ -103,6 +123,7 @@ std::optional<uint64_t> BoardTarget::read_register(unsigned number) {
   if (number < gdb_register::kPc) return core.x(number);
   if (number == gdb_register::kPc) return core.pc();
   if (number < gdb_register::kFirstCsr) return core.f(number - gdb_register::kFirstF);
+  if (number == gdb_register::kPrivilege) return core.machine_mode() ? kMachine : kUser;
   return number <= gdb_register::kLast ? core.csr(number - gdb_register::kFirstCsr) : std::nullopt;
 }
 
@@ -115,7 +136,7 @@ bool BoardTarget::write_register(unsigned number, uint64_t value) {
   } else if (number < gdb_register::kFirstCsr) {
     core.set_f(number - gdb_register::kFirstF, value);
   } else {
-    return number <= gdb_register::kLast && core.set_csr(number - gdb_register::kFirstCsr, value);
+    return number < gdb_register::kPrivilege && core.set_csr(number - gdb_register::kFirstCsr, value);
   }
   return true;
 }
@@ -145,17 +166,20 @@ std::vector<DebugRegion> BoardTarget::memory_map() {
   return regions;
 }
 
-bool BoardTarget::set_breakpoint(uint64_t address, bool present) {
-  const auto found = std::find(breakpoints_.begin(), breakpoints_.end(), address);
-  if ((found != breakpoints_.end()) == present) return true;
+bool BoardTarget::set_breakpoint(DebugBreak kind, uint64_t address, bool present) {
+  std::vector<uint64_t>& list = breakpoints_[static_cast<unsigned>(kind)];
+  const auto found = std::find(list.begin(), list.end(), address);
+  if ((found != list.end()) == present) return true;
   if (!present) {
-    breakpoints_.erase(found);
-  } else if (breakpoints_.size() < kMaxBreakpoints) {
-    breakpoints_.push_back(address);
+    list.erase(found);
+  } else if (list.size() < kMaxBreakpoints) {
+    list.push_back(address);
   } else {
     return false;
   }
-  board_.core().set_breakpoints(breakpoints_);
+  std::vector<uint64_t> all = breakpoints_[0];
+  all.insert(all.end(), breakpoints_[1].begin(), breakpoints_[1].end());
+  board_.core().set_breakpoints(all);
   return true;
 }
 
@@ -177,7 +201,7 @@ bool BoardTarget::set_watchpoint(DebugWatch kind, uint64_t address, uint64_t siz
 }
 
 void BoardTarget::remove_all_points() {
-  breakpoints_.clear();
+  for (auto& list : breakpoints_) list.clear();
   watchpoints_.clear();
   board_.core().set_breakpoints({});
   board_.core().set_watchpoints({});
@@ -189,7 +213,12 @@ DebugStop BoardTarget::stop_of(const BoardResult& result) const {
   stop.signal = kSigTrap;
   switch (result.stop) {
     case BoardStop::debugger:
-      if (board_.core().stop_reason() == StopReason::breakpoint) stop.kind = DebugStop::Kind::breakpoint;
+      if (board_.core().stop_reason() == StopReason::breakpoint) {
+        const auto& hard = breakpoints_[static_cast<unsigned>(DebugBreak::hardware)];
+        const bool known = std::find(hard.begin(), hard.end(), board_.core().pc()) != hard.end();
+        stop.kind = DebugStop::Kind::breakpoint;
+        stop.point = known ? DebugBreak::hardware : DebugBreak::software;
+      }
       if (board_.core().stop_reason() == StopReason::watchpoint) {
         const WatchHit hit = board_.core().watch_hit();
         stop.kind = DebugStop::Kind::watchpoint;
@@ -256,16 +285,29 @@ std::string BoardTarget::dram_text() {
   return text;
 }
 
-std::string BoardTarget::monitor(std::string_view command) {
-  if (command == "help") {
-    return "info npu    registers of the NPU, read without side effects\n"
-           "info irq    interrupt state of the core and the PLIC\n"
-           "info dram   counters of the DRAM\n"
-           "time        simulated time and retired instructions\n";
+std::string BoardTarget::trace(std::string_view what) {
+  if (!trace_) return "error: there is no file to trace to: start the program with --trace FILE\n";
+  if (what == "on" || what == "off") trace_->set(what == "on");
+  if (what == "on" || what == "off" || what == "status") {
+    return fmt::format("trace is {}: {}, {} lines\n", trace_->on() ? "on" : "off", trace_->path(), trace_->lines());
   }
-  if (command == "info npu") return registers_text(Place::kNPU);
-  if (command == "info irq") return interrupts_text();
-  if (command == "info dram") return dram_text();
+  return "error: trace on, trace off or trace status\n";
+}
+
+std::string BoardTarget::info(std::string_view what) {
+  if (what == "irq") return interrupts_text();
+  if (what == "dram") return dram_text();
+  for (const InfoBlock& block : kInfoBlocks) {
+    if (what == block.name) return registers_text(block.place);
+  }
+  return fmt::format("error: unknown subject '{}'; see monitor help\n", what);
+}
+
+std::string BoardTarget::monitor(std::string_view command) {
+  static constexpr std::string_view kInfo = "info ", kTrace = "trace ";
+  if (command == "help") return kHelp;
+  if (command.substr(0, kInfo.size()) == kInfo) return info(command.substr(kInfo.size()));
+  if (command.substr(0, kTrace.size()) == kTrace) return trace(command.substr(kTrace.size()));
   if (command == "time") {
     return fmt::format("{} ps, {} instructions\n", std::max(board_.time_ps(), board_.core().time_ps()),
                        board_.core().statistics().instructions);

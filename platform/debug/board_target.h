@@ -1,10 +1,12 @@
 // The board as a debugger sees it.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "platform/debug/debug_target.h"
+#include "platform/debug/instruction_trace.h"
 #include "platform/soc/board.h"
 
 namespace backboard {
@@ -12,7 +14,8 @@ namespace backboard {
 /// Looks at the board through debug accesses, and keeps the points at which the core stops.
 class BoardTarget final : public DebugTarget {
  public:
-  explicit BoardTarget(Board& board) : board_(board) {}
+  /// `trace` is what `monitor trace` switches; nullptr: there is none.
+  explicit BoardTarget(Board& board, InstructionTrace* trace = nullptr) : board_(board), trace_(trace) {}
 
   unsigned width_bits() const override { return board_.core().width_bits(); }
   std::vector<DebugCsr> csrs() override;
@@ -21,7 +24,7 @@ class BoardTarget final : public DebugTarget {
   bool read_memory(uint64_t address, std::span<uint8_t> bytes) override;
   bool write_memory(uint64_t address, std::span<const uint8_t> bytes) override;
   std::vector<DebugRegion> memory_map() override;
-  bool set_breakpoint(uint64_t address, bool present) override;
+  bool set_breakpoint(DebugBreak kind, uint64_t address, bool present) override;
   bool set_watchpoint(DebugWatch kind, uint64_t address, uint64_t size_bytes, bool present) override;
   void remove_all_points() override;
   std::string monitor(std::string_view command) override;
@@ -36,9 +39,12 @@ class BoardTarget final : public DebugTarget {
   std::string registers_text(Place place);
   std::string interrupts_text();
   std::string dram_text();
+  std::string info(std::string_view what);
+  std::string trace(std::string_view what);
 
   Board& board_;
-  std::vector<uint64_t> breakpoints_;
+  InstructionTrace* trace_;
+  std::array<std::vector<uint64_t>, 2> breakpoints_;  ///< by DebugBreak; an address may be in both
   std::vector<Watchpoint> watchpoints_;
 };
 

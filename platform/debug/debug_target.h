@@ -14,8 +14,9 @@ namespace backboard {
 namespace gdb_register {
 inline constexpr unsigned kPc = 32;
 inline constexpr unsigned kFirstF = 33;
-inline constexpr unsigned kFirstCsr = 65;  ///< plus the CSR's number
-inline constexpr unsigned kLast = kFirstCsr + 4095;
+inline constexpr unsigned kFirstCsr = 65;                 ///< plus the CSR's number
+inline constexpr unsigned kPrivilege = kFirstCsr + 4096;  ///< 3 in machine mode, 0 in user mode
+inline constexpr unsigned kLast = kPrivilege;
 inline constexpr unsigned kStackPointer = 2;
 }  // namespace gdb_register
 
@@ -35,11 +36,14 @@ struct DebugRegion {
 
 enum class DebugWatch : uint8_t { write, read, access };
 
+/// The debugger's word for a breakpoint; to the machine both are the same.
+enum class DebugBreak : uint8_t { software, hardware };
+
 /// Why the machine stands.
 struct DebugStop {
   enum class Kind : uint8_t {
     signal,      ///< a step is done (SIGTRAP), Ctrl-C (SIGINT), or the machine cannot go on (SIGABRT)
-    breakpoint,  ///< before the instruction at pc
+    breakpoint,  ///< before the instruction at pc; `point` says which kind
     watchpoint,  ///< behind the instruction that touched `address`
     exited,      ///< the run is over
   };
@@ -48,6 +52,7 @@ struct DebugStop {
   uint64_t address = 0;
   DebugWatch watch = DebugWatch::write;
   uint8_t exit_code = 0;
+  DebugBreak point = DebugBreak::software;
 };
 
 /// A halted machine. Nothing here lets simulated time pass or has side effects in devices.
@@ -68,7 +73,7 @@ class DebugTarget {
   virtual std::vector<DebugRegion> memory_map() = 0;
 
   /// Insert or remove; both may be repeated. False when there is no room for another one.
-  virtual bool set_breakpoint(uint64_t address, bool present) = 0;
+  virtual bool set_breakpoint(DebugBreak kind, uint64_t address, bool present) = 0;
   virtual bool set_watchpoint(DebugWatch kind, uint64_t address, uint64_t size_bytes, bool present) = 0;
   virtual void remove_all_points() = 0;
 

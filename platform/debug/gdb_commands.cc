@@ -154,7 +154,10 @@ std::string GdbCommands::change_point(std::string_view text, bool present) {
     return kMalformed;
   }
   if (!text.empty()) return kMalformed;  // conditions and commands are not announced, so gdb evaluates them itself
-  if (type <= 1) return target_.set_breakpoint(address, present) ? "OK" : kNoRoom;
+  if (type <= 1) {
+    return target_.set_breakpoint(type == 0 ? DebugBreak::software : DebugBreak::hardware, address, present) ? "OK"
+                                                                                                             : kNoRoom;
+  }
   if (type > 4) return "";
   if (size_bytes == 0 || size_bytes > kMaxWatchBytes || size_bytes - 1 > UINT64_MAX - address) return kMalformed;
   const DebugWatch kind = type == 2 ? DebugWatch::write : type == 3 ? DebugWatch::read : DebugWatch::access;
@@ -259,7 +262,9 @@ std::string GdbCommands::stop_reply(const DebugStop& stop) {
   last_stop_ = stop;
   if (stop.kind == DebugStop::Kind::exited) return fmt::format("W{:02x}", stop.exit_code);
   std::string text = fmt::format("T{:02x}", stop.signal);
-  if (stop.kind == DebugStop::Kind::breakpoint) text += "swbreak:;";
+  if (stop.kind == DebugStop::Kind::breakpoint) {
+    text += stop.point == DebugBreak::software ? "swbreak:;" : "hwbreak:;";
+  }
   if (stop.kind == DebugStop::Kind::watchpoint) {
     text += fmt::format("{}:{:x};", name_of_watch(stop.watch), stop.address);
   }

@@ -18,8 +18,12 @@ void GdbConnection::send(const std::string& payload) {
 }
 
 void GdbConnection::receive(std::span<const uint8_t> bytes) {
+  static constexpr std::string_view kOpenings = "+$-\x03";
   for (const uint8_t byte : bytes) {
+    // Not a debugger: a browser, say, that a web page has sent here.
+    broken_ = broken_ || (!greeted_ && kOpenings.find(static_cast<char>(byte)) == std::string_view::npos);
     if (broken_) return;
+    greeted_ = true;
     switch (parser_.put(byte)) {
       case PacketEvent::none:
       case PacketEvent::ack:

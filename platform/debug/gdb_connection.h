@@ -12,7 +12,7 @@
 namespace backboard {
 
 /// Bytes in, bytes and requests out. While the machine runs only an interrupt is heard at once; packets wait for the
-/// stop. A client that sends more than a debugger would is `broken` and should be dropped.
+/// stop. A client that does not begin as debuggers do, or sends more than one would, is `broken` and should be dropped.
 class GdbConnection {
  public:
   /// The machine is halted when a client comes.
@@ -50,6 +50,7 @@ class GdbConnection {
   bool running_ = false;
   bool interrupt_ = false;
   bool acknowledge_ = true;
+  bool greeted_ = false;
   bool broken_ = false;
 };
 

@@ -1,12 +1,9 @@
 #include "platform/debug/gdb_session.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
+#include <utility>
 
-#include <array>
-#include <cerrno>
-#include <system_error>
-#include <thread>
+#include "platform/socket/descriptor_watch.h"
 
 namespace backboard {
 namespace {
@@ -14,32 +11,21 @@ namespace {
 constexpr int kPollMs = 100;  // how soon Ctrl-C at the terminal is seen
 constexpr uint8_t kSigInt = 2;
 
-/// Asks the board to stop as soon as the socket has something to say.
-class SocketWatch {
- public:
-  SocketWatch(Board& board, const DebugSocket& socket) {
-    if (::pipe(pipe_.data()) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
-    thread_ = std::thread([&board, &socket, this] {
-      if (socket.wait(-1, pipe_[0])) board.request_stop();
-    });
-  }
-  ~SocketWatch() {
-    ::close(pipe_[1]);  // wakes the thread
-    thread_.join();
-    ::close(pipe_[0]);
-  }
-  SocketWatch(const SocketWatch&) = delete;
-  SocketWatch& operator=(const SocketWatch&) = delete;
-
- private:
-  std::array<int, 2> pipe_{};
-  std::thread thread_;
-};
+DebugStop interrupted_stop() {
+  DebugStop stop;
+  stop.signal = kSigInt;
+  return stop;
+}
 
 }  // namespace
 
-GdbSession::GdbSession(Board& board, const std::string& address, bool (*stop)())
-    : board_(board), target_(board), socket_(parse_socket_address(address)), stop_(stop) {
+GdbSession::GdbSession(Board& board, InstructionTrace* trace, BoardRunner run, const std::string& address,
+                       bool (*stop)())
+    : board_(board),
+      target_(board, trace),
+      run_(std::move(run)),
+      socket_(parse_socket_address(address, "--gdb"), "--gdb"),
+      stop_(stop) {
   fmt::print(stderr, "backboard: waiting for gdb on {}\n", socket_.name());
 }
 
@@ -48,8 +34,8 @@ GdbSession::~GdbSession() {
 }
 
 BoardResult GdbSession::run_watched(uint64_t time_ps) {
-  const SocketWatch watch(board_, socket_);
-  return board_.run_until(time_ps);
+  const DescriptorWatch watch(socket_.descriptor(), [this] { board_.request_stop(); });
+  return run_(time_ps);
 }
 
 void GdbSession::flush() {
@@ -76,9 +62,9 @@ void GdbSession::look_for_client() {
 void GdbSession::exchange() {
   std::string bytes;
   while (connection_) {
-    const DebugSocket::Received what = socket_.receive(bytes);
-    if (what == DebugSocket::Received::closed) return lose_client();
-    if (what == DebugSocket::Received::nothing) return;
+    const ServerSocket::Received what = socket_.receive(bytes);
+    if (what == ServerSocket::Received::closed) return lose_client();
+    if (what == ServerSocket::Received::nothing) return;
     connection_->receive({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
     flush();
   }
@@ -95,14 +81,14 @@ GdbSession::Next GdbSession::serve() {
   while (halted_) {
     if (stop_()) return Next::kill;
     if (!connection_) {
-      socket_.wait(kPollMs);
+      wait_readable(socket_.descriptor(), kPollMs);
       look_for_client();
       continue;
     }
     const DebugRequest request = connection_->take_request();
     switch (request) {
       case DebugRequest::none:
-        socket_.wait(kPollMs);
+        wait_readable(socket_.descriptor(), kPollMs);
         exchange();
         break;
       case DebugRequest::resume:
@@ -133,7 +119,7 @@ BoardResult GdbSession::run_until(uint64_t time_ps) {
   for (;;) {
     if (serve() == Next::kill) return killed();
     if (connection_ && connection_->take_interrupt()) {  // came together with the packet that resumed
-      halt({DebugStop::Kind::signal, kSigInt, 0, {}, 0});
+      halt(interrupted_stop());
       continue;
     }
     const BoardResult result = run_watched(time_ps);
@@ -144,7 +130,7 @@ BoardResult GdbSession::run_until(uint64_t time_ps) {
       if (stop_()) return result;
       if (!connection_) look_for_client();
       exchange();
-      if (connection_ && connection_->take_interrupt()) halt({DebugStop::Kind::signal, kSigInt, 0, {}, 0});
+      if (connection_ && connection_->take_interrupt()) halt(interrupted_stop());
     } else {
       const bool final_look = stop.kind != DebugStop::Kind::exited && result.stop != BoardStop::time_limit;
       if (final_look && connection_) {

@@ -1,13 +1,14 @@
 // A run of a board under gdb: who waits for whom.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "platform/debug/board_target.h"
-#include "platform/debug/debug_socket.h"
 #include "platform/debug/gdb_connection.h"
 #include "platform/soc/board.h"
+#include "platform/socket/server_socket.h"
 
 namespace backboard {
 
@@ -16,8 +17,10 @@ namespace backboard {
 /// next one halts it again. `stop` says whether the program itself shall end (Ctrl-C at the terminal).
 class GdbSession {
  public:
-  /// `address` as parse_socket_address takes it. Throws InputError. Says on stderr where it listens.
-  GdbSession(Board& board, const std::string& address, bool (*stop)());
+  /// `run` runs the board: Board::run_until, or what takes its place to serve others from outside; what it returns as
+  /// `interrupted` is looked into and then gone on from. `trace` is for `monitor trace`, nullptr: none. `address` as
+  /// parse_socket_address takes it. Throws InputError. Says on stderr where it listens.
+  GdbSession(Board& board, InstructionTrace* trace, BoardRunner run, const std::string& address, bool (*stop)());
   ~GdbSession();
 
   BoardResult run_until(uint64_t time_ps);
@@ -36,7 +39,8 @@ class GdbSession {
 
   Board& board_;
   BoardTarget target_;
-  DebugSocket socket_;
+  BoardRunner run_;
+  ServerSocket socket_;
   bool (*stop_)();
   std::unique_ptr<GdbConnection> connection_;
   bool waited_ = false;

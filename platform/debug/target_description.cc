@@ -43,6 +43,8 @@ std::string target_description(unsigned width_bits, const std::vector<DebugCsr>&
   for (const DebugCsr& csr : csrs) {
     if (csr.number > kFcsr) line(csr);
   }
+  xml += "</feature>\n<feature name=\"org.gnu.gdb.riscv.virtual\">\n";
+  xml += register_line("priv", gdb_register::kPrivilege, width_bits, "int");
   return xml + "</feature>\n</target>\n";
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "platform/run/host_link.h"
 #include "platform/soc/board.h"
 
 namespace backboard {
@@ -20,7 +21,6 @@ struct SessionOptions {
   std::optional<uint64_t> time_limit_ps;
   std::optional<SaveRequest> save;
   bool progress = false;  ///< one rewritten line on stderr
-  std::string gdb;        ///< [HOST:]PORT or unix:PATH to wait for a debugger on; empty: none
 };
 
 /// How a session ended, and how long the host took for it.
@@ -30,8 +30,9 @@ struct SessionResult {
   bool interrupted = false;  ///< Ctrl-C; the board stands at a safe point
 };
 
-/// Runs a started (or restored) board to its end. Throws InputError when the moment of the save was not reached.
-SessionResult run_session(Board& board, const SessionOptions& options);
+/// Runs a started (or restored) board to its end. `host` is bound to it here. Throws InputError when the moment of the
+/// save was not reached, and for what `host` was asked for and cannot do.
+SessionResult run_session(Board& board, const SessionOptions& options, HostLink* host = nullptr);
 
 /// Ctrl-C asks `board` to stop while this lives.
 class StopOnSignal {

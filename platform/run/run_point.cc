@@ -133,14 +133,17 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
   const RunConfig& config = prepared.point.config;
   const auto file = [&](const char* name) { return (std::filesystem::path(options.folder) / name).string(); };
   write_file_atomically(file("effective.yaml"), dump_config(config));
-  UartLog uart(file("uart.log"), options.echo);
-  Board board(config.platform, {uart, uart});
+  UartLog uart(file("uart.log"), options.echo && options.host.uart != "stdio");
+  HostOptions host_options = options.host;
+  const bool input = !host_options.uart.empty() || !host_options.uart_input.empty();
+  if (input && host_options.uart_log.empty()) host_options.uart_log = file("uart_input.log");
+  HostLink host(host_options, &uart);
+  Board board(config.platform, {host, uart});
   if (options.echo) {
     board.findings().set_printer([](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   }
   start_board(board, prepared, options.restore);
-  const SessionResult session =
-      run_session(board, {config.limits.time_ps, options.save, options.progress, options.gdb});
+  const SessionResult session = run_session(board, {config.limits.time_ps, options.save, options.progress}, &host);
   uart.finish();
   RunSummary summary = summarise(board, prepared, session);
   write_file_atomically(file("stats.json"), board.stats().json());

@@ -31,7 +31,7 @@ struct PointOptions {
   bool progress = false;
   std::optional<SaveRequest> save;
   std::string restore;  ///< saved state to go on from, in place of a start; empty: none
-  std::string gdb;      ///< where to wait for a debugger; empty: none
+  HostOptions host;
 };
 
 /// Runs the point and writes effective.yaml, uart.log, stats.json, traffic.csv, findings.json and weights.npz. The

@@ -235,6 +235,9 @@ FindingLog& Board::findings() {
 const MapConfig& Board::map() const {
   return impl_->config.map;
 }
+const ElfFile* Board::program() const {
+  return impl_->program ? &*impl_->program : nullptr;
+}
 Uart& Board::uart() {
   return impl_->uart;
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -49,6 +50,9 @@ struct BoardResult {
   std::string reason;  ///< one sentence for a person
   uint64_t time_ps = 0;
 };
+
+/// Runs a board up to a time: Board::run_until, or what stands before it.
+using BoardRunner = std::function<BoardResult(uint64_t time_ps)>;
 
 /// Where the guest's output goes. Both must outlive the board.
 struct BoardOutput {
@@ -103,6 +107,8 @@ class Board {
   FindingLog& findings();
   Uart& uart();
   const MapConfig& map() const;
+  /// The program that was attached or loaded; nullptr: none.
+  const ElfFile* program() const;
   Flash& flash();
   npu::NpuDevice& npu();
 

@@ -21,13 +21,17 @@ Uart::Uart(const UartConfig& config, EventQueue& queue, IrqSink& irq, uint32_t l
       sink_(sink),
       findings_(findings),
       client_(queue.add_client("uart", EventRank::device, *this)),
+      wire_client_(queue.add_client("uart input", EventRank::control, wire_)),
       bank_(uart_regs::kBlock) {
   wire_registers();
 }
 
 void Uart::wire_registers() {
   bank_.source(Reg::UART_RBR, [this](uint32_t) { return received_fifo_.empty() ? 0u : received_fifo_.front(); });
-  bank_.on_read(Reg::UART_RBR, [this](uint32_t) { pop_received(); });
+  bank_.on_read(Reg::UART_RBR, [this](uint32_t) {
+    listen();
+    pop_received();
+  });
   bank_.on_write(Reg::UART_THR, [this](const RegisterWrite& w) { transmit(static_cast<uint8_t>(w.written)); });
   bank_.on_write(Reg::UART_IER, [this](const RegisterWrite& w) {
     const uint32_t thre = info_of(Field::UART_IER_THRE).mask();
@@ -36,6 +40,7 @@ void Uart::wire_registers() {
   });
   bank_.source(Reg::UART_IIR, [this](uint32_t) { return identification(); });
   bank_.on_read(Reg::UART_IIR, [this](uint32_t) {
+    listen();
     if (info_of(Field::UART_IIR_ID).get(identification()) == 1) thre_pending_ = false;
     update_irq();
   });
@@ -45,6 +50,7 @@ void Uart::wire_registers() {
   });
   bank_.source(Reg::UART_LSR, [this](uint32_t) { return line_status(); });
   bank_.on_read(Reg::UART_LSR, [this](uint32_t) {
+    listen();
     overrun_ = false;
     update_irq();
   });
@@ -131,7 +137,20 @@ void Uart::leave(uint8_t byte) {
 void Uart::receive_at(uint64_t time_ps, uint8_t byte) {
   BB_CHECK(input_.empty() || time_ps >= input_.back().time_ps, "{} ps", time_ps);
   input_.push_back({time_ps, byte});
-  queue_.schedule(time_ps, client_, kInput);
+  queue_.schedule(time_ps, wire_client_);
+}
+
+void Uart::listen() {
+  if (listening_) return;
+  listening_ = true;
+  if (observer_) observer_->on_listening();
+}
+
+void Uart::take_input(uint64_t now_ps) {
+  now_ps_ = now_ps;
+  const auto byte = static_cast<uint8_t>(input_[next_input_++].byte);
+  receive(byte);
+  if (observer_) observer_->on_input(byte, now_ps);
 }
 
 void Uart::receive(uint8_t byte) {
@@ -192,9 +211,6 @@ void Uart::update_irq() {
 void Uart::on_event(uint64_t tag, uint64_t now_ps) {
   now_ps_ = now_ps;
   switch (static_cast<Tag>(tag)) {
-    case kInput:
-      receive(static_cast<uint8_t>(input_[next_input_++].byte));
-      break;
     case kShifted:
       shifting_ = false;
       leave(shifting_byte_);
@@ -222,6 +238,7 @@ void Uart::state(StateArchive& archive) {
   archive.value("thre_pending", thre_pending_);
   archive.value("time_out", time_out_);
   archive.value("overrun", overrun_);
+  archive.value("listening", listening_);
   archive.value("level", level_);
   archive.value("transmitted", transmitted_);
   archive.value("received", received_);

@@ -36,6 +36,16 @@ struct StampedByte {
   uint64_t byte = 0;
 };
 
+/// Told of what whoever sits at the other end of the wire would notice.
+class UartInputObserver {
+ public:
+  virtual ~UartInputObserver() = default;
+  /// The guest has begun to look for input: from now on `listening()`.
+  virtual void on_listening() = 0;
+  /// A byte from outside arrives.
+  virtual void on_input(uint8_t byte, uint64_t time_ps) = 0;
+};
+
 /// The UART. Source: PC16550D data sheet, sections 8.0 to 8.8.
 ///
 /// THRE semantics in both modes: the interrupt becomes pending when the holding register (FIFO) gets empty and when its
@@ -52,7 +62,14 @@ class Uart final : public BusTarget, public EventClient, public Saved {
 
   /// A byte arrives from outside at `time_ps`, not before the queue's time nor before the byte given last. All input
   /// goes this way, and is logged, so that a run can be replayed.
+  /// At one simulated time input comes before everything else, so that it does not matter when this was called.
   void receive_at(uint64_t time_ps, uint8_t byte);
+  /// Whether the guest has ever read a register that tells of input (RBR, IIR, LSR). Before that it sets the UART up,
+  /// and bytes would be lost.
+  bool listening() const { return listening_; }
+  void set_input_observer(UartInputObserver* observer) { observer_ = observer; }
+  /// Time that a frame takes with the programmed divisor and line control.
+  uint64_t frame_ps() const;
   /// Every byte that was given to `receive_at` since construction or restoring.
   const std::vector<StampedByte>& input_log() const { return input_; }
 
@@ -61,7 +78,13 @@ class Uart final : public BusTarget, public EventClient, public Saved {
   uint64_t interrupts() const { return interrupts_; }  ///< rising edges of the wire
 
  private:
-  enum Tag : uint64_t { kInput, kShifted, kTimeOut };
+  /// The wire from outside: an event client of its own, because of its rank.
+  struct Wire final : EventClient {
+    explicit Wire(Uart& owner) : uart(owner) {}
+    void on_event(uint64_t, uint64_t now_ps) override { uart.take_input(now_ps); }
+    Uart& uart;
+  };
+  enum Tag : uint64_t { kShifted, kTimeOut };
   static constexpr size_t kFifoBytes = 16;
 
   void wire_registers();
@@ -70,6 +93,8 @@ class Uart final : public BusTarget, public EventClient, public Saved {
   void start_shifting();
   void leave(uint8_t byte);
   void receive(uint8_t byte);
+  void take_input(uint64_t now_ps);
+  void listen();
   void pop_received();
   void arm_time_out();
   void update_irq();
@@ -78,7 +103,6 @@ class Uart final : public BusTarget, public EventClient, public Saved {
   size_t trigger_level() const;
   uint32_t line_status() const;
   uint32_t identification() const;
-  uint64_t frame_ps() const;
 
   UartConfig config_;
   EventQueue& queue_;
@@ -87,6 +111,9 @@ class Uart final : public BusTarget, public EventClient, public Saved {
   CharacterSink& sink_;
   FindingSink& findings_;
   EventQueue::ClientId client_;
+  Wire wire_{*this};
+  EventQueue::ClientId wire_client_;
+  UartInputObserver* observer_ = nullptr;
   RegBank bank_;
 
   BusAccess* access_ = nullptr;  ///< being served, for findings; not state
@@ -101,6 +128,7 @@ class Uart final : public BusTarget, public EventClient, public Saved {
   bool thre_pending_ = false;
   bool time_out_ = false;
   bool overrun_ = false;
+  bool listening_ = false;
   bool level_ = false;
   uint64_t transmitted_ = 0, received_ = 0, interrupts_ = 0;
 };

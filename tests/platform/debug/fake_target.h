@@ -38,7 +38,7 @@ class FakeTarget final : public DebugTarget {
   std::vector<DebugRegion> memory_map() override {
     return {{DebugMemory::rom, 0x1000, 0x1000}, {DebugMemory::ram, kBase, memory.size()}};
   }
-  bool set_breakpoint(uint64_t address, bool present) override {
+  bool set_breakpoint(DebugBreak, uint64_t address, bool present) override {
     breakpoints[address] = present;
     return breakpoints.size() < 100;
   }

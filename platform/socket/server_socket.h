@@ -16,17 +16,18 @@ struct SocketAddress {
   std::string path;   ///< Unix socket when not empty
 };
 
-/// `[HOST:]PORT` or `unix:PATH`; loopback unless a host is named. Throws InputError.
-SocketAddress parse_socket_address(std::string_view text);
+/// `[HOST:]PORT` or `unix:PATH`; loopback unless a numeric host is named. Throws InputError, naming `option`.
+SocketAddress parse_socket_address(std::string_view text, std::string_view option);
 
-/// Nothing here blocks longer than it is told to, whatever a client does.
-class DebugSocket {
+/// One client at a time: others wait in the queue of the host. Nothing here blocks longer than it is told to, whatever
+/// a client does.
+class ServerSocket {
  public:
-  /// Listens. Throws InputError when the address cannot be used.
-  explicit DebugSocket(const SocketAddress& address);
-  ~DebugSocket();
-  DebugSocket(const DebugSocket&) = delete;
-  DebugSocket& operator=(const DebugSocket&) = delete;
+  /// Listens. Throws InputError, naming `option`, when the address cannot be used.
+  ServerSocket(const SocketAddress& address, std::string_view option);
+  ~ServerSocket();
+  ServerSocket(const ServerSocket&) = delete;
+  ServerSocket& operator=(const ServerSocket&) = delete;
 
   /// "127.0.0.1:1234" or "unix:PATH", with the port that was chosen.
   const std::string& name() const { return name_; }
@@ -40,9 +41,8 @@ class DebugSocket {
   /// False when the client is gone or does not read for five seconds.
   bool send(std::string_view bytes);
 
-  /// Waits until the client has sent something or, without one, another client comes. `wake_descriptor` (-1: none)
-  /// becoming readable ends the wait as well. False when that, a signal or `timeout_ms` came first.
-  bool wait(int timeout_ms, int wake_descriptor = -1) const;
+  /// Readable when the client has sent something or, without one, when another client comes.
+  int descriptor() const;
 
  private:
   struct Sockets;

@@ -1,4 +1,4 @@
-#include "platform/debug/debug_socket.h"
+#include "platform/socket/server_socket.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -36,18 +36,18 @@ void remove_stale_socket(asio::io_context& context, const std::string& path) {
 
 }  // namespace
 
-struct DebugSocket::Sockets {
+struct ServerSocket::Sockets {
   asio::io_context context;
   asio::basic_socket_acceptor<Stream> acceptor{context};
   Stream::socket client{context};
 };
 
-SocketAddress parse_socket_address(std::string_view text) {
+SocketAddress parse_socket_address(std::string_view text, std::string_view option) {
   SocketAddress address;
   if (text.substr(0, kUnixPrefix.size()) == kUnixPrefix) {
     address.path = text.substr(kUnixPrefix.size());
     if (address.path.empty() || address.path.size() > 100) {
-      throw InputError(fmt::format("--gdb {}: the path of a Unix socket has 1 to 100 characters", text));
+      throw InputError(fmt::format("{} {}: the path of a Unix socket has 1 to 100 characters", option, text));
     }
     return address;
   }
@@ -64,12 +64,13 @@ SocketAddress parse_socket_address(std::string_view text) {
   boost::system::error_code bad_host;
   asio::ip::make_address(address.host, bad_host);
   if (port.empty() || error != std::errc() || end != port.data() + port.size() || bad_host) {
-    throw InputError(fmt::format("--gdb {}: expected PORT, HOST:PORT with a numeric host, or unix:PATH", text));
+    throw InputError(fmt::format("{} {}: expected PORT, HOST:PORT with a numeric host, or unix:PATH", option, text));
   }
   return address;
 }
 
-DebugSocket::DebugSocket(const SocketAddress& address) : sockets_(std::make_unique<Sockets>()) {
+ServerSocket::ServerSocket(const SocketAddress& address, std::string_view option)
+    : sockets_(std::make_unique<Sockets>()) {
   auto& acceptor = sockets_->acceptor;
   try {
     if (!address.path.empty()) {
@@ -102,19 +103,19 @@ DebugSocket::DebugSocket(const SocketAddress& address) : sockets_(std::make_uniq
     }
   } catch (const boost::system::system_error& error) {
     const std::string where = address.path.empty() ? fmt::format("{}:{}", address.host, address.port) : address.path;
-    throw InputError(fmt::format("--gdb: cannot listen on {}: {}", where, error.code().message()));
+    throw InputError(fmt::format("{}: cannot listen on {}: {}", option, where, error.code().message()));
   }
 }
 
-DebugSocket::~DebugSocket() {
+ServerSocket::~ServerSocket() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-bool DebugSocket::connected() const {
+bool ServerSocket::connected() const {
   return sockets_->client.is_open();
 }
 
-bool DebugSocket::accept() {
+bool ServerSocket::accept() {
   if (connected()) return false;
   boost::system::error_code error;
   sockets_->acceptor.accept(sockets_->client, error);
@@ -125,12 +126,12 @@ bool DebugSocket::accept() {
   return true;
 }
 
-void DebugSocket::drop() {
+void ServerSocket::drop() {
   boost::system::error_code ignored;
   sockets_->client.close(ignored);
 }
 
-DebugSocket::Received DebugSocket::receive(std::string& bytes) {
+ServerSocket::Received ServerSocket::receive(std::string& bytes) {
   char buffer[4096];
   boost::system::error_code error;
   const size_t count = sockets_->client.read_some(asio::buffer(buffer), error);
@@ -140,7 +141,7 @@ DebugSocket::Received DebugSocket::receive(std::string& bytes) {
   return Received::bytes;
 }
 
-bool DebugSocket::send(std::string_view bytes) {
+bool ServerSocket::send(std::string_view bytes) {
   while (!bytes.empty()) {
     boost::system::error_code error;
     bytes.remove_prefix(sockets_->client.write_some(asio::buffer(bytes.data(), bytes.size()), error));
@@ -155,10 +156,8 @@ bool DebugSocket::send(std::string_view bytes) {
   return true;
 }
 
-bool DebugSocket::wait(int timeout_ms, int wake_descriptor) const {
-  const int own = connected() ? sockets_->client.native_handle() : sockets_->acceptor.native_handle();
-  pollfd descriptors[2] = {{own, POLLIN, 0}, {wake_descriptor, POLLIN, 0}};
-  return ::poll(descriptors, 2, timeout_ms) > 0 && descriptors[0].revents != 0;
+int ServerSocket::descriptor() const {
+  return connected() ? sockets_->client.native_handle() : sockets_->acceptor.native_handle();
 }
 
 }  // namespace backboard
