@@ -47,7 +47,7 @@ constexpr Layer kLayers[] = {
     {"ResNet-18", "fc", 512, 1, 1000, 1, 1, 0, false},
 };
 
-/// A tensor in FGMP blocks, as it lies in memory, and room for it decoded.
+/// A tensor in FGMP blocks, one after the other as DMA brings them, and room for it decoded.
 class CodedTensor {
  public:
   CodedTensor(const TensorShape& shape, double zeros, double threshold, uint32_t seed)
@@ -56,26 +56,27 @@ class CodedTensor {
     std::normal_distribution<float> normal(0.0f, 1.0f);
     std::uniform_real_distribution<double> share(0.0, 1.0);
     for (float& value : values_) value = share(random) < zeros ? 0.0f : normal(random);
-    bytes_.resize(geometry_.tensor_bytes(kFormat) + kCodecSlack_bytes);
+    std::vector<uint8_t> coded(geometry_.slot_bytes(kFormat) + kCodecSlack_bytes);
     const ClassRule rule{ClassRule::Kind::kMagnitude, static_cast<float>(threshold)};
     ClassCounts counts;
     size_t first = 0;
     for (uint32_t block = 0; block < geometry_.blocks(); ++block) {
       const size_t count = geometry_.box(block).elements();
-      used_.push_back(encode_block(kFormat, rule, {values_.data() + first, count},
-                                   bytes_.data() + geometry_.slot_offset(block, kFormat), counts));
+      used_.push_back(encode_block(kFormat, rule, {values_.data() + first, count}, coded.data(), counts));
+      bytes_.insert(bytes_.end(), coded.begin(), coded.begin() + used_.back());
       first += count;
     }
   }
 
   /// Decodes all blocks; in the order of blocks the elements are those of (n, c, h, w).
   void decode() {
-    size_t first = 0;
+    size_t first = 0, at = 0;
     for (uint32_t block = 0; block < geometry_.blocks(); ++block) {
       const size_t count = geometry_.box(block).elements();
-      const bool good = decode_block(kFormat, {bytes_.data() + geometry_.slot_offset(block, kFormat), used_[block]},
-                                     {values_.data() + first, count}, classes_.data() + first);
+      const bool good = decode_block(kFormat, {bytes_.data() + at, used_[block]}, {values_.data() + first, count},
+                                     classes_.data() + first);
       BB_CHECK(good, "block {}", block);
+      at += used_[block];
       first += count;
     }
   }

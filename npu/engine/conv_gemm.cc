@@ -1,87 +1,15 @@
 #include "npu/engine/conv_gemm.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "npu/engine/padded_image.h"
+#include "npu/engine/pointwise.h"
 #include "platform/check/check.h"
 
 namespace backboard::npu {
 namespace {
 
-enum Slot : unsigned { kSlotPadded = 2, kSlotARow, kSlotAStep, kSlotBStep, kSlotCRow, kSlotLines };
-
-/// Images with their zero padding in place, so that no tap needs a bounds check.
-struct Padded {
-  const float* values = nullptr;
-  ptrdiff_t stride_n = 0, stride_c = 0, pitch = 0;
-};
-
-/// Which part of images to take: rows [first_row, first_row + rows) and columns [first_column, ...) of a tensor, with
-/// zeros outside of [0, height) x [0, width). Row `held_row` is the first one in memory.
-struct Window {
-  uint32_t n, c;
-  int64_t first_row, rows, first_column, columns;
-  int64_t held_row, held_rows, width;
-  size_t stride_n, stride_c;
-};
-
-/// `copy`: with room behind it, as line_gemm() wants, even when nothing needs padding.
-Padded pad(const float* values, const Window& v, bool copy, Workspace& workspace) {
-  const int64_t top = std::clamp<int64_t>(v.held_row - v.first_row, 0, v.rows);
-  const int64_t bottom = std::clamp<int64_t>(v.held_row + v.held_rows - v.first_row, top, v.rows);
-  const int64_t left = std::clamp<int64_t>(-v.first_column, 0, v.columns);
-  const int64_t right = std::clamp<int64_t>(v.width - v.first_column, left, v.columns);
-  Padded out;
-  if (!copy && top == 0 && bottom == v.rows && left == 0 && right == v.columns) {
-    out.stride_n = static_cast<ptrdiff_t>(v.stride_n);
-    out.stride_c = static_cast<ptrdiff_t>(v.stride_c);
-    out.pitch = static_cast<ptrdiff_t>(v.width);
-    out.values = values + (v.first_row - v.held_row) * v.width + v.first_column;
-    return out;
-  }
-  out.pitch = v.columns;
-  out.stride_c = v.rows * v.columns;
-  out.stride_n = out.stride_c * v.c;
-  float* to = workspace.array<float>(kSlotPadded, static_cast<size_t>(out.stride_n) * v.n + kLineSlack);
-  out.values = to;
-  std::fill_n(to + static_cast<size_t>(out.stride_n) * v.n, kLineSlack, 0.0f);
-  const size_t row_bytes = static_cast<size_t>(right - left) * sizeof(float);
-  for (uint32_t n = 0; n < v.n; ++n) {
-    for (uint32_t c = 0; c < v.c; ++c) {
-      const float* plane = values + n * v.stride_n + c * v.stride_c;
-      std::fill_n(to, top * v.columns, 0.0f);
-      for (int64_t row = top; row < bottom; ++row) {
-        float* line = to + row * v.columns;
-        std::fill_n(line, left, 0.0f);
-        std::memcpy(line + left, plane + (v.first_row + row - v.held_row) * v.width + v.first_column + left, row_bytes);
-        std::fill_n(line + right, v.columns - right, 0.0f);
-      }
-      std::fill_n(to + bottom * v.columns, (v.rows - bottom) * v.columns, 0.0f);
-      to += out.stride_c;
-    }
-  }
-  return out;
-}
-
-/// The part of x that output rows of the tile read, taps included.
-Padded pad_input(const ConvTile& t, const float* x, bool copy, Workspace& workspace) {
-  Window v;
-  v.n = t.n;
-  v.c = t.c;
-  v.first_row = int64_t{t.oh0} * t.stride_h - t.pad_h;
-  v.rows = int64_t{t.oh_rows - 1} * t.stride_h + int64_t{t.kh - 1} * t.dilation_h + 1;
-  v.first_column = -int64_t{t.pad_w};
-  v.columns = int64_t{t.ow - 1} * t.stride_w + int64_t{t.kw - 1} * t.dilation_w + 1;
-  v.held_row = t.ih0;
-  v.held_rows = t.ih_rows;
-  v.width = t.w;
-  v.stride_n = t.x_stride_n;
-  v.stride_c = t.x_stride_c;
-  const RowRange needed = input_rows_of(t, t.oh0, t.oh_rows);
-  BB_CHECK(needed.rows == 0 || (needed.first >= t.ih0 && needed.first + needed.rows <= t.ih0 + t.ih_rows),
-           "rows {}+{} of x are needed, {}+{} are held", needed.first, needed.rows, t.ih0, t.ih_rows);
-  return pad(x, v, copy, workspace);
-}
+enum Slot : unsigned { kSlotARow = 3, kSlotAStep, kSlotBStep, kSlotCRow, kSlotLines };
 
 /// Offsets of the padded image for each output position (n, oh, ow) of the tile.
 ptrdiff_t* position_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
@@ -259,6 +187,7 @@ int64_t floor_divide(int64_t a, int64_t b) {
 void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* w, float* acc,
              Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
+  if (is_pointwise(t) && pointwise_ff(arithmetic, t, x, w, acc, workspace)) return;
   const bool masked =
       nonfinite_x(t, x) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_y(t, acc));
   const bool by_lines = !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
@@ -288,6 +217,7 @@ void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const flo
   gemm.b = w;
   gemm.b_step = weight_offsets(t, kSlotBStep, workspace);
   gemm.b_column = static_cast<ptrdiff_t>(t.w_stride_k);
+  gemm.b_run = t.w_stride_c == size_t{t.kh} * t.kw ? gemm.steps : t.kh * t.kw;
   gemm.c = acc;
   gemm.c_row = output_offsets(t, kSlotCRow, workspace);
   gemm.c_column = static_cast<ptrdiff_t>(t.y_stride_k);
@@ -301,8 +231,9 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
   const RowRange needed = output_rows_of(t, t.ih0, t.ih_rows);
   BB_CHECK(needed.rows == 0 || (needed.first >= t.oh0 && needed.first + needed.rows <= t.oh0 + t.oh_rows),
            "rows {}+{} of dy are needed, {}+{} are held", needed.first, needed.rows, t.oh0, t.oh_rows);
+  if (is_pointwise(t) && pointwise_bp(arithmetic, t, dy, w, acc, workspace)) return;
   // Rows and columns of dy from the lowest to the highest that any tap of any position could read.
-  Window v;
+  ImageWindow v;
   v.n = t.n;
   v.c = t.k;
   v.first_row = floor_divide(int64_t{t.ih0} + t.pad_h - int64_t{t.kh - 1} * t.dilation_h, t.stride_h);
@@ -366,6 +297,7 @@ void wg_images(Arithmetic arithmetic, const ConvTile& t, const Padded& image, co
   gemm.a_step = position_offsets(part, image, kSlotAStep, workspace);
   gemm.b_step = output_offsets(part, kSlotBStep, workspace);
   gemm.b_column = static_cast<ptrdiff_t>(t.y_stride_k);
+  gemm.b_run = plane;
   gemm.c_row = weight_offsets(t, kSlotCRow, workspace);
   gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_k);
   for (uint32_t n = 0; n < t.n; n += part.n) {
@@ -381,6 +313,11 @@ void wg_images(Arithmetic arithmetic, const ConvTile& t, const Padded& image, co
 void conv_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* dy, float* acc,
              Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
+  if (is_pointwise(t) && t.stride_h * t.stride_w > 1) {
+    ConvTile dense;
+    const Padded image = pointwise_input(t, x, dense, workspace);
+    return conv_wg(arithmetic, dense, image.values, dy, acc, workspace);
+  }
   const Padded image = pad_input(t, x, false, workspace);
   StridedGemm gemm;
   gemm.c = acc;

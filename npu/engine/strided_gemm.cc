@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "npu/engine/add_term-inl.h"
+#include "npu/engine/gemm_pack.h"
 #include "npu/engine/strided_gemm.h"
 #include "platform/check/check.h"
 
@@ -74,128 +75,6 @@ HWY_INLINE MicroKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_
   return kKernels[rows - 1];
 }
 
-/// Copies a 4 x 4 block transposed: to[j * to_pitch + i] = from[i * from_pitch + j].
-HWY_INLINE void transpose_4x4(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
-#if HWY_TARGET == HWY_SCALAR
-  for (int i = 0; i < 4; ++i) {
-    for (int j = 0; j < 4; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
-  }
-#else
-  const hn::Full128<float> d;
-  const hn::Full128<double> dd;
-  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + from_pitch);
-  const auto r2 = hn::LoadU(d, from + 2 * from_pitch), r3 = hn::LoadU(d, from + 3 * from_pitch);
-  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1)), t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
-  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3)), t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
-#endif
-}
-
-/// How many of the offsets from place[0] on follow each other by one.
-HWY_INLINE uint32_t run_length(const ptrdiff_t* place, uint32_t count) {
-  uint32_t length = 1;
-  while (length < count && place[length] == place[length - 1] + 1) ++length;
-  return length;
-}
-
-/// Copies `count` floats, a vector at a time.
-HWY_INLINE void copy_row(const float* HWY_RESTRICT from, uint32_t count, float* HWY_RESTRICT to) {
-  const hn::CappedTag<float, 8> d;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  uint32_t i = 0;
-  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
-  for (; i < count; ++i) to[i] = from[i];
-}
-
-/// Fills panel[r * width + j] = B(r, n0 + j) for j < columns, zero beyond.
-void pack_panel(const StridedGemm& p, uint32_t n0, uint32_t columns, uint32_t width, float* HWY_RESTRICT panel) {
-  const float* base = p.b + n0 * p.b_column;
-  if (p.b_column == 1) {
-    for (uint32_t r = 0; r < p.steps; ++r) {
-      float* to = panel + size_t{r} * width;
-      copy_row(base + p.b_step[r], columns, to);
-      if (columns < width) std::fill(to + columns, to + width, 0.0f);
-    }
-    return;
-  }
-  for (uint32_t r = 0; r < p.steps;) {
-    const uint32_t run = run_length(p.b_step + r, std::min<uint32_t>(p.steps - r, 64));
-    const float* from = base + p.b_step[r];
-    float* to = panel + size_t{r} * width;
-    const uint32_t whole = run / 4 * 4;
-    uint32_t j = 0;
-    for (; j + 4 <= columns; j += 4) {
-      for (uint32_t i = 0; i < whole; i += 4) {
-        transpose_4x4(from + j * p.b_column + i, p.b_column, to + i * width + j, width);
-      }
-    }
-    for (; j < columns; ++j) {
-      for (uint32_t i = 0; i < whole; ++i) to[i * width + j] = from[j * p.b_column + i];
-    }
-    for (uint32_t i = whole; i < run; ++i) {
-      for (j = 0; j < columns; ++j) to[i * width + j] = from[j * p.b_column + i];
-    }
-    for (uint32_t i = 0; i < run && columns < width; ++i)
-      std::fill(to + i * width + columns, to + (i + 1) * width, 0.0f);
-    r += run;
-  }
-}
-
-/// Moves `columns` of rows [m0, m0 + rows) between C and the dense block (pitch `width`).
-template <bool kToBlock>
-void move_sums(const StridedGemm& p, uint32_t m0, uint32_t rows, uint32_t n0, uint32_t columns, uint32_t width,
-               float* HWY_RESTRICT block) {
-  float* base = p.c + n0 * p.c_column;
-  const auto move = [](float& outside, float& inside) {
-    if constexpr (kToBlock) {
-      inside = outside;
-    } else {
-      outside = inside;
-    }
-  };
-  if (p.c_column == 1) {
-    for (uint32_t i = 0; i < rows; ++i) {
-      float* outside = base + p.c_row[m0 + i];
-      float* inside = block + size_t{i} * width;
-      if constexpr (kToBlock) {
-        copy_row(outside, columns, inside);
-      } else {
-        copy_row(inside, columns, outside);
-      }
-    }
-    return;
-  }
-  for (uint32_t i = 0; i < rows;) {
-    const ptrdiff_t* place = p.c_row + m0 + i;
-    const uint32_t run = run_length(place, rows - i);
-    uint32_t done = 0;
-    for (; done + 4 <= run; done += 4) {
-      float* outside = base + place[done];
-      float* inside = block + size_t{i + done} * width;
-      uint32_t j = 0;
-      for (; j + 4 <= columns; j += 4) {
-        if constexpr (kToBlock) {
-          transpose_4x4(outside + j * p.c_column, p.c_column, inside + j, width);
-        } else {
-          transpose_4x4(inside + j, width, outside + j * p.c_column, p.c_column);
-        }
-      }
-      for (; j < columns; ++j) {
-        for (uint32_t l = 0; l < 4; ++l) move(outside[j * p.c_column + l], inside[l * width + j]);
-      }
-    }
-    for (; done < run; ++done) {
-      float* outside = base + place[done];
-      float* inside = block + size_t{i + done} * width;
-      for (uint32_t j = 0; j < columns; ++j) move(outside[j * p.c_column], inside[j]);
-    }
-    i += run;
-  }
-}
-
 /// All rows of the panel's columns.
 template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D>
 void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const float* panel, float* block) {
@@ -204,7 +83,7 @@ void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const f
   using RowCounts = std::make_integer_sequence<uint32_t, kRows>;
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const uint32_t rows = std::min(kRowBlock, p.rows - m0);
-    move_sums<true>(p, m0, rows, n0, columns, width, block);
+    load_sums(p, {m0, rows, n0, columns}, width, block);
     // Passes of equal height: a short last one would wait for the latency of its few additions.
     const uint32_t passes = (rows + kRows - 1) / kRows;
     for (uint32_t r = 0; r < p.steps; r += kStepBlock) {
@@ -218,7 +97,7 @@ void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const f
         m = end;
       }
     }
-    move_sums<false>(p, m0, rows, n0, columns, width, block);
+    store_sums(p, {m0, rows, n0, columns}, width, block);
   }
 }
 
@@ -263,21 +142,6 @@ void strided_gemm_vector(Arithmetic arithmetic, const StridedGemm& p, float* pan
   }
 }
 
-bool any_nonfinite_vector(const float* values, size_t count) {
-  const hn::ScalableTag<uint32_t> du;
-  const hn::ScalableTag<float> df;
-  const size_t lanes = hn::Lanes(df);
-  const auto mask = hn::Set(du, 0x7f800000u);
-  auto largest = hn::Zero(du);
-  size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    largest = hn::Max(largest, hn::And(hn::BitCast(du, hn::LoadU(df, values + i)), mask));
-  }
-  bool found = hn::GetLane(hn::MaxOfLanes(du, largest)) == 0x7f800000u;
-  for (; i < count; ++i) found |= !(values[i] - values[i] == 0.0f);
-  return found;
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu
 HWY_AFTER_NAMESPACE();
@@ -286,7 +150,6 @@ HWY_AFTER_NAMESPACE();
 namespace backboard::npu {
 
 HWY_EXPORT(strided_gemm_vector);
-HWY_EXPORT(any_nonfinite_vector);
 
 void strided_gemm(Arithmetic arithmetic, const StridedGemm& problem, Workspace& workspace) {
   constexpr size_t kWidest = 32;  // two AVX-512 vectors, the widest panel of any target
@@ -294,10 +157,6 @@ void strided_gemm(Arithmetic arithmetic, const StridedGemm& problem, Workspace& 
   float* panel = workspace.array<float>(0, problem.steps * kWidest);
   float* block = workspace.array<float>(1, 128 * kWidest);
   HWY_DYNAMIC_DISPATCH(strided_gemm_vector)(arithmetic, problem, panel, block);
-}
-
-bool any_nonfinite(const float* values, size_t count) {
-  return HWY_DYNAMIC_DISPATCH(any_nonfinite_vector)(values, count);
 }
 
 }  // namespace backboard::npu

@@ -3,6 +3,7 @@
 #define HWY_TARGET_INCLUDE "npu/engine/lnpu/count_rows.cc"
 #include <hwy/foreach_target.h>
 // foreach_target.h comes first.
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -35,6 +36,7 @@ struct CountRows {
   uint32_t units, segments, words;  ///< units of the tile, pieces of a row, 64-bit words of an input row
   const uint32_t* unit_of;          ///< [kh][units]: unit of the input row that the tap reads, or the empty one
   const uint64_t* masks;            ///< [segments][kw][words]: columns that the tap reads
+  const uint8_t* row_read;          ///< [in_rows]: some tap reads it
   const uint32_t* valid;            ///< [kh][kw]: positions of the tile that have the tap
   const CountWindow* windows;
   uint32_t window_count;
@@ -58,24 +60,37 @@ namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Inputs of each unit, [unit][kw][q]: non-zero in the low half of a word, high in the upper.
+/// Counts one row of one channel for the pieces and column taps that read it.
+HWY_INLINE void count_row(const CountRows& p, const uint8_t* line, uint32_t* counts) {
+  for (uint32_t word = 0; word < p.words; ++word) {
+    const ClassWord bits = line_word(line + 64 * word, std::min(64u, p.in_width - 64 * word));
+    const uint64_t* mask = p.masks + word;
+    for (uint32_t s = 0; s < p.segments; ++s) {
+      uint32_t* to = counts + size_t{s} * p.kw * p.q;
+      for (uint32_t tap = 0; tap < p.kw; ++tap, mask += p.words, to += p.q) {
+        const uint32_t packed = static_cast<uint32_t>(__builtin_popcountll(bits.nonzero & *mask)) |
+                                static_cast<uint32_t>(__builtin_popcountll(bits.high & *mask)) << 16;
+        *to = word == 0 ? packed : *to + packed;
+      }
+    }
+  }
+}
+
+/// Inputs of each unit, [unit][kw][q]: non-zero in the low half of a word, high in the upper. Channels go by sixteen,
+/// so that few pages are read at a time and whole lines of counts are written.
 void count_units(const CountRows& p) {
+  constexpr uint32_t kTogether = 16, kAhead = 6;  // channels; rows that are fetched ahead
+  const size_t row_counts = size_t{p.segments} * p.kw * p.q;
   for (uint32_t n = 0; n < p.n; ++n) {
-    for (uint32_t row = 0; row < p.in_rows; ++row) {
-      uint32_t* const counts = p.unit_counts + size_t{n * p.in_rows + row} * p.segments * p.kw * p.q;
-      const uint8_t* line = p.input + n * p.input_stride_n + size_t{row} * p.in_width;
-      for (uint32_t q = 0; q < p.q; ++q, line += p.input_stride_q) {
-        for (uint32_t word = 0; word < p.words; ++word) {
-          const ClassWord bits = line_word(line + 64 * word, std::min(64u, p.in_width - 64 * word));
-          const uint64_t* mask = p.masks + word;
-          for (uint32_t s = 0; s < p.segments; ++s) {
-            uint32_t* to = counts + size_t{s} * p.kw * p.q + q;
-            for (uint32_t tap = 0; tap < p.kw; ++tap, mask += p.words, to += p.q) {
-              const uint32_t packed = static_cast<uint32_t>(__builtin_popcountll(bits.nonzero & *mask)) |
-                                      static_cast<uint32_t>(__builtin_popcountll(bits.high & *mask)) << 16;
-              *to = word == 0 ? packed : *to + packed;
-            }
-          }
+    for (uint32_t q0 = 0; q0 < p.q; q0 += kTogether) {
+      const uint32_t q1 = std::min(q0 + kTogether, p.q);
+      for (uint32_t row = 0; row < p.in_rows; ++row) {
+        if (p.row_read[row] == 0) continue;
+        const uint8_t* line = p.input + n * p.input_stride_n + q0 * p.input_stride_q + size_t{row} * p.in_width;
+        uint32_t* const counts = p.unit_counts + size_t{n * p.in_rows + row} * row_counts;
+        for (uint32_t q = q0; q < q1; ++q, line += p.input_stride_q) {
+          hwy::Prefetch(line + size_t{kAhead} * p.in_width);
+          count_row(p, line, counts + q);
         }
       }
     }
@@ -354,7 +369,8 @@ enum Slot : unsigned {
   kTotals,
   kOther,
   kBins,
-  kScratch
+  kScratch,
+  kRowRead
 };
 
 /// Where a tap of one dimension reads: the input index of output `out`, or -1.
@@ -398,6 +414,8 @@ void lay_units(CountRows& p, const ConvTile& t, bool backward, const Positions& 
   uint32_t* const valid = workspace.array<uint32_t>(kValid, size_t{p.kh} * p.kw + p.kw);
   uint64_t* const masks = workspace.array<uint64_t>(kMasks, size_t{p.kw} * p.segments * p.words);
   std::fill_n(masks, size_t{p.kw} * p.segments * p.words, uint64_t{0});
+  uint8_t* const row_read = workspace.array<uint8_t>(kRowRead, p.in_rows);
+  std::fill_n(row_read, p.in_rows, uint8_t{0});
   uint32_t* const columns = valid + size_t{p.kh} * p.kw;
   std::fill_n(columns, p.kw, 0u);
   for (uint32_t tap = 0; tap < p.kw; ++tap) {
@@ -417,6 +435,7 @@ void lay_units(CountRows& p, const ConvTile& t, bool backward, const Positions& 
       for (uint32_t row = 0; row < out.rows; ++row) {
         const int64_t at = input_index(t, backward, true, out.row0 + row, tap);
         rows += at >= 0;
+        if (at >= 0) row_read[static_cast<uint32_t>(at) - in_row0] = 1;
         const uint32_t first = at < 0 ? empty : (n * p.in_rows + static_cast<uint32_t>(at) - in_row0) * p.segments;
         for (uint32_t s = 0; s < p.segments; ++s) *next++ = at < 0 ? empty : first + s;
       }
@@ -425,6 +444,7 @@ void lay_units(CountRows& p, const ConvTile& t, bool backward, const Positions& 
   }
   p.unit_of = unit_of;
   p.masks = masks;
+  p.row_read = row_read;
   p.valid = valid;
 }
 
