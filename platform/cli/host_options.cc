@@ -17,6 +17,7 @@ constexpr HostOption kOptions[] = {
     {"--uart-input", &HostOptions::uart_input, "Bytes of a file come in, in place of those of --uart"},
     {"--uart-log", &HostOptions::uart_log, "Write what comes in, with instruction count and time"},
     {"--uart-replay", &HostOptions::uart_replay, "What comes in is read from such a log"},
+    {"--semihosting-dir", &HostOptions::files, "The guest may read and write files below this folder; off when absent"},
 };
 
 }  // namespace

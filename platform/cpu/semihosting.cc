@@ -5,65 +5,48 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <vector>
+
+#include "platform/cpu/semihosting_operations.h"
 
 namespace backboard {
+
+using namespace semihosting;
+
 namespace {
 
-enum Operation : uint64_t {
-  kOpen = 0x01,
-  kClose = 0x02,
-  kWriteC = 0x03,
-  kWrite0 = 0x04,
-  kWrite = 0x05,
-  kIsTty = 0x09,
-  kClock = 0x10,
-  kErrno = 0x13,
-  kExit = 0x18,
-  kExitExtended = 0x20,
-};
-
-constexpr uint64_t kFailed = UINT64_MAX;
-constexpr uint64_t kErrorBadFile = 9;       // EBADF
-constexpr uint64_t kErrorBadAddress = 14;   // EFAULT
-constexpr uint64_t kErrorNotModelled = 38;  // ENOSYS
-constexpr uint64_t kOutputHandle = 1, kErrorHandle = 2, kInputHandle = 0;
 constexpr uint64_t kApplicationExit = 0x20026;  // ADP_Stopped_ApplicationExit
 constexpr uint64_t kPsPerCentisecond = 10'000'000'000;
-constexpr size_t kChunkBytes = 256;
+constexpr uint64_t kPsPerSecond = 1'000'000'000'000, kPsPerTick = 1000, kTicksPerSecond = 1'000'000'000;
 constexpr size_t kLongestString = 1 << 20;
+
+/// Words of the block that a file operation's parameter points to.
+unsigned words_of(uint64_t operation) {
+  switch (operation) {
+    case kRename:
+      return 4;
+    case kOpen:
+    case kWrite:
+    case kRead:
+      return 3;
+    case kSeek:
+    case kRemove:
+    case kGetCmdline:
+      return 2;
+    default:
+      return 1;
+  }
+}
 
 }  // namespace
 
-/// The words that a1 points to.
-struct ConsoleSemihosting::Arguments {
-  bool readable = false;
-  std::array<uint64_t, 3> words{};
-
-  Arguments(uint64_t address, unsigned count, unsigned word_bytes, GuestMemory& memory) {
-    std::array<uint8_t, 24> bytes{};
-    readable = memory.peek(address, std::span(bytes).first(count * word_bytes));
-    for (unsigned i = 0; i < count; ++i) std::memcpy(&words[i], bytes.data() + i * word_bytes, word_bytes);
-  }
-};
-
-SemihostingReply ConsoleSemihosting::fail(uint64_t error) {
+SemihostingReply Semihosting::fail(uint64_t error) {
   errno_ = error;
   return {kFailed, false};
 }
 
-SemihostingReply ConsoleSemihosting::call(uint64_t operation, uint64_t parameter, unsigned word_bytes, uint64_t time_ps,
-                                          GuestMemory& memory) {
+SemihostingReply Semihosting::call(uint64_t operation, uint64_t parameter, unsigned word_bytes, uint64_t time_ps,
+                                   GuestMemory& memory) {
   switch (operation) {
-    case kOpen:
-      return open({parameter, 3, word_bytes, memory}, memory);
-    case kClose:
-    case kIsTty: {
-      const Arguments arguments(parameter, 1, word_bytes, memory);
-      if (!arguments.readable) return fail(kErrorBadAddress);
-      if (arguments.words[0] > kErrorHandle) return fail(kErrorBadFile);
-      return {operation == kIsTty ? 1u : 0u, false};
-    }
     case kWriteC: {
       uint8_t character = 0;
       if (!memory.peek(parameter, std::span(&character, 1))) return fail(kErrorBadAddress);
@@ -73,8 +56,24 @@ SemihostingReply ConsoleSemihosting::call(uint64_t operation, uint64_t parameter
     }
     case kWrite0:
       return write_string(parameter, memory);
-    case kWrite:
-      return write_handle({parameter, 3, word_bytes, memory}, memory);
+    case kIsError: {
+      const Arguments arguments(parameter, 1, word_bytes, memory);
+      if (!arguments.readable) return fail(kErrorBadAddress);
+      return {arguments.words[0] >> (8 * word_bytes - 1) & 1, false};
+    }
+    case kTime:
+      return {time_ps / kPsPerSecond, false};
+    case kTickFreq:
+      return {kTicksPerSecond, false};
+    case kElapsed: {
+      std::array<uint8_t, 8> ticks{};
+      const uint64_t count = time_ps / kPsPerTick;
+      std::memcpy(ticks.data(), &count, ticks.size());
+      return memory.poke(parameter, ticks) ? SemihostingReply{} : fail(kErrorBadAddress);
+    }
+    case kSystem:
+      refuse(operation, "SYS_SYSTEM is refused");
+      return fail(kErrorNotPermitted);
     case kClock:
       return {time_ps / kPsPerCentisecond, false};
     case kErrno:
@@ -92,32 +91,19 @@ SemihostingReply ConsoleSemihosting::call(uint64_t operation, uint64_t parameter
     default:
       break;
   }
-  if (reported_.insert(operation).second) {
-    report_(fmt::format("semihosting: operation {:#x} is not modelled; it returns -1", operation));
+  if (const auto reply = call_file(operation, {parameter, words_of(operation), word_bytes, memory}, memory)) {
+    return *reply;
   }
+  refuse(operation, fmt::format("operation {:#x} is not modelled", operation));
   return fail(kErrorNotModelled);
 }
 
-SemihostingReply ConsoleSemihosting::open(const Arguments& arguments, GuestMemory& memory) {
-  if (!arguments.readable || arguments.words[2] > kChunkBytes) return fail(kErrorBadAddress);
-  std::string name(arguments.words[2], '\0');
-  const auto bytes = std::span(reinterpret_cast<uint8_t*>(name.data()), name.size());
-  if (!memory.peek(arguments.words[0], bytes)) return fail(kErrorBadAddress);
-  if (name != ":tt") {
-    if (reported_.insert(kOpen).second) {
-      report_(fmt::format("semihosting: files are not modelled: SYS_OPEN of '{}' returns -1", name));
-    }
-    return fail(kErrorNotModelled);
-  }
-  // Modes 0 to 3 read, 4 to 7 write, 8 to 11 append: stdin, stdout and stderr.
-  const uint64_t mode = arguments.words[1];
-  if (mode > 11) return fail(kErrorBadFile);
-  return {mode < 4 ? kInputHandle : mode < 8 ? kOutputHandle : kErrorHandle, false};
+void Semihosting::refuse(uint64_t operation, const std::string& why) {
+  if (reported_.insert(operation).second) report_(fmt::format("semihosting: {}; it returns -1", why));
 }
 
-SemihostingReply ConsoleSemihosting::write_handle(const Arguments& arguments, GuestMemory& memory) {
-  if (!arguments.readable) return fail(kErrorBadAddress);
-  const auto [handle, address, length] = arguments.words;
+SemihostingReply Semihosting::write_handle(const Arguments& arguments, GuestMemory& memory) {
+  const auto [handle, address, length, unused] = arguments.words;
   if (handle != kOutputHandle && handle != kErrorHandle) {
     errno_ = kErrorBadFile;
     return {length, false};  // SYS_WRITE returns the number of bytes that were not written
@@ -136,7 +122,7 @@ SemihostingReply ConsoleSemihosting::write_handle(const Arguments& arguments, Gu
   return {};
 }
 
-SemihostingReply ConsoleSemihosting::write_string(uint64_t address, GuestMemory& memory) {
+SemihostingReply Semihosting::write_string(uint64_t address, GuestMemory& memory) {
   std::string text;
   for (uint8_t character = 0; text.size() < kLongestString; text.push_back(static_cast<char>(character))) {
     if (!memory.peek(address + text.size(), std::span(&character, 1))) return fail(kErrorBadAddress);
@@ -146,7 +132,7 @@ SemihostingReply ConsoleSemihosting::write_string(uint64_t address, GuestMemory&
   return {};
 }
 
-SemihostingReply ConsoleSemihosting::exit_simple(uint64_t reason) {
+SemihostingReply Semihosting::exit_simple(uint64_t reason) {
   exit_code_ = reason == kApplicationExit ? 0 : 1;
   return {0, true};
 }

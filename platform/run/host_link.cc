@@ -24,6 +24,7 @@ HostLink::~HostLink() = default;
 void HostLink::bind(Board& board, bool (*stop)()) {
   stop_ = stop;
   run_ = [&board](uint64_t time_ps) { return board.run_until(time_ps); };
+  if (!options_.files.empty()) board.allow_semihosting_files(options_.files);
   TerminalPort* const source = input_port_ ? input_port_.get() : port_.get();
   const bool replayed = !options_.uart_replay.empty();
   if (!source && !replayed && !options_.uart_log.empty()) {

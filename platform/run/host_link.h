@@ -22,6 +22,7 @@ struct HostOptions {
   std::string uart_input;   ///< file whose bytes come in, in place of the port's
   std::string uart_log;     ///< file that gets every byte from outside with its moment
   std::string uart_replay;  ///< such a file, in place of input from outside
+  std::string files;        ///< folder below which semihosting may work with files
 };
 
 /// The host's side of one board. It is there before the board, because the board speaks to it, and bound to it then.

@@ -201,6 +201,10 @@ void Board::start(uint64_t entry, uint64_t argument) {
   impl_->started = true;
 }
 
+void Board::allow_semihosting_files(const std::string& folder) {
+  impl_->semihosting.allow_files(folder);
+}
+
 void Board::set_instruction_limit(uint64_t count) {
   impl_->core->set_instruction_limit(count);
 }

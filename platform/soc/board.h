@@ -88,6 +88,9 @@ class Board {
   /// `boot: flash`: the ROM image runs and both are ignored. Call once, after loading.
   void start(uint64_t entry, uint64_t argument = 0);
 
+  /// Lets the guest's semihosting calls work with files below a folder of the host, and nothing else. Throws
+  /// InputError.
+  void allow_semihosting_files(const std::string& folder);
   /// Stops when `count` instructions have retired since power-on.
   void set_instruction_limit(uint64_t count);
   /// Runs until something stops the board. After a stop that the guest asked for, it returns at once.
@@ -120,7 +123,8 @@ class Board {
   /// sentence with the first difference.
   std::optional<std::string> conservation_error();
 
-  /// Writes the state of everything, under a temporary name first. Changes nothing in the simulation.
+  /// Writes the state of everything, under a temporary name first. Changes nothing in the simulation. Throws InputError
+  /// while the guest has files of the host open.
   void save(const std::string& path);
   /// Takes a saved state over, in place of `start`. Throws InputError when the file is damaged, of another version or
   /// of a board with another configuration; the board must then not be used.

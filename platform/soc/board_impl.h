@@ -69,7 +69,7 @@ class Board::Impl final : public EndSink, public CoreObserver {
   std::vector<std::unique_ptr<PlacedFindings>> placed_findings;
   Wiring wiring;
   std::unique_ptr<Core> core;
-  ConsoleSemihosting semihosting;
+  Semihosting semihosting;
   std::optional<TohostWatch> tohost;
   std::optional<ElfFile> program;    ///< names functions in findings
   std::optional<SourceLines> lines;  ///< and lines

@@ -69,6 +69,9 @@ void Board::Impl::state(StateArchive& archive) {
 }
 
 void Board::save(const std::string& path) {
+  if (impl_->semihosting.open_files() != 0) {
+    throw InputError(fmt::format("{}: the board cannot be saved while the guest has files open (semihosting)", path));
+  }
   impl_->core->drain();
   impl_->npu.drain();
   StateArchive archive;

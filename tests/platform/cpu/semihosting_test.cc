@@ -17,7 +17,7 @@ constexpr uint32_t kEntry = 0x01f01013, kExit = 0x40705013;  // slli x0, x0, 31 
 
 struct Console {
   std::string output, error, reports;
-  ConsoleSemihosting handler{[this](SemihostingStream stream, std::string_view text) {
+  Semihosting handler{[this](SemihostingStream stream, std::string_view text) {
                                (stream == SemihostingStream::error ? error : output) += text;
                              },
                              [this](const std::string& line) { reports += line + "\n"; }};
@@ -58,13 +58,13 @@ TEST_CASE("SYS_WRITEC, SYS_WRITE0 and SYS_WRITE speak") {
   CHECK(call(console, 0x13, 0, {}) == 9);
 }
 
-TEST_CASE("SYS_OPEN knows the console alone") {
+TEST_CASE("SYS_OPEN knows the console alone while no folder was named") {
   Console console;
   CHECK(call(console, 0x01, Machine::kData, {kText, 0, 3}, ":tt") == 0);
   CHECK(call(console, 0x01, Machine::kData, {kText, 4, 3}, ":tt") == 1);
   CHECK(call(console, 0x01, Machine::kData, {kText, 8, 3}, ":tt") == 2);
   CHECK(call(console, 0x01, Machine::kData, {kText, 4, 5}, "a.txt") == 0xffffffff);
-  CHECK(console.reports.find("files are not modelled") != std::string::npos);
+  CHECK(console.reports.find("--semihosting-dir") != std::string::npos);
   CHECK(call(console, 0x09, Machine::kData, {1}) == 1);
   CHECK(call(console, 0x09, Machine::kData, {9}) == 0xffffffff);
 }
@@ -81,9 +81,9 @@ TEST_CASE("SYS_EXIT and SYS_EXIT_EXTENDED end the program with its code") {
 
 TEST_CASE("Operations that are not modelled return -1 and are reported once") {
   Console console;
-  CHECK(call(console, 0x06, Machine::kData, {}) == 0xffffffff);
-  CHECK(call(console, 0x06, Machine::kData, {}) == 0xffffffff);
-  CHECK(console.reports == "semihosting: operation 0x6 is not modelled; it returns -1\n");
+  CHECK(call(console, 0x0d, Machine::kData, {}) == 0xffffffff);
+  CHECK(call(console, 0x0d, Machine::kData, {}) == 0xffffffff);
+  CHECK(console.reports == "semihosting: operation 0xd is not modelled; it returns -1\n");
 }
 
 TEST_CASE("Wild pointers are errors of the guest, not of the simulator") {

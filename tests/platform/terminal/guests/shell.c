@@ -1,5 +1,5 @@
-/* Answers every byte with its capital and the instruction count at which it was met, so that the output tells when input
- * arrived. It sleeps in WFI between bytes; after `p` it polls for the next one. `q` ends it. */
+/* Answers every byte with its capital and the instruction count at which it was met, so that the output tells when
+ * input arrived. It sleeps in WFI between bytes; after `p` it polls for the next one. `q` ends it. */
 #include <ctype.h>
 #include <stdio.h>
 
