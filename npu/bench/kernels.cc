@@ -62,8 +62,9 @@ class CodedTensor {
     size_t first = 0;
     for (uint32_t block = 0; block < geometry_.blocks(); ++block) {
       const size_t count = geometry_.box(block).elements();
-      used_.push_back(encode_block(kFormat, rule, {values_.data() + first, count}, coded.data(), counts));
-      bytes_.insert(bytes_.end(), coded.begin(), coded.begin() + used_.back());
+      const uint32_t used = encode_block(kFormat, rule, {values_.data() + first, count}, coded.data(), counts);
+      blocks_.push_back({used, count});
+      bytes_.insert(bytes_.end(), coded.begin(), coded.begin() + used);
       first += count;
     }
   }
@@ -71,13 +72,12 @@ class CodedTensor {
   /// Decodes all blocks; in the order of blocks the elements are those of (n, c, h, w).
   void decode() {
     size_t first = 0, at = 0;
-    for (uint32_t block = 0; block < geometry_.blocks(); ++block) {
-      const size_t count = geometry_.box(block).elements();
-      const bool good = decode_block(kFormat, {bytes_.data() + at, used_[block]}, {values_.data() + first, count},
-                                     classes_.data() + first);
-      BB_CHECK(good, "block {}", block);
-      at += used_[block];
-      first += count;
+    for (const Block& block : blocks_) {
+      const bool good = decode_block(kFormat, {bytes_.data() + at, block.bytes},
+                                     {values_.data() + first, block.elements}, classes_.data() + first);
+      BB_CHECK(good, "element {}", first);
+      at += block.bytes;
+      first += block.elements;
     }
   }
 
@@ -85,11 +85,14 @@ class CodedTensor {
   size_t size() const { return values_.size(); }
 
  private:
+  struct Block {
+    size_t bytes, elements;
+  };
   static constexpr TensorFormat kFormat = TensorFormat::kFGMP;
   BlockGeometry geometry_;
   std::vector<float> values_;
   std::vector<uint8_t> classes_, bytes_;
-  std::vector<uint32_t> used_;
+  std::vector<Block> blocks_;
 };
 
 /// CPU time of this thread: what one core takes, also on a machine that is busy with other work.

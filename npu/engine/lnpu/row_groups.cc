@@ -1,0 +1,230 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "npu/engine/lnpu/row_groups.cc"
+#include <hwy/foreach_target.h>
+// foreach_target.h comes first.
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "npu/engine/lnpu/class_bits-inl.h"
+#include "npu/engine/lnpu/count_rows.h"
+#include "npu/engine/lnpu/rounds-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu::lnpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// group_classes() for FC layers, where the outputs of a step lie side by side.
+void group_neighbours(const CountRows& p, uint32_t j0, uint32_t j1, uint8_t* either, uint32_t* low, uint32_t* high) {
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  for (uint32_t r = 0; r < p.steps; ++r) {
+    const uint8_t* from = p.other + r * p.other_stride_q;
+    uint64_t any = 0, lows = 0, highs = 0;
+    for (uint32_t j = j0; j < j1; j += 8) {
+      const uint64_t bytes = load_classes(from + j, j1 - j);
+      any |= bytes;
+      lows += ((bytes & kOnes) * kOnes) >> 56;
+      highs += ((bytes >> 1 & kOnes) * kOnes) >> 56;
+    }
+    either[r] = static_cast<uint8_t>(((any & kOnes) != 0 ? 1 : 0) | ((any & 2 * kOnes) != 0 ? 2 : 0));
+    low[r] += static_cast<uint32_t>(lows);
+    high[r] += static_cast<uint32_t>(highs);
+  }
+}
+
+/// ORs the classes of outputs [j0, j1) at each step, and adds their low and high counts to `low` and `high`.
+void group_classes(const CountRows& p, uint32_t j0, uint32_t j1, uint8_t* either, uint32_t* low, uint32_t* high) {
+  const uint32_t taps = p.kh * p.kw;
+  const hn::ScalableTag<uint32_t> du;
+  const hn::Rebind<uint8_t, decltype(du)> d8;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  const bool dense = p.other_stride_q == taps;
+  const uint32_t run = dense ? p.q * taps : taps;
+  const uint32_t runs = dense ? 1 : p.q;
+  for (uint32_t o = 0; o < runs; ++o) {
+    const uint8_t* base = p.other + o * p.other_stride_q;
+    const uint32_t r0 = o * run;
+    uint32_t r = 0;
+    for (; r + lanes <= run; r += lanes) {
+      auto any = hn::Zero(du);
+      auto sum_low = hn::LoadU(du, low + r0 + r), sum_high = hn::LoadU(du, high + r0 + r);
+      for (uint32_t j = j0; j < j1; ++j) {
+        const auto c = hn::PromoteTo(du, hn::LoadU(d8, base + j * p.other_stride_j + r));
+        any = hn::Or(any, c);
+        sum_low = hn::Add(sum_low, hn::And(c, hn::Set(du, 1u)));
+        sum_high = hn::Add(sum_high, hn::ShiftRight<1>(c));
+      }
+      hn::StoreU(sum_low, du, low + r0 + r);
+      hn::StoreU(sum_high, du, high + r0 + r);
+      const hn::RebindToSigned<decltype(du)> di;
+      hn::StoreU(hn::DemoteTo(d8, hn::BitCast(di, any)), d8, either + r0 + r);
+    }
+    for (; r < run; ++r) {
+      uint8_t any = 0;
+      for (uint32_t j = j0; j < j1; ++j) {
+        const uint8_t c = base[j * p.other_stride_j + r];
+        any = static_cast<uint8_t>(any | c);
+        low[r0 + r] += c & 1u;
+        high[r0 + r] += c >> 1;
+      }
+      either[r0 + r] = any;
+    }
+  }
+}
+
+/// Sum over steps of time[r], with extra[r] where the group has a high operand, and nothing (Skip::kBoth) where it has
+/// none but zeros.
+uint64_t sum_steps(const uint32_t* time, const uint32_t* extra, const uint8_t* either, uint32_t steps, bool skip_both) {
+  const hn::ScalableTag<uint32_t> du;
+  const hn::Rebind<uint8_t, decltype(du)> d8;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  const auto zero = hn::Zero(du), two = hn::Set(du, 2u);
+  uint32_t r = 0;
+  uint64_t total = 0;
+  while (r + lanes <= steps) {
+    // Short blocks, so that the lanes and their sum stay below 2^32 for up to 2^23 positions.
+    auto sums = zero;
+    for (const uint32_t end = std::min(r + 256, steps); r + lanes <= end; r += lanes) {
+      const auto c = hn::PromoteTo(du, hn::LoadU(d8, either + r));
+      auto term =
+          hn::Add(hn::LoadU(du, time + r), hn::IfThenElseZero(hn::Ne(hn::And(c, two), zero), hn::LoadU(du, extra + r)));
+      if (skip_both) term = hn::IfThenElseZero(hn::Ne(c, zero), term);
+      sums = hn::Add(sums, term);
+    }
+    total += hn::GetLane(hn::SumOfLanes(du, sums));
+  }
+  for (; r < steps; ++r) {
+    if (skip_both && either[r] == 0) continue;
+    total += time[r] + ((either[r] & 2) != 0 ? extra[r] : 0);
+  }
+  return total;
+}
+
+/// Adds neighbours in pairs: to[i] = from[2 i] + from[2 i + 1]; `count` words, a multiple of two vectors.
+HWY_INLINE void add_neighbours(const uint32_t* from, uint32_t count, uint32_t* to) {
+#if HWY_TARGET == HWY_SCALAR
+  for (uint32_t i = 0; i < count / 2; ++i) to[i] = from[2 * i] + from[2 * i + 1];
+#else
+  const hn::ScalableTag<uint32_t> du;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  for (uint32_t i = 0; i < count; i += 2 * lanes) {
+    const auto a = hn::Load(du, from + i), b = hn::Load(du, from + i + lanes);
+    hn::Store(hn::Add(hn::ConcatEven(du, b, a), hn::ConcatOdd(du, b, a)), du, to + i / 2);
+  }
+#endif
+}
+
+/// The same for windows that span `chunk` steps (a power of two, at most 128): `n` and `high` are counts, whose sums
+/// over a window fit in a byte.
+uint64_t sum_chunks(const CountRows& p, const uint32_t* n, const uint32_t* high, const uint8_t* either) {
+  constexpr uint32_t kBlock = 256;  // steps at a time: whole windows
+  const bool skip_both = p.config->skip == Skip::kBoth;
+  const hn::ScalableTag<uint32_t> du;
+  const hn::Rebind<uint8_t, decltype(du)> d8;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  const Rounds rounds(*p.config);
+  const auto zero = hn::Zero(du), two = hn::Set(du, 2u), low_half = hn::Set(du, 0xffffu);
+  auto total = zero;
+  uint64_t sum = 0;
+  HWY_ALIGN uint32_t packed[kBlock];
+  for (uint32_t r0 = 0; r0 < p.steps; r0 += kBlock) {
+    const uint32_t count = std::min(kBlock, p.steps - r0);
+    // Whole pairs of vectors in every round of additions below, each of at least `chunk` steps.
+    const uint32_t unit = 2 * lanes * p.chunk, padded = std::min(kBlock, (count + unit - 1) / unit * unit);
+    // Inputs in the low half of a word, those at the high rate in the upper.
+    for (uint32_t r = 0; r < padded; r += lanes) {
+      if (r >= count) {
+        hn::Store(zero, du, packed + r);
+        continue;
+      }
+      const auto c = hn::PromoteTo(du, hn::LoadU(d8, either + r0 + r));
+      const auto inputs = hn::LoadU(du, n + r0 + r);
+      const auto slow = hn::IfThenElse(hn::Ne(hn::And(c, two), zero), inputs, hn::LoadU(du, high + r0 + r));
+      auto both = hn::Or(inputs, hn::ShiftLeft<16>(slow));
+      if (skip_both) both = hn::IfThenElseZero(hn::Ne(c, zero), both);
+      if (r + lanes > count) both = hn::IfThenElseZero(hn::FirstN(du, count - r), both);
+      hn::Store(both, du, packed + r);
+    }
+    uint32_t left = padded;
+    for (uint32_t chunk = p.chunk; chunk > 1; chunk /= 2) {
+      if (left < 2 * lanes) {
+        for (uint32_t i = 0; i < left / 2; ++i) packed[i] = packed[2 * i] + packed[2 * i + 1];
+      } else {
+        add_neighbours(packed, left, packed);
+      }
+      left /= 2;
+    }
+    for (uint32_t i = left; i < (left + lanes - 1) / lanes * lanes; ++i) packed[i] = 0;
+    for (uint32_t i = 0; i < left; i += lanes) {
+      const auto both = hn::Load(du, packed + i);
+      total = hn::Add(total, hn::Add(rounds(hn::And(both, low_half)), rounds(hn::ShiftRight<16>(both))));
+    }
+    if (r0 % (64 * kBlock) == 0) {
+      sum += hn::GetLane(hn::SumOfLanes(du, total));
+      total = zero;
+    }
+  }
+  return sum + hn::GetLane(hn::SumOfLanes(du, total));
+}
+
+/// Classes of all groups of eight outputs that lie side by side (FC layers): [group][step].
+void group_eights(const CountRows& p, uint32_t* low, uint32_t* high) {
+  // One in each byte that is not zero.
+  const auto any = [](uint64_t bytes) {
+    constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7fu;
+    return (((bytes & kLow) + kLow) | bytes) >> 7 & 0x0101010101010101u;
+  };
+  for (uint32_t r = 0; r < p.steps; ++r) {
+    const uint8_t* from = p.other + r * p.other_stride_q;
+    for (uint32_t j0 = 0; j0 < p.outputs; j0 += 64) {
+      const uint32_t count = std::min(64u, p.outputs - j0);
+      const ClassWord word = line_word(from + j0, count);
+      const uint32_t wide = static_cast<uint32_t>(__builtin_popcountll(word.high));
+      low[r] += static_cast<uint32_t>(__builtin_popcountll(word.nonzero)) - wide;
+      high[r] += wide;
+      uint64_t either = any(word.nonzero) + 2 * any(word.high);
+      uint8_t* to = p.group_classes + size_t{j0 / 8} * p.steps + r;
+      for (uint32_t j = 0; j < count; j += 8, either >>= 8, to += p.steps) *to = static_cast<uint8_t>(either);
+    }
+  }
+}
+
+void time_groups_vector(const CountRows& p, uint32_t* other_low, uint32_t* other_high, uint64_t* bin_times,
+                        uint64_t* busy) {
+  const uint32_t width = p.config->multipliers_per_lane;
+  const uint32_t groups = (p.outputs + width - 1) / width;
+  const bool skip_both = p.config->skip == Skip::kBoth;
+  const bool neighbours = p.kh * p.kw == 1 && p.other_stride_j == 1, eights = neighbours && width == 8;
+  if (eights) group_eights(p, other_low, other_high);
+  for (uint32_t g = 0; g < groups; ++g) {
+    const uint32_t first = g * width, end = std::min(first + width, p.outputs);
+    uint8_t* const classes = p.group_classes + (eights ? size_t{g} * p.steps : 0);
+    if (neighbours && !eights) group_neighbours(p, first, end, classes, other_low, other_high);
+    if (!neighbours) group_classes(p, first, end, classes, other_low, other_high);
+    for (uint32_t bin = 0; bin < p.bins; ++bin) {
+      const size_t at = size_t{bin} * p.steps;
+      bin_times[bin * p.grid.columns + g % p.grid.columns] +=
+          p.chunk > 1 ? sum_chunks(p, p.low_time + at, p.extra_time + at, classes)
+                      : sum_steps(p.low_time + at, p.extra_time + at, classes, p.steps, skip_both);
+    }
+    *busy += sum_steps(p.total_time, p.total_extra, classes, p.steps, skip_both);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu::lnpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace backboard::npu::lnpu {
+
+HWY_EXPORT(time_groups_vector);
+
+void time_groups(const CountRows& problem, uint32_t* other_low, uint32_t* other_high, uint64_t* bin_times,
+                 uint64_t* busy) {
+  HWY_DYNAMIC_DISPATCH(time_groups_vector)(problem, other_low, other_high, bin_times, busy);
+}
+
+}  // namespace backboard::npu::lnpu
+#endif
