@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "npu/engine/fully_connected.h"
 #include "npu/engine/padded_image.h"
 #include "npu/engine/pointwise.h"
 #include "platform/check/check.h"
@@ -187,6 +188,7 @@ int64_t floor_divide(int64_t a, int64_t b) {
 void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* w, float* acc,
              Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
+  if (is_fully_connected(t)) return fully_connected_ff(arithmetic, t, x, w, acc, workspace);
   if (is_pointwise(t) && pointwise_ff(arithmetic, t, x, w, acc, workspace)) return;
   const bool masked =
       nonfinite_x(t, x) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_y(t, acc));
@@ -231,6 +233,7 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
   const RowRange needed = output_rows_of(t, t.ih0, t.ih_rows);
   BB_CHECK(needed.rows == 0 || (needed.first >= t.oh0 && needed.first + needed.rows <= t.oh0 + t.oh_rows),
            "rows {}+{} of dy are needed, {}+{} are held", needed.first, needed.rows, t.oh0, t.oh_rows);
+  if (is_fully_connected(t)) return fully_connected_bp(arithmetic, t, dy, w, acc, workspace);
   if (is_pointwise(t) && pointwise_bp(arithmetic, t, dy, w, acc, workspace)) return;
   // Rows and columns of dy from the lowest to the highest that any tap of any position could read.
   ImageWindow v;
@@ -313,6 +316,7 @@ void wg_images(Arithmetic arithmetic, const ConvTile& t, const Padded& image, co
 void conv_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* dy, float* acc,
              Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
+  if (is_fully_connected(t)) return fully_connected_wg(arithmetic, t, x, dy, acc, workspace);
   if (is_pointwise(t) && t.stride_h * t.stride_w > 1) {
     ConvTile dense;
     const Padded image = pointwise_input(t, x, dense, workspace);
@@ -322,20 +326,7 @@ void conv_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const flo
   StridedGemm gemm;
   gemm.c = acc;
   gemm.masked = nonfinite_x(t, x) || nonfinite_y(t, dy) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_w(t, acc));
-  if (t.kh * t.kw > 1 || t.oh_rows * t.ow > 1) return wg_images(arithmetic, t, image, dy, gemm, workspace);
-  // FC: rows are output channels, columns input channels, so that every operand is read as it lies.
-  gemm.steps = t.n;
-  gemm.rows = t.k;
-  gemm.columns = t.c;
-  gemm.a = dy;
-  gemm.a_row = even_offsets(t.k, t.y_stride_k, kSlotARow, workspace);
-  gemm.a_step = output_offsets(t, kSlotBStep, workspace);
-  gemm.b = image.values;
-  gemm.b_step = position_offsets(t, image, kSlotAStep, workspace);
-  gemm.b_column = image.stride_c;
-  gemm.c_row = even_offsets(t.k, t.w_stride_k, kSlotCRow, workspace);
-  gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_c);
-  strided_gemm(arithmetic, gemm, workspace);
+  wg_images(arithmetic, t, image, dy, gemm, workspace);
 }
 
 }  // namespace backboard::npu

@@ -41,7 +41,7 @@ HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t
   for (uint32_t i = 0; i < kRows; ++i) {
     rows[i] = a + a_row[i];
     HWY_UNROLL(2)
-    for (uint32_t v = 0; v < kVectors; ++v) sums[i][v] = hn::Load(d, c + i * pitch + v * lanes);
+    for (uint32_t v = 0; v < kVectors; ++v) sums[i][v] = hn::LoadU(d, c + i * pitch + v * lanes);
   }
   for (uint32_t r = 0; r < steps; ++r) {
     const ptrdiff_t step = a_step[r];
@@ -61,7 +61,7 @@ HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t
   HWY_UNROLL(16)
   for (uint32_t i = 0; i < kRows; ++i) {
     HWY_UNROLL(2)
-    for (uint32_t v = 0; v < kVectors; ++v) hn::Store(sums[i][v], d, c + i * pitch + v * lanes);
+    for (uint32_t v = 0; v < kVectors; ++v) hn::StoreU(sums[i][v], d, c + i * pitch + v * lanes);
   }
 }
 
@@ -81,9 +81,13 @@ void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const f
   const uint32_t width = kVectors * static_cast<uint32_t>(hn::Lanes(d));
   constexpr uint32_t kRows = kVectors == 1 ? kMaxRows : kMaxRowsOfTwo;
   using RowCounts = std::make_integer_sequence<uint32_t, kRows>;
+  // Sums that lie as in the block stay where they are.
+  const bool in_place = p.c_column == 1 && p.c_pitch > 0 && columns == width;
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const uint32_t rows = std::min(kRowBlock, p.rows - m0);
-    load_sums(p, {m0, rows, n0, columns}, width, block);
+    float* const sums = in_place ? p.c + p.c_row[m0] + n0 : block;
+    const size_t pitch = in_place ? static_cast<size_t>(p.c_pitch) : width;
+    if (!in_place) load_sums(p, {m0, rows, n0, columns}, width, block);
     // Passes of equal height: a short last one would wait for the latency of its few additions.
     const uint32_t passes = (rows + kRows - 1) / kRows;
     for (uint32_t r = 0; r < p.steps; r += kStepBlock) {
@@ -92,12 +96,11 @@ void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const f
       for (uint32_t pass = 0; pass < passes; ++pass) {
         const uint32_t end = (pass + 1) * rows / passes;
         const auto kernel = pick_rows<kArithmetic, kMasked, kVectors, D>(end - m, RowCounts());
-        kernel(d, p.a, p.a_row + m0 + m, p.a_step + r, panel + size_t{r} * width, steps, block + size_t{m} * width,
-               width);
+        kernel(d, p.a, p.a_row + m0 + m, p.a_step + r, panel + size_t{r} * width, steps, sums + m * pitch, pitch);
         m = end;
       }
     }
-    store_sums(p, {m0, rows, n0, columns}, width, block);
+    if (!in_place) store_sums(p, {m0, rows, n0, columns}, width, block);
   }
 }
 

@@ -30,6 +30,7 @@ struct StridedGemm {
   float* c = nullptr;
   const ptrdiff_t* c_row = nullptr;
   ptrdiff_t c_column = 1;
+  ptrdiff_t c_pitch = 0;  ///< between rows of C when it is the same for all; 0: not known
   /// A zero operand meets an infinity or NaN somewhere: products with a zero are left out one by one.
   bool masked = false;
 };

@@ -1,6 +1,7 @@
 // Counts of WG: inputs are the errors of an output channel at all positions, the operands beside them activations.
 #include <algorithm>
 
+#include "npu/engine/fully_connected.h"
 #include "npu/engine/lnpu/activation_bits.h"
 #include "npu/engine/lnpu/count_products.h"
 #include "npu/engine/lnpu/image_bits.h"
@@ -13,12 +14,6 @@ namespace backboard::npu::lnpu {
 namespace {
 
 enum Slot : unsigned { kErrors = 8, kActivations, kGroup, kTimes, kRows, kImageErrors, kImageCounts };
-
-/// An FC layer whose channels lie side by side.
-bool is_fully_connected(const ConvTile& t) {
-  return t.h * t.w == 1 && t.oh * t.ow == 1 && t.kh * t.kw == 1 && t.pad_h + t.pad_w == 0 && t.x_stride_c == 1 &&
-         t.y_stride_k == 1;
-}
 
 /// Takes two bitmaps of `words` from a slot, zeroed.
 struct TwoBitmaps {

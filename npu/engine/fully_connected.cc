@@ -1,0 +1,96 @@
+#include "npu/engine/fully_connected.h"
+
+#include <algorithm>
+
+namespace backboard::npu {
+namespace {
+
+enum Slot : unsigned { kSlotARow = 3, kSlotAStep, kSlotBStep, kSlotCRow };
+
+/// Elements (row, column) `row` and `column` apart.
+struct Matrix {
+  const float* values;
+  size_t row, column;
+};
+
+const ptrdiff_t* even_offsets(uint32_t count, size_t stride, unsigned slot, Workspace& workspace) {
+  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, count);
+  for (uint32_t i = 0; i < count; ++i) offsets[i] = static_cast<ptrdiff_t>(i * stride);
+  return offsets;
+}
+
+bool any_nonfinite_rows(const float* values, uint32_t rows, size_t stride, uint32_t columns) {
+  if (stride == columns) return any_nonfinite(values, size_t{rows} * columns);
+  for (uint32_t i = 0; i < rows; ++i) {
+    if (any_nonfinite(values + i * stride, columns)) return true;
+  }
+  return false;
+}
+
+/// sums(row, column) += over steps of a(row, step) * b(step, column).
+void multiply(Arithmetic arithmetic, uint32_t rows, uint32_t columns, uint32_t steps, const Matrix& a, const Matrix& b,
+              float* sums, const Matrix& sums_strides, bool masked, Workspace& workspace) {
+  StridedGemm gemm;
+  gemm.rows = rows;
+  gemm.columns = columns;
+  gemm.steps = steps;
+  gemm.a = a.values;
+  gemm.a_row = even_offsets(rows, a.row, kSlotARow, workspace);
+  gemm.a_step = even_offsets(steps, a.column, kSlotAStep, workspace);
+  gemm.b = b.values;
+  gemm.b_step = even_offsets(steps, b.row, kSlotBStep, workspace);
+  gemm.b_column = static_cast<ptrdiff_t>(b.column);
+  gemm.b_run = b.row == 1 ? steps : 1;
+  gemm.c = sums;
+  gemm.c_row = even_offsets(rows, sums_strides.row, kSlotCRow, workspace);
+  gemm.c_column = static_cast<ptrdiff_t>(sums_strides.column);
+  gemm.c_pitch = static_cast<ptrdiff_t>(sums_strides.row);
+  gemm.masked = masked;
+  strided_gemm(arithmetic, gemm, workspace);
+}
+
+/// Work of a product of `rows` by `columns` per step, in multiplications of full vectors: lanes that stay empty count,
+/// and so does packing the columns' operand, whose elements cost about as much as three products.
+uint64_t work(uint64_t rows, uint64_t columns) {
+  const uint64_t padded = columns > 16 ? (columns + 31) / 32 * 32 : columns > 8 ? 16 : 8;
+  return rows * padded + 3 * columns;
+}
+
+}  // namespace
+
+bool is_fully_connected(const ConvTile& t) {
+  return t.h * t.w == 1 && t.oh_rows * t.ow == 1 && t.kh * t.kw == 1 && t.pad_h + t.pad_w == 0 && t.x_stride_c == 1 &&
+         t.y_stride_k == 1 && t.w_stride_c == 1;
+}
+
+void fully_connected_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* w, float* acc,
+                        Workspace& workspace) {
+  const bool masked = any_nonfinite_rows(x, t.n, t.x_stride_n, t.c) || any_nonfinite_rows(w, t.k, t.w_stride_k, t.c) ||
+                      (arithmetic == Arithmetic::kFp16Sum && any_nonfinite_rows(acc, t.n, t.y_stride_n, t.k));
+  if (work(t.k, t.n) <= work(t.n, t.k)) {
+    // Images are the columns: the smaller operand is packed.
+    multiply(arithmetic, t.k, t.n, t.c, {w, t.w_stride_k, 1}, {x, 1, t.x_stride_n}, acc, {nullptr, 1, t.y_stride_n},
+             masked, workspace);
+  } else {
+    multiply(arithmetic, t.n, t.k, t.c, {x, t.x_stride_n, 1}, {w, 1, t.w_stride_k}, acc, {nullptr, t.y_stride_n, 1},
+             masked, workspace);
+  }
+}
+
+void fully_connected_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const float* w, float* acc,
+                        Workspace& workspace) {
+  const bool masked = any_nonfinite_rows(dy, t.n, t.y_stride_n, t.k) || any_nonfinite_rows(w, t.k, t.w_stride_k, t.c) ||
+                      (arithmetic == Arithmetic::kFp16Sum && any_nonfinite_rows(acc, t.n, t.x_stride_n, t.c));
+  multiply(arithmetic, t.n, t.c, t.k, {dy, t.y_stride_n, 1}, {w, t.w_stride_k, 1}, acc, {nullptr, t.x_stride_n, 1},
+           masked, workspace);
+}
+
+void fully_connected_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* dy, float* acc,
+                        Workspace& workspace) {
+  const bool masked = any_nonfinite_rows(x, t.n, t.x_stride_n, t.c) || any_nonfinite_rows(dy, t.n, t.y_stride_n, t.k) ||
+                      (arithmetic == Arithmetic::kFp16Sum && any_nonfinite_rows(acc, t.k, t.w_stride_k, t.c));
+  multiply(arithmetic, t.k, t.c, t.n, {dy, 1, t.y_stride_n}, {x, t.x_stride_n, 1}, acc, {nullptr, t.w_stride_k, 1},
+           masked, workspace);
+}
+
+}  // namespace backboard::npu
