@@ -48,6 +48,7 @@ class NpuDevice::Impl final : public RingClient {
   BusResponse access(BusAccess& access, uint64_t& delay_ps);
   void state(StateArchive& archive);
   NpuTotals totals() const;
+  void use_requests(RequestPort& port) { dma_.use_requests(port); }
 
   void on_fence(uint32_t value, bool interrupt) override;
   void on_error(const RingError& error) override;
@@ -325,6 +326,10 @@ void NpuDevice::state(StateArchive& archive) {
 }
 
 void NpuDevice::drain() {}
+
+void NpuDevice::use_requests(RequestPort& port) {
+  impl_->use_requests(port);
+}
 
 NpuTotals NpuDevice::totals() const {
   return impl_->totals();

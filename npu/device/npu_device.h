@@ -10,6 +10,7 @@
 #include "npu/engine/facts.h"
 #include "npu/sequencer/sequencer.h"
 #include "platform/bus/access.h"
+#include "platform/bus/request.h"
 #include "platform/events/event_queue.h"
 #include "platform/findings/finding.h"
 #include "platform/state/archive.h"
@@ -52,6 +53,9 @@ class NpuDevice final : public BusTarget, public Saved {
   NpuDevice(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq,
             uint32_t irq_line, FindingSink& findings, FindingSink& ring_findings);
   ~NpuDevice() override;
+
+  /// `timing: at`: the NPU's bursts are requests to `port`. Before anything runs.
+  void use_requests(RequestPort& port);
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   void state(StateArchive& archive) override;

@@ -120,10 +120,18 @@ void Dma::start(DmaTransfer& transfer, uint64_t tag) {
   }
   places_[index].running = true;
   places_[index].tag = tag;
-  queue_.schedule(issue(transfer), id_, index);
+  if (requests_ == nullptr) {
+    queue_.schedule(issue(transfer), id_, index);
+  } else {
+    start_requests(static_cast<uint8_t>(index));
+  }
 }
 
 void Dma::on_event(uint64_t tag, uint64_t) {
+  if (tag == kIssueTag) {
+    issue_scheduled_ = false;
+    return pump();
+  }
   Place& place = places_[tag];
   BB_CHECK(place.running, "transfer {}", tag);
   client_->on_transfer(place.tag, place.transfer);
@@ -135,12 +143,16 @@ void Dma::on_event(uint64_t tag, uint64_t) {
 void Dma::abort() {
   for (unsigned index = 0; index < kTransfers; ++index) {
     if (places_[index].running) queue_.cancel(id_, index);
+    if (places_[index].in_flight > 0) orphan(places_[index], static_cast<uint8_t>(index));
     places_[index].running = false;
     places_[index].used = false;
   }
   next_issue_ps_ = 0;
   std::fill(completions_ps_.begin(), completions_ps_.end(), 0);
   oldest_ = 0;
+  order_.clear();
+  if (issue_scheduled_) queue_.cancel(id_, kIssueTag);
+  issue_scheduled_ = false;
 }
 
 void Dma::state(StateArchive& archive) {
@@ -176,6 +188,7 @@ void Dma::state(StateArchive& archive) {
   if (archive.reading() && (completions_ps_.size() != config_.outstanding || oldest_ >= config_.outstanding)) {
     archive.fail("completions_ps", "another number of outstanding bursts");
   }
+  save_requests(archive);
 }
 
 }  // namespace backboard::npu

@@ -10,6 +10,7 @@
 #include "npu/dma/clock.h"
 #include "npu/dma/dma_config.h"
 #include "platform/bus/access.h"
+#include "platform/bus/request.h"
 #include "platform/events/event_queue.h"
 #include "platform/state/archive.h"
 
@@ -53,13 +54,17 @@ struct DmaCounters {
 };
 
 /// The DMA. At `timing: lt` all bursts of a transfer go through the port when it starts, each with the time at which it
-/// would be issued, and one event completes the transfer; who uses the DMA sees completion by tag only.
-class Dma final : public EventClient {
+/// would be issued, and one event completes the transfer. At `timing: at` (`use_requests`) each burst is a request:
+/// issued when the one before has left the port, a slot is free and the bus takes it, transfers in the order of their
+/// start. Who uses the DMA sees completion by tag only.
+class Dma final : public EventClient, public RequestClient {
  public:
   static constexpr unsigned kTransfers = 8;
 
   Dma(const DmaConfig& config, uint64_t clock_hz, EventQueue& queue, BusPort& port);
   void set_client(DmaClient& client) { client_ = &client; }
+  /// From now on bursts are requests to `port`; before the first transfer.
+  void use_requests(RequestPort& port);
   /// What transfers may touch; checked run by run before a byte of it moves.
   void set_windows(const AccessWindows& windows) { windows_ = windows; }
 
@@ -73,6 +78,9 @@ class Dma final : public EventClient {
 
   const DmaCounters& counters() const { return counters_; }
   void on_event(uint64_t tag, uint64_t now_ps) override;
+  uint8_t* request_data(RequestTag tag) override;
+  void on_response(RequestTag tag, BusResponse response, uint64_t time_ps) override;
+  void on_ready(uint64_t time_ps) override;
   void state(StateArchive& archive);
 
  private:
@@ -81,7 +89,38 @@ class Dma final : public EventClient {
     bool used = false;
     bool running = false;
     uint64_t tag = 0;
+    // Progress of requests.
+    uint32_t run = 0, run_offset = 0;  ///< the next burst
+    uint32_t offset = 0;               ///< of it in the transfer's bytes
+    uint32_t in_flight = 0;
+    uint32_t error_offset = 0;  ///< of the first burst that failed
+    bool issued = false;        ///< no burst is left
   };
+  /// A burst in flight as a request; its number is the request's tag.
+  struct Slot {
+    uint32_t address = 0, offset = 0, bytes = 0;
+    uint32_t orphan = kNotOrphan;  ///< of an aborted transfer: its bytes
+    uint8_t place = 0;
+    TensorClass tensor = TensorClass::kNONE;
+    bool used = false;
+  };
+  static constexpr uint32_t kNotOrphan = UINT32_MAX;
+  /// Bytes of an aborted transfer that requests in flight still move.
+  struct Orphan {
+    std::vector<uint8_t> bytes;
+    uint32_t in_flight = 0;
+  };
+
+  static constexpr uint64_t kIssueTag = kTransfers;  ///< of the event that issues bursts
+
+  void start_requests(uint8_t place_index);
+  void pump();
+  bool submit_burst(Place& place, uint8_t place_index);
+  void last_issued(uint8_t place_index);
+  void finish_if_done(uint8_t place_index);
+  uint32_t free_slot() const;
+  void orphan(Place& place, uint8_t place_index);
+  void save_requests(StateArchive& archive);
   /// Issues one burst not before the DMA is ready for it. Gives its completion time.
   uint64_t burst(DmaTransfer& transfer, uint32_t address, uint8_t* data, uint32_t bytes, TensorClass tensor);
   uint64_t issue(DmaTransfer& transfer);
@@ -97,6 +136,13 @@ class Dma final : public EventClient {
   uint64_t next_issue_ps_ = 0;
   std::vector<uint64_t> completions_ps_;  ///< of the last `outstanding` bursts, in turn
   uint32_t oldest_ = 0;
+  // Requests.
+  RequestPort* requests_ = nullptr;
+  bool ready_ = true;             ///< the bus takes a request
+  bool issue_scheduled_ = false;  ///< an event issues the next burst
+  std::vector<uint8_t> order_;    ///< transfers with bursts left, oldest first
+  std::vector<Slot> slots_;
+  std::vector<Orphan> orphans_;
   DmaCounters counters_;
 };
 

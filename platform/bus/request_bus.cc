@@ -23,6 +23,7 @@ struct RequestBus::Entry {
   BusResponse response = BusResponse::ok;
   bool used = false;
   bool routed = false;        ///< a target answers, not the bus
+  bool answered = false;      ///< by the target; on the way to the master
   uint64_t head_ps = 0;       ///< at the head of the queue, since
   uint64_t not_ready_ps = 0;  ///< the target's account of it then
   uint64_t data_ps = 0;       ///< when the last beat has passed at the earliest
@@ -201,6 +202,7 @@ void RequestBus::MasterPort::state(StateArchive& archive) {
     archive.value("base", entry.base);
     archive.value("target", entry.target);
     archive.value("routed", entry.routed);
+    archive.value("answered", entry.answered);
     archive.value("response", entry.response);
     archive.value("head_ps", entry.head_ps);
     archive.value("not_ready_ps", entry.not_ready_ps);
@@ -227,6 +229,7 @@ void RequestBus::TargetPort::on_response(RequestTag tag, BusResponse response, u
   MasterPort& master = *bus_.masters_[owner.master];
   Entry& entry = master.entry(owner.tag);
   entry.response = response;
+  entry.answered = true;
   if (entry.request.op == BusOp::write) {
     return bus_.answer_at(std::max(time_ps, entry.data_ps), owner.master, owner.tag);
   }
@@ -315,6 +318,21 @@ std::vector<RequestTag> RequestBus::at_target(uint32_t target) const {
     if (owners[i].used) tags.push_back(static_cast<RequestTag>(i));
   }
   return tags;
+}
+
+const BusRequest& RequestBus::request(uint8_t master, RequestTag tag) const {
+  const Entry& entry = masters_[master]->entry(tag);
+  BB_CHECK(entry.used, "tag {} of master {}", tag, master);
+  return entry.request;
+}
+std::vector<RequestBus::InTransit> RequestBus::in_transit() const {
+  std::vector<InTransit> found;
+  for (const auto& master : masters_) {
+    for (const Entry& entry : master->entries_) {
+      if (entry.used && entry.answered) found.push_back({entry.request, entry.target, entry.response});
+    }
+  }
+  return found;
 }
 
 uint64_t RequestBus::beats_ps(uint64_t size, unsigned width_log2) const {

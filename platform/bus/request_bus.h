@@ -67,6 +67,15 @@ class RequestBus final : public EventClient, public Saved {
   std::pair<uint8_t, RequestTag> owner(uint32_t target, RequestTag tag) const;
   /// The requests that a target has not answered, by its tags.
   std::vector<RequestTag> at_target(uint32_t target) const;
+  /// A request in flight, its address absolute.
+  const BusRequest& request(uint8_t master, RequestTag tag) const;
+  /// Requests that a target has answered and the bus has not delivered yet: what the target counted and nobody else.
+  struct InTransit {
+    BusRequest request;
+    uint32_t target;
+    BusResponse response;
+  };
+  std::vector<InTransit> in_transit() const;
 
   void state(StateArchive& archive) override;
   /// By master and target; `time_ps` is the end of the time that shares are of.

@@ -64,21 +64,18 @@ uint64_t Router::beats_ps(uint64_t size) const {
   return whole_beat_ ? beats * beat_ps_ : time_of_cycle(beats, config_.clock_hz);
 }
 
-void Router::refuse(size_t master, tlm::tlm_generic_payload& payload, uint64_t time_ps, bool denied) {
-  payload.set_response_status(status_of(denied ? BusResponse::denied : BusResponse::decode));
+void Router::refuse(size_t master, BusOp op, uint64_t address, uint64_t size, Initiator initiator, uint64_t time_ps,
+                    bool denied) {
   RefusedCounters& refused = refused_[master];
   (denied ? refused.denied : refused.decode) += 1;
-  refused.bytes += payload.get_data_length();
+  refused.bytes += size;
   Finding finding;
   finding.time_ps = time_ps;
-  if (const auto* extension = payload.get_extension<AttributionExtension>()) {
-    finding.initiator = extension->who.initiator;
-  }
+  finding.initiator = initiator;
   finding.block = "bus";
-  finding.address = payload.get_address();
+  finding.address = address;
   finding.reason =
-      fmt::format("{} of {} bytes {}: the bus answers with an error", payload.is_write() ? "write" : "read",
-                  payload.get_data_length(),
+      fmt::format("{} of {} bytes {}: the bus answers with an error", op == BusOp::write ? "write" : "read", size,
                   denied ? fmt::format("outside the access windows of {}", name_of(static_cast<BusMaster>(master)))
                          : std::string("where no device answers"));
   findings_.report(std::move(finding));
@@ -96,7 +93,10 @@ void Router::b_transport(int master_tag, tlm::tlm_generic_payload& payload, sc_c
   const bool allowed = windows_[master].allows(op, address, size);
   if (!allowed || target == AddressMap::kNobody) {
     delay += time_of_ps(latency_ps_);
-    return refuse(master, payload, offered_ps, !allowed);
+    payload.set_response_status(status_of(allowed ? BusResponse::decode : BusResponse::denied));
+    const auto* extension = payload.get_extension<AttributionExtension>();
+    const Initiator initiator = extension != nullptr ? extension->who.initiator : Finding().initiator;
+    return refuse(master, op, address, size, initiator, offered_ps, !allowed);
   }
 
   uint64_t& channel_free_ps = channel_free_ps_[master][static_cast<size_t>(op)];
@@ -184,6 +184,7 @@ void Router::state(StateArchive& archive) {
   for (auto& of_master : counters_) archive.range("counters", std::span(of_master));
   archive.value("refused", refused_);
   traffic_.state(archive);
+  if (request_bus_) state_requests(archive);
 }
 
 void Router::stats(const StatsWriter& writer) const {
@@ -208,6 +209,10 @@ void Router::stats(const StatsWriter& writer) const {
     part.counter("decode_errors", refused.decode, "transactions", "Transactions to where nothing answers");
     part.counter("denied", refused.denied, "transactions", "Transactions outside the access windows");
   }
+  if (!request_bus_) return;
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < map_.size(); ++i) names.push_back(map_[i].name);
+  request_bus_->stats(writer, names, queue_->now_ps());
 }
 
 }  // namespace backboard

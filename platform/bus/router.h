@@ -11,11 +11,13 @@
 
 #include "platform/bus/address_map.h"
 #include "platform/bus/port_counters.h"
+#include "platform/bus/request_bus.h"
 #include "platform/bus/router_config.h"
 #include "platform/findings/finding.h"
 #include "platform/state/archive.h"
 #include "platform/stats/stats_writer.h"
 #include "platform/stats/traffic_table.h"
+#include "platform/tlm/payload.h"
 
 namespace backboard {
 
@@ -28,16 +30,29 @@ struct RefusedCounters {
 
 /// A router with one socket for each master and each target.
 ///
+/// Requests (`timing: at`) go by nb_transport through a RequestBus, which arbitrates, to the targets that take them;
+/// the router keeps the payload of each by master and tag.
+///
 /// Time (`timing: lt`): a transaction waits until its master's channel for its direction is free, takes `latency`
 /// cycles, and occupies the channel for one cycle per `width` bytes. Data are passed on as they come: the target sees
 /// a write when its first beat arrives, and a read ends one cycle after the target's last byte, at the earliest when
 /// all beats have passed. Between masters nothing is arbitrated here; they meet in the DRAM.
-class Router final : public sc_core::sc_module, public Saved, public HasStats {
+class Router final : public sc_core::sc_module, public RequestRoutes, public Saved, public HasStats {
  public:
   /// `targets` are in the order of their sockets. `traffic_target`: index of the target whose traffic is told apart by
   /// owner (the DRAM).
   Router(const sc_core::sc_module_name& name, const RouterConfig& config, std::vector<AddressRange> targets,
          uint32_t traffic_target, FindingSink& findings);
+
+  ~Router() override;
+
+  /// From now on requests are carried too. `takes_requests[i]`: target i does, by nb_transport. Before the sockets are
+  /// bound.
+  void carry_requests(EventQueue& queue, const std::vector<bool>& takes_requests);
+  /// Null unless requests are carried.
+  RequestBus* requests() { return request_bus_.get(); }
+  /// The payload of a request that was in flight when the board was saved. Gives the target that has it, or kNobody.
+  uint32_t adopt(BusMaster master, RequestTag tag, tlm::tlm_generic_payload& payload);
 
   tlm_utils::simple_target_socket_tagged<Router>& master_socket(BusMaster master);
   tlm_utils::simple_initiator_socket_tagged<Router>& target_socket(uint32_t target);
@@ -56,12 +71,26 @@ class Router final : public sc_core::sc_module, public Saved, public HasStats {
   void state(StateArchive& archive) override;
   void stats(const StatsWriter& writer) const override;
 
+  Route route(const BusRequest& request) override;
+  void answered(const BusRequest& request, uint32_t target, BusResponse response, const uint8_t* data) override;
+  BusResponse access(uint32_t target, BusAccess& access, uint64_t& delay_ps) override;
+  void starved(const BusRequest& request, uint64_t waited_ps) override;
+
  private:
+  class MasterSide;
+  class TargetSide;
+
+  tlm::tlm_sync_enum nb_transport_fw(int master, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                     sc_core::sc_time& delay);
+  tlm::tlm_sync_enum nb_transport_bw(int target, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                     sc_core::sc_time& delay);
   void b_transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned transport_dbg(int master, tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(int master, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& direct);
   void invalidate_direct_mem_ptr(int target, sc_dt::uint64 first, sc_dt::uint64 last);
-  void refuse(size_t master, tlm::tlm_generic_payload& payload, uint64_t time_ps, bool denied);
+  void refuse(size_t master, BusOp op, uint64_t address, uint64_t size, Initiator initiator, uint64_t time_ps,
+              bool denied);
+  void state_requests(StateArchive& archive);
   uint32_t find(size_t master, uint64_t address, uint64_t size);
   uint64_t beats_ps(uint64_t size) const;
 
@@ -84,6 +113,12 @@ class Router final : public sc_core::sc_module, public Saved, public HasStats {
   std::array<std::vector<PortCounters>, kBusMasters> counters_;
   std::array<RefusedCounters, kBusMasters> refused_{};
   TrafficTable traffic_;
+
+  EventQueue* queue_ = nullptr;
+  std::vector<std::shared_ptr<MasterSide>> master_sides_;  ///< by master
+  std::vector<std::shared_ptr<TargetSide>> target_sides_;  ///< by target; null: takes no requests
+  std::unique_ptr<RequestBus> request_bus_;
+  PayloadPool pool_;  ///< for requests to targets that take none
 };
 
 }  // namespace backboard

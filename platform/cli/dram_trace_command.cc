@@ -2,13 +2,12 @@
 #include <fmt/format.h>
 
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "platform/cli/commands.h"
 #include "platform/config/config.h"
+#include "platform/dram/trace/command_file.h"
 #include "platform/dram/trace/player.h"
 #include "platform/dram/trace/trace_file.h"
 
@@ -18,29 +17,6 @@ namespace {
 struct DramTraceOptions {
   std::string memory, trace, commands;
   std::vector<std::string> set;
-};
-
-/// Writes commands as CSV as they are issued.
-class CommandFile final : public dram::CommandSink {
- public:
-  explicit CommandFile(const std::string& path) : path_(path), file_(path, std::ios::binary) {
-    if (!file_) throw InputError(path + ": cannot be written");
-    file_ << "clock,channel,command,bank,row,column\n";
-  }
-  void issued(unsigned channel, const dram::IssuedCommand& c) override {
-    line_.clear();
-    fmt::format_to(std::back_inserter(line_), "{},{},{},{},{},{}\n", c.clock, channel, dram::name_of(c.command), c.bank,
-                   c.row, c.column);
-    file_.write(line_.data(), static_cast<std::streamsize>(line_.size()));
-  }
-  void close() {
-    file_.close();
-    if (!file_) throw InputError(path_ + ": cannot be written");
-  }
-
- private:
-  std::string path_, line_;
-  std::ofstream file_;
 };
 
 nlohmann::ordered_json report(const dram::MemoryConfig& config, const dram::PlayResult& r, double cpu_s) {
@@ -83,10 +59,10 @@ int dram_trace(const DramTraceOptions& options) {
   const auto config = load_config<dram::MemoryConfig>(options.memory, overrides);
   const std::clock_t start = std::clock();
   dram::TraceFile trace(options.trace, dram::read_trace(options.trace), config.capacity_bytes());
-  std::unique_ptr<CommandFile> commands;
-  if (!options.commands.empty()) commands = std::make_unique<CommandFile>(options.commands);
+  std::unique_ptr<dram::CommandFile> commands;
+  if (!options.commands.empty()) commands = std::make_unique<dram::CommandFile>(options.commands);
   const dram::PlayResult result = dram::play(config, trace, commands.get());
-  if (commands != nullptr) commands->close();
+  if (commands != nullptr) commands->flush();
   const double cpu_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   fmt::print("{}\n", report(config, result, cpu_s).dump(2));
   if (result.stuck.empty()) return kExitPassed;

@@ -4,26 +4,26 @@
 
 namespace backboard {
 
-BankTiming::BankTiming(const DramConfig& config)
-    : timing_(config.timing),
-      banks_count_(config.banks),
-      page_bytes_(config.page_bytes),
-      burst_bytes_(config.burst_bytes),
-      close_pages_(config.page_policy == PagePolicy::closed),
-      banks_(config.banks) {
-  const DramTimingConfig& t = timing_;
-  // Data follow the last clock of their command by RL + DQSCK or WL + DQSS + DQS2DQ.
-  const uint64_t last_clock = t.command > 0 ? t.command - 1 : 0;
-  read_data_ = last_clock + t.rl + t.dqsck;
-  write_data_ = last_clock + t.wl + t.dqss + t.dqs2dq;
-  // RD -> WR: RL + DQSCK + burst - WL + WPRE + RPST between commands; on the bus, less where each one's data lie.
-  read_to_write_ = t.wpre + t.rpst + t.dqss + t.dqs2dq;
-  // WR -> RD: WL + 1 + burst + WTR between commands.
-  const int64_t gap = int64_t{1} + t.wtr + t.rl + t.dqsck - t.dqss - t.dqs2dq;
-  write_to_read_ = gap > 0 ? static_cast<uint64_t>(gap) : 0;
-  // RD -> PRE: RTP + burst - 6. WR -> PRE: WL + 3 + burst + WR.
-  read_to_precharge_ = t.rtp + t.burst > 6 ? t.rtp + t.burst - 6 : 0;
-  write_to_precharge_ = t.wl + 3 + t.burst + t.wr;
+BankTiming::BankTiming(const dram::MemoryConfig& config)
+    : gaps_(dram::resolve_gaps(config)),
+      burst_(config.timing.burst),
+      // Without refreshes the first never comes.
+      refi_(config.controller.refresh == dram::RefreshKind::off ? uint64_t{1} << 62 : config.timing.refi),
+      rfc_(config.timing.rfc_ab),
+      banks_count_(config.all_banks()),
+      page_bytes_(config.columns * config.bus_bytes),
+      burst_bytes_(config.burst_bytes()),
+      close_pages_(config.controller.page == dram::PageKind::closed),
+      read_data_(gaps_.read_done - burst_),
+      write_data_(gaps_.write_done - burst_),
+      banks_(config.all_banks()) {
+  // Between commands, less where each one's data lie and the burst: between the end of one's data and the other's.
+  const auto between = [&](uint64_t commands, uint64_t from_data, uint64_t to_data) {
+    const uint64_t start = commands + to_data, end = from_data + burst_;
+    return start > end ? start - end : 0;
+  };
+  read_to_write_ = between(gaps_.read_to_write, read_data_, write_data_);
+  write_to_read_ = between(gaps_.write_to_read_l, write_data_, read_data_);
 }
 
 uint64_t BankTiming::serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts) {
@@ -52,8 +52,8 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
     if (bus_free_ + gap > column + data_latency(write)) column = bus_free_ + gap - data_latency(write);
 
     // Refresh number k >= 1 occupies [k REFI, k REFI + RFC).
-    const uint64_t epoch = column / timing_.refi;
-    const uint64_t refresh_end = epoch == 0 ? 0 : epoch * timing_.refi + timing_.rfc;
+    const uint64_t epoch = column / refi_;
+    const uint64_t refresh_end = epoch == 0 ? 0 : epoch * refi_ + rfc_;
     if (column < refresh_end) {
       column = refresh_end;
       ++facts.refresh_stalls;
@@ -69,20 +69,20 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
       column = std::max(column, open_row(bank, row, now + 1, refresh_end, facts));
       --hits;
     }
-    const uint64_t next_refresh = (epoch + 1) * timing_.refi;
+    const uint64_t next_refresh = (epoch + 1) * refi_;
     // Bursts whose command comes before the next refresh; the rest waits for it and opens the row again.
-    const uint64_t before = column >= next_refresh ? 0 : (next_refresh - column + timing_.burst - 1) / timing_.burst;
+    const uint64_t before = column >= next_refresh ? 0 : (next_refresh - column + burst_ - 1) / burst_;
     const uint64_t now_served = std::min(bursts, before);
     if (now_served > 0) {
       facts.row_hits += std::min(hits, now_served - (bursts - hits));
-      const uint64_t last_column = column + (now_served - 1) * timing_.burst;
-      bus_free_ = column + data_latency(write) + now_served * timing_.burst;
+      const uint64_t last_column = column + (now_served - 1) * burst_;
+      bus_free_ = column + data_latency(write) + now_served * burst_;
       last_write_ = write;
       bank.precharge_ready =
-          std::max(bank.precharge_ready, last_column + (write ? write_to_precharge_ : read_to_precharge_));
+          std::max(bank.precharge_ready, last_column + (write ? gaps_.write_to_precharge : gaps_.read_to_precharge));
       if (close_pages_) {
         bank.row = kNoRow;
-        bank.activate_ready = bank.precharge_ready + (timing_.rp > 2 ? timing_.rp - 2 : 0);
+        bank.activate_ready = bank.precharge_ready + gaps_.precharge_pb_to_activate;
       }
     }
     bursts -= now_served;
@@ -93,8 +93,8 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
 
 /// Earliest clock for an activate by RRD and FAW.
 uint64_t BankTiming::after_activates(uint64_t clock) const {
-  if (activates_[3] != 0) clock = std::max(clock, activates_[3] - 1 + timing_.rrd);
-  if (activates_[0] != 0) clock = std::max(clock, activates_[0] - 1 + timing_.faw);
+  if (activates_[3] != 0) clock = std::max(clock, activates_[3] - 1 + gaps_.activate_to_activate_l);
+  if (activates_[0] != 0) clock = std::max(clock, activates_[0] - 1 + gaps_.activate_window);
   return clock;
 }
 
@@ -102,21 +102,20 @@ uint64_t BankTiming::after_activates(uint64_t clock) const {
 uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts) {
   uint64_t activate = std::max({earliest, refresh_end, bank.activate_ready});
   if (bank.row != kNoRow) {
-    // PREpb -> ACT: RPpb - 2, for a precharge is two clocks shorter on the command bus than an activate.
     const uint64_t precharge = std::max({earliest, refresh_end, bank.precharge_ready});
-    activate = precharge + (timing_.rp > 2 ? timing_.rp - 2 : 0);
+    activate = precharge + gaps_.precharge_pb_to_activate;
     ++facts.precharges;
   }
-  if (bank.last_activate != 0) activate = std::max(activate, bank.last_activate - 1 + timing_.rc);
+  if (bank.last_activate != 0) activate = std::max(activate, bank.last_activate - 1 + gaps_.activate_to_activate_same);
   activate = after_activates(activate);
   std::rotate(activates_.begin(), activates_.begin() + 1, activates_.end());
   activates_[3] = activate + 1;
   bank.last_activate = activate + 1;
   bank.row = row;
-  bank.precharge_ready = activate + timing_.ras + 2;  // ACT -> PRE
+  bank.precharge_ready = activate + gaps_.activate_to_precharge;
   bank.activate_ready = 0;
   ++facts.activates;
-  return activate + timing_.rcd;
+  return activate + gaps_.activate_to_column;
 }
 
 void BankTiming::state(StateArchive& archive) {

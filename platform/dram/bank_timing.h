@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "platform/dram/dram_config.h"
+#include "platform/dram/standard/gaps.h"
 #include "platform/state/archive.h"
 
 namespace backboard {
@@ -22,11 +22,12 @@ struct RowFacts {
 /// The first timing model (`timing: lt`): accesses are served in the order in which they are made. For each the model
 /// computes when its row is open, from the times of the bank's last commands, and when the data bus is free; a group
 /// of bursts in one row is one step. Refreshes of all banks stand at fixed times, every REFI, take RFC and close all
-/// rows. Not modelled here: reordering, the command bus, postponed refreshes; the `at` controller has them.
-/// Constraints: JESD209-4 as listed beside each use.
+/// rows. Not modelled here: reordering, the command bus, the mapping of addresses (bytes of a page, then banks, then
+/// rows), several channels, refreshes of single banks (all at once instead), what differs between bank groups, adaptive
+/// pages (left open); the `at` controller has them. Distances between commands are those of gaps.h.
 class BankTiming {
  public:
-  explicit BankTiming(const DramConfig& config);
+  explicit BankTiming(const dram::MemoryConfig& config);
 
   /// Serves `size` bytes at `address`, offered at clock `now`. Returns the clock at which the last burst's data has
   /// passed.
@@ -49,12 +50,12 @@ class BankTiming {
   uint64_t after_activates(uint64_t clock) const;
   uint64_t data_latency(bool write) const { return write ? write_data_ : read_data_; }
 
-  DramTimingConfig timing_;
+  dram::Gaps gaps_;
+  uint64_t burst_, refi_, rfc_;
   uint32_t banks_count_, page_bytes_, burst_bytes_;
   bool close_pages_;
   uint64_t read_data_, write_data_;         ///< command to first data
   uint64_t read_to_write_, write_to_read_;  ///< gap on the data bus, end to start
-  uint64_t read_to_precharge_, write_to_precharge_;
 
   std::vector<Bank> banks_;
   std::array<uint64_t, 4> activates_{};  ///< clocks plus one of the last four, oldest first

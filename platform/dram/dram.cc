@@ -1,28 +1,69 @@
 #include "platform/dram/dram.h"
 
+#include <vector>
+
 #include "platform/check/check.h"
-#include "platform/events/clock_time.h"
+#include "platform/dram/checker/checker.h"
+#include "platform/dram/trace/command_file.h"
 #include "platform/memory/memory_access.h"
 
 namespace backboard {
 
+/// Every command on its way to the file and the checker.
+class Dram::Watch final : public dram::CommandSink {
+ public:
+  explicit Watch(const DramConfig& config) {
+    if (!config.commands_file.empty()) file_.emplace(config.commands_file);
+    if (!config.check_commands) return;
+    for (unsigned i = 0; i < config.memory.channels; ++i) checkers_.emplace_back(config.memory);
+  }
+  void issued(unsigned channel, const dram::IssuedCommand& command) override {
+    if (file_) file_->issued(channel, command);
+    if (!checkers_.empty()) checkers_[channel].judge(command);
+  }
+  void flush() {
+    if (file_) file_->flush();
+  }
+  void state(StateArchive& archive) {
+    for (dram::CommandChecker& checker : checkers_) checker.state(archive);
+  }
+  std::optional<std::string> fault() const {
+    for (const dram::CommandChecker& checker : checkers_) {
+      if (!checker.violations().empty()) return "a DRAM command broke a rule: " + checker.violations()[0].text();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<dram::CommandFile> file_;
+  std::vector<dram::CommandChecker> checkers_;
+};
+
 Dram::Dram(const DramConfig& config, uint64_t size_bytes)
-    : config_(config),
-      period_ps_(kPicosecondsPerSecond % config.clock_hz == 0 ? kPicosecondsPerSecond / config.clock_hz : 0),
-      store_("dram", size_bytes),
-      timing_(config) {
+    : config_(config), grid_(config.memory.clock_hz), store_("dram", size_bytes), timing_(config.memory) {
   BB_CHECK(size_bytes <= config.capacity_bytes(), "{} of {}", size_bytes, config.capacity_bytes());
 }
 
-/// First clock edge not before `time_ps`.
-uint64_t Dram::clock_at(uint64_t time_ps) const {
-  if (period_ps_ != 0) return (time_ps + period_ps_ - 1) / period_ps_;
-  const uint64_t clock = cycles_until(time_ps, config_.clock_hz);
-  return time_of_cycle(clock, config_.clock_hz) >= time_ps ? clock : clock + 1;
+void Dram::take_requests(EventQueue& queue) {
+  if (!config_.commands_file.empty() || config_.check_commands) watch_ = std::make_shared<Watch>(config_);
+  target_ =
+      std::make_unique<dram::MemoryTarget>(config_.memory, queue, store_.bytes(), store_.size_bytes(), watch_.get());
 }
 
-uint64_t Dram::time_at(uint64_t clock) const {
-  return period_ps_ != 0 ? clock * period_ps_ : time_of_cycle(clock, config_.clock_hz);
+void Dram::settle(uint64_t time_ps) {
+  if (!target_) return;
+  target_->settle(time_ps);
+  settled_ps_ = time_ps;
+  if (watch_) watch_->flush();
+}
+
+std::optional<std::string> Dram::fault() const {
+  if (watch_) {
+    if (auto broken = watch_->fault()) return broken;
+  }
+  if (!target_) return std::nullopt;
+  if (const auto stuck = target_->stuck()) return "a DRAM request can never complete: " + stuck->what;
+  return std::nullopt;
 }
 
 BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
@@ -30,9 +71,12 @@ BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
   if (response != BusResponse::ok || access.debug || access.size == 0) return response;
   const bool write = access.op == BusOp::write;
   RowFacts facts;
-  const uint64_t done = timing_.serve(write, access.address, access.size, clock_at(access.time_ps), facts);
-  delay_ps += time_at(done) - access.time_ps;
-
+  if (target_) {
+    delay_ps += write ? config_.core_write_ps : config_.core_read_ps;
+  } else {
+    const uint64_t done = timing_.serve(write, access.address, access.size, grid_.edge_from(access.time_ps), facts);
+    delay_ps += grid_.time_at(done) - access.time_ps;
+  }
   DramCounters& counters = counters_[static_cast<size_t>(access.who.initiator)];
   (write ? counters.write_bytes : counters.read_bytes) += access.size;
   (write ? counters.writes : counters.reads) += 1;
@@ -50,44 +94,29 @@ std::optional<DirectRegion> Dram::direct(uint64_t address) {
                       config_.core_write_ps};
 }
 
+DramCounters Dram::counters(Initiator initiator) const {
+  const auto i = static_cast<size_t>(initiator);
+  DramCounters sum = counters_[i];
+  if (target_) sum += target_->by_initiator()[i];
+  return sum;
+}
+
 DramCounters Dram::total() const {
   DramCounters sum;
-  for (const DramCounters& c : counters_) {
-    sum.read_bytes += c.read_bytes;
-    sum.write_bytes += c.write_bytes;
-    sum.reads += c.reads;
-    sum.writes += c.writes;
-    sum.read_bursts += c.read_bursts;
-    sum.write_bursts += c.write_bursts;
-    sum.row_hits += c.row_hits;
-    sum.activates += c.activates;
-    sum.precharges += c.precharges;
-    sum.refresh_stalls += c.refresh_stalls;
-  }
+  for (unsigned i = 0; i < kInitiators; ++i) sum += counters(static_cast<Initiator>(i));
   return sum;
 }
 
 void Dram::stats(const StatsWriter& writer) const {
-  const auto write = [](const StatsWriter& part, const DramCounters& c) {
-    part.counter("read_bytes", c.read_bytes, "bytes", "Bytes read by transactions");
-    part.counter("write_bytes", c.write_bytes, "bytes", "Bytes written by transactions");
-    part.counter("reads", c.reads, "transactions", "Read transactions");
-    part.counter("writes", c.writes, "transactions", "Write transactions");
-    part.counter("read_bursts", c.read_bursts, "bursts", "Bursts read");
-    part.counter("write_bursts", c.write_bursts, "bursts", "Bursts written");
-    part.counter("row_hits", c.row_hits, "bursts", "Bursts that found their row open");
-    part.counter("activates", c.activates, "commands", "Rows opened");
-    part.counter("precharges", c.precharges, "commands", "Rows closed because another was needed");
-    part.counter("refresh_stalls", c.refresh_stalls, "1", "Times that an access waited for a refresh");
-  };
   const DramCounters sum = total();
-  write(writer, sum);
+  sum.stats(writer);
   writer.ratio("row_hit_share", sum.row_hits, sum.read_bursts + sum.write_bursts, "1", "Row hits by burst");
   for (unsigned i = 0; i < kInitiators; ++i) {
     const auto initiator = static_cast<Initiator>(i);
-    const DramCounters& c = counters_[i];
-    if (c.reads + c.writes != 0) write(writer.part("by").part(name_of(initiator)), c);
+    const DramCounters c = counters(initiator);
+    if (c.reads + c.writes != 0) c.stats(writer.part("by").part(name_of(initiator)));
   }
+  if (target_) target_->stats(writer, settled_ps_);
 }
 
 void Dram::state(StateArchive& archive) {
@@ -95,6 +124,8 @@ void Dram::state(StateArchive& archive) {
   timing_.state(archive);
   archive.value("counters", counters_);
   store_.state(archive);
+  if (target_) target_->state(archive);
+  if (watch_) watch_->state(archive);
 }
 
 }  // namespace backboard

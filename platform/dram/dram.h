@@ -3,31 +3,25 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include "platform/bus/access.h"
 #include "platform/dram/bank_timing.h"
 #include "platform/dram/dram_config.h"
+#include "platform/dram/dram_counters.h"
+#include "platform/dram/target/memory_target.h"
 #include "platform/memory/backing_store.h"
 #include "platform/stats/stats_writer.h"
 
 namespace backboard {
 
-/// What the DRAM itself counted for one initiator. Direct accesses of the core pass it by: the board adds them.
-struct DramCounters {
-  uint64_t read_bytes = 0;  ///< as asked for
-  uint64_t write_bytes = 0;
-  uint64_t reads = 0;  ///< transactions
-  uint64_t writes = 0;
-  uint64_t read_bursts = 0;  ///< bursts move whole burst_bytes
-  uint64_t write_bursts = 0;
-  uint64_t row_hits = 0;  ///< bursts
-  uint64_t activates = 0;
-  uint64_t precharges = 0;
-  uint64_t refresh_stalls = 0;
-};
-
-/// One channel of DRAM of the size of its place in the memory map. Reads as zero after power-on. An access is answered
-/// when its last burst has passed; the core's direct accesses cost constants and do not touch the row state.
+/// DRAM of the size of its place in the memory map, a window on a part. Reads as zero after power-on. `timing: lt`: an
+/// access is answered when its last burst has passed, by a closed form over the row state. `timing: at`
+/// (`take_requests`): requests go to the command-level model; an access that is no request moves its data at once and
+/// costs what a direct access of the core costs. Direct accesses of the core cost constants and never touch the row
+/// state.
 class Dram final : public BusTarget, public Saved, public HasStats {
  public:
   Dram(const DramConfig& config, uint64_t size_bytes);
@@ -37,18 +31,29 @@ class Dram final : public BusTarget, public Saved, public HasStats {
   void state(StateArchive& archive) override;
   void stats(const StatsWriter& writer) const override;
 
-  DramCounters counters(Initiator initiator) const { return counters_[static_cast<size_t>(initiator)]; }
+  /// `timing: at`, once. Throws InputError when the command file cannot be written.
+  void take_requests(EventQueue& queue);
+  /// Null in `lt`.
+  dram::MemoryTarget* requests() { return target_.get(); }
+  /// `at`: issues the commands that are due by `time_ps`, before statistics are read.
+  void settle(uint64_t time_ps);
+  /// The first command that broke a rule, with `check_commands`; else a request that can never complete; else nothing.
+  std::optional<std::string> fault() const;
+
+  DramCounters counters(Initiator initiator) const;
   DramCounters total() const;
 
  private:
-  uint64_t clock_at(uint64_t time_ps) const;
-  uint64_t time_at(uint64_t clock) const;
+  class Watch;
 
   DramConfig config_;
-  uint64_t period_ps_;  ///< of the clock where it is whole, else 0
+  ClockGrid grid_;
   BackingStore store_;
   BankTiming timing_;
-  std::array<DramCounters, kInitiators> counters_{};
+  std::array<DramCounters, kInitiators> counters_{};  ///< of accesses, not of requests
+  std::shared_ptr<Watch> watch_;                      ///< file and checker of commands; null without
+  std::unique_ptr<dram::MemoryTarget> target_;
+  uint64_t settled_ps_ = 0;
 };
 
 }  // namespace backboard

@@ -93,6 +93,7 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
       dram(config.dram, config.map[Place::kDRAM].size_bytes),
       npu(config.npu, queue, wiring.port(BusMaster::npu), plic, line_of(Interrupt::kNPU), findings_at(Place::kNPU),
           log) {
+  if (config.timing == TimingLevel::at) dram.take_requests(queue);
   wiring.attach(config,
                 {{Place::kROM, &rom},
                  {Place::kFINISHER, &finisher},
@@ -104,8 +105,9 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
                  {Place::kWATCHDOG, &watchdog},
                  {Place::kFLASH_CTRL, &flash},
                  {Place::kFLASH, &flash.mapped()},
-                 {Place::kDRAM, &dram}},
+                 {Place::kDRAM, &dram, dram.requests()}},
                 log);
+  if (config.timing == TimingLevel::at) npu.use_requests(wiring.master(BusMaster::npu));
   core->set_time_source(&clint);
   core->set_observer(this);
   core->set_semihosting(&semihosting);

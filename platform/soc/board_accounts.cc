@@ -108,6 +108,8 @@ TrafficTable Board::traffic() {
 
 std::optional<std::string> Board::conservation_error() {
   if (auto error = impl_->wiring.conservation_error()) return error;
+  impl_->dram.settle(queue().now_ps());
+  if (auto fault = impl_->dram.fault()) return fault;
   DramCounters counted = impl_->dram.total();
   const PlaceConfig& dram = impl_->config.map[Place::kDRAM];
   for (const DirectTraffic& direct : impl_->core->direct_traffic()) {
@@ -119,11 +121,20 @@ std::optional<std::string> Board::conservation_error() {
     counted.read_bytes += direct.data_read_bytes + direct.code_read_bytes;
     counted.write_bytes += direct.data_write_bytes;
   }
-  return traffic().conservation_error(counted.read_bytes, counted.write_bytes);
+  TrafficTable attributed = traffic();
+  if (RequestBus* bus = impl_->wiring.router().requests()) {
+    for (const RequestBus::InTransit& t : bus->in_transit()) {
+      if (t.target == impl_->wiring.index_of(Place::kDRAM) && t.response == BusResponse::ok) {
+        attributed.record(t.request.who, t.request.op, t.request.size);
+      }
+    }
+  }
+  return attributed.conservation_error(counted.read_bytes, counted.write_bytes);
 }
 
 StatsTree Board::stats() {
   StatsTree tree;
+  impl_->dram.settle(queue().now_ps());
   tree.add("simulated_ps", {queue().now_ps(), "ps", "Simulated time"});
   core_stats(StatsWriter(tree, "core"), impl_->core->statistics());
   const StatsWriter direct_part = StatsWriter(tree, "core").part("direct");

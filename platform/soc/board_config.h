@@ -21,7 +21,8 @@
 
 namespace backboard {
 
-/// `lt`: accesses annotate their time. `at`: four-phase transactions; not modelled yet, and refused.
+/// `lt`: accesses annotate their time. `at`: the NPU's bursts are four-phase transactions through an arbitrated bus to
+/// the command-level DRAM; the core's accesses annotate their time as in `lt` (docs/memory.md).
 enum class TimingLevel : uint8_t { lt, at };
 
 enum class BootMode : uint8_t {
@@ -65,10 +66,16 @@ struct BoardConfig {
   }
 
   void check() const {
-    if (timing == TimingLevel::at) throw ConfigRule("timing", "'at' is not modelled yet; use 'lt'");
     if (boot == BootMode::flash && rom.image.empty()) throw ConfigRule("boot", "'flash' needs a program in rom.image");
     if (map[Place::kDRAM].size_bytes > dram.capacity_bytes()) {
-      throw ConfigRule("map.dram.size", "exceeds banks x rows x page of the DRAM");
+      throw ConfigRule("map.dram.size", "exceeds the part of dram.memory");
+    }
+    if (timing == TimingLevel::lt && dram.memory.channels > 1) {
+      throw ConfigRule("dram.memory.channels", "timing: lt models one channel");
+    }
+    if (timing == TimingLevel::lt && (!dram.commands_file.empty() || dram.check_commands)) {
+      throw ConfigRule(dram.check_commands ? "dram.check_commands" : "dram.commands",
+                       "there are commands in timing: at only");
     }
     const uint64_t flash_bytes = map[Place::kFLASH].size_bytes;
     if (!std::has_single_bit(flash_bytes) || flash_bytes > kGiB) {

@@ -120,6 +120,7 @@ BoardResult Board::Impl::run_until(uint64_t limit_ps) {
       case QueueKernel::Outcome::limit:
         return result(BoardStop::time_limit, 1, "the time limit was reached");
       case QueueKernel::Outcome::starved:
+        if (const auto fault = dram.fault()) return result(BoardStop::deadlock, 1, "deadlock: " + *fault);
         return result(BoardStop::deadlock, 1,
                       fmt::format("deadlock: the core waits for an interrupt at pc {:#x} (mie {:#x}, mip {:#x}) and "
                                   "nothing is scheduled that could raise one",

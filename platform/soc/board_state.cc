@@ -41,6 +41,7 @@ uint64_t Board::Impl::digest() const {
   BoardConfig plain = config;
   plain.flash.file.clear();
   plain.rom.image.clear();
+  plain.dram.commands_file.clear();
   plain.npu.host_threads = 1;
   return fnv1a(dump_config(plain));
 }

@@ -6,7 +6,7 @@
 
 namespace backboard {
 
-Wiring::Wiring(const sc_core::sc_module_name& name, EventQueue& queue) : sc_module(name) {
+Wiring::Wiring(const sc_core::sc_module_name& name, EventQueue& queue) : sc_module(name), queue_(queue) {
   for (size_t i = 0; i < kBusMasters; ++i) {
     const std::string port_name = fmt::format("{}_port", name_of(static_cast<BusMaster>(i)));
     ports_[i] = std::make_unique<MasterPort>(port_name.c_str());
@@ -22,11 +22,17 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
     places_.push_back(placed.place);
   }
   router_ = std::make_unique<Router>("bus", config.bus, std::move(ranges), index_of(Place::kDRAM), findings);
+  if (config.timing == TimingLevel::at) {
+    std::vector<bool> takes_requests;
+    for (const PlacedTarget& placed : targets) takes_requests.push_back(placed.requests != nullptr);
+    router_->carry_requests(queue_, takes_requests);
+  }
   for (size_t i = 0; i < kBusMasters; ++i) {
     ports_[i]->socket.bind(router_->master_socket(static_cast<BusMaster>(i)));
   }
   for (uint32_t i = 0; i < targets.size(); ++i) {
-    sockets_.push_back(std::make_unique<TargetSocket>(name_of(targets[i].place), *targets[i].target));
+    sockets_.push_back(
+        std::make_unique<TargetSocket>(name_of(targets[i].place), *targets[i].target, targets[i].requests));
     router_->target_socket(i).bind(sockets_[i]->socket);
   }
 }
@@ -61,10 +67,16 @@ std::optional<std::string> Wiring::conservation_error() const {
       return error;
     }
   }
+  // What a target has answered and the bus still carries when the run ends.
+  const std::vector<RequestBus::InTransit> transit =
+      router_->requests() != nullptr ? router_->requests()->in_transit() : std::vector<RequestBus::InTransit>();
   for (uint32_t target = 0; target < sockets_.size(); ++target) {
     PortCounters routed;
     for (size_t i = 0; i < kBusMasters; ++i) routed += router_->counters(static_cast<BusMaster>(i), target);
     const std::string name = name_of(places_[target]);
+    for (const RequestBus::InTransit& t : transit) {
+      if (t.target == target) routed.count(t.request.op, t.request.size, t.response);
+    }
     if (auto error = difference("the bus", routed, name, sockets_[target]->counters())) return error;
   }
   return std::nullopt;
@@ -75,6 +87,13 @@ void Wiring::state(StateArchive& archive) {
   for (auto& port : ports_) port->state(archive);
   for (auto& socket : sockets_) socket->state(archive);
   router_->state(archive);
+  if (!archive.reading()) return;
+  for (size_t i = 0; i < kBusMasters; ++i) {
+    ports_[i]->for_each_in_flight([&](RequestTag tag, tlm::tlm_generic_payload& payload) {
+      const uint32_t target = router_->adopt(static_cast<BusMaster>(i), tag, payload);
+      if (target != AddressMap::kNobody) sockets_[target]->adopt(payload);
+    });
+  }
 }
 
 }  // namespace backboard

@@ -19,6 +19,7 @@ namespace backboard {
 struct PlacedTarget {
   Place place;
   BusTarget* target;
+  RequestPort* requests = nullptr;  ///< `timing: at`, where the model takes requests
 };
 
 /// The ports exist before the models, which need them; the targets are attached after.
@@ -29,7 +30,8 @@ class Wiring final : public sc_core::sc_module, public Saved {
   BusPort& port(BusMaster master) { return *ports_[static_cast<size_t>(master)]; }
   MasterPort& master(BusMaster master) { return *ports_[static_cast<size_t>(master)]; }
 
-  /// Builds the router with one socket for each target and binds everything. Once.
+  /// Builds the router with one socket for each target and binds everything. Once. With `timing: at` requests are
+  /// carried too.
   void attach(const BoardConfig& config, const std::vector<PlacedTarget>& targets, FindingSink& findings);
 
   Router& router() { return *router_; }
@@ -41,9 +43,11 @@ class Wiring final : public sc_core::sc_module, public Saved {
   /// targets. Nothing when that holds, else a sentence with the first difference.
   std::optional<std::string> conservation_error() const;
 
+  /// Requests in flight are restored after the models that made them and those that serve them.
   void state(StateArchive& archive) override;
 
  private:
+  EventQueue& queue_;
   std::array<std::unique_ptr<MasterPort>, kBusMasters> ports_;
   std::unique_ptr<QueueKernel> kernel_;
   std::unique_ptr<Router> router_;

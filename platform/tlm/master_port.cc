@@ -33,6 +33,93 @@ class Borrowed {
 MasterPort::MasterPort(const sc_core::sc_module_name& name) : sc_module(name), socket("socket") {
   check_resolution();
   socket.register_invalidate_direct_mem_ptr(this, &MasterPort::invalidate_direct_mem_ptr);
+  socket.register_nb_transport_bw(this, &MasterPort::nb_transport_bw);
+}
+
+void MasterPort::fill(tlm::tlm_generic_payload& payload, const BusRequest& request) {
+  payload.set_command(request.op == BusOp::write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
+  payload.set_address(request.address);
+  payload.set_data_ptr(client_->request_data(request.tag));
+  payload.set_data_length(request.size);
+  payload.set_streaming_width(request.size);
+  payload.set_byte_enable_ptr(nullptr);
+  payload.set_dmi_allowed(false);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  auto& extension = *payload.get_extension<AttributionExtension>();
+  extension.who = request.who;
+  extension.tag = request.tag;
+  extension.deadline_ps = request.deadline_ps;
+}
+
+uint64_t MasterPort::submit(const BusRequest& request) {
+  BB_CHECK(waits_for_end_request_ == nullptr, "{}: a request before END_REQ of the last", name());
+  if (request.tag >= in_flight_.size()) in_flight_.resize(size_t{request.tag} + 1);
+  BB_CHECK(in_flight_[request.tag] == nullptr, "{}: tag {} is in flight", name(), request.tag);
+  tlm::tlm_generic_payload& payload = pool_.acquire();
+  in_flight_[request.tag] = &payload;
+  fill(payload, request);
+  const uint64_t now_ps = kernel_time_ps();
+  BB_CHECK(request.time_ps >= now_ps, "{}: a request for {} ps at {} ps", name(), request.time_ps, now_ps);
+  tlm::tlm_phase phase = tlm::BEGIN_REQ;
+  sc_core::sc_time delay = time_of_ps(request.time_ps - now_ps);
+  const tlm::tlm_sync_enum status = socket->nb_transport_fw(payload, phase, delay);
+  if (status == tlm::TLM_UPDATED) {
+    BB_CHECK(phase == tlm::END_REQ, "{}: phase {} as answer to BEGIN_REQ", name(), static_cast<unsigned>(phase));
+    return now_ps + delay.value();
+  }
+  BB_CHECK(status == tlm::TLM_ACCEPTED, "{}: status {} as answer to BEGIN_REQ", name(), static_cast<int>(status));
+  waits_for_end_request_ = &payload;
+  return kLater;
+}
+
+tlm::tlm_sync_enum MasterPort::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                               sc_core::sc_time& delay) {
+  const uint64_t time_ps = kernel_time_ps() + delay.value();
+  // BEGIN_RESP without END_REQ stands for both (IEEE 1666-2011, 15.2.6).
+  const bool ready = waits_for_end_request_ == &payload;
+  if (ready) waits_for_end_request_ = nullptr;
+  if (phase == tlm::BEGIN_RESP) {
+    const auto& extension = *payload.get_extension<AttributionExtension>();
+    const BusResponse response = response_of(payload.get_response_status());
+    counters_.count(payload.is_write() ? BusOp::write : BusOp::read, payload.get_data_length(), response);
+    const RequestTag tag = extension.tag;
+    in_flight_[tag] = nullptr;
+    client_->on_response(tag, response, time_ps);
+    payload.release();
+  } else {
+    BB_CHECK(phase == tlm::END_REQ && ready, "{}: phase {} on the backward path", name(), static_cast<unsigned>(phase));
+  }
+  if (ready) client_->on_ready(time_ps);
+  return phase == tlm::BEGIN_RESP ? tlm::TLM_COMPLETED : tlm::TLM_ACCEPTED;
+}
+
+void MasterPort::state(StateArchive& archive) {
+  archive.section("master port");
+  archive.value("counters", counters_);
+  std::vector<RequestTag> tags;
+  for_each_in_flight([&](RequestTag tag, tlm::tlm_generic_payload&) { tags.push_back(tag); });
+  archive.vector("in_flight", tags);
+  for (const RequestTag tag : tags) {
+    BusRequest request;
+    bool waits = false;
+    if (!archive.reading()) {
+      const tlm::tlm_generic_payload& payload = *in_flight_[tag];
+      const auto& extension = *payload.get_extension<AttributionExtension>();
+      request.op = payload.is_write() ? BusOp::write : BusOp::read;
+      request.size = payload.get_data_length();
+      request.who = extension.who;
+      request.deadline_ps = extension.deadline_ps;
+      waits = waits_for_end_request_ == &payload;
+    }
+    request.tag = tag;
+    save_request(archive, request);  // the bus, which knows the address, sets it
+    archive.value("waits_for_end_request", waits);
+    if (!archive.reading()) continue;
+    if (tag >= in_flight_.size()) in_flight_.resize(size_t{tag} + 1);
+    in_flight_[tag] = &pool_.acquire();
+    fill(*in_flight_[tag], request);
+    if (waits) waits_for_end_request_ = in_flight_[tag];
+  }
 }
 
 BusResponse MasterPort::access(BusAccess& access, uint64_t& delay_ps) {

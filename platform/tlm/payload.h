@@ -6,16 +6,21 @@
 #include <vector>
 
 #include "platform/bus/access.h"
+#include "platform/bus/request.h"
 
 namespace backboard {
 
-/// Whose a transaction is, carried with it.
+/// Whose a transaction is, and what else a request says (platform/bus/request.h), carried with it. `tag` is the one by
+/// which the two ends of a socket know a request: a router puts its own in its place on the way, and puts it back.
 struct AttributionExtension final : tlm::tlm_extension<AttributionExtension> {
   tlm::tlm_extension_base* clone() const override { return new AttributionExtension(*this); }
   void copy_from(const tlm::tlm_extension_base& other) override {
     *this = static_cast<const AttributionExtension&>(other);
   }
   Attribution who;
+  RequestTag tag = 0;
+  uint8_t master = 0;
+  uint64_t deadline_ps = kNoDeadline;
 };
 
 /// TLM's status for a response of the silicon: decode ADDRESS_ERROR, denied COMMAND_ERROR, target GENERIC_ERROR.

@@ -14,8 +14,10 @@ bool takes_a_row(Command command) {
   return command == Command::activate || command == Command::refresh_bank;
 }
 
-/// Reads a list command by command and remembers when each kind last went to each bank.
-class Judge {
+}  // namespace
+
+/// Remembers when each kind of command last went to each bank.
+class CommandChecker::Judge {
  public:
   Judge(const MemoryConfig& config, size_t limit)
       : config_(config), limit_(limit), rules_(kCommands), rows_(config.all_banks()), refreshed_(config.all_banks()) {
@@ -32,9 +34,37 @@ class Judge {
     last_[static_cast<size_t>(command.command)][command.bank] = command.clock;
   }
   bool enough() const { return found_.size() >= limit_; }
-  std::vector<Violation> take() { return std::move(found_); }
+  const std::vector<Violation>& violations() const { return found_; }
+
+  void state(StateArchive& archive) {
+    archive.section("command checker");
+    for (auto& of_kind : last_) save_all(archive, of_kind);
+    save_all(archive, rows_);
+    save_all(archive, activates_);
+    archive.vector("refreshed", refreshed_);
+    if (refreshed_.size() != rows_.size()) archive.fail("refreshed", "another number of banks");
+    archive.value("activates_seen", activates_seen_);
+    archive.value("bus_since", bus_since_);
+    archive.value("bus_end", bus_end_);
+  }
 
  private:
+  /// Optional values, without their padding.
+  template <class Values>
+  static void save_all(StateArchive& archive, Values& values) {
+    for (auto& value : values) {
+      bool known = value.has_value();
+      archive.value("known", known);
+      auto number = value.value_or(0);
+      archive.value("number", number);
+      if (known) {
+        value = number;
+      } else {
+        value.reset();
+      }
+    }
+  }
+
   void found(std::string rule, const IssuedCommand& command, uint64_t since = 0) {
     if (!enough()) found_.push_back({std::move(rule), command, since});
   }
@@ -126,7 +156,7 @@ class Judge {
     if (command.command == Command::refresh_all) refreshed_.assign(refreshed_.size(), command.clock);
   }
 
-  const MemoryConfig& config_;
+  MemoryConfig config_;
   size_t limit_;
   std::vector<std::vector<Rule>> rules_;  ///< by the later command
   std::array<std::vector<std::optional<uint64_t>>, kCommands> last_;
@@ -137,21 +167,32 @@ class Judge {
   std::vector<Violation> found_;
 };
 
-}  // namespace
-
 std::string Violation::text() const {
   return fmt::format("{}: {} of bank {} at {}, the other at {}", rule, name_of(command.command), command.bank,
                      command.clock, since);
 }
 
+CommandChecker::CommandChecker(const MemoryConfig& config, size_t limit)
+    : judge_(std::make_unique<Judge>(config, limit)) {}
+CommandChecker::~CommandChecker() = default;
+CommandChecker::CommandChecker(CommandChecker&&) noexcept = default;
+
+void CommandChecker::judge(const IssuedCommand& command) {
+  if (!judge_->enough()) judge_->judge(command);
+}
+const std::vector<Violation>& CommandChecker::violations() const {
+  return judge_->violations();
+}
+
+void CommandChecker::state(StateArchive& archive) {
+  judge_->state(archive);
+}
+
 std::vector<Violation> check_commands(const MemoryConfig& config, std::span<const IssuedCommand> commands,
                                       size_t limit) {
-  Judge judge(config, limit);
-  for (const IssuedCommand& command : commands) {
-    judge.judge(command);
-    if (judge.enough()) break;
-  }
-  return judge.take();
+  CommandChecker checker(config, limit);
+  for (const IssuedCommand& command : commands) checker.judge(command);
+  return checker.violations();
 }
 
 }  // namespace backboard::dram

@@ -134,4 +134,7 @@ struct MemoryConfig {
   void check() const;
 };
 
+/// The part of a board that names none: LPDDR4-3200, as configs/memory has it.
+MemoryConfig lpddr4_3200();
+
 }  // namespace backboard::dram

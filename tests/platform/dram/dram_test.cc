@@ -7,7 +7,7 @@
 namespace backboard {
 namespace {
 
-// Clocks of LPDDR4-3200 (dram_timing.def): tCK 0.625 ns.
+// Clocks of LPDDR4-3200 (configs/memory): tCK 0.625 ns.
 constexpr uint64_t kClockPs = 625;
 constexpr uint64_t kRefi = 6246, kRfc = 448;
 
@@ -92,7 +92,7 @@ TEST_CASE("rows of one bank follow each other at tRC, of different banks at tRRD
 
 TEST_CASE("a fifth row waits for the window of four") {
   DramConfig config;
-  config.timing.faw = 100;
+  config.memory.timing.faw = 100;
   DramBench bench(config);
   for (uint64_t bank = 0; bank < 4; ++bank) bench.read(0, bank * 2048);  // ACT at 1, 17, 33, 49
   CHECK(bench.read(0, 4 * 2048) == 101 + 29 + 37 + 8);                   // not 65
@@ -147,7 +147,7 @@ TEST_CASE("sequential reads reach the bus's peak less refreshes, random rows one
 
 TEST_CASE("with the closed policy every access opens its row") {
   DramConfig config;
-  config.page_policy = PagePolicy::closed;
+  config.memory.controller.page = dram::PageKind::closed;
   DramBench bench(config);
   CHECK(bench.read(0, 0) == 75);
   CHECK(bench.read(1000, 32) == 75);
@@ -156,7 +156,7 @@ TEST_CASE("with the closed policy every access opens its row") {
 
 TEST_CASE("a clock whose period is no whole picosecond rounds times up and never drifts") {
   DramConfig config;
-  config.clock_hz = 2'133'333'333;
+  config.memory.clock_hz = 2'133'333'333;
   Dram dram(config, 1 << 20);
   uint32_t word = 0;
   BusAccess access{BusOp::read, 0, reinterpret_cast<uint8_t*>(&word), 4, 0, {}, false};

@@ -1,0 +1,92 @@
+// `timing: at`: the same training as `lt`, other times, and what only the command-level memory can say.
+#include <catch2/catch.hpp>
+#include <map>
+#include <tuple>
+
+#include "tests/system/board_run.h"
+
+using namespace backboard::test;
+
+namespace {
+
+const std::string kAt = " --set platform.timing=at ";
+
+/// Bytes of the NPU by layer, phase and tensor class.
+std::map<std::tuple<std::string, std::string, std::string>, std::pair<uint64_t, uint64_t>> npu_rows(
+    const RunOutcome& run) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::pair<uint64_t, uint64_t>> rows;
+  for (const TrafficLine& line : run.traffic_lines()) {
+    if (line.initiator == "npu")
+      rows[{line.layer, line.phase, line.tensor_class}] = {line.read_bytes, line.write_bytes};
+  }
+  return rows;
+}
+
+uint64_t bytes_of(const RunOutcome& run, const std::string& initiator) {
+  uint64_t bytes = 0;
+  for (const TrafficLine& line : run.traffic_lines()) {
+    if (line.initiator.substr(0, initiator.size()) == initiator) bytes += line.bytes();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("lt and at train the same weights with the same NPU bytes, and their times agree within 10 %") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 2, batch: 16, shuffle: 1}", 48);
+  for (const std::string engine : {"lnpu", "reference"}) {
+    INFO(engine);
+    const std::string set = "--set platform.npu.engine=" + engine;
+    const RunOutcome lt = runs.run(file, "lt", set);
+    const RunOutcome at = runs.run(file, "at", set + kAt + "--set platform.dram.check_commands=true");
+    INFO(at.program.err);
+    REQUIRE(lt.exit_code() == 0);
+    REQUIRE(at.exit_code() == 0);
+    check_same_training(lt, at);
+    CHECK(npu_rows(lt) == npu_rows(at));
+    CHECK(lt.stat("npu.read_bytes") == at.stat("npu.read_bytes"));
+    CHECK(lt.stat("npu.write_bytes") == at.stat("npu.write_bytes"));
+    CHECK(lt.stat("npu.commands") == at.stat("npu.commands"));
+    const auto lt_cpu = static_cast<double>(bytes_of(lt, "core")), at_cpu = static_cast<double>(bytes_of(at, "core"));
+    CHECK(at_cpu == Approx(lt_cpu).epsilon(0.01));
+    const auto lt_ps = static_cast<double>(lt.simulated_ps()), at_ps = static_cast<double>(at.simulated_ps());
+    INFO("lt " << lt_ps / 1e9 << " ms, at " << at_ps / 1e9 << " ms");
+    CHECK(at_ps == Approx(lt_ps).epsilon(0.10));
+    // Bytes at the NPU, at the bus and at the memory; the whole law is checked by the run itself.
+    CHECK(at.stat("bus.requests.npu.read_bytes") == at.stat("npu.read_bytes"));
+    CHECK(at.stat("dram.by.npu.read_bytes") == at.stat("npu.read_bytes"));
+    CHECK(at.stat("dram.by.npu.write_bytes") == at.stat("npu.write_bytes"));
+    CHECK(at.stat("dram.by.npu.read_bursts") == at.stat("dram.commands.read"));
+    CHECK(at.stat("dram.commands.refresh_all") == at.simulated_ps() / 625 / 6246);
+  }
+}
+
+TEST_CASE("a run in at is the same each time, over quanta and host threads") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 1, batch: 16, shuffle: 1}", 32);
+  const RunOutcome first = runs.run(file, "first", kAt);
+  REQUIRE(first.exit_code() == 0);
+  check_same_run(first, runs.run(file, "second", kAt));
+  check_same_run(first, runs.run(file, "threads", kAt + "--set platform.npu.host_threads=2"));
+  check_same_run(first, runs.run(file, "quantum", kAt + "--set platform.core.quantum='1 us'"));
+}
+
+TEST_CASE("larger bursts and other policies change times and commands, never bytes or weights") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 1, batch: 16, shuffle: 1}", 32);
+  const RunOutcome plain = runs.run(file, "plain", kAt);
+  REQUIRE(plain.exit_code() == 0);
+  for (const std::string set :
+       {"--set platform.npu.dma.burst=2048", "--set platform.dram.memory.controller.scheduler=frfcfs_grouped",
+        "--set platform.dram.memory.controller.page=adaptive --set platform.dram.memory.controller.refresh=per_bank",
+        "--set platform.bus.arbitration=weighted --set platform.bus.latency=7"}) {
+    INFO(set);
+    const RunOutcome other = runs.run(file, "other", kAt + "--set platform.dram.check_commands=true " + set);
+    INFO(other.program.err);
+    REQUIRE(other.exit_code() == 0);
+    check_same_training(plain, other);
+    CHECK(npu_rows(plain) == npu_rows(other));
+    CHECK(plain.simulated_ps() != other.simulated_ps());
+  }
+}
