@@ -8,7 +8,7 @@
 #include "platform/cli/commands.h"
 #include "platform/config/config.h"
 #include "platform/dram/trace/command_file.h"
-#include "platform/dram/trace/player.h"
+#include "platform/dram/trace/tlm_play.h"
 #include "platform/dram/trace/trace_file.h"
 
 namespace backboard {
@@ -61,7 +61,7 @@ int dram_trace(const DramTraceOptions& options) {
   dram::TraceFile trace(options.trace, dram::read_trace(options.trace), config.capacity_bytes());
   std::unique_ptr<dram::CommandFile> commands;
   if (!options.commands.empty()) commands = std::make_unique<dram::CommandFile>(options.commands);
-  const dram::PlayResult result = dram::play(config, trace, commands.get());
+  const dram::PlayResult result = dram::play_through_tlm(config, trace, commands.get());
   if (commands != nullptr) commands->flush();
   const double cpu_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   fmt::print("{}\n", report(config, result, cpu_s).dump(2));

@@ -1,5 +1,6 @@
 #include "platform/dram/dram.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "platform/check/check.h"
@@ -66,17 +67,35 @@ std::optional<std::string> Dram::fault() const {
   return std::nullopt;
 }
 
+/// Through the command-level model, in pieces of what a request may have.
+BusResponse Dram::serve_in_line(BusAccess& access, uint64_t& delay_ps) {
+  uint64_t time_ps = access.time_ps;
+  for (uint32_t done = 0; done < access.size;) {
+    BusRequest request;
+    request.address = access.address + done;
+    request.size = std::min(access.size - done, kLargestRequestBytes);
+    request.time_ps = access.time_ps;
+    request.op = access.op;
+    request.who = access.who;
+    const uint64_t answered_ps = target_->serve_in_line(request, access.data + done);
+    if (answered_ps == RequestPort::kLater) return BusResponse::target;  // stuck: `fault` says so
+    time_ps = std::max(time_ps, answered_ps);
+    done += request.size;
+  }
+  delay_ps += time_ps - access.time_ps;
+  return BusResponse::ok;
+}
+
 BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
+  if (target_ && !access.debug && access.size != 0 && store_.covers(access.address, access.size)) {
+    return serve_in_line(access, delay_ps);
+  }
   const BusResponse response = copy_access(store_, access);
   if (response != BusResponse::ok || access.debug || access.size == 0) return response;
   const bool write = access.op == BusOp::write;
   RowFacts facts;
-  if (target_) {
-    delay_ps += write ? config_.core_write_ps : config_.core_read_ps;
-  } else {
-    const uint64_t done = timing_.serve(write, access.address, access.size, grid_.edge_from(access.time_ps), facts);
-    delay_ps += grid_.time_at(done) - access.time_ps;
-  }
+  const uint64_t done = timing_.serve(write, access.address, access.size, grid_.edge_from(access.time_ps), facts);
+  delay_ps += grid_.time_at(done) - access.time_ps;
   DramCounters& counters = counters_[static_cast<size_t>(access.who.initiator)];
   (write ? counters.write_bytes : counters.read_bytes) += access.size;
   (write ? counters.writes : counters.reads) += 1;

@@ -19,9 +19,8 @@ namespace backboard {
 
 /// DRAM of the size of its place in the memory map, a window on a part. Reads as zero after power-on. `timing: lt`: an
 /// access is answered when its last burst has passed, by a closed form over the row state. `timing: at`
-/// (`take_requests`): requests go to the command-level model; an access that is no request moves its data at once and
-/// costs what a direct access of the core costs. Direct accesses of the core cost constants and never touch the row
-/// state.
+/// (`take_requests`): requests go to the command-level model; accesses, whose masters wait for nothing else, are served
+/// by it in line. Direct accesses of the core cost constants at both levels and never touch the row state.
 class Dram final : public BusTarget, public Saved, public HasStats {
  public:
   Dram(const DramConfig& config, uint64_t size_bytes);
@@ -46,11 +45,13 @@ class Dram final : public BusTarget, public Saved, public HasStats {
  private:
   class Watch;
 
+  BusResponse serve_in_line(BusAccess& access, uint64_t& delay_ps);
+
   DramConfig config_;
   ClockGrid grid_;
   BackingStore store_;
   BankTiming timing_;
-  std::array<DramCounters, kInitiators> counters_{};  ///< of accesses, not of requests
+  std::array<DramCounters, kInitiators> counters_{};  ///< `lt`
   std::shared_ptr<Watch> watch_;                      ///< file and checker of commands; null without
   std::unique_ptr<dram::MemoryTarget> target_;
   uint64_t settled_ps_ = 0;

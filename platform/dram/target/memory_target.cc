@@ -55,6 +55,14 @@ uint64_t MemoryTarget::submit(const BusRequest& request) {
     client_->on_response(request.tag, BusResponse::target, request.time_ps);
     return request.time_ps;
   }
+  const uint32_t index = enter(request);
+  if (!feed(index)) return kLater;
+  const uint64_t ready_ps = std::max(grid_.time_at(port_free_ - 1), request.time_ps);
+  schedule_wake();
+  return ready_ps;
+}
+
+uint32_t MemoryTarget::enter(const BusRequest& request) {
   const uint32_t index = claim();
   Flight& flight = flights_[index];
   flight = Flight();
@@ -65,10 +73,25 @@ uint64_t MemoryTarget::submit(const BusRequest& request) {
       static_cast<uint32_t>((request.address + request.size - flight.first + burst_bytes_ - 1) / burst_bytes_);
   flight.used = true;
   ++in_flight_;
+  return index;
+}
+
+uint64_t MemoryTarget::serve_in_line(const BusRequest& request, uint8_t* data) {
+  BB_CHECK(request.size >= 1 && request.size <= size_bytes_ && request.address <= size_bytes_ - request.size);
+  const uint32_t index = enter(request);
+  flights_[index].in_line = data;
   if (!feed(index)) return kLater;
-  const uint64_t ready_ps = std::max(grid_.time_at(port_free_ - 1), request.time_ps);
+  while (flights_[index].used) {
+    Controller* next = nullptr;
+    for (const auto& channel : channels_) {
+      if (channel->idle() || !channel->progresses()) continue;
+      if (next == nullptr || channel->next_clock() < next->next_clock()) next = channel.get();
+    }
+    if (next == nullptr) return kLater;
+    next->step();
+  }
   schedule_wake();
-  return ready_ps;
+  return grid_.time_at(flights_[index].done);
 }
 
 /// Puts the bursts of a request into the buffers, running ahead as far as that takes. False: a channel is stuck.
@@ -108,7 +131,8 @@ void MemoryTarget::move_data(const Flight& flight, uint32_t burst) {
   const uint64_t start = flight.first + uint64_t{burst} * burst_bytes_;
   const uint64_t from = std::max(request.address, start);
   const uint64_t to = std::min(request.address + request.size, start + burst_bytes_);
-  uint8_t* theirs = client_->request_data(request.tag) + (from - request.address);
+  uint8_t* whole = flight.in_line != nullptr ? flight.in_line : client_->request_data(request.tag);
+  uint8_t* theirs = whole + (from - request.address);
   uint8_t* ours = bytes_ + from;
   if (request.op == BusOp::read) {
     std::memcpy(theirs, ours, to - from);
@@ -131,6 +155,7 @@ void MemoryTarget::answer(uint32_t index) {
   flight.next_free = free_;
   free_ = index;
   --in_flight_;
+  if (flight.in_line != nullptr) return;
   client_->on_response(request.tag, BusResponse::ok, grid_.time_at(flight.done));
 }
 

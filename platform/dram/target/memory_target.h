@@ -44,6 +44,12 @@ class MemoryTarget final : public RequestPort,
   void set_client(RequestClient& client) override { client_ = &client; }
   void on_event(uint64_t tag, uint64_t now_ps) override;
 
+  /// A request of somebody who does nothing else until it is answered (the core): it passes through the same buffers
+  /// and commands, and the model runs ahead to its answer. What others submit for the time until then comes behind the
+  /// commands that are issued by then: that is where it differs from `submit`. `data`: the request's bytes. Gives the
+  /// time at which the last data have passed; kLater: a channel is stuck.
+  uint64_t serve_in_line(const BusRequest& request, uint8_t* data);
+
   /// Issues what is due by `time_ps`, refreshes too: before statistics are read.
   void settle(uint64_t time_ps);
   /// Requests that are not answered.
@@ -84,6 +90,7 @@ class MemoryTarget final : public RequestPort,
     uint32_t hits = 0;       ///< of them, to an open row
     uint32_t next_free = 0;  ///< in the list of unused entries
     bool used = false;
+    uint8_t* in_line = nullptr;  ///< the bytes of a request that is served in line; never between two events
   };
   static constexpr uint32_t kNoFlight = UINT32_MAX;
 
@@ -91,6 +98,7 @@ class MemoryTarget final : public RequestPort,
   void issued(unsigned channel, const IssuedCommand& command) override;
 
   uint32_t claim();
+  uint32_t enter(const BusRequest& request);
   bool feed(uint32_t index);
   void move_data(const Flight& flight, uint32_t burst);
   void answer(uint32_t index);

@@ -41,7 +41,7 @@ uint64_t Player::submit_until(uint64_t limit_ps) {
 }
 
 uint8_t* Player::request_data(RequestTag) {
-  BB_CHECK(false, "a trace has no data");
+  return nullptr;  // a trace has no data, and the memory that it is played into moves none
 }
 
 void Player::on_response(RequestTag tag, BusResponse response, uint64_t time_ps) {

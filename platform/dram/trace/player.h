@@ -35,7 +35,7 @@ class Player final : public RequestClient {
   Player(const MemoryConfig& config, TraceSource& source, RequestPort& port);
 
   /// Submits what is offered by `limit_ps`. Returns the time of the next offer, or kNever: the trace is at its end, or
-  /// the port is not ready and `on_ready` goes on.
+  /// the port is not ready and `on_ready` says when it goes on.
   uint64_t submit_until(uint64_t limit_ps);
   uint64_t in_flight() const { return submitted_ - result_.requests; }
   uint64_t end_ps() const { return grid_.time_at(result_.end_clock); }

@@ -93,6 +93,33 @@ TEST_CASE("the board maps a window of the part, what leaves it is refused") {
   CHECK(bench.answers[2].first == BusResponse::target);
 }
 
+TEST_CASE("a request served in line takes the time of a submitted one when alone, and waits for others otherwise") {
+  uint8_t word[4] = {};
+  BusRequest request;
+  request.address = 64;
+  request.size = 4;
+  request.op = BusOp::read;
+  Bench alone;
+  alone.bytes[65] = 9;
+  CHECK(alone.target.serve_in_line(request, word) == 75 * kClockPs);
+  CHECK(word[1] == 9);
+  request.time_ps = 1000 * kClockPs;
+  CHECK(alone.target.serve_in_line(request, word) == 1046 * kClockPs);
+  CHECK(alone.answers.empty());
+  CHECK(alone.target.in_flight() == 0);
+
+  Bench busy_bench;
+  busy_bench.submit(BusOp::read, 0x8000, 2048, 0, 0);
+  request.time_ps = 600 * kClockPs;  // the page's last data pass at 579
+  CHECK(busy_bench.target.serve_in_line(request, word) > 600 * kClockPs);
+  request.time_ps = 700 * kClockPs;
+  busy_bench.submit(BusOp::read, 0x4000, 2048, 1, 700 * kClockPs);
+  CHECK(busy_bench.target.serve_in_line(request, word) > 746 * kClockPs);
+  busy_bench.run();
+  CHECK(busy_bench.answers.count(1) == 1);
+  CHECK(check_commands(busy_bench.config, busy_bench.commands).empty());
+}
+
 /// Requests of several sizes and masters, some of which overlap in time.
 void busy(Bench& bench, uint64_t seed, int count) {
   SplitMix random(seed);
