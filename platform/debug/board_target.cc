@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstring>
 
+#include "platform/check/check.h"
 #include "platform/regs/blocks.h"
 
 namespace backboard {
@@ -31,7 +32,7 @@ constexpr CsrRange kRanges[] = {{"pmpcfg", 0x3a0, 0, 16},
 constexpr CsrRange kHighRanges[] = {{"mhpmcounter", 0xb83, 3, 29}, {"hpmcounter", 0xc83, 3, 29}};
 
 struct InfoBlock {
-  std::string_view name;
+  const char* name;
   Place place;
 };
 constexpr InfoBlock kInfoBlocks[] = {{"npu", Place::kNPU},
@@ -142,17 +143,17 @@ bool BoardTarget::write_register(unsigned number, uint64_t value) {
 }
 
 bool BoardTarget::read_memory(uint64_t address, std::span<uint8_t> bytes) {
-  if (board_.read_memory(address, bytes)) return true;
+  if (memory().peek(address, bytes)) return true;
   // Registers answer one at a time.
   if (address % 4 != 0 || bytes.size() % 4 != 0 || bytes.size() == 4) return false;
   for (size_t i = 0; i < bytes.size(); i += 4) {
-    if (!board_.read_memory(address + i, bytes.subspan(i, 4))) return false;
+    if (!memory().peek(address + i, bytes.subspan(i, 4))) return false;
   }
   return true;
 }
 
 bool BoardTarget::write_memory(uint64_t address, std::span<const uint8_t> bytes) {
-  return board_.write_memory(address, bytes);
+  return memory().poke(address, bytes);
 }
 
 std::vector<DebugRegion> BoardTarget::memory_map() {
@@ -246,15 +247,19 @@ DebugStop BoardTarget::stop_of(const BoardResult& result) const {
   return stop;
 }
 
-std::string BoardTarget::registers_text(Place place) {
-  const PlacedBlock* placed = find_block(name_of(place));
-  if (!placed) return fmt::format("{}: has no registers\n", name_of(place));
+std::string BoardTarget::registers_text(const char* block, Place place) {
+  const PlacedBlock* placed = find_block(block);
+  BB_CHECK(placed, "{}", block);
   std::string text;
+  std::vector<uint64_t> shown;  // the first of those that share an address, as the banks of the UART do
   for (const RegisterInfo& reg : placed->block->registers) {
     for (unsigned i = 0; i < reg.count; ++i) {
       const uint64_t address = board_.map()[place].base + reg.offset + uint64_t{i} * reg.stride_bytes;
+      const bool again = std::find(shown.begin(), shown.end(), address) != shown.end();
+      if (again || reg.access == RegisterAccess::WO) continue;
+      shown.push_back(address);
       uint8_t bytes[4] = {};
-      if (!board_.read_memory(address, {bytes, reg.width_bytes})) continue;  // write-only
+      if (!memory().peek(address, {bytes, reg.width_bytes})) continue;
       uint32_t value = 0;
       std::memcpy(&value, bytes, sizeof value);
       if (reg.count > 1 && value == 0) continue;
@@ -269,7 +274,7 @@ std::string BoardTarget::interrupts_text() {
   Core& core = board_.core();
   return fmt::format("mstatus {:#010x}, mie {:#010x}, mip {:#010x}\n", core.csr(kMstatus).value_or(0),
                      core.csr(kMie).value_or(0), core.csr(kMip).value_or(0)) +
-         registers_text(Place::kPLIC);
+         registers_text("plic", Place::kPLIC);
 }
 
 std::string BoardTarget::dram_text() {
@@ -298,7 +303,7 @@ std::string BoardTarget::info(std::string_view what) {
   if (what == "irq") return interrupts_text();
   if (what == "dram") return dram_text();
   for (const InfoBlock& block : kInfoBlocks) {
-    if (what == block.name) return registers_text(block.place);
+    if (what == block.name) return registers_text(block.name, block.place);
   }
   return fmt::format("error: unknown subject '{}'; see monitor help\n", what);
 }

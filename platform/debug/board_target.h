@@ -11,7 +11,7 @@
 
 namespace backboard {
 
-/// Looks at the board through debug accesses, and keeps the points at which the core stops.
+/// Looks at the board through debug accesses, memory as the core sees it, and keeps the points at which the core stops.
 class BoardTarget final : public DebugTarget {
  public:
   /// `trace` is what `monitor trace` switches; nullptr: there is none.
@@ -36,7 +36,8 @@ class BoardTarget final : public DebugTarget {
   static constexpr size_t kMaxBreakpoints = 1024;
   static constexpr size_t kMaxWatchpoints = 64;
 
-  std::string registers_text(Place place);
+  GuestMemory& memory() { return board_.core().memory(); }
+  std::string registers_text(const char* block, Place place);
   std::string interrupts_text();
   std::string dram_text();
   std::string info(std::string_view what);

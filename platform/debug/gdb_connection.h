@@ -31,6 +31,8 @@ class GdbConnection {
   std::string take_output();
   bool running() const { return running_; }
   bool broken() const { return broken_; }
+  /// Whether the client has begun as debuggers do.
+  bool greeted() const { return greeted_; }
 
  private:
   static constexpr size_t kMaxWaiting = 64;

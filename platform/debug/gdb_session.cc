@@ -45,15 +45,20 @@ void GdbSession::flush() {
 }
 
 void GdbSession::lose_client() {
-  fmt::print(stderr, "backboard: gdb is gone; the program goes on\n");
+  if (connection_->greeted()) {
+    fmt::print(stderr, "backboard: gdb is gone; the program goes on\n");
+    halted_ = false;
+  } else {
+    halted_ = halted_before_client_;  // it was no debugger
+  }
   socket_.drop();
   connection_.reset();
   target_.remove_all_points();
-  halted_ = false;
 }
 
 void GdbSession::look_for_client() {
   if (!socket_.accept()) return;
+  halted_before_client_ = halted_;
   connection_ = std::make_unique<GdbConnection>(target_);
   halted_ = true;  // it asks with `?`
 }

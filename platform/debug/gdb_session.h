@@ -43,8 +43,8 @@ class GdbSession {
   ServerSocket socket_;
   bool (*stop_)();
   std::unique_ptr<GdbConnection> connection_;
-  bool waited_ = false;
   bool halted_ = true;
+  bool halted_before_client_ = true;
 };
 
 }  // namespace backboard

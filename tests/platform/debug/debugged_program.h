@@ -1,6 +1,8 @@
 // The built program waiting for a debugger, and the two kinds of debugger that the tests have.
 #pragma once
 
+#include <sstream>
+
 #include "platform/debug/packet.h"
 #include "tests/support/background_program.h"
 
@@ -20,14 +22,16 @@ class DebuggedProgram {
   int exit_code() { return program_.exit_code(); }
   std::string out() const { return program_.out(); }
 
-  /// What gdb-multiarch says to `script` about `elf`, after it has connected. It runs in the repository's root, where
-  /// it finds sources.
+  /// What gdb-multiarch says to `script`, which holds no single quote, about `elf`, after it has connected. It runs in
+  /// the repository's root, where it finds sources.
   std::string gdb(const std::string& elf, const std::string& script) const {
-    const std::string file = folder_.write(
-        "script", "set pagination off\nset confirm off\nset width 0\ntarget remote " + socket() + "\n" + script);
     const std::string log = folder_.path("log");
-    const std::string command = "cd '" SOURCE_FOLDER "' && timeout 120 gdb-multiarch -nx -batch -readnow -x '" + file +
-                                "' '" + elf + "' >'" + log + "' 2>&1 </dev/null";
+    std::string command = "cd '" SOURCE_FOLDER "' && timeout 120 gdb-multiarch -nx -batch -readnow";
+    std::istringstream lines("set pagination off\nset confirm off\nset width 0\ntarget remote " + socket() + "\n" +
+                             script);
+    // Each a command of its own: one that fails does not keep gdb from the next.
+    for (std::string line; std::getline(lines, line);) command += " -ex '" + line + "'";
+    command += " '" + elf + "' >'" + log + "' 2>&1 </dev/null";
     const int status = std::system(command.c_str());
     INFO(read_text(log));
     CHECK(status == 0);

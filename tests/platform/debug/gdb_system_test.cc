@@ -1,12 +1,17 @@
 // The program under gdb-multiarch and under a client of the test's own.
 #include <catch2/catch.hpp>
+#include <optional>
 
 #include "tests/platform/debug/debugged_program.h"
 
+using backboard::test::BackgroundProgram;
 using backboard::test::check_says;
 using backboard::test::DebuggedProgram;
+using backboard::test::eventually;
 using backboard::test::GdbClient;
 using backboard::test::read_text;
+using backboard::test::run_program;
+using backboard::test::SocketClient;
 using backboard::test::TemporaryFolder;
 
 namespace {
@@ -141,4 +146,217 @@ TEST_CASE("an address that cannot be listened on is bad input") {
     CHECK(result.exit_code == 2);
     CHECK(result.err.find("--gdb") != std::string::npos);
   }
+}
+
+TEST_CASE("looking at devices takes nothing from the guest: output and statistics are those without gdb") {
+  const TemporaryFolder folder;
+  const std::string input = folder.write("input", "abcdpeq");
+  const std::string arguments = "--uart-input '" + input + "' --stats '";
+  const auto alone =
+      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("test_shell") + "' " + arguments + folder.path("alone") + "'");
+  REQUIRE(alone.exit_code == 0);
+  DebuggedProgram program({"exec", firmware("test_shell"), "--uart-input", input, "--stats", folder.path("debugged")});
+  // At the start of the handler a byte waits in the receiver, and the PLIC has been claimed or waits for it.
+  const std::string log = program.gdb(firmware("test_shell"),
+                                      "break on_uart\n"
+                                      "continue\n"
+                                      "x/1xb 0x10000000\n"
+                                      "x/1xb 0x10000000\n"
+                                      "x/1xb 0x10000005\n"
+                                      "x/1xb 0x10000002\n"
+                                      "x/1xw 0x0c200004\n"
+                                      "x/16xw 0x02000000\n"
+                                      "monitor info uart\n"
+                                      "monitor info clint\n"
+                                      "monitor info watchdog\n"
+                                      "monitor info flash\n"
+                                      "continue\n"
+                                      "info registers\n"
+                                      "info all-registers\n"
+                                      "delete\n"
+                                      "continue\n");
+  check_says(log, {"0x10000000:\t0x61", "0x10000000:\t0x61", "0x10000005:\t0x61", "UART_LSR", "CLINT_", "WATCHDOG_",
+                   "FLASH_", "Breakpoint 1, ", "in on_uart", "mcause", "exited normally"});
+  CHECK(program.exit_code() == 0);
+  CHECK(program.out() == alone.out);
+  CHECK(read_text(folder.path("debugged")) == read_text(folder.path("alone")));
+}
+
+TEST_CASE("a program stepped through thousands of instructions ends with the statistics of one that ran") {
+  const TemporaryFolder folder;
+  const auto alone =
+      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --stats '" + folder.path("alone") + "'");
+  REQUIRE(alone.exit_code == 0);
+  DebuggedProgram program({"exec", firmware("example"), "--stats", folder.path("stepped")});
+  GdbClient client(program.socket());
+  client.ask("QStartNoAckMode");
+  for (unsigned i = 0; i < 3000; ++i) REQUIRE(client.ask(i % 2 ? "s" : "vCont;s:1;c").substr(0, 3) == "T05");
+  CHECK(client.ask("vCont;c") == "W00");
+  CHECK(program.exit_code() == 0);
+  CHECK(read_text(folder.path("stepped")) == read_text(folder.path("alone")));
+}
+
+TEST_CASE("watchpoints of each kind name the access and the address, and nothing else stops the program") {
+  // x0 is read 8 times per number when main prints; what is watched is a byte in the middle of a word.
+  DebuggedProgram program({"exec", firmware("example")});
+  const std::string log = program.gdb(firmware("example"),
+                                      "break main\n"
+                                      "continue\n"
+                                      "printf \"at %x\\n\", (unsigned) &shared.x[5]\n"
+                                      "awatch shared.x[5]\n"
+                                      "continue\n"
+                                      "info program\n"
+                                      "delete 2\n"
+                                      "watch *((char*) &shared.x[6] + 3)\n"
+                                      "continue\n"
+                                      "print/x *((char*) &shared.x[6] + 3)\n"
+                                      "delete 3\n"
+                                      "rwatch shared.y[0]\n"
+                                      "continue\n"
+                                      "delete 4\n"
+                                      "continue\n");
+  check_says(log, {"at 8000", "Hardware access (read/write) watchpoint 2: shared.x[5]", "New value = 5",
+                   "Hardware watchpoint 3", "New value = 64 ", "= 0x40", "Hardware read watchpoint 4: shared.y[0]",
+                   "Value = 10", "exited normally"});
+  CHECK(program.exit_code() == 0);
+}
+
+TEST_CASE("simulated time stands still while the program is halted, and memory outside the map is refused") {
+  DebuggedProgram program({"exec", firmware("example")});
+  const std::string log = program.gdb(firmware("example"),
+                                      "break npu_submit_fenced\n"
+                                      "continue\n"
+                                      "monitor time\n"
+                                      "print $mcycle\n"
+                                      "shell sleep 0.4\n"
+                                      "print $mcycle\n"
+                                      "monitor time\n"
+                                      "print $priv\n"
+                                      "x/1xw 0x40000000\n"
+                                      "set {int} 0x1000 = 1\n"
+                                      "set {int} 0x80100000 = 0x12345678\n"
+                                      "x/2xh 0x80100000\n"
+                                      "kill\n");
+  const auto times = [&] {
+    std::vector<std::string> found;
+    for (size_t at = log.find(" ps, "); at != std::string::npos; at = log.find(" ps, ", at + 1)) {
+      const size_t line = log.rfind('\n', at) + 1;
+      found.push_back(log.substr(line, log.find('\n', at) - line));
+    }
+    return found;
+  }();
+  INFO(log);
+  REQUIRE(times.size() == 2);
+  CHECK(times[0] == times[1]);
+  CHECK(times[0].substr(0, 2) != "0 ");
+  const auto printed = [&](const std::string& number) {
+    const size_t at = log.find(number);
+    REQUIRE(at != std::string::npos);
+    return log.substr(at + number.size(), log.find('\n', at) - at - number.size());
+  };
+  CHECK(printed("$1 = ") == printed("$2 = "));
+  check_says(log, {"$3 = 3", "Cannot access memory at address 0x40000000", "0x80100000:\t0x5678\t0x1234", "killed"});
+  CHECK(program.exit_code() == 1);
+}
+
+TEST_CASE("gdb loads a program anew, runs it, detaches and attaches again") {
+  DebuggedProgram program({"exec", firmware("test_exec_endless")});
+  const std::string log = program.gdb(firmware("example"),
+                                      "load\n"
+                                      "tbreak main\n"
+                                      "continue\n"
+                                      "detach\n");
+  check_says(log, {"Start address 0x80000000", "Temporary breakpoint 1, ", "in main ()", "detached"});
+  CHECK(program.exit_code() == 0);
+  CHECK(program.out() == "10 11 12 13 14 15 16 17 \r\n");
+
+  DebuggedProgram endless({"exec", firmware("test_exec_endless")});
+  const std::string elf = firmware("test_exec_endless");
+  check_says(endless.gdb(elf, "stepi\nprint $minstret > 0\ndetach\n"), {"$1 = 1", "detached"});
+  check_says(endless.gdb(elf, "print $a0 > 1000\nset var $a0 = 5\nstepi\nstepi\nprint $a0\nkill\n"),
+             {"$1 = 1", "$2 = 6", "killed"});
+  CHECK(endless.exit_code() == 1);
+}
+
+TEST_CASE("monitor trace writes every step between on and off, and changes nothing") {
+  const TemporaryFolder folder;
+  const auto alone =
+      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --trace '" + folder.path("whole") +
+                                         "' --stats '" + folder.path("stats") + "'");
+  const auto untraced =
+      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --stats '" + folder.path("untraced") + "'");
+  CHECK(alone.exit_code == 0);
+  CHECK(read_text(folder.path("stats")) == read_text(folder.path("untraced")));
+  DebuggedProgram program({"exec", firmware("hello"), "--trace", folder.path("part")});
+  const std::string log = program.gdb(firmware("hello"),
+                                      "break main\n"
+                                      "continue\n"
+                                      "monitor trace status\n"
+                                      "monitor trace on\n"
+                                      "stepi 20\n"
+                                      "monitor trace off\n"
+                                      "monitor trace up\n"
+                                      "continue\n");
+  check_says(log, {"trace is off", "trace is on", "trace is off", "20 lines", "error: trace on", "exited normally"});
+  const std::string part = read_text(folder.path("part")), whole = read_text(folder.path("whole"));
+  CHECK(std::count(part.begin(), part.end(), '\n') == 20);
+  CHECK(part.find(" main+0x") != std::string::npos);
+  CHECK(part.find(" x2=") != std::string::npos);  // the stack pointer
+  CHECK(whole.find(part) != std::string::npos);
+  CHECK(whole.substr(0, 2) == "0 ");
+  DebuggedProgram without({"exec", firmware("hello")});
+  check_says(without.gdb(firmware("hello"), "monitor trace on\nkill\n"), {"--trace FILE"});
+}
+
+TEST_CASE("TCP is loopback, a second client waits, and what is no debugger is dropped without effect") {
+  BackgroundProgram program(BACKBOARD_PROGRAM, {"exec", firmware("test_exec_endless"), "--gdb", "0"});
+  static const std::string kSaid = "waiting for gdb on ";
+  REQUIRE(eventually([&] { return program.err().find('\n') != std::string::npos; }));
+  const std::string err = program.err();
+  const size_t at = err.find(kSaid);
+  REQUIRE(at != std::string::npos);
+  const std::string place = err.substr(at + kSaid.size(), err.find('\n', at) - at - kSaid.size());
+  CHECK(place.substr(0, 10) == "127.0.0.1:");
+  char byte = 0;
+  {
+    SocketClient browser(place);
+    browser.send("POST / HTTP/1.1\r\n\r\n$k#6b");
+    CHECK(!browser.receive(byte));
+  }
+  SocketClient first(place);
+  first.send(backboard::encode_packet("pb42", backboard::Runs::plain));    // minstret: the program has not started
+  CHECK(first.receive_until("#").find("$00000000") == std::string::npos);  // run lengths
+  SocketClient second(place);
+  second.send("+$qC#b4");
+  CHECK(!second.receive(byte, 300));
+  first.send("+$k#6b");
+  CHECK(program.exit_code() == 1);
+}
+
+TEST_CASE("a program that locks up halts once more, so that its end can be looked at") {
+  DebuggedProgram program({"exec", firmware("test_debug_lockup")});
+  const std::string log =
+      program.gdb(firmware("test_debug_lockup"), "continue\nprint/x $mcause\nprint/x $mepc\ncontinue\n");
+  check_says(log, {"lockup at pc", "SIGABRT", "$1 = 0x1", "$2 = 0x", "exited with code 01"});
+  CHECK(program.exit_code() == 1);
+}
+
+TEST_CASE("gdb debugs a configured run, which ends with the files of an undisturbed one") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("greet.yaml", "firmware: hello\n");
+  const auto alone = run_program(BACKBOARD_PROGRAM, "run '" + file + "' --quiet --out '" + folder.path("alone") + "'");
+  REQUIRE(alone.exit_code == 0);
+  DebuggedProgram program({"run", file, "--quiet", "--out", folder.path("debugged")});
+  const std::string log = program.gdb(firmware("hello"), "break main\ncontinue\nnext\ndelete\ncontinue\n");
+  check_says(log, {"Breakpoint 1, ", "exited normally"});
+  CHECK(program.exit_code() == 0);
+  for (const char* name : {"/stats.json", "/uart.log", "/traffic.csv", "/findings.json"}) {
+    INFO(name);
+    CHECK(!read_text(folder.path("alone") + name).empty());
+    CHECK(read_text(folder.path("debugged") + name) == read_text(folder.path("alone") + name));
+  }
+  const std::string group = folder.write("group.yaml", "firmware: hello\nvariants: [{name: a}, {name: b}]\n");
+  const auto refused = run_program(BACKBOARD_PROGRAM, "run '" + group + "' --gdb 0 --out '" + folder.path("g") + "'");
+  CHECK(refused.exit_code == 2);
+  CHECK(refused.err.find("one point") != std::string::npos);
 }
