@@ -1,4 +1,5 @@
-// backboard dump FILE [--weights OUT.npz]: what a plan, data file, weight file or flash image holds.
+// backboard dump FILE [--weights OUT.npz] [--network OUT.yaml] [--model NET.onnx --onnx OUT.onnx]: what a plan, data
+// file, weight file, model or flash image holds.
 #include <fmt/format.h>
 
 #include <bit>
@@ -10,8 +11,12 @@
 #include "drivers/plan/plan_format.h"
 #include "platform/check/input_error.h"
 #include "platform/cli/commands.h"
+#include "platform/config/atomic_file.h"
+#include "platform/config/config.h"
 #include "sw/checkpoint/checkpoint.h"
 #include "sw/file/file.h"
+#include "sw/onnx/export.h"
+#include "sw/onnx/import.h"
 #include "sw/pack/pack.h"
 #include "sw/plan/plan.h"
 
@@ -19,7 +24,7 @@ namespace backboard {
 namespace {
 
 struct DumpOptions {
-  std::string file, weights;
+  std::string file, weights, network, model, onnx;
 };
 
 std::string describe_array(const std::string& name, const Array& array) {
@@ -45,6 +50,7 @@ std::string describe_arrays(const Arrays& arrays) {
 struct Contents {
   std::string text;
   std::optional<Arrays> weights;
+  std::string network = {};  ///< description, YAML
 };
 
 // The board's flash is a power of two; its file ends with the last byte that is not erased.
@@ -57,7 +63,30 @@ Contents flash_contents(std::vector<uint8_t> bytes, const std::string& file) {
   return contents;
 }
 
+std::string describe_network(const Network& network) {
+  const auto shape = [](const ImageShape& s) { return fmt::format("{} x {} x {}", s.c, s.h, s.w); };
+  std::string text =
+      fmt::format("network {}: images {}, {} layers, {} parameters, {} MAC an image\n", network.name,
+                  shape(network.input_shape()), network.layers.size(), network.parameters(), network.macs());
+  for (const NetLayer& layer : network.layers) {
+    std::string reads;
+    for (const int source : layer.sources)
+      reads += (reads.empty() ? "" : ", ") + (source == kImages ? kImagesName : network.layers[source].name);
+    text += fmt::format("{:<14} {:<12} {:<18} reads {}\n", layer.name, name_of(layer.kind), shape(layer.out), reads);
+  }
+  return text;
+}
+
+Contents model_contents(const std::string& file) {
+  OnnxNetwork model = import_onnx(file);
+  std::string network = dump_config(model.network);
+  std::string text = describe_network(model.network) + describe_arrays(model.weights);
+  for (const std::string& note : model.notes) text += note + "\n";
+  return {std::move(text), std::move(model.weights), std::move(network)};
+}
+
 Contents contents_of(const std::string& file) {
+  if (is_onnx_path(file)) return model_contents(file);
   const std::vector<uint8_t> bytes = read_file(file);
   uint32_t magic = 0;
   if (bytes.size() >= sizeof magic) std::memcpy(&magic, bytes.data(), sizeof magic);
@@ -78,9 +107,14 @@ Contents contents_of(const std::string& file) {
 int dump(const DumpOptions& options) {
   const Contents contents = contents_of(options.file);
   fmt::print("{}", contents.text);
-  if (options.weights.empty()) return kExitPassed;
-  if (!contents.weights) throw InputError(options.file + ": holds no weights");
-  write_npz(options.weights, *contents.weights);
+  const bool wants_weights = !options.weights.empty() || !options.onnx.empty();
+  if (wants_weights && !contents.weights) throw InputError(options.file + ": holds no weights");
+  if (!options.network.empty() && contents.network.empty()) throw InputError(options.file + ": is no model (.onnx)");
+  if (!options.weights.empty()) write_npz(options.weights, *contents.weights);
+  if (!options.network.empty()) write_file_atomically(options.network, std::string_view(contents.network));
+  if (!options.onnx.empty())
+    write_file_atomically(options.onnx,
+                          export_onnx(read_file(options.model), options.model, *contents.weights, options.file));
   return kExitPassed;
 }
 
@@ -88,10 +122,16 @@ int dump(const DumpOptions& options) {
 
 CommandAction declare_dump(CLI::App& app) {
   auto options = std::make_shared<DumpOptions>();
-  app.add_option("FILE", options->file, "Plan, data file, .npz, .npy, or image of the flash with checkpoints")
+  app.add_option("FILE", options->file,
+                 "Plan, data file, .npz, .npy, model (.onnx), or image of the flash with checkpoints")
       ->required();
   app.add_option("--weights", options->weights,
                  "Write the weights that it holds as .npz (flash: the newest checkpoint)");
+  app.add_option("--network", options->network, "Of a model: write the network as a description (YAML)");
+  CLI::Option* model = app.add_option("--model", options->model, "Model (.onnx) that the weights belong to");
+  CLI::Option* onnx = app.add_option("--onnx", options->onnx, "Write that model with the weights that FILE holds");
+  model->needs(onnx);
+  onnx->needs(model);
   return [options] { return dump(*options); };
 }
 

@@ -1,4 +1,5 @@
-// backboard plan NET.yaml [-o X.plan] [--policy P] [--engine E] [--weights W.npz | --seed N] [--set key=value]...
+// backboard plan NET.yaml|NET.onnx [-o X.plan] [--policy P] [--engine E] [--weights W.npz | --seed N] [--set
+// key=value]...
 #include <fmt/format.h>
 
 #include <memory>
@@ -7,9 +8,11 @@
 #include "platform/cli/commands.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
+#include "sw/plan/compiler.h"
+#include "sw/plan/options.h"
 #include "sw/plan/plan.h"
 #include "sw/plan/policy.h"
-#include "sw/run/prepare.h"
+#include "sw/run/network_file.h"
 
 namespace backboard {
 namespace {
@@ -33,9 +36,10 @@ int plan(const PlanCommandOptions& options) {
   apply_overrides(root, overrides);
   const PlanOptions plan_options = config_from<PlanOptions>(root);
   const PlanTarget target = plan_target(options.engine, static_cast<uint32_t>(options.buffer_bytes));
-  const Network network = load_network(options.network);
+  const NetworkFile file = load_network_file(options.network);
+  for (const std::string& note : file.notes) fmt::print(stderr, "{}\n", note);
   const std::vector<uint8_t> bytes =
-      compile_plan(network, plan_options, target, load_weights(network, options.weights, options.seed));
+      compile_plan(file.network, plan_options, target, load_weights(file, options.weights, options.seed));
   const Plan parsed = parse_plan(bytes, options.network);
   if (!options.output.empty()) {
     write_file_atomically(options.output, bytes);
@@ -52,12 +56,13 @@ int plan(const PlanCommandOptions& options) {
 
 CommandAction declare_plan(CLI::App& app) {
   auto options = std::make_shared<PlanCommandOptions>();
-  app.add_option("NET", options->network, "Network description (configs/nets/*.yaml)")->required();
+  app.add_option("NET", options->network, "Network: a description (configs/nets/*.yaml), or a model (.onnx)")
+      ->required();
   app.add_option("-o,--output", options->output, "Plan to write; absent: only the explanation is printed");
   app.add_option("--policy", options->policy, "Which parameters train. " + policies_offered());
   app.add_option("--engine", options->engine, "NPU engine")->capture_default_str();
   app.add_option("--batch", options->batch, "Images of a step")->check(CLI::Range(1u, 1024u));
-  app.add_option("--weights", options->weights, "First weights, .npz; absent: drawn from the seed");
+  app.add_option("--weights", options->weights, "First weights, .npz; absent: the model's, or drawn from the seed");
   app.add_option("--seed", options->seed, "Seed of first weights")->capture_default_str();
   app.add_option("--buffer", options->buffer_bytes, "Local buffer of the NPU, bytes")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 31))

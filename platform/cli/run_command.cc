@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -192,6 +193,9 @@ int run(RunOptions options) {
   if (options.out.empty()) options.out = "out/" + plan.config.name;
   std::vector<PreparedPoint> points;
   for (const RunPoint& point : plan.points) points.push_back(prepare_point(point));
+  std::set<std::string> notes;
+  for (const PreparedPoint& point : points) notes.insert(point.notes.begin(), point.notes.end());
+  for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
   std::filesystem::create_directories(options.out);
   if (points.size() == 1 && points[0].point.folder.empty()) return run_single(options, plan, std::move(points[0]));
   return run_group(options, plan, points);

@@ -197,8 +197,8 @@ struct RunConfig {
     v("name", name, "Name of the run; the file's name when absent");
     v("platform", platform, "Board");
     v("firmware", firmware, FilePath{}, "ELF file, or the name of one of our firmwares: train, infer, selftest, hello");
-    v("network", network, FilePath{}, "Network to compile (configs/nets); absent: none");
-    v("weights", weights, FilePath{}, "First weights, .npz; absent: drawn from weights_seed");
+    v("network", network, FilePath{}, "Network to compile (configs/nets, or a model, .onnx); absent: none");
+    v("weights", weights, FilePath{}, "First weights, .npz; absent: the .onnx file's, or drawn from weights_seed");
     v("weights_seed", weights_seed, Range{0, UINT32_MAX}, "Seed of first weights");
     v("policy", policy, "Which parameters train: full, last:N, bias");
     v("compile", compile, "How the network is compiled");

@@ -12,6 +12,7 @@
 #include "platform/run/firmware_file.h"
 #include "platform/run/uart_log.h"
 #include "sw/npz/npz.h"
+#include "sw/onnx/export.h"
 #include "sw/plan/plan.h"
 
 namespace backboard {
@@ -97,6 +98,7 @@ RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionR
   return summary;
 }
 
+// weights.npz, and weights.onnx of a network that came as .onnx; `path` has no extension.
 void write_weights(Board& board, const PreparedPoint& prepared, const std::string& path) {
   if (prepared.plan.empty()) return;
   const Plan plan = parse_plan(prepared.plan, "the plan");
@@ -104,7 +106,10 @@ void write_weights(Board& board, const PreparedPoint& prepared, const std::strin
     const std::span bytes(static_cast<uint8_t*>(to), size_bytes);
     if (!board.read_memory(address, bytes)) throw InputError(fmt::format("weights at {:#x} cannot be read", address));
   };
-  write_npz(path, extract_weights(plan, read));
+  const Arrays weights = extract_weights(plan, read);
+  write_npz(path + ".npz", weights);
+  if (!prepared.model.empty())
+    write_file_atomically(path + ".onnx", export_onnx(prepared.model, prepared.point.config.network, weights, path));
 }
 
 // By the number in commands.
@@ -124,9 +129,10 @@ PreparedPoint prepare_point(RunPoint point) {
   PreparedRun prepared =
       prepare_run(prepare_request(config),
                   plan_target(config.platform.npu.engine, static_cast<uint32_t>(config.platform.npu.buffer_bytes)));
-  std::vector<uint8_t> plan = prepared.plan;
+  std::vector<uint8_t> plan = prepared.plan, model = std::move(prepared.model);
+  std::vector<std::string> notes = std::move(prepared.notes);
   RunImage image = place_run(config, std::move(prepared));
-  return {std::move(point), std::move(elf), std::move(plan), std::move(image)};
+  return {std::move(point), std::move(elf), std::move(plan), std::move(model), std::move(notes), std::move(image)};
 }
 
 RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options) {
@@ -149,7 +155,7 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
   write_file_atomically(file("stats.json"), board.stats().json());
   write_file_atomically(file("traffic.csv"), board.traffic().csv(layer_names(prepared)));
   write_file_atomically(file("findings.json"), board.findings().json());
-  write_weights(board, prepared, file("weights.npz"));
+  write_weights(board, prepared, file("weights"));
   for (std::string& unmet : unmet_by_point(config.expect, summary, read_text(file("uart.log")))) {
     summary.failures.push_back(std::move(unmet));
   }

@@ -18,7 +18,9 @@ namespace backboard {
 struct PreparedPoint {
   RunPoint point;  ///< `config.firmware` is the file that was found
   ElfFile elf;
-  std::vector<uint8_t> plan;  ///< empty: none
+  std::vector<uint8_t> plan;       ///< empty: none
+  std::vector<uint8_t> model;      ///< .onnx that the network came from; empty: none
+  std::vector<std::string> notes;  ///< for the user, a line each
   RunImage image;
 };
 
@@ -34,8 +36,9 @@ struct PointOptions {
   HostOptions host;
 };
 
-/// Runs the point and writes effective.yaml, uart.log, stats.json, traffic.csv, findings.json and weights.npz. The
-/// summary holds the failures that a point has by itself; the caller writes it. Elaborates SystemC: once a process.
+/// Runs the point and writes effective.yaml, uart.log, stats.json, traffic.csv, findings.json, weights.npz and,
+/// for a network that came as .onnx, weights.onnx. The summary holds the failures that a point has by itself; the
+/// caller writes it. Elaborates SystemC: once a process.
 RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options);
 
 }  // namespace backboard

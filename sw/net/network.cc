@@ -190,6 +190,10 @@ class Names {
 
 }  // namespace
 
+void check_layer(NetLayer& layer, size_t index) {
+  LayerChecker(layer, index).run();
+}
+
 uint64_t Network::parameters() const {
   uint64_t sum = 0;
   for (const NetLayer& layer : layers) {

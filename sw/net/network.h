@@ -64,6 +64,10 @@ struct Network {
   void check();
 };
 
+/// Works out the shapes of one layer whose `ins` are known, and checks its keys. `index` is its number in the network.
+/// @throws ConfigRule naming the key, as Network::check().
+void check_layer(NetLayer& layer, size_t index);
+
 /// Reads a network file.
 /// @throws InputError with file:line.
 Network load_network(const std::string& path);

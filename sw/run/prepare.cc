@@ -4,6 +4,7 @@
 #include "sw/file/file.h"
 #include "sw/pack/pack.h"
 #include "sw/plan/plan.h"
+#include "sw/run/network_file.h"
 
 namespace backboard {
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 
-std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget& target) {
+std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget& target, PreparedRun& run) {
   if (!request.plan.empty()) {
     std::vector<uint8_t> bytes = read_file(request.plan, kMaxFileBytes);
     const plan_header header = parse_plan(bytes, request.plan).header;
@@ -24,8 +25,10 @@ std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget&
     return bytes;
   }
   if (request.network.empty()) return {};
-  const Network network = load_network(request.network);
-  return compile_plan(network, request.options, target, load_weights(network, request.weights, request.weights_seed));
+  NetworkFile file = load_network_file(request.network);
+  run.model = std::move(file.model);
+  run.notes = std::move(file.notes);
+  return compile_plan(file.network, request.options, target, load_weights(file, request.weights, request.weights_seed));
 }
 
 std::vector<uint8_t> data_bytes(const std::optional<PackSpec>& spec, const std::string& path) {
@@ -37,13 +40,6 @@ std::vector<uint8_t> data_bytes(const std::optional<PackSpec>& spec, const std::
 }
 
 }  // namespace
-
-Arrays load_weights(const Network& network, const std::string& path, uint32_t seed) {
-  if (path.empty()) return initial_weights(network, seed);
-  Arrays weights = read_npz(path);
-  check_weights(network, weights, path);
-  return weights;
-}
 
 void check_data_fits(std::span<const uint8_t> plan, std::span<const uint8_t> data, const std::string& file) {
   const plan_header header = parse_plan(plan, "the plan").header;
@@ -60,7 +56,7 @@ void check_data_fits(std::span<const uint8_t> plan, std::span<const uint8_t> dat
 
 PreparedRun prepare_run(const PrepareRequest& request, const PlanTarget& target) {
   PreparedRun run;
-  run.plan = plan_bytes(request, target);
+  run.plan = plan_bytes(request, target, run);
   run.train = data_bytes(request.train, request.train_file);
   run.eval = data_bytes(request.eval, request.eval_file);
   if (run.plan.empty()) return run;

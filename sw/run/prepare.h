@@ -14,9 +14,9 @@ namespace backboard {
 
 /// Where plan and data come from. Of each pair one may be given; without either that part is empty.
 struct PrepareRequest {
-  std::string network;  ///< configs/nets file to compile
+  std::string network;  ///< configs/nets file, or .onnx, to compile
   std::string plan;     ///< or a plan made by `backboard plan`
-  std::string weights;  ///< .npz for the network; empty: drawn from weights_seed
+  std::string weights;  ///< .npz for the network; empty: the .onnx file's, or drawn from weights_seed
   uint32_t weights_seed = 1;
   PlanOptions options;                  ///< for the network
   std::optional<PackSpec> train, eval;  ///< packed here
@@ -26,15 +26,14 @@ struct PrepareRequest {
 /// Bytes for the board's memory; empty: none.
 struct PreparedRun {
   std::vector<uint8_t> plan, train, eval;
+  std::vector<uint8_t> model;      ///< .onnx that the network came from
+  std::vector<std::string> notes;  ///< for the user, a line each
 };
 
 /// Compiles, packs or reads, and checks that the parts fit each other: engine and buffer of the plan are the target's,
 /// images have the shape, scale and no more classes than the plan's.
 /// @throws InputError.
 PreparedRun prepare_run(const PrepareRequest& request, const PlanTarget& target);
-
-/// Weights for a network: from an .npz, or drawn when `path` is empty.
-Arrays load_weights(const Network& network, const std::string& path, uint32_t seed);
 
 /// Checks that a data file fits a plan. `file` is used in errors.
 /// @throws InputError.

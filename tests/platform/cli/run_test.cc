@@ -132,6 +132,24 @@ TEST_CASE("a training reports losses and accuracies, and saving and restoring it
   CHECK(late.err.find("--save-at: the board stopped at") != std::string::npos);
 }
 
+TEST_CASE("a network that came as an ONNX model trains from its weights and leaves as one") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("train.yaml", kTraining);
+  const std::string model = SOURCE_FOLDER "/tests/sw/onnx/data/s.onnx";
+  const ProgramResult result =
+      run(file + " --quiet --set network=" + model + " --set training.max_steps=1 --out " + folder.path("out"));
+  CHECK(result.err.empty());
+  REQUIRE(result.exit_code == 0);
+  const auto weights_of = [&](const std::string& name, const std::string& to) {
+    const std::string path = folder.path(to);
+    CHECK(backboard::test::run_program(BACKBOARD_PROGRAM, "dump " + name + " --weights " + path).exit_code == 0);
+    return read_text(path);
+  };
+  const std::string trained = read_text(folder.path("out/weights.npz"));
+  CHECK((weights_of(folder.path("out/weights.onnx"), "trained.npz") == trained));
+  CHECK((weights_of(model, "before.npz") != trained));
+}
+
 TEST_CASE("variants and subsets are points in folders of their own, and one table") {
   const TemporaryFolder folder;
   const std::string file =

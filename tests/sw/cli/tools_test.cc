@@ -44,6 +44,28 @@ TEST_CASE("a network is compiled, explained and dumped, and its weights come out
   CHECK_THAT(explained.out, Contains("527104") && Contains("engine REFERENCE, batch 1"));
 }
 
+TEST_CASE("an ONNX model compiles to the plan of its own description and weights, and takes other weights") {
+  const TemporaryFolder folder;
+  const std::string model = BACKBOARD_SOURCE "/tests/sw/onnx/data/s.onnx";
+  const std::string network = folder.path("s.yaml"), weights = folder.path("w.npz");
+  const ProgramResult dump = backboard_run("dump " + model + " --network " + network + " --weights " + weights);
+  CHECK(dump.exit_code == 0);
+  CHECK_THAT(dump.out, Contains("25034 parameters, 527104 MAC") && Contains("fc2            fc"));
+  const std::string one = folder.path("one.plan"), two = folder.path("two.plan");
+  CHECK(backboard_run("plan " + model + " -o " + one).exit_code == 0);
+  CHECK(backboard_run("plan " + network + " --weights " + weights + " -o " + two).exit_code == 0);
+  CHECK(read_text(one) == read_text(two));
+  // The weights of net S, trained, in the model's graph.
+  const std::string trained = BACKBOARD_SOURCE "/data/weights/net_s_mnist.npz", out = folder.path("out.onnx");
+  CHECK(backboard_run("dump " + trained + " --model " + model + " --onnx " + out).exit_code == 0);
+  CHECK(backboard_run("dump " + out + " --weights " + weights).exit_code == 0);
+  CHECK_THAT(backboard_run("dump " + weights).out, Contains(backboard_run("dump " + trained).out.substr(0, 30)));
+  check_bad_input(
+      backboard_run("dump " + kConfigs + "../data/optdigits/digits.csv.gz --model " + model + " --onnx " + out),
+      "digits.csv.gz");
+  check_bad_input(backboard_run("plan " + network + ".onnx"), network + ".onnx");
+}
+
 TEST_CASE("a data set is packed from a spec, with keys overridden") {
   const TemporaryFolder folder;
   const std::string data = folder.path("x.data");

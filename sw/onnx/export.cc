@@ -1,0 +1,101 @@
+#include "sw/onnx/export.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "platform/check/input_error.h"
+#include "sw/onnx/importer.h"
+
+namespace backboard {
+
+namespace {
+
+/// Names and numbers of elements must be those of the network.
+void check_arrays(const Arrays& wanted, const Arrays& given, const std::string& file) {
+  for (const auto& [name, array] : wanted) {
+    const auto found = given.find(name);
+    if (found == given.end()) throw InputError(fmt::format("{}: no array '{}'", file, name));
+    std::vector<uint64_t> shape = found->second.shape;
+    if (array.shape.size() == 2 && shape == std::vector<uint64_t>{array.shape[0], array.shape[1], 1, 1})
+      shape.resize(2);  // FC weights in their other form
+    if (shape != array.shape)
+      throw InputError(fmt::format("{}: '{}' is {}, the network wants {}", file, name, found->second.shape_text(),
+                                   array.shape_text()));
+  }
+  for (const auto& [name, array] : given)
+    if (!wanted.contains(name)) throw InputError(fmt::format("{}: '{}' is no array of the network", file, name));
+}
+
+void set_floats(onnx::TensorProto& tensor, const std::vector<float>& values) {
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
+  tensor.clear_float_data();
+  tensor.clear_double_data();
+  tensor.set_raw_data(values.data(), values.size() * sizeof(float));
+}
+
+class ModelWriter {
+ public:
+  explicit ModelWriter(onnx::GraphProto& graph) : graph_(graph) {
+    live_before_ = live_nodes(graph, uses_before_);
+    for (const onnx::NodeProto& node : graph.node())
+      for (const std::string& name : node.output()) names_.insert(name);
+    for (const onnx::TensorProto& tensor : graph.initializer()) names_.insert(tensor.name());
+    for (const onnx::ValueInfoProto& input : graph.input()) names_.insert(input.name());
+  }
+
+  /// The node gets an initialiser of its own.
+  void give(const OnnxSlot& slot, const std::vector<float>& values) {
+    onnx::TensorProto& tensor = *graph_.add_initializer();
+    std::string name = slot.array;
+    for (unsigned number = 2; !names_.insert(name).second; ++number) name = fmt::format("{}_{}", slot.array, number);
+    tensor.set_name(name);
+    for (const int64_t dim : slot.dims) tensor.add_dims(dim);
+    set_floats(tensor, values);
+    graph_.mutable_node(slot.node)->set_input(slot.input, name);
+  }
+
+  /// Removes what nothing reads any more.
+  void prune() {
+    std::map<std::string, uint32_t> uses;
+    const std::set<int> live = live_nodes(graph_, uses);
+    for (int i = graph_.node_size(); i-- > 0;)
+      if (live_before_.contains(i) && !live.contains(i)) graph_.mutable_node()->DeleteSubrange(i, 1);
+    const auto lost = [&](const std::string& name) { return uses_before_.contains(name) && !uses.contains(name); };
+    for (int i = graph_.initializer_size(); i-- > 0;)
+      if (lost(graph_.initializer(i).name())) graph_.mutable_initializer()->DeleteSubrange(i, 1);
+    for (int i = graph_.input_size(); i-- > 0;)
+      if (lost(graph_.input(i).name())) graph_.mutable_input()->DeleteSubrange(i, 1);
+  }
+
+ private:
+  onnx::GraphProto& graph_;
+  std::map<std::string, uint32_t> uses_before_;
+  std::set<int> live_before_;
+  std::set<std::string> names_;
+};
+
+}  // namespace
+
+std::vector<uint8_t> export_onnx(std::span<const uint8_t> model, const std::string& file, const Arrays& weights,
+                                 const std::string& weights_file) {
+  const onnx::ModelProto before = parse_model(model, file);
+  OnnxImporter importer(before, file);
+  check_arrays(importer.run().weights, weights, weights_file);
+  onnx::ModelProto after = before;
+  onnx::GraphProto& graph = *after.mutable_graph();
+  ModelWriter writer(graph);
+  for (const OnnxSlot& slot : importer.slots()) {
+    const Array& array = weights.at(slot.array);
+    const std::vector<float> values = array.floats();
+    const auto flipped = [&] { return transposed(values, array.shape[0]); };
+    if (importer.owns_initializer(slot))
+      set_floats(*graph.mutable_initializer(slot.initializer), slot.stored_flips ? flipped() : values);
+    else
+      writer.give(slot, slot.node_flips ? flipped() : values);
+  }
+  writer.prune();
+  return serialise(after);
+}
+
+}  // namespace backboard

@@ -1,0 +1,234 @@
+// Numbers that a graph works out before it runs: constants, transposed weights, and the shapes that exporters compute.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "sw/onnx/importer.h"
+
+namespace backboard {
+
+namespace {
+
+/// Of a computed list of integers: shapes are short, and what grows with each node must end.
+constexpr size_t kLongestList = 64;
+constexpr uint64_t kMaxFolded = uint64_t{1} << 28;
+
+OnnxConstant list_of(std::vector<int64_t> integers) {
+  OnnxConstant result;
+  result.dims = {static_cast<int64_t>(integers.size())};
+  result.integers = std::move(integers);
+  return result;
+}
+
+size_t position(const OnnxNode& node, int64_t index, size_t size, const char* what) {
+  const int64_t at = index < 0 ? index + static_cast<int64_t>(size) : index;
+  if (index == kBatch || at < 0 || at >= static_cast<int64_t>(size))
+    node.fail(fmt::format("{} {} of {} elements", what, index, size));
+  return static_cast<size_t>(at);
+}
+
+}  // namespace
+
+std::optional<OnnxConstant> OnnxImporter::fold(OnnxNode& node) {
+  using Fold = OnnxConstant (OnnxImporter::*)(OnnxNode&);
+  struct Row {
+    const char* name;
+    Fold run;
+    int fewest_inputs, most_inputs;
+  };
+  static constexpr Row kFolds[] = {
+      {"Add", &OnnxImporter::fold_arithmetic, 2, 2},      {"Cast", &OnnxImporter::fold_cast, 1, 1},
+      {"Concat", &OnnxImporter::fold_concat, 1, 64},      {"Constant", &OnnxImporter::fold_constant_node, 0, 0},
+      {"Gather", &OnnxImporter::fold_gather, 2, 2},       {"Identity", &OnnxImporter::fold_dims, 1, 1},
+      {"Mul", &OnnxImporter::fold_arithmetic, 2, 2},      {"Reshape", &OnnxImporter::fold_dims, 2, 2},
+      {"Shape", &OnnxImporter::fold_shape, 1, 1},         {"Slice", &OnnxImporter::fold_slice, 3, 5},
+      {"Squeeze", &OnnxImporter::fold_dims, 1, 2},        {"Sub", &OnnxImporter::fold_arithmetic, 2, 2},
+      {"Transpose", &OnnxImporter::fold_transpose, 1, 1}, {"Unsqueeze", &OnnxImporter::fold_dims, 1, 2},
+  };
+  const Row* row = nullptr;
+  for (const Row& candidate : kFolds)
+    if (node.operation() == candidate.name) row = &candidate;
+  if (row == nullptr) return {};
+  const int inputs = node.proto().input_size();
+  if (inputs < row->fewest_inputs || inputs > row->most_inputs) return {};
+  if (node.operation() != "Shape")
+    for (int i = 0; i < inputs; ++i)
+      if (!node.input(i).empty() && !is_constant(node, i)) return {};
+  OnnxConstant result = (this->*row->run)(node);
+  result.direct = false;
+  return result;
+}
+
+OnnxConstant OnnxImporter::fold_constant_node(OnnxNode& node) {
+  OnnxConstant result;
+  const auto reals = [&](std::vector<float> values) {
+    result.reals = std::make_shared<const std::vector<float>>(std::move(values));
+  };
+  if (const onnx::TensorProto* tensor = node.tensor("value")) {
+    const std::string what = node.title() + ": attribute 'value'";
+    if (is_real(*tensor))
+      reals(floats_of(*tensor, what));
+    else
+      result.integers = integers_of(*tensor, what);
+    result.dims.assign(tensor->dims().begin(), tensor->dims().end());
+  } else if (node.has("value_float")) {
+    reals({node.real("value_float", 0)});
+  } else if (node.has("value_floats")) {
+    reals(node.reals("value_floats"));
+    result.dims = {static_cast<int64_t>(result.elements())};
+  } else if (node.has("value_int")) {
+    result.integers = {node.integer("value_int", 0)};
+  } else if (node.has("value_ints")) {
+    return list_of(node.integers("value_ints"));
+  } else {
+    node.fail("none of the attributes value, value_float, value_floats, value_int, value_ints");
+  }
+  return result;
+}
+
+OnnxConstant OnnxImporter::fold_shape(OnnxNode& node) {
+  const std::vector<int64_t> dims = is_constant(node, 0) ? constant(node, 0, "input").dims : any_tensor(node, 0).dims;
+  const auto rank = static_cast<int64_t>(dims.size());
+  const auto bound = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
+  const int64_t start = bound(std::max(node.integer("start", 0), -rank));
+  const int64_t end = std::max(start, bound(std::max(node.integer("end", rank), -rank)));
+  return list_of({dims.begin() + start, dims.begin() + end});
+}
+
+OnnxConstant OnnxImporter::fold_gather(OnnxNode& node) {
+  node.integer_within("axis", 0, 0, 0);
+  const std::vector<int64_t> data = integer_list(node, 0, "data");
+  const OnnxConstant& indices = constant(node, 1, "indices");
+  if (indices.reals || indices.elements() > kLongestList) node.fail("indices must be a short list of integers");
+  OnnxConstant result;
+  result.dims = indices.dims;
+  for (const int64_t index : indices.integers)
+    result.integers.push_back(data[position(node, index, data.size(), "element")]);
+  return result;
+}
+
+OnnxConstant OnnxImporter::fold_slice(OnnxNode& node) {
+  const std::vector<int64_t> data = integer_list(node, 0, "data");
+  const auto one = [&](int slot, const char* what, int64_t fallback) {
+    if (node.input(slot).empty()) return fallback;
+    const std::vector<int64_t> list = integer_list(node, slot, what);
+    if (list.size() != 1 || list[0] == kBatch) node.fail(fmt::format("{} must be one number", what));
+    return list[0];
+  };
+  if (one(3, "axes", 0) != 0 || one(4, "steps", 1) != 1) node.fail("only axis 0 and step 1 are supported");
+  const auto size = static_cast<int64_t>(data.size());
+  const auto bound = [&](int64_t at) {
+    at = std::clamp(at, -size, size);
+    return at < 0 ? at + size : at;
+  };
+  const int64_t start = bound(one(1, "starts", 0)), end = std::max(start, bound(one(2, "ends", size)));
+  return list_of({data.begin() + start, data.begin() + end});
+}
+
+OnnxConstant OnnxImporter::fold_concat(OnnxNode& node) {
+  node.integer_within("axis", 0, -1, 0);
+  std::vector<int64_t> joined;
+  for (int i = 0; i < node.proto().input_size(); ++i) {
+    const std::vector<int64_t> part = integer_list(node, i, "input");
+    joined.insert(joined.end(), part.begin(), part.end());
+    if (joined.size() > kLongestList) node.fail(fmt::format("more than {} integers", kLongestList));
+  }
+  return list_of(std::move(joined));
+}
+
+OnnxConstant OnnxImporter::fold_arithmetic(OnnxNode& node) {
+  const OnnxConstant &a = constant(node, 0, "input"), &b = constant(node, 1, "input");
+  if (a.reals || b.reals || std::max(a.elements(), b.elements()) > kLongestList ||
+      (a.elements() != b.elements() && a.elements() != 1 && b.elements() != 1) || a.elements() * b.elements() == 0)
+    node.fail("only lists of integers are worked out beforehand");
+  OnnxConstant result;
+  result.dims = a.elements() >= b.elements() ? a.dims : b.dims;
+  for (size_t i = 0; i < std::max(a.elements(), b.elements()); ++i) {
+    const int64_t x = a.integers[a.elements() == 1 ? 0 : i], y = b.integers[b.elements() == 1 ? 0 : i];
+    if (x == kBatch || y == kBatch) node.fail("the number of images is not known beforehand");
+    int64_t value = 0;
+    const bool overflows = node.operation() == "Add"   ? __builtin_add_overflow(x, y, &value)
+                           : node.operation() == "Sub" ? __builtin_sub_overflow(x, y, &value)
+                                                       : __builtin_mul_overflow(x, y, &value);
+    if (overflows || value == kBatch) node.fail("an integer of more than 64 bits");
+    result.integers.push_back(value);
+  }
+  return result;
+}
+
+OnnxConstant OnnxImporter::fold_cast(OnnxNode& node) {
+  const int64_t to = node.integer("to", 0);
+  const OnnxConstant& from = constant(node, 0, "input");
+  const bool real = to == onnx::TensorProto::FLOAT || to == onnx::TensorProto::DOUBLE;
+  const bool integer = to == onnx::TensorProto::INT64 || to == onnx::TensorProto::INT32;
+  if ((real && from.reals) || (integer && !from.reals)) return from;
+  node.fail_attribute("to", fmt::format("no conversion from {} to type {}", from.reals ? "FLOAT" : "integers", to));
+}
+
+OnnxConstant OnnxImporter::fold_transpose(OnnxNode& node) {
+  const OnnxConstant& from = real_constant(node, 0, "input");
+  const size_t rank = from.dims.size();
+  std::vector<int64_t> perm = node.integers("perm");
+  if (perm.empty())
+    for (size_t i = rank; i-- > 0;) perm.push_back(static_cast<int64_t>(i));
+  std::vector<int64_t> sorted = perm;
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<int64_t> every(rank);
+  std::iota(every.begin(), every.end(), 0);
+  if (sorted != every) node.fail_attribute("perm", fmt::format("no permutation of {} dimensions", rank));
+  weight_elements_ += from.elements();
+  if (weight_elements_ > kMaxFolded) node.fail(fmt::format("more than {} weights in the network", kMaxFolded));
+
+  OnnxConstant result;
+  std::vector<size_t> from_strides(rank, 1), strides(rank);
+  for (size_t i = rank; i-- > 1;) from_strides[i - 1] = from_strides[i] * static_cast<size_t>(from.dims[i]);
+  for (size_t i = 0; i < rank; ++i) {
+    result.dims.push_back(from.dims[perm[i]]);
+    strides[i] = from_strides[perm[i]];
+  }
+  std::vector<float> values(from.elements());
+  std::vector<int64_t> at(rank, 0);
+  for (float& value : values) {
+    size_t offset = 0;
+    for (size_t i = 0; i < rank; ++i) offset += strides[i] * static_cast<size_t>(at[i]);
+    value = (*from.reals)[offset];
+    for (size_t i = rank; i-- > 0 && ++at[i] == result.dims[i];) at[i] = 0;
+  }
+  result.reals = std::make_shared<const std::vector<float>>(std::move(values));
+  if (rank == 2 && perm[0] == 1) {
+    result.initializer = from.initializer;
+    result.transposed = from.initializer >= 0 && !from.transposed;
+  }
+  return result;
+}
+
+/// Identity, Reshape, Squeeze, Unsqueeze: the elements and their order stay.
+OnnxConstant OnnxImporter::fold_dims(OnnxNode& node) {
+  OnnxConstant result = constant(node, 0, "input");
+  if (node.operation() == "Identity") return result;
+  std::vector<int64_t> dims = result.dims;
+  if (node.operation() == "Reshape") {
+    dims = reshaped(node, result.dims);
+  } else if (node.operation() == "Unsqueeze") {
+    for (const int64_t axis : axes_of(node, dims.size())) dims.insert(dims.begin() + axis, 1);
+  } else {
+    const std::vector<int64_t> axes = axes_of(node, dims.size());
+    std::vector<int64_t> kept;
+    for (size_t i = 0; i < dims.size(); ++i) {
+      const bool named = std::find(axes.begin(), axes.end(), static_cast<int64_t>(i)) != axes.end();
+      if (named && dims[i] != 1) node.fail(fmt::format("axis {} of {} is not 1", i, dims_text(dims)));
+      if (!(named || (axes.empty() && dims[i] == 1))) kept.push_back(dims[i]);
+    }
+    dims = std::move(kept);
+  }
+  // The initialiser's transposition is told of two dimensions only.
+  if (result.transposed && dims != result.dims) {
+    result.initializer = -1;
+    result.transposed = false;
+  }
+  result.dims = std::move(dims);
+  return result;
+}
+
+}  // namespace backboard

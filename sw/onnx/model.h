@@ -1,0 +1,43 @@
+// ONNX files as protobuf messages, with everything checked that does not need to know an operation.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace backboard {
+
+/// Operator sets of the default domain that are read.
+inline constexpr int64_t kOldestOpset = 11, kNewestOpset = 17;
+/// Largest file.
+inline constexpr uint64_t kLargestModel_bytes = uint64_t{512} << 20;
+
+/// Parses a model. @throws InputError: malformed bytes (with their offset), no graph, no operator set that is read.
+onnx::ModelProto parse_model(std::span<const uint8_t> bytes, const std::string& file);
+
+/// The version of the default domain's operator set.
+int64_t opset_of(const onnx::ModelProto& model, const std::string& file);
+
+/// Elements of a tensor as binary32 (FLOAT, and DOUBLE rounded) or as 64-bit integers (INT64, INT32, BOOL).
+/// Both check that dimensions, type and data agree before they take memory.
+/// @throws InputError naming `what` when they do not, for other types, external data and segments.
+std::vector<float> floats_of(const onnx::TensorProto& tensor, const std::string& what);
+std::vector<int64_t> integers_of(const onnx::TensorProto& tensor, const std::string& what);
+bool is_real(const onnx::TensorProto& tensor);
+
+/// Numbers of the nodes on which an output of the graph depends; `uses` counts how often they and the outputs read a
+/// name.
+std::set<int> live_nodes(const onnx::GraphProto& graph, std::map<std::string, uint32_t>& uses);
+
+/// A matrix of rows of `columns` elements from its transpose.
+std::vector<float> transposed(std::span<const float> from, size_t columns);
+
+/// The bytes of a model; the same message gives the same bytes.
+std::vector<uint8_t> serialise(const onnx::ModelProto& model);
+
+}  // namespace backboard

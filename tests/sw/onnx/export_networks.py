@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""Makes tests/sw/onnx/data: networks exported from PyTorch in training mode, and what PyTorch says about them.
+
+Needs Debian's python3-torch and python3-onnx, which the tests themselves do not: the files are kept in the repository.
+Each NAME.onnx has a NAME.npz beside it, made in binary64 from the same binary32 parameters:
+  pixels (n, c, h, w) u8     images; one step is worth 1/255
+  labels (n) u8
+  inference (n, classes)     logits with the running moments
+  training (n, classes)      logits with the moments of the batch; dropout switched off
+  losses (10)                mean cross-entropy before each of 10 steps of SGD on that batch, rate 0.02, dropout off
+  after (n, classes)         logits as in `training` after these steps
+
+    tests/sw/onnx/export_networks.py [FOLDER]
+"""
+import copy
+import pathlib
+import sys
+import warnings
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+STEPS, RATE = 10, 0.02
+
+
+class NetS(nn.Module):
+    """data.md: three times convolution, ReLU, max pooling; FC, ReLU, FC."""
+
+    shape = (1, 28, 28)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, 3, padding=1)
+        self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
+        self.conv3 = nn.Conv2d(16, 32, 3, padding=1)
+        self.fc1 = nn.Linear(288, 64)
+        self.fc2 = nn.Linear(64, 10)
+
+    def forward(self, x):
+        for conv in (self.conv1, self.conv2, self.conv3):
+            x = F.max_pool2d(F.relu(conv(x)), 2)
+        x = x.view(x.size(0), -1)
+        return F.log_softmax(self.fc2(F.relu(self.fc1(x))), dim=1)
+
+
+class Block(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + self.downsample(x))
+
+
+class ResNet8(nn.Module):
+    """The image classification network of MLPerf Tiny in shape: 16, 32, 64 channels, a block each."""
+
+    shape = (3, 32, 32)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = Block(16, 16, 1)
+        self.layer2 = Block(16, 32, 2)
+        self.layer3 = Block(32, 64, 2)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.fc(torch.flatten(self.pool(x), 1))
+
+
+class DsCnn(nn.Module):
+    """The keyword spotting network of MLPerf Tiny in shape: depthwise separable convolutions over 49 x 10 features."""
+
+    shape = (1, 49, 10)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 64, (10, 4), 2, (5, 1), bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.Dropout(0.2)
+        )
+        self.blocks = nn.Sequential(
+            *[
+                nn.Sequential(
+                    nn.Conv2d(64, 64, 3, 1, 1, groups=64, bias=False), nn.BatchNorm2d(64), nn.ReLU6(),
+                    nn.Conv2d(64, 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU6(),
+                )  # fmt: skip
+                for _ in range(4)
+            ]
+        )
+        self.drop = nn.Dropout(0.4)
+        self.fc = nn.Linear(64, 12, bias=False)
+
+    def forward(self, x):
+        x = self.drop(self.blocks(self.stem(x))).mean([2, 3])
+        return self.fc(x)
+
+
+def randomise(network):
+    """Batch normalisations that do something."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.6, 1.4)
+            nn.init.uniform_(module.bias, -0.2, 0.2)
+            nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            nn.init.uniform_(module.running_var, 0.3, 1.2)
+
+
+def without_dropout(network):
+    network = copy.deepcopy(network).double()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return network
+
+
+def logits(network, images):
+    with torch.no_grad():
+        y = copy.deepcopy(network)(images)
+    return y.numpy()
+
+
+def make(name, network, images, opset, folder):
+    randomise(network)
+    network.train()
+    dynamic = {"images": {0: "n"}}
+    torch.onnx.export(
+        network, torch.zeros(2, *network.shape), f"{folder}/{name}.onnx", opset_version=opset,
+        training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False, input_names=["images"],
+        output_names=["logits"], dynamic_axes=dynamic)  # fmt: skip
+    exact = without_dropout(network)
+    pixels = torch.randint(0, 256, (images, *network.shape), dtype=torch.uint8)
+    classes = exact.fc2.out_features if name == "s" else exact.fc.out_features
+    labels = torch.randint(0, classes, (images,))
+    x = pixels.double() / 255
+    result = {"pixels": pixels.numpy(), "labels": labels.numpy().astype(np.uint8)}
+    result["inference"] = logits(exact.eval(), x)
+    exact.train()
+    result["training"] = logits(exact, x)
+    optimiser = torch.optim.SGD(exact.parameters(), lr=RATE)
+    losses = []
+    for _ in range(STEPS):
+        loss = F.cross_entropy(exact(x), labels)
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    result["losses"] = np.array(losses)
+    result["after"] = logits(exact, x)
+    np.savez(f"{folder}/{name}.npz", **result)
+
+
+def main():
+    warnings.filterwarnings("ignore")
+    folder = sys.argv[1] if len(sys.argv) > 1 else str(pathlib.Path(__file__).parent / "data")
+    torch.manual_seed(4)
+    torch.set_num_threads(1)
+    make("s", NetS(), 8, 11, folder)
+    make("resnet8", ResNet8(), 4, 13, folder)
+    make("dscnn", DsCnn(), 4, 17, folder)
+
+
+if __name__ == "__main__":
+    main()
