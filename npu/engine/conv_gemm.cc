@@ -12,6 +12,18 @@ namespace {
 
 enum Slot : unsigned { kSlotARow = 3, kSlotAStep, kSlotBStep, kSlotCRow, kSlotLines };
 
+/// strided_gemm() and its faster kin with one arithmetic, or an engine's own kernel.
+struct Runner {
+  Arithmetic arithmetic = Arithmetic::kMultiplyThenAdd;
+  const GemmKernel* kernel = nullptr;
+  void run(const StridedGemm& gemm, Workspace& workspace) const {
+    if (kernel != nullptr) return kernel->run(gemm, workspace);
+    strided_gemm(arithmetic, gemm, workspace);
+  }
+  bool own() const { return kernel != nullptr; }
+  bool sums_in_fp16() const { return !own() && arithmetic == Arithmetic::kFp16Sum; }
+};
+
 /// Offsets of the padded image for each output position (n, oh, ow) of the tile.
 ptrdiff_t* position_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
   ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.n} * t.oh_rows * t.ow);
@@ -123,7 +135,7 @@ BpSteps bp_steps(const ConvTile& t, uint32_t first_row, uint32_t first_column, c
 }
 
 /// Runs one phase of BP. `image` holds dy from row oh_low and column ow_low on.
-void bp_phase(Arithmetic arithmetic, const ConvTile& t, const Phase& phase, const Padded& image, int64_t oh_low,
+void bp_phase(const Runner& runner, const ConvTile& t, const Phase& phase, const Padded& image, int64_t oh_low,
               int64_t ow_low, StridedGemm gemm, Workspace& workspace) {
   const BpSteps steps = bp_steps(t, phase.first_row, phase.first_column, image, oh_low, ow_low, workspace);
   const size_t positions = size_t{t.n} * phase.rows * phase.columns;
@@ -144,7 +156,7 @@ void bp_phase(Arithmetic arithmetic, const ConvTile& t, const Phase& phase, cons
       }
     }
   }
-  strided_gemm(arithmetic, gemm, workspace);
+  runner.run(gemm, workspace);
 }
 
 /// Whether rows of `width` positions with few steps go line by line: at stride one, and when whole vectors are well
@@ -183,16 +195,12 @@ int64_t floor_divide(int64_t a, int64_t b) {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
-}  // namespace
-
-void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* w, float* acc,
-             Workspace& workspace) {
+void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float* w, float* acc, Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
-  if (is_fully_connected(t)) return fully_connected_ff(arithmetic, t, x, w, acc, workspace);
-  if (is_pointwise(t) && pointwise_ff(arithmetic, t, x, w, acc, workspace)) return;
-  const bool masked =
-      nonfinite_x(t, x) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_y(t, acc));
-  const bool by_lines = !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
+  if (!runner.own() && is_fully_connected(t)) return fully_connected_ff(runner.arithmetic, t, x, w, acc, workspace);
+  if (!runner.own() && is_pointwise(t) && pointwise_ff(runner.arithmetic, t, x, w, acc, workspace)) return;
+  const bool masked = nonfinite_x(t, x) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_y(t, acc));
+  const bool by_lines = !runner.own() && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
   const Padded image = pad_input(t, x, by_lines, workspace);
   if (by_lines) {
     LineGemm lines;
@@ -206,7 +214,7 @@ void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const flo
     lines.c = acc;
     lines.c_row = static_cast<ptrdiff_t>(t.y_stride_k);
     lay_lines(lines, t.n, t.oh_rows, t.ow, image, t.stride_h * image.pitch, t.y_stride_n, workspace);
-    line_gemm(arithmetic, lines);
+    line_gemm(runner.arithmetic, lines);
     return;
   }
   StridedGemm gemm;
@@ -224,17 +232,17 @@ void conv_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const flo
   gemm.c_row = output_offsets(t, kSlotCRow, workspace);
   gemm.c_column = static_cast<ptrdiff_t>(t.y_stride_k);
   gemm.masked = masked;
-  strided_gemm(arithmetic, gemm, workspace);
+  runner.run(gemm, workspace);
 }
 
-void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const float* w, float* acc,
-             Workspace& workspace) {
+void run_bp(const Runner& runner, const ConvTile& t, const float* dy, const float* w, float* acc,
+            Workspace& workspace) {
   if (t.n == 0 || t.ih_rows == 0 || t.w == 0 || t.c == 0 || t.k == 0) return;
   const RowRange needed = output_rows_of(t, t.ih0, t.ih_rows);
   BB_CHECK(needed.rows == 0 || (needed.first >= t.oh0 && needed.first + needed.rows <= t.oh0 + t.oh_rows),
            "rows {}+{} of dy are needed, {}+{} are held", needed.first, needed.rows, t.oh0, t.oh_rows);
-  if (is_fully_connected(t)) return fully_connected_bp(arithmetic, t, dy, w, acc, workspace);
-  if (is_pointwise(t) && pointwise_bp(arithmetic, t, dy, w, acc, workspace)) return;
+  if (!runner.own() && is_fully_connected(t)) return fully_connected_bp(runner.arithmetic, t, dy, w, acc, workspace);
+  if (!runner.own() && is_pointwise(t) && pointwise_bp(runner.arithmetic, t, dy, w, acc, workspace)) return;
   // Rows and columns of dy from the lowest to the highest that any tap of any position could read.
   ImageWindow v;
   v.n = t.n;
@@ -248,9 +256,9 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
   v.width = t.ow;
   v.stride_n = t.y_stride_n;
   v.stride_c = t.y_stride_k;
-  const bool masked =
-      nonfinite_y(t, dy) || nonfinite_w(t, w) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_x(t, acc));
-  const bool by_lines = !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
+  const bool masked = nonfinite_y(t, dy) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_x(t, acc));
+  const bool by_lines =
+      !runner.own() && !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
   const Padded image = pad(dy, v, by_lines, workspace);
   if (by_lines) {
     LineGemm lines;
@@ -265,7 +273,7 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
     lines.a_step = steps.weights;
     lines.b_step = steps.errors;
     lay_lines(lines, t.n, t.ih_rows, t.w, image, image.pitch, t.x_stride_n, workspace);
-    line_gemm(arithmetic, lines);
+    line_gemm(runner.arithmetic, lines);
     return;
   }
   StridedGemm gemm;
@@ -279,21 +287,19 @@ void conv_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, const fl
   for (uint32_t i = 0; i < t.stride_h && i < t.ih_rows; ++i) {
     for (uint32_t j = 0; j < t.stride_w && j < t.w; ++j) {
       const Phase phase{i, (t.ih_rows - i + t.stride_h - 1) / t.stride_h, j, (t.w - j + t.stride_w - 1) / t.stride_w};
-      bp_phase(arithmetic, t, phase, image, v.first_row, v.first_column, gemm, workspace);
+      bp_phase(runner, t, phase, image, v.first_row, v.first_column, gemm, workspace);
     }
   }
 }
 
-namespace {
-
 /// Sums over the positions of images that lie one after the other, a few at a time: their offsets and the packed errors
-/// stay in the caches, and are the same for the next few.
-void wg_images(Arithmetic arithmetic, const ConvTile& t, const Padded& image, const float* dy, StridedGemm gemm,
+/// stay in the caches, and are the same for the next few. An engine's own kernel takes them all at once.
+void wg_images(const Runner& runner, const ConvTile& t, const Padded& image, const float* dy, StridedGemm gemm,
                Workspace& workspace) {
   constexpr uint32_t kLeastSteps = 1024;
   const uint32_t plane = t.oh_rows * t.ow;
   ConvTile part = t;
-  part.n = std::min(t.n, (kLeastSteps + plane - 1) / plane);
+  if (!runner.own()) part.n = std::min(t.n, (kLeastSteps + plane - 1) / plane);
   gemm.rows = t.c * t.kh * t.kw;
   gemm.columns = t.k;
   gemm.a_row = tap_offsets(t, image, kSlotARow, workspace);
@@ -307,26 +313,70 @@ void wg_images(Arithmetic arithmetic, const ConvTile& t, const Padded& image, co
     gemm.steps = std::min(part.n, t.n - n) * plane;
     gemm.a = image.values + n * image.stride_n;
     gemm.b = dy + n * t.y_stride_n;
-    strided_gemm(arithmetic, gemm, workspace);
+    runner.run(gemm, workspace);
   }
 }
 
-}  // namespace
+/// FC: rows are output channels, columns input channels, so that every operand is read as it lies.
+void wg_fully_connected(const Runner& runner, const ConvTile& t, const Padded& image, const float* dy, StridedGemm gemm,
+                        Workspace& workspace) {
+  gemm.steps = t.n;
+  gemm.rows = t.k;
+  gemm.columns = t.c;
+  gemm.a = dy;
+  gemm.a_row = even_offsets(t.k, t.y_stride_k, kSlotARow, workspace);
+  gemm.a_step = output_offsets(t, kSlotBStep, workspace);
+  gemm.b = image.values;
+  gemm.b_step = position_offsets(t, image, kSlotAStep, workspace);
+  gemm.b_column = image.stride_c;
+  gemm.c_row = even_offsets(t.k, t.w_stride_k, kSlotCRow, workspace);
+  gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_c);
+  runner.run(gemm, workspace);
+}
 
-void conv_wg(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* dy, float* acc,
-             Workspace& workspace) {
+void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float* dy, float* acc,
+            Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
-  if (is_fully_connected(t)) return fully_connected_wg(arithmetic, t, x, dy, acc, workspace);
-  if (is_pointwise(t) && t.stride_h * t.stride_w > 1) {
+  if (!runner.own() && is_fully_connected(t)) return fully_connected_wg(runner.arithmetic, t, x, dy, acc, workspace);
+  if (!runner.own() && is_pointwise(t) && t.stride_h * t.stride_w > 1) {
     ConvTile dense;
     const Padded image = pointwise_input(t, x, dense, workspace);
-    return conv_wg(arithmetic, dense, image.values, dy, acc, workspace);
+    return run_wg(runner, dense, image.values, dy, acc, workspace);
   }
   const Padded image = pad_input(t, x, false, workspace);
   StridedGemm gemm;
   gemm.c = acc;
-  gemm.masked = nonfinite_x(t, x) || nonfinite_y(t, dy) || (arithmetic == Arithmetic::kFp16Sum && nonfinite_w(t, acc));
-  wg_images(arithmetic, t, image, dy, gemm, workspace);
+  gemm.masked = nonfinite_x(t, x) || nonfinite_y(t, dy) || (runner.sums_in_fp16() && nonfinite_w(t, acc));
+  const bool fully_connected = t.kh * t.kw == 1 && t.oh_rows * t.ow == 1;
+  if (runner.own() && fully_connected) return wg_fully_connected(runner, t, image, dy, gemm, workspace);
+  wg_images(runner, t, image, dy, gemm, workspace);
+}
+
+}  // namespace
+
+void conv_ff(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* w, float* acc,
+             Workspace& workspace) {
+  run_ff({arithmetic, nullptr}, tile, x, w, acc, workspace);
+}
+void conv_ff(const GemmKernel& kernel, const ConvTile& tile, const float* x, const float* w, float* acc,
+             Workspace& workspace) {
+  run_ff({{}, &kernel}, tile, x, w, acc, workspace);
+}
+void conv_bp(Arithmetic arithmetic, const ConvTile& tile, const float* dy, const float* w, float* acc,
+             Workspace& workspace) {
+  run_bp({arithmetic, nullptr}, tile, dy, w, acc, workspace);
+}
+void conv_bp(const GemmKernel& kernel, const ConvTile& tile, const float* dy, const float* w, float* acc,
+             Workspace& workspace) {
+  run_bp({{}, &kernel}, tile, dy, w, acc, workspace);
+}
+void conv_wg(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* dy, float* acc,
+             Workspace& workspace) {
+  run_wg({arithmetic, nullptr}, tile, x, dy, acc, workspace);
+}
+void conv_wg(const GemmKernel& kernel, const ConvTile& tile, const float* x, const float* dy, float* acc,
+             Workspace& workspace) {
+  run_wg({{}, &kernel}, tile, x, dy, acc, workspace);
 }
 
 }  // namespace backboard::npu

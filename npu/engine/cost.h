@@ -21,19 +21,21 @@ struct CyclesByUnit {
 
 /// Energy in picojoules, by cause.
 struct EnergyByCause {
-  double multiply_low_pj = 0;   ///< FP8 products
-  double multiply_high_pj = 0;  ///< FP16 products, mixed pairs included (reference: binary32)
+  double multiply_low_pj = 0;   ///< products in the engine's low precision (lnpu: FP8)
+  double multiply_high_pj = 0;  ///< products in its high precision, mixed pairs included (reference: binary32)
   double accumulate_pj = 0;
-  double idle_pj = 0;  ///< lanes clocked without work
+  double control_pj = 0;  ///< deciding what goes where: arbiters
+  double idle_pj = 0;     ///< lanes clocked without work
   double elementwise_pj = 0;
   double buffer_pj = 0;  ///< local SRAM
   double total_pj() const {
-    return multiply_low_pj + multiply_high_pj + accumulate_pj + idle_pj + elementwise_pj + buffer_pj;
+    return multiply_low_pj + multiply_high_pj + accumulate_pj + control_pj + idle_pj + elementwise_pj + buffer_pj;
   }
   EnergyByCause& operator+=(const EnergyByCause& other) {
     multiply_low_pj += other.multiply_low_pj;
     multiply_high_pj += other.multiply_high_pj;
     accumulate_pj += other.accumulate_pj;
+    control_pj += other.control_pj;
     idle_pj += other.idle_pj;
     elementwise_pj += other.elementwise_pj;
     buffer_pj += other.buffer_pj;

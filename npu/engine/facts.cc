@@ -12,6 +12,12 @@ void Facts::add(const Facts& other) {
   slowest_half_cycles += other.slowest_half_cycles;
   busy_half_cycles += other.busy_half_cycles;
   for (unsigned core = 0; core < kMaxCores; ++core) core_half_cycles[core] += other.core_half_cycles[core];
+  for (unsigned i = 0; i < folds.size(); ++i) {
+    folds[i] += other.folds[i];
+    fold_steps[i] += other.fold_steps[i];
+  }
+  fold_edges += other.fold_edges;
+  operands_fed += other.operands_fed;
   tiles += other.tiles;
   outputs += other.outputs;
   saturated += other.saturated;

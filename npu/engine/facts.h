@@ -21,6 +21,12 @@ struct Facts {
   uint64_t slowest_half_cycles = 0;  ///< half-cycles of the slowest lane of the slowest core, summed over tiles
   uint64_t busy_half_cycles = 0;     ///< half-cycles in which lanes worked, summed over lanes and cores
   std::array<uint64_t, kMaxCores> core_half_cycles{};  ///< slowest lane of each core, summed over tiles
+  // Engines with an array of rows x columns of units: a fold is a rectangle of outputs that the array takes at once.
+  // [0]: folds that take one product a unit and step, [1]: two.
+  std::array<uint64_t, 2> folds{};
+  std::array<uint64_t, 2> fold_steps{};  ///< steps of the folds through their reductions, summed
+  uint64_t fold_edges = 0;               ///< rows + columns - 2 of the folds, summed: the way in and out
+  uint64_t operands_fed = 0;             ///< operands that entered the array
   uint64_t tiles = 0;
   uint64_t outputs = 0;      ///< accumulators touched, summed over tiles
   uint64_t saturated = 0;    ///< elements saturated when rounded or stored

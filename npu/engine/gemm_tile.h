@@ -36,6 +36,9 @@ struct ConvTile {
   size_t x_stride_n = 0, x_stride_c = 0;  ///< of x and dx
   size_t y_stride_n = 0, y_stride_k = 0;  ///< of y and dy
   size_t w_stride_k = 0, w_stride_c = 0;  ///< of the weights and their gradient; taps (kh, kw) lie together
+  /// Where the tile lies: layer number of the command; first image and channels in the whole tensors. For arithmetic
+  /// that goes by place (a random stream, a choice by layer).
+  uint32_t layer = 0, n0 = 0, c0 = 0, k0 = 0;
 
   /// Dense strides for the rows held: x (n, c, ih_rows, w), y (n, k, oh_rows, ow), w (k, c, kh, kw).
   void set_dense_strides();

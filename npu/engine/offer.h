@@ -25,6 +25,9 @@ struct Offer {
   uint32_t largest_kernel = 15;  ///< height and width of convolution and pooling windows
   uint32_t largest_stride = 8;
   uint32_t largest_dilation = 8;
+  /// Terms of a reduction that belong together, numbered in the written order from 0 (a pair of streams, a shared
+  /// exponent): no tile ends inside a group. 1: none.
+  uint32_t reduction_group = 1;
   uint32_t group_commands = 0;  ///< commands that run together; 0: groups run one command after the other
   bool fused_sgd = true;        ///< SGD unit on the write-back path
   bool offers(Opcode opcode) const { return (opcodes & opcode_bit(opcode)) != 0; }

@@ -1,5 +1,6 @@
 #include "npu/engine/table.h"
 
+#include "npu/engine/daa/engine.h"
 #include "npu/engine/lnpu/engine.h"
 #include "npu/engine/reference/engine.h"
 
@@ -11,6 +12,8 @@ constexpr EngineRow kEngines[] = {
      reference::make_engine},
     {EngineId::kLNPU, "lnpu", "FP8 or FP16 chosen per element, zero skipping (KAIST, ISSCC 2019)", lnpu::offer,
      lnpu::make_engine},
+    {EngineId::kDAA, "daa", "Two streams on a systolic array, precision decided per product (IEEE CAL 2023)", daa::offer,
+     daa::make_engine},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "npu/engine/daa/config.h"
 #include "npu/engine/energy_constants.h"
 #include "npu/engine/engine.h"
 #include "npu/engine/lnpu/config.h"
@@ -16,6 +17,7 @@ namespace backboard::npu {
 struct EngineConfigs {
   lnpu::LnpuConfig lnpu;
   reference::ReferenceConfig reference;
+  daa::DaaConfig daa;
   EnergyConstants energy;
   uint32_t host_threads = 1;  ///< of the simulator, for tile arithmetic; never changes a result
 };

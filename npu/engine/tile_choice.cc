@@ -1,6 +1,7 @@
 #include "npu/engine/tile_choice.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "npu/command/operands.h"
 
@@ -15,6 +16,43 @@ uint64_t parts(uint64_t size, uint64_t tile) {
 struct Units {
   uint32_t a = 1, b = 1, rows = 1;
 };
+
+/// Smallest step of the dimensions that a reduction runs over, so that no tile cuts a group of `group` terms.
+struct ReductionUnits {
+  uint32_t b = 1, rows = 1, n = 1;
+};
+
+/// Units of which each has `terms` terms and that make whole groups.
+uint32_t units_of_group(uint32_t group, uint64_t terms) {
+  return group / static_cast<uint32_t>(std::gcd<uint64_t>(group, terms));
+}
+
+ReductionUnits reduction_units(const LayerShape& shape, uint32_t group) {
+  ReductionUnits units;
+  if (group == 1) return units;
+  const uint64_t positions = uint64_t{shape.oh} * shape.ow;
+  const bool strided = shape.geometry.stride_h > 1 || shape.geometry.stride_w > 1;
+  switch (shape.pass) {
+    case Pass::ff:
+      units.b = units_of_group(group, uint64_t{shape.kh} * shape.kw);
+      break;
+    case Pass::bp:
+      // With strides, each residue of the positions has another number of taps.
+      units.b = strided ? group : units_of_group(group, uint64_t{shape.kh} * shape.kw);
+      break;
+    case Pass::wg:
+      units.n = units_of_group(group, positions);
+      // A tile of some rows begins at a whole group only when each image does.
+      units.rows = units.n == 1 || shape.n == 1 ? units_of_group(group, shape.ow) : shape.oh;
+      break;
+  }
+  return units;
+}
+
+/// `size` raised to a multiple of `unit`.
+uint32_t raised(uint32_t size, uint32_t unit) {
+  return static_cast<uint32_t>(std::min<uint64_t>((uint64_t{size} + unit - 1) / unit * unit, UINT32_MAX));
+}
 
 Units units_of(const Job& job, const LayerShape& shape) {
   Units units;
@@ -81,10 +119,11 @@ uint64_t score(const Job& job, const LayerShape& shape, LayerTile& tile) {
   return bytes + input + other + output + computes * kStepCharge_bytes;
 }
 
-/// The command's tile size, or the candidates when it leaves the choice to the NPU.
-std::vector<uint32_t> sizes_of(uint32_t asked, uint32_t size, uint32_t unit) {
-  if (asked != 0) return {std::min(asked, size)};
-  return tile_candidates(size, unit);
+/// The command's tile size, raised to whole groups of the reduction, or the candidates when it leaves the choice to the
+/// NPU.
+std::vector<uint32_t> sizes_of(uint32_t asked, uint32_t size, uint32_t unit, uint32_t group = 1) {
+  if (asked != 0) return {std::min(raised(asked, group), size)};
+  return tile_candidates(size, std::lcm(unit, group));
 }
 
 }  // namespace
@@ -140,7 +179,8 @@ LayerTileSizes layer_tile_sizes(const Job& job, const LayerShape& shape, const L
   return sizes;
 }
 
-Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uint32_t buffer_bytes) {
+Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uint32_t buffer_bytes,
+                                    uint32_t reduction_group) {
   const Command& command = job.command;
   const Extent whole = extent_of(shape);
   const Units units = units_of(job, shape);
@@ -159,9 +199,10 @@ Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uin
     return {{}, ErrorCode::kTILE, command_field::tile_rows};
   }
   const std::vector<uint32_t> a_sizes = sizes_of(command.tile_k, whole.a, units.a);
-  const std::vector<uint32_t> b_sizes = sizes_of(command.tile_c, whole.b, units.b);
-  const std::vector<uint32_t> row_sizes = sizes_of(command.tile_rows, whole.rows, units.rows);
-  const std::vector<uint32_t> n_sizes = sizes_of(command.tile_n, shape.n, 1);
+  const ReductionUnits groups = reduction_units(shape, reduction_group);
+  const std::vector<uint32_t> b_sizes = sizes_of(command.tile_c, whole.b, units.b, groups.b);
+  const std::vector<uint32_t> row_sizes = sizes_of(command.tile_rows, whole.rows, units.rows, groups.rows);
+  const std::vector<uint32_t> n_sizes = sizes_of(command.tile_n, shape.n, 1, groups.n);
 
   Choice<LayerTile> best{{}, ErrorCode::kBUFFER, command_field::tile_k};
   for (const uint32_t buffers : {2u, 1u}) {

@@ -25,8 +25,10 @@ struct Choice {
   uint8_t detail = 0;
 };
 
-/// Chooses the tile of a layer for `buffer_bytes`.
-Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uint32_t buffer_bytes);
+/// Chooses the tile of a layer for `buffer_bytes`. No tile cuts a group of `reduction_group` terms (Offer): sizes that
+/// the command gives are raised to whole groups.
+Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uint32_t buffer_bytes,
+                                    uint32_t reduction_group);
 
 /// Sizes of slots that a tile needs, in elements.
 struct LayerTileSizes {

@@ -20,6 +20,9 @@ ConvTile tile_of(const LayerShape& shape, const Box& input, const Box& other, co
   tile.n = x.count[0];
   tile.c = x.count[1];
   tile.k = y.count[1];
+  tile.n0 = x.first[0];
+  tile.c0 = x.first[1];
+  tile.k0 = y.first[1];
   tile.ih0 = x.first[2];
   tile.ih_rows = x.count[2];
   tile.oh0 = y.first[2];
@@ -58,6 +61,7 @@ Slice slice_of(Pass pass, const ConvTile& tile, const Operand& first, const Oper
   const uint32_t to = static_cast<uint32_t>(uint64_t{channels} * (part + 1) / parts);
   Slice slice{tile, first, second, acc};
   (pass == Pass::bp ? slice.tile.c : slice.tile.k) = to - from;
+  (pass == Pass::bp ? slice.tile.c0 : slice.tile.k0) += from;
   switch (pass) {
     case Pass::ff:
       slice.second = moved(second, from * tile.w_stride_k);
@@ -103,7 +107,7 @@ void TileEngine::multiply(Pass pass, const ConvTile& tile, const Operand& first,
 }
 
 Planned TileEngine::plan(const Job& job, uint32_t buffer_bytes) const {
-  return plan_tiles(job, buffer_bytes);
+  return plan_tiles(job, buffer_bytes, arithmetic_->offer().reduction_group);
 }
 
 Price TileEngine::price(const Facts& facts) const {
@@ -119,7 +123,8 @@ void TileEngine::compute_layer(const Job& job, const Step& step, LocalBuffer& bu
   if (input_slot != kNoSlot) {
     const SlotContents& input = buffer[input_slot];
     const SlotContents& other = buffer[other_slot];
-    const ConvTile tile = tile_of(shape, input.box, other.box, step.box);
+    ConvTile tile = tile_of(shape, input.box, other.box, step.box);
+    tile.layer = job.command.layer;
     const Operand a = operand_of(input), b = operand_of(other);
     multiply(shape.pass, tile, a, b, sums.values.data(), facts);
   }

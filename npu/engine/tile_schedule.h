@@ -6,11 +6,11 @@
 
 namespace backboard::npu {
 
-/// Steps of any command but ring control.
-Planned plan_tiles(const Job& job, uint32_t buffer_bytes);
+/// Steps of any command but ring control. `reduction_group`: of the engine's offer.
+Planned plan_tiles(const Job& job, uint32_t buffer_bytes, uint32_t reduction_group = 1);
 
 /// Steps of a convolution or FC layer.
-Planned plan_layer(const Job& job, uint32_t buffer_bytes);
+Planned plan_layer(const Job& job, uint32_t buffer_bytes, uint32_t reduction_group);
 /// Steps of everything else.
 Planned plan_vector(const Job& job, uint32_t buffer_bytes);
 

@@ -24,7 +24,7 @@ struct FormatRow {
   float max_finite;
 
   constexpr unsigned bits() const { return sign_bits + exponent_bits + mantissa_bits; }
-  constexpr unsigned bytes() const { return bits() / 8; }
+  constexpr unsigned bytes() const { return (bits() + 7) / 8; }
   constexpr bool is_integer() const { return exponent_bits == 0; }
   /// Exponent of the smallest normal number: 1 - bias.
   constexpr int min_exponent() const { return 1 - bias; }

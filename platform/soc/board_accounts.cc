@@ -38,20 +38,21 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   cycles.counter("elementwise", n.cycles.elementwise, "cycles",
                  "Work of the element-wise unit, beside the multipliers");
   const StatsWriter energy = writer.part("energy");
-  energy.real("multiply_low", n.energy.multiply_low_pj, "pJ", "FP8 products");
+  energy.real("multiply_low", n.energy.multiply_low_pj, "pJ", "Products in the engine's low precision");
   energy.real("multiply_high", n.energy.multiply_high_pj, "pJ", "Wider products, mixed pairs included");
   energy.real("accumulate", n.energy.accumulate_pj, "pJ",
               "Additions to accumulators, as far as a product does not contain them");
+  energy.real("control", n.energy.control_pj, "pJ", "Arbiters that decide by the operands");
   energy.real("idle", n.energy.idle_pj, "pJ", "Lanes clocked without work");
   energy.real("elementwise", n.energy.elementwise_pj, "pJ", "Element operations");
   energy.real("buffer", n.energy.buffer_pj, "pJ", "Local buffer");
   energy.real("total", n.energy.total_pj(), "pJ", "The NPU, without DRAM");
   const auto& pairs = n.facts.macs_by_class;
   const StatsWriter by_class = writer.part("macs_by_class");
-  by_class.counter("LL", pairs[npu::kClassLow][npu::kClassLow], "MACs", "FP8 by FP8");
-  by_class.counter("LH", pairs[npu::kClassLow][npu::kClassHigh], "MACs", "Input FP8, other operand wider");
-  by_class.counter("HL", pairs[npu::kClassHigh][npu::kClassLow], "MACs", "Input wider, other operand FP8");
-  by_class.counter("HH", pairs[npu::kClassHigh][npu::kClassHigh], "MACs", "Both wider than FP8");
+  by_class.counter("LL", pairs[npu::kClassLow][npu::kClassLow], "MACs", "Both operands low (lnpu: FP8; daa: on the low unit)");
+  by_class.counter("LH", pairs[npu::kClassLow][npu::kClassHigh], "MACs", "Input low, other operand wider");
+  by_class.counter("HL", pairs[npu::kClassHigh][npu::kClassLow], "MACs", "Input wider, other operand low");
+  by_class.counter("HH", pairs[npu::kClassHigh][npu::kClassHigh], "MACs", "Both wider (daa: on the high unit)");
   uint64_t with_zero = pairs[npu::kClassZero][npu::kClassZero];
   for (const unsigned other : {npu::kClassLow, npu::kClassHigh}) {
     with_zero += pairs[npu::kClassZero][other] + pairs[other][npu::kClassZero];

@@ -55,9 +55,11 @@ std::string lower_case_name(TensorFormat format) {
 
 ResolvedFormats resolve_formats(const PlanFormats& formats, const Offer& offer) {
   const bool mixed = npu::has_format(offer.multiply, TensorFormat::kFGMP);
-  const TensorFormat main = mixed ? TensorFormat::kFGMP : TensorFormat::kFP32;
-  const TensorFormat last = mixed ? TensorFormat::kFP16 : TensorFormat::kFP32;
-  const TensorFormat input = mixed ? TensorFormat::kFP16Z : TensorFormat::kFP32;
+  const TensorFormat plain =
+      npu::has_format(offer.multiply, TensorFormat::kBF16) ? TensorFormat::kBF16 : TensorFormat::kFP32;
+  const TensorFormat main = mixed ? TensorFormat::kFGMP : plain;
+  const TensorFormat last = mixed ? TensorFormat::kFP16 : plain;
+  const TensorFormat input = mixed ? TensorFormat::kFP16Z : plain;
   const auto of_class = [&](const std::string& own) { return own == "auto" ? formats.all : own; };
   // U8 has no rounding to it that a training could use; it is a format of sources, labels and indices.
   const FormatMask usable = ~npu::mask_of(TensorFormat::kU8);

@@ -5,36 +5,24 @@
 namespace backboard::test {
 namespace {
 
-/// Adds a product; one with a zero operand contributes nothing.
-void add_product(float& sum, float a, float b) {
-  if (a == 0 || b == 0) return;
-  const float product = a * b;
-  sum = sum + product;
+/// The value, or zero beyond the edges.
+float padded(const Values& v, uint32_t n, uint32_t c, int64_t h, int64_t w) {
+  if (h < 0 || w < 0 || h >= v.shape[2] || w >= v.shape[3]) return 0;
+  return v.at(n, c, static_cast<uint32_t>(h), static_cast<uint32_t>(w));
 }
 
-/// Calls body(n, k, c, kh, kw, ih, iw, oh, ow) for each product of a convolution, in the order of the loops given by
-/// the caller's sort: here (n, k, oh, ow) outside and (c, kh, kw) inside.
+/// The input that output row or column `out` reads at tap `tap`.
+int64_t input_of(uint32_t out, uint32_t tap, uint32_t stride, uint32_t dilation, uint32_t pad) {
+  return int64_t{out} * stride + int64_t{tap} * dilation - pad;
+}
+
+/// Calls body(n, c, h, w) for each element of a shape.
 template <class Body>
-void each_product(const Values& x_shape, uint32_t outputs, const Window& window, Body&& body) {
-  const auto [n_count, c_count, h, w] = x_shape.shape;
-  const uint32_t oh_count = window.out_h(h), ow_count = window.out_w(w);
-  const uint32_t group_c = c_count / window.groups, group_k = outputs / window.groups;
-  for (uint32_t n = 0; n < n_count; ++n) {
-    for (uint32_t k = 0; k < outputs; ++k) {
-      for (uint32_t oh = 0; oh < oh_count; ++oh) {
-        for (uint32_t ow = 0; ow < ow_count; ++ow) {
-          for (uint32_t c = 0; c < group_c; ++c) {
-            for (uint32_t i = 0; i < window.kh; ++i) {
-              for (uint32_t j = 0; j < window.kw; ++j) {
-                const int64_t ih = int64_t{oh} * window.stride_h + i * window.dilation_h - window.pad_h;
-                const int64_t iw = int64_t{ow} * window.stride_w + j * window.dilation_w - window.pad_w;
-                if (ih < 0 || iw < 0 || ih >= h || iw >= w) continue;
-                body(n, k, k / group_k * group_c + c, c, i, j, static_cast<uint32_t>(ih), static_cast<uint32_t>(iw), oh,
-                     ow);
-              }
-            }
-          }
-        }
+void each_element(const std::array<uint32_t, 4>& shape, Body&& body) {
+  for (uint32_t n = 0; n < shape[0]; ++n) {
+    for (uint32_t c = 0; c < shape[1]; ++c) {
+      for (uint32_t h = 0; h < shape[2]; ++h) {
+        for (uint32_t w = 0; w < shape[3]; ++w) body(n, c, h, w);
       }
     }
   }
@@ -42,52 +30,69 @@ void each_product(const Values& x_shape, uint32_t outputs, const Window& window,
 
 }  // namespace
 
-Values golden_ff(const Values& x, const Values& w, const Window& window) {
-  Values y({x.shape[0], w.shape[0], window.out_h(x.shape[2]), window.out_w(x.shape[3])});
-  each_product(x, w.shape[0], window,
-               [&](auto n, auto k, auto c, auto wc, auto i, auto j, auto ih, auto iw, auto oh, auto ow) {
-                 add_product(y.at(n, k, oh, ow), x.at(n, c, ih, iw), w.at(k, wc, i, j));
-               });
-  return y;
+float sum_in_order(float start, const Terms& terms) {
+  float sum = start;
+  for (const auto& [a, b] : terms) {
+    if (a == 0 || b == 0) continue;
+    const float product = a * b;
+    sum = sum + product;
+  }
+  return sum;
 }
 
-Values golden_bp(const Values& dy, const Values& w, const Window& window, std::array<uint32_t, 4> shape) {
-  Values dx(shape);
-  const uint32_t group_c = shape[1] / window.groups, group_k = w.shape[0] / window.groups;
-  for (uint32_t n = 0; n < shape[0]; ++n) {
-    for (uint32_t c = 0; c < shape[1]; ++c) {
-      const uint32_t group = c / group_c;
-      for (uint32_t h = 0; h < shape[2]; ++h) {
-        for (uint32_t x = 0; x < shape[3]; ++x) {
-          float sum = 0;
-          for (uint32_t k = group * group_k; k < (group + 1) * group_k; ++k) {
-            for (uint32_t i = 0; i < window.kh; ++i) {
-              for (uint32_t j = 0; j < window.kw; ++j) {
-                const int64_t up = int64_t{h} + window.pad_h - i * window.dilation_h;
-                const int64_t left = int64_t{x} + window.pad_w - j * window.dilation_w;
-                if (up < 0 || left < 0 || up % window.stride_h != 0 || left % window.stride_w != 0) continue;
-                const auto oh = static_cast<uint32_t>(up / window.stride_h);
-                const auto ow = static_cast<uint32_t>(left / window.stride_w);
-                if (oh >= dy.shape[2] || ow >= dy.shape[3]) continue;
-                add_product(sum, dy.at(n, k, oh, ow), w.at(k, c % group_c, i, j));
-              }
-            }
-          }
-          dx.at(n, c, h, x) = sum;
+Values golden_ff(const Values& x, const Values& w, const Window& window, const SumRule& rule) {
+  Values y({x.shape[0], w.shape[0], window.out_h(x.shape[2]), window.out_w(x.shape[3])});
+  const uint32_t group_c = x.shape[1] / window.groups, group_k = w.shape[0] / window.groups;
+  each_element(y.shape, [&](uint32_t n, uint32_t k, uint32_t oh, uint32_t ow) {
+    Terms terms;
+    for (uint32_t c = 0; c < group_c; ++c) {
+      for (uint32_t i = 0; i < window.kh; ++i) {
+        for (uint32_t j = 0; j < window.kw; ++j) {
+          const int64_t ih = input_of(oh, i, window.stride_h, window.dilation_h, window.pad_h);
+          const int64_t iw = input_of(ow, j, window.stride_w, window.dilation_w, window.pad_w);
+          terms.emplace_back(padded(x, n, k / group_k * group_c + c, ih, iw), w.at(k, c, i, j));
         }
       }
     }
-  }
+    y.at(n, k, oh, ow) = rule(0, terms);
+  });
+  return y;
+}
+
+Values golden_bp(const Values& dy, const Values& w, const Window& window, std::array<uint32_t, 4> shape,
+                 const SumRule& rule) {
+  Values dx(shape);
+  const uint32_t group_c = shape[1] / window.groups, group_k = w.shape[0] / window.groups;
+  each_element(shape, [&](uint32_t n, uint32_t c, uint32_t h, uint32_t x) {
+    Terms terms;
+    for (uint32_t k = c / group_c * group_k; k < (c / group_c + 1) * group_k; ++k) {
+      for (uint32_t i = 0; i < window.kh; ++i) {
+        for (uint32_t j = 0; j < window.kw; ++j) {
+          const int64_t up = int64_t{h} + window.pad_h - int64_t{i} * window.dilation_h;
+          const int64_t left = int64_t{x} + window.pad_w - int64_t{j} * window.dilation_w;
+          if (up % window.stride_h != 0 || left % window.stride_w != 0) continue;
+          terms.emplace_back(padded(dy, n, k, up / window.stride_h, left / window.stride_w),
+                             w.at(k, c % group_c, i, j));
+        }
+      }
+    }
+    dx.at(n, c, h, x) = rule(0, terms);
+  });
   return dx;
 }
 
-Values golden_wg(const Values& x, const Values& dy, const Window& window, const Values& start) {
+Values golden_wg(const Values& x, const Values& dy, const Window& window, const Values& start, const SumRule& rule) {
   Values dw = start;
-  // For each weight the products come in the order (n, oh, ow), since those loops are outside in each_product().
-  each_product(x, dw.shape[0], window,
-               [&](auto n, auto k, auto c, auto wc, auto i, auto j, auto ih, auto iw, auto oh, auto ow) {
-                 add_product(dw.at(k, wc, i, j), x.at(n, c, ih, iw), dy.at(n, k, oh, ow));
-               });
+  const uint32_t group_c = x.shape[1] / window.groups, group_k = dw.shape[0] / window.groups;
+  each_element(dw.shape, [&](uint32_t k, uint32_t c, uint32_t i, uint32_t j) {
+    Terms terms;
+    each_element({dy.shape[0], 1, dy.shape[2], dy.shape[3]}, [&](uint32_t n, uint32_t, uint32_t oh, uint32_t ow) {
+      const int64_t ih = input_of(oh, i, window.stride_h, window.dilation_h, window.pad_h);
+      const int64_t iw = input_of(ow, j, window.stride_w, window.dilation_w, window.pad_w);
+      terms.emplace_back(padded(x, n, k / group_k * group_c + c, ih, iw), dy.at(n, k, oh, ow));
+    });
+    dw.at(k, c, i, j) = rule(start.at(k, c, i, j), terms);
+  });
   return dw;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -33,12 +34,22 @@ struct Window {
   uint32_t out_w(uint32_t w) const { return (w + 2 * pad_w - dilation_w * (kw - 1) - 1) / stride_w + 1; }
 };
 
+/// The terms of one sum in their written order: a product of two operands each. Taps on padding are terms with a zero;
+/// BP has those that the stride lets through.
+using Terms = std::vector<std::pair<float, float>>;
+/// How an engine adds terms to `start`.
+using SumRule = std::function<float(float start, const Terms& terms)>;
+/// One after the other: product rounded, then sum rounded; a product with a zero operand contributes nothing.
+float sum_in_order(float start, const Terms& terms);
+
 /// y = x * w, each sum over (c, kh, kw).
-Values golden_ff(const Values& x, const Values& w, const Window& window);
+Values golden_ff(const Values& x, const Values& w, const Window& window, const SumRule& rule = sum_in_order);
 /// dx = dy * w transposed, each sum over (k, kh, kw). `shape` of dx.
-Values golden_bp(const Values& dy, const Values& w, const Window& window, std::array<uint32_t, 4> shape);
+Values golden_bp(const Values& dy, const Values& w, const Window& window, std::array<uint32_t, 4> shape,
+                 const SumRule& rule = sum_in_order);
 /// dw = x * dy, each sum over (n, oh, ow), continuing `start`.
-Values golden_wg(const Values& x, const Values& dy, const Window& window, const Values& start);
+Values golden_wg(const Values& x, const Values& dy, const Window& window, const Values& start,
+                 const SumRule& rule = sum_in_order);
 
 /// y + bias over channels.
 Values golden_bias(const Values& x, const std::vector<float>& bias);

@@ -44,6 +44,7 @@ npu_result bench_start(void) {
 format_list bench_formats(void) {
   const npu_capabilities* c = &the_npu.capabilities;
   if (c->engine == NPU_ENGINE_REFERENCE) return (format_list){1, {NPU_FORMAT_FP32}};
+  if (c->engine == NPU_ENGINE_DAA) return (format_list){1, {NPU_FORMAT_BF16}};
   const uint32_t candidates[] = {NPU_FORMAT_FP16, NPU_FORMAT_FP16Z, NPU_FORMAT_FGMP};
   format_list list = {0};
   for (unsigned i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {

@@ -74,6 +74,19 @@ inline std::vector<TensorFormat> formats_in(FormatMask mask) {
   return formats;
 }
 
+/// A dense format that the multipliers take and leave.
+inline TensorFormat dense_format_of(const Offer& offer) {
+  for (const TensorFormat f : {TensorFormat::kFP16, TensorFormat::kBF16}) {
+    if (has_format(offer.multiply & offer.vector_out, f)) return f;
+  }
+  return TensorFormat::kFP32;
+}
+
+/// FGMP where the multipliers take it, else a dense format.
+inline TensorFormat main_format_of(const Offer& offer) {
+  return has_format(offer.multiply, TensorFormat::kFGMP) ? TensorFormat::kFGMP : dense_format_of(offer);
+}
+
 inline FormatMask formats_mask(const TensorOptions& options) {
   return mask_of(options.format);
 }

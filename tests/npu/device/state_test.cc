@@ -18,7 +18,7 @@ struct Scene {
   explicit Scene(const EngineRow& row) : bench(config_of(row, 32 * 1024), 256 * 1024) {
     bench.start();
     const bool coded = has_format(row.offer().multiply, TensorFormat::kFGMP);
-    TensorOptions f = format(coded ? TensorFormat::kFGMP : TensorFormat::kFP32);
+    TensorOptions f = format(main_format_of(row.offer()));
     if (coded) f.block_channels = 1, f.block_rows = 2;
     f.statistics = true;
     x = bench.tensor({2, 8, 16, 16}, f);
@@ -112,8 +112,7 @@ TEST_CASE("One, two and three host threads leave the same memory, counters and s
       config.host_threads = threads;
       NpuBench bench(config, 1 << 20);
       bench.start();
-      const TensorFormat f =
-          has_format(row.offer().multiply, TensorFormat::kFGMP) ? TensorFormat::kFGMP : TensorFormat::kFP32;
+      const TensorFormat f = main_format_of(row.offer());
       const Window window{.kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1};
       const BenchTensor x = bench.tensor({4, 10, 12, 12}, format(f)), w = bench.tensor({11, 10, 3, 3}, format(f));
       const BenchTensor y = bench.tensor({4, 11, 12, 12}, format(f)), dx = bench.tensor({4, 10, 12, 12}, format(f));

@@ -5,6 +5,7 @@
 
 #include "npu/engine/table.h"
 #include "tests/npu/device/command_making.h"
+#include "tests/npu/engine/sum_rules.h"
 #include "tests/support/npu_bench.h"
 #include "tests/support/npu_golden.h"
 
@@ -251,8 +252,7 @@ TEST_CASE("The loss writes error and record, and leaves rows beyond the valid im
 TEST_CASE("A fused update leaves the bytes of gradient and separate update, for every tile size") {
   for (const EngineRow& row : engine_table()) {
     const Offer& offer = row.offer();
-    const TensorFormat operand =
-        has_format(offer.multiply, TensorFormat::kFGMP) ? TensorFormat::kFGMP : TensorFormat::kFP32;
+    const TensorFormat operand = main_format_of(offer);
     for (const TensorFormat master : {TensorFormat::kFP32, TensorFormat::kFP16}) {
       if (!has_format(offer.formats, master)) continue;
       for (const bool stochastic : {false, true}) {
@@ -314,6 +314,7 @@ TEST_CASE("A fused update leaves the bytes of gradient and separate update, for 
 
 TEST_CASE("Fully connected layers read coded convolution outputs as flat channels") {
   for (const EngineRow& row : engine_table()) {
+    const SumRule rule = sum_rule_of(row.id);
     for (const TensorFormat f : formats_in(row.offer().multiply)) {
       CAPTURE(row.name, name_of(f));
       NpuBench bench(config_of(row));
@@ -341,16 +342,16 @@ TEST_CASE("Fully connected layers read coded convolution outputs as flat channel
         command.tensor0 = flat.descriptor_address, command.tensor1 = w.descriptor_address;
         command.tensor2 = y.descriptor_address;
         REQUIRE(bench.execute(command) == ErrorCode::kNONE);
-        expect_bytes(bench, y, golden_ff(xv, wv, {}).data, format(TensorFormat::kFP32));
+        expect_bytes(bench, y, golden_ff(xv, wv, {}, rule).data, format(TensorFormat::kFP32));
         command.opcode = static_cast<uint8_t>(Opcode::kFC_WG);
         command.tensor1 = dy.descriptor_address, command.tensor2 = dw.descriptor_address;
         REQUIRE(bench.execute(command) == ErrorCode::kNONE);
-        expect_bytes(bench, dw, golden_wg(xv, dyv, {}, Values({7, 54, 1, 1})).data, format(TensorFormat::kFP32));
+        expect_bytes(bench, dw, golden_wg(xv, dyv, {}, Values({7, 54, 1, 1}), rule).data, format(TensorFormat::kFP32));
         command.opcode = static_cast<uint8_t>(Opcode::kFC_BP);
         command.tensor0 = dy.descriptor_address, command.tensor1 = w.descriptor_address;
         command.tensor2 = dx.descriptor_address;
         REQUIRE(bench.execute(command) == ErrorCode::kNONE);
-        expect_bytes(bench, dx, golden_bp(dyv, wv, {}, {3, 54, 1, 1}).data, format(TensorFormat::kFP32));
+        expect_bytes(bench, dx, golden_bp(dyv, wv, {}, {3, 54, 1, 1}, rule).data, format(TensorFormat::kFP32));
       }
     }
   }

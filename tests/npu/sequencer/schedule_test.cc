@@ -77,18 +77,17 @@ struct Layers {
 
 TEST_CASE("Schedules of all commands and tilings keep their rules and are equal when made twice") {
   for (const EngineRow& row : engine_table()) {
-    const TensorFormat f =
-        has_format(row.offer().multiply, TensorFormat::kFP16) ? TensorFormat::kFP16 : TensorFormat::kFP32;
+    const TensorFormat f = dense_format_of(row.offer());
     Layers layers(row, f);
     for (const Command& command : layers.commands) {
       for (const uint32_t buffer : {12u * 1024, 48u * 1024, 1024u * 1024}) {
         const Job job = job_of(layers.bench, command, row.offer());
-        const Planned planned = plan_tiles(job, buffer);
+        const Planned planned = plan_tiles(job, buffer, row.offer().reduction_group);
         if (planned.error == ErrorCode::kBUFFER && buffer == 12 * 1024) continue;
         REQUIRE(planned.error == ErrorCode::kNONE);
         CAPTURE(name_of(job.opcode()), command.tile_k, buffer);
         CHECK(broken_rule(planned.schedule, job, buffer) == "");
-        CHECK(planned.schedule == plan_tiles(job, buffer).schedule);
+        CHECK(planned.schedule == plan_tiles(job, buffer, row.offer().reduction_group).schedule);
         CHECK(planned.schedule.buffer_bytes <= buffer);
         CHECK(to_string(planned.schedule, job).find("compute") != std::string::npos);
       }
@@ -114,13 +113,12 @@ TEST_CASE("The rules find a missing dependency, a slot too far and an element th
 
 TEST_CASE("Expected traffic of dense formats is what the DMA moves, byte for byte and by tensor") {
   for (const EngineRow& row : engine_table()) {
-    const TensorFormat f =
-        has_format(row.offer().multiply, TensorFormat::kFP16) ? TensorFormat::kFP16 : TensorFormat::kFP32;
+    const TensorFormat f = dense_format_of(row.offer());
     Layers layers(row, f);
     NpuBench& bench = layers.bench;
     for (const Command& command : layers.commands) {
       const Job job = job_of(bench, command, row.offer());
-      const Schedule schedule = plan_tiles(job, 48 * 1024).schedule;
+      const Schedule schedule = plan_tiles(job, 48 * 1024, row.offer().reduction_group).schedule;
       const Traffic traffic = expected_traffic(schedule, job);
       const uint64_t read = bench.bus.total(false), written = bench.bus.total(true);
       const uint64_t control = bench.bus.bytes[{false, Phase::kCONTROL, TensorClass::kNONE}];

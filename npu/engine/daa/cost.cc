@@ -1,0 +1,52 @@
+#include "npu/engine/daa/cost.h"
+
+#include <algorithm>
+
+namespace backboard::npu::daa {
+namespace {
+
+constexpr uint64_t kOperand_bytes = 2;
+constexpr uint32_t kHighBits = 8;  // significand of bfloat16, hidden bit included
+
+/// Cycles of one step with this many streams.
+uint64_t step_cycles(const DaaConfig& config, uint64_t streams) {
+  const uint64_t needed = streams * (uint64_t{config.rows} + config.columns) * kOperand_bytes;
+  if (config.operand_bytes_per_cycle == 0) return 1;
+  return (needed + config.operand_bytes_per_cycle - 1) / config.operand_bytes_per_cycle;
+}
+
+}  // namespace
+
+double product_pj(const EnergyConstants& energy, uint32_t bits) {
+  return energy.fp16_mul_pj * (bits * bits) / (11.0 * 11.0);
+}
+
+Price price(const Facts& facts, const DaaConfig& config, const EnergyConstants& energy) {
+  Price price;
+  const uint64_t dual_cycles =
+      facts.fold_steps[1] * step_cycles(config, 2) + facts.folds[1] * config.arbitration_cycles;
+  price.cycles.multipliers = facts.fold_steps[0] * step_cycles(config, 1) + dual_cycles + facts.fold_edges;
+  price.cycles.elementwise = (facts.elementwise + config.elementwise_per_cycle - 1) / config.elementwise_per_cycle;
+
+  const auto& pairs = facts.macs_by_class;
+  const auto low = static_cast<double>(pairs[kClassLow][kClassLow]);
+  const auto high = static_cast<double>(pairs[kClassHigh][kClassHigh] + pairs[kClassHigh][kClassZero]);
+  const double high_pj = product_pj(energy, kHighBits), low_pj = product_pj(energy, config.low_mantissa + 1);
+  price.energy.multiply_low_pj = low * low_pj;
+  price.energy.multiply_high_pj = high * high_pj;
+  price.energy.accumulate_pj = (low + high) * energy.fp32_add_pj;
+  // The multipliers add exponents anyway: an arbiter compares two such sums wherever both products are there.
+  if (config.arbiter == Arbiter::kValue) price.energy.control_pj = low * energy.int8_add_pj;
+  const double units = static_cast<double>(config.rows) * config.columns;
+  const double high_idle = units * static_cast<double>(price.cycles.multipliers) - high;
+  const double low_idle = units * static_cast<double>(dual_cycles) - low;
+  price.energy.idle_pj = energy.idle_lane_share_of_fp16 * (std::max(high_idle, 0.0) * (high_pj + energy.fp32_add_pj) +
+                                                           std::max(low_idle, 0.0) * (low_pj + energy.fp32_add_pj));
+  price.energy.elementwise_pj = static_cast<double>(facts.elementwise) * energy.fp32_add_pj;
+  const auto fed_bytes = static_cast<double>(facts.operands_fed * kOperand_bytes);
+  const auto moved_bytes = static_cast<double>(facts.buffer_read_bytes + facts.buffer_write_bytes);
+  price.energy.buffer_pj = (fed_bytes + moved_bytes) / 8.0 * energy.sram_64bit_access_pj;
+  return price;
+}
+
+}  // namespace backboard::npu::daa

@@ -1,0 +1,303 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "npu/engine/daa/pair_gemm.cc"
+#include <hwy/foreach_target.h>
+// foreach_target.h comes first.
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "npu/engine/daa/pair_gemm.h"
+#include "npu/engine/daa/pair_layout.h"
+#include "npu/numerics/rounding-inl.h"
+#include "npu/sgd/random_stream.h"
+#include "platform/check/check.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu::daa {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+using npu::HWY_NAMESPACE::round_bits;
+
+template <class D, class V>
+HWY_INLINE void derive(D df, const Derivation& rule, V value, V& high, V& low, V& key) {
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  const auto bits = hn::BitCast(du, value);
+  low = hn::BitCast(df, round_bits(du, rule.low, bits).bits);
+  high = rule.all_low ? low : value;
+  const auto zero = hn::Eq(value, hn::Zero(df));
+  const auto field = hn::BitCast(di, hn::ShiftRight<23>(hn::And(bits, hn::Set(du, 0x7f800000u))));
+  const V exponent = rule.by_exponent ? hn::ConvertTo(df, field) : hn::Zero(df);
+  key = hn::IfThenElse(zero, hn::Set(df, kZeroKey), exponent);
+}
+
+/// `count` elements of A, side by side, kFields floats each; writes up to a vector more.
+void derive_span(const Derivation& rule, const float* in, size_t count, float* out) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  using V = hn::Vec<decltype(d)>;
+  V high, low, key;
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    derive(d, rule, hn::LoadU(d, in + i), high, low, key);
+    hn::StoreInterleaved4(high, low, key, key, d, out + i * kFields);
+  }
+  if (i == count) return;
+  HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
+  std::copy(in + i, in + count, rest);
+  derive(d, rule, hn::Load(d, rest), high, low, key);
+  hn::StoreInterleaved4(high, low, key, key, d, out + i * kFields);
+}
+
+/// Columns [n0, n0 + columns) of B as vectors of `width`, zeros beyond. `step` beyond the last one is zero.
+template <class D>
+void pack_pairs(D d, const Derivation& rule, const StridedGemm& p, uint32_t n0, uint32_t columns, const float* coins,
+                float* HWY_RESTRICT panel) {
+  using V = hn::Vec<D>;
+  const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), pairs = (p.steps + 1) / 2;
+  HWY_ALIGN float row[2][HWY_MAX_BYTES / sizeof(float)];
+  const float* base = p.b + n0 * p.b_column;
+  for (uint32_t i = 0; i < pairs; ++i) {
+    for (uint32_t half = 0; half < 2; ++half) {
+      std::fill_n(row[half], width, 0.0f);
+      if (2 * i + half == p.steps) continue;
+      const float* from = base + p.b_step[2 * i + half];
+      for (uint32_t n = 0; n < columns; ++n) row[half][n] = from[n * p.b_column];
+    }
+    V high0, low0, key0, high1, low1, key1;
+    derive(d, rule, hn::Load(d, row[0]), high0, low0, key0);
+    derive(d, rule, hn::Load(d, row[1]), high1, low1, key1);
+    V difference = hn::Sub(key1, key0);
+    if (coins != nullptr) difference = hn::Add(difference, hn::LoadU(d, coins + size_t{i} * width));
+    float* to = panel + size_t{i} * kPairVectors * width;
+    hn::Store(high0, d, to);
+    hn::Store(low0, d, to + width);
+    hn::Store(high1, d, to + 2 * width);
+    hn::Store(low1, d, to + 3 * width);
+    hn::Store(difference, d, to + 4 * width);
+  }
+}
+
+/// The pairs of one block of rows: `steps` are offsets of floats of derived A, two a pair; `coins` kRows rows of pairs.
+struct PairBlock {
+  const ptrdiff_t* steps;
+  uint32_t pairs;
+  const float* panel;
+  const float* coins;
+  size_t coin_pitch;
+};
+
+/// kSpecial: non-finite operands, or coins; slower.
+template <bool kSpecial, uint32_t kRows, class D>
+HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t* a_row, const PairBlock& block,
+                              float* HWY_RESTRICT c) {
+  using V = hn::Vec<D>;
+  const size_t lanes = hn::Lanes(d);
+  const float* rows[kRows];
+  V sums[kRows];
+  HWY_UNROLL(8)
+  for (uint32_t m = 0; m < kRows; ++m) {
+    rows[m] = a + a_row[m] * kFields;
+    sums[m] = hn::Load(d, c + m * lanes);
+  }
+  const float* b = block.panel;
+  for (uint32_t i = 0; i < block.pairs; ++i, b += kPairVectors * lanes) {
+    const ptrdiff_t step0 = block.steps[2 * i], step1 = block.steps[2 * i + 1];
+    const V high0 = hn::Load(d, b), low0 = hn::Load(d, b + lanes);
+    const V high1 = hn::Load(d, b + 2 * lanes), low1 = hn::Load(d, b + 3 * lanes);
+    const V difference = hn::Load(d, b + 4 * lanes);
+    HWY_UNROLL(8)
+    for (uint32_t m = 0; m < kRows; ++m) {
+      const float* a0 = rows[m] + step0;
+      const float* a1 = rows[m] + step1;
+      V weigh = hn::Sub(hn::Set(d, a0[2]), hn::Set(d, a1[2]));
+      if constexpr (kSpecial) {
+        if (block.coins != nullptr) weigh = hn::Add(weigh, hn::Set(d, block.coins[m * block.coin_pitch + i]));
+      }
+      const auto first = hn::Ge(weigh, difference);
+      const V x0 = hn::IfThenElse(first, hn::Set(d, a0[0]), hn::Set(d, a0[1])), y0 = hn::IfThenElse(first, high0, low0);
+      const V x1 = hn::IfThenElse(first, hn::Set(d, a1[1]), hn::Set(d, a1[0])), y1 = hn::IfThenElse(first, low1, high1);
+      V p0 = hn::Mul(x0, y0), p1 = hn::Mul(x1, y1);
+      if constexpr (kSpecial) {
+        const V zero = hn::Zero(d);
+        p0 = hn::IfThenZeroElse(hn::Or(hn::Eq(x0, zero), hn::Eq(y0, zero)), p0);
+        p1 = hn::IfThenZeroElse(hn::Or(hn::Eq(x1, zero), hn::Eq(y1, zero)), p1);
+      }
+      sums[m] = hn::Add(hn::Add(sums[m], p0), p1);
+    }
+  }
+  HWY_UNROLL(8)
+  for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * lanes);
+}
+
+template <bool kSpecial, class D>
+void run_rows(D d, const float* a, const ptrdiff_t* a_row, uint32_t rows, PairBlock block, float* c) {
+  const size_t lanes = hn::Lanes(d);
+  uint32_t m = 0;
+  const auto pass = [&](auto kernel, uint32_t height) {
+    for (; m + height <= rows; m += height) {
+      PairBlock part = block;
+      if (part.coins != nullptr) part.coins += m * part.coin_pitch;
+      kernel(d, a, a_row + m, part, c + m * lanes);
+    }
+  };
+  pass(pair_kernel<kSpecial, 8, D>, 8);
+  pass(pair_kernel<kSpecial, 4, D>, 4);
+  pass(pair_kernel<kSpecial, 2, D>, 2);
+  pass(pair_kernel<kSpecial, 1, D>, 1);
+}
+
+/// Moves columns of rows [m0, m0 + rows) between C and a dense block of `width` columns.
+template <bool kToBlock>
+void move_block(const StridedGemm& p, uint32_t m0, uint32_t rows, uint32_t n0, uint32_t columns, uint32_t width,
+                float* block) {
+  for (uint32_t m = 0; m < rows; ++m) {
+    float* outside = p.c + n0 * p.c_column + p.c_row[m0 + m];
+    float* inside = block + size_t{m} * width;
+    for (uint32_t n = 0; n < columns; ++n) {
+      if constexpr (kToBlock) {
+        inside[n] = outside[n * p.c_column];
+      } else {
+        outside[n * p.c_column] = inside[n];
+      }
+    }
+  }
+}
+
+template <class D>
+void run_columns(D d, const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t n0,
+                 uint32_t columns) {
+  const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), pairs = (p.steps + 1) / 2;
+  if (room.column_coins != nullptr) {
+    for (uint32_t i = 0; i < pairs; ++i) {
+      for (uint32_t n = 0; n < width; ++n) {
+        room.column_coins[size_t{i} * width + n] = coins.of_column(n0 + n, i);
+      }
+    }
+  }
+  pack_pairs(d, rule, p, n0, columns, room.column_coins, room.panel);
+  const bool special = p.masked || room.row_coins != nullptr;
+  for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
+    const uint32_t rows = std::min(kRowBlock, p.rows - m0);
+    if (columns < width) std::fill_n(room.block, size_t{rows} * width, 0.0f);
+    move_block<true>(p, m0, rows, n0, columns, width, room.block);
+    for (uint32_t i = 0; i < pairs; i += kPairBlock) {
+      PairBlock block{room.steps + 2 * i, std::min(kPairBlock, pairs - i),
+                      room.panel + size_t{i} * kPairVectors * width, nullptr, kPairBlock};
+      if (room.row_coins != nullptr) {
+        block.coins = room.row_coins;
+        for (uint32_t m = 0; m < rows; ++m) {
+          for (uint32_t j = 0; j < block.pairs; ++j) {
+            room.row_coins[m * kPairBlock + j] = coins.of_row(m0 + m, i + j);
+          }
+        }
+      }
+      if (special) {
+        run_rows<true>(d, room.a, p.a_row + m0, rows, block, room.block);
+      } else {
+        run_rows<false>(d, room.a, p.a_row + m0, rows, block, room.block);
+      }
+    }
+    move_block<false>(p, m0, rows, n0, columns, width, room.block);
+  }
+}
+
+void run_pairs(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room) {
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 8> half;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), half_lanes = static_cast<uint32_t>(hn::Lanes(half));
+  for (uint32_t n0 = 0; n0 < p.columns;) {
+    const uint32_t left = p.columns - n0;
+    if (left > half_lanes) {
+      run_columns(d, rule, coins, p, room, n0, std::min(left, lanes));
+      n0 += std::min(left, lanes);
+    } else {
+      run_columns(half, rule, coins, p, room, n0, left);
+      n0 += left;
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu::daa
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace backboard::npu::daa {
+
+HWY_EXPORT(derive_span);
+HWY_EXPORT(run_pairs);
+
+namespace {
+
+enum Slot : unsigned { kSlotPanel = 0, kSlotBlock = 1, kSlotDerived = 8, kSlotSteps, kSlotRowCoins, kSlotColumnCoins };
+
+/// The places [first, last] that rows and steps reach together.
+struct Reach {
+  ptrdiff_t first, last;
+};
+
+Reach reach_of(const StridedGemm& p) {
+  const auto [low_row, high_row] = std::minmax_element(p.a_row, p.a_row + p.rows);
+  const auto [low_step, high_step] = std::minmax_element(p.a_step, p.a_step + p.steps);
+  return {*low_row + *low_step, *high_row + *high_step};
+}
+
+}  // namespace
+
+void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, Workspace& workspace) {
+  if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
+  const uint32_t pairs = (p.steps + 1) / 2;
+  const Derivation derivation{row_constants(*rule.low), rule.all_low, rule.arbiter == Arbiter::kValue};
+  const Reach reach = reach_of(p);
+  const size_t elements = static_cast<size_t>(reach.last - reach.first + 1);
+  float* derived = workspace.array<float>(kSlotDerived, (elements + kWidest) * kFields);
+  HWY_DYNAMIC_DISPATCH(derive_span)(derivation, p.a + reach.first, elements, derived);
+  ptrdiff_t* steps = workspace.array<ptrdiff_t>(kSlotSteps, size_t{pairs} * 2);
+  for (uint32_t i = 0; i < p.steps; ++i) steps[i] = (p.a_step[i] - reach.first) * kFields;
+  // The partner of an odd last step: any element of A, against zeros of B.
+  if (p.steps % 2 != 0) steps[p.steps] = steps[p.steps - 1];
+  Room room{};
+  room.a = derived;
+  room.steps = steps;
+  room.panel = workspace.array<float>(kSlotPanel, size_t{pairs} * kPairVectors * kWidest);
+  room.block = workspace.array<float>(kSlotBlock, kRowBlock * kWidest);
+  if (rule.arbiter == Arbiter::kRandom && !rule.all_low) {
+    BB_CHECK(coins.row_places != nullptr);
+    room.row_coins = workspace.array<float>(kSlotRowCoins, size_t{kRowBlock} * kPairBlock);
+    room.column_coins = workspace.array<float>(kSlotColumnCoins, size_t{pairs} * kWidest);
+  }
+  HWY_DYNAMIC_DISPATCH(run_pairs)(derivation, coins, p, room);
+}
+
+namespace {
+
+/// Stream 0 has even multiples of 2^-13, stream 1 odd ones, both within 1/2 of zero: no ties between them.
+float coin(uint32_t seed, uint32_t stream, uint32_t place, uint32_t pair) {
+  const uint64_t bits = random_bits(seed * 2 + stream, pair / 4, place);  // the coins of four pairs
+  const auto part = static_cast<int32_t>(bits >> (pair % 4 * 16 + 4) & 0xfff);
+  return static_cast<float>(2 * part - 4095 + static_cast<int32_t>(1 - stream)) * 0x1p-13f;
+}
+
+}  // namespace
+
+float Coins::of_row(uint32_t row, uint32_t pair) const {
+  const float drawn = coin(seed, swapped ? 1 : 0, row_places[row], first_pair + pair);
+  return swapped ? -drawn : drawn;
+}
+
+float Coins::of_column(uint32_t column, uint32_t pair) const {
+  const float drawn = coin(seed, swapped ? 0 : 1, first_column + column, first_pair + pair);
+  return swapped ? -drawn : drawn;
+}
+
+const FormatRow& low_format(uint32_t mantissa_bits) {
+  BB_CHECK(mantissa_bits >= 2 && mantissa_bits <= 4, "{} bits", mantissa_bits);
+  return format_row(mantissa_bits == 4   ? NumberFormat::kBf13
+                    : mantissa_bits == 3 ? NumberFormat::kBf12
+                                         : NumberFormat::kBf11);
+}
+
+}  // namespace backboard::npu::daa
+#endif

@@ -1,0 +1,23 @@
+// How each engine of the table adds terms in its default configuration. A new engine needs a case here: tests that walk
+// the table compare with it.
+#pragma once
+
+#include "npu/command/encoding.h"
+#include "platform/check/check.h"
+#include "tests/npu/engine/daa/pair_model.h"
+#include "tests/support/npu_golden.h"
+
+namespace backboard::test {
+
+inline SumRule sum_rule_of(npu::EngineId engine) {
+  switch (engine) {
+    case npu::EngineId::kREFERENCE:
+    case npu::EngineId::kLNPU:
+      return sum_in_order;
+    case npu::EngineId::kDAA:
+      return [](float start, const Terms& terms) { return npu::test::sum_pairs({}, start, terms); };
+  }
+  BB_CHECK(false, "engine {} has no rule", static_cast<uint32_t>(engine));
+}
+
+}  // namespace backboard::test
