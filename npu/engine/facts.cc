@@ -18,6 +18,8 @@ void Facts::add(const Facts& other) {
   }
   fold_edges += other.fold_edges;
   operands_fed += other.operands_fed;
+  brick_products += other.brick_products;
+  group_sums += other.group_sums;
   tiles += other.tiles;
   outputs += other.outputs;
   saturated += other.saturated;

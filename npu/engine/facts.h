@@ -27,6 +27,8 @@ struct Facts {
   std::array<uint64_t, 2> fold_steps{};  ///< steps of the folds through their reductions, summed
   uint64_t fold_edges = 0;               ///< rows + columns - 2 of the folds, summed: the way in and out
   uint64_t operands_fed = 0;             ///< operands that entered the array
+  uint64_t brick_products = 0;           ///< products of pieces of operands (neuroflix)
+  uint64_t group_sums = 0;               ///< sums of a group of terms that were added to an output (neuroflix)
   uint64_t tiles = 0;
   uint64_t outputs = 0;      ///< accumulators touched, summed over tiles
   uint64_t saturated = 0;    ///< elements saturated when rounded or stored

@@ -2,6 +2,7 @@
 
 #include "npu/engine/daa/engine.h"
 #include "npu/engine/lnpu/engine.h"
+#include "npu/engine/neuroflix/engine.h"
 #include "npu/engine/reference/engine.h"
 
 namespace backboard::npu {
@@ -12,8 +13,10 @@ constexpr EngineRow kEngines[] = {
      reference::make_engine},
     {EngineId::kLNPU, "lnpu", "FP8 or FP16 chosen per element, zero skipping (KAIST, ISSCC 2019)", lnpu::offer,
      lnpu::make_engine},
-    {EngineId::kDAA, "daa", "Two streams on a systolic array, precision decided per product (IEEE CAL 2023)", daa::offer,
-     daa::make_engine},
+    {EngineId::kDAA, "daa", "Two streams on a systolic array, precision decided per product (IEEE CAL 2023)",
+     daa::offer, daa::make_engine},
+    {EngineId::kNEUROFLIX, "neuroflix", "Fixed-point data, floating-point error, sums by bricks (IEEE TC 2022)",
+     neuroflix::offer, neuroflix::make_engine},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "npu/engine/energy_constants.h"
 #include "npu/engine/engine.h"
 #include "npu/engine/lnpu/config.h"
+#include "npu/engine/neuroflix/config.h"
 #include "npu/engine/reference/cost.h"
 
 namespace backboard::npu {
@@ -18,6 +19,7 @@ struct EngineConfigs {
   lnpu::LnpuConfig lnpu;
   reference::ReferenceConfig reference;
   daa::DaaConfig daa;
+  neuroflix::NeuroflixConfig neuroflix;
   EnergyConstants energy;
   uint32_t host_threads = 1;  ///< of the simulator, for tile arithmetic; never changes a result
 };

@@ -1,6 +1,7 @@
-// bench kernels: the arithmetic of lnpu beside a plain binary32 GEMM.
+// bench kernels: the arithmetic of lnpu beside a plain binary32 GEMM, and that of the other engines.
 #include <fmt/format.h>
 
+#include "npu/bench/engine_kernels.h"
 #include "npu/bench/kernels.h"
 #include "platform/check/input_error.h"
 #include "platform/cli/benchmarks.h"
@@ -17,6 +18,13 @@ std::vector<Measurement> measure_kernels() {
          fmt::format("plain GEMM {:.2f}, ratio {:.2f}, {:.0f} % of the time decodes, {:.0f} % counts, {}{}{}",
                      row.plain_gmac_per_s, row.ratio, 100 * row.decode_share, 100 * row.count_share, npu::vector_unit(),
                      remark.empty() ? "" : "; ", remark)});
+  }
+  for (const npu::EngineKernelRow& row : npu::measure_engine_kernels({})) {
+    const bool below = row.gmac_per_s < npu::kEngineGoal_gmac_per_s;
+    measurements.push_back({fmt::format("{} {} {} {} x{}", row.engine, row.net, row.layer, row.phase, row.batch),
+                            row.gmac_per_s, "G MAC/s",
+                            fmt::format("{:.0f} % of the time counts, {}{}", 100 * row.count_share, npu::vector_unit(),
+                                        below ? fmt::format("; below {:.0f}", npu::kEngineGoal_gmac_per_s) : "")});
   }
   return measurements;
 }

@@ -55,8 +55,10 @@ std::string lower_case_name(TensorFormat format) {
 
 ResolvedFormats resolve_formats(const PlanFormats& formats, const Offer& offer) {
   const bool mixed = npu::has_format(offer.multiply, TensorFormat::kFGMP);
-  const TensorFormat plain =
-      npu::has_format(offer.multiply, TensorFormat::kBF16) ? TensorFormat::kBF16 : TensorFormat::kFP32;
+  TensorFormat plain = TensorFormat::kFP32;
+  for (const TensorFormat format : {TensorFormat::kFP16, TensorFormat::kBF16, TensorFormat::kFP32}) {
+    if (npu::has_format(offer.multiply, format)) plain = format;
+  }
   const TensorFormat main = mixed ? TensorFormat::kFGMP : plain;
   const TensorFormat last = mixed ? TensorFormat::kFP16 : plain;
   const TensorFormat input = mixed ? TensorFormat::kFP16Z : plain;

@@ -16,8 +16,7 @@ struct ResolvedFormats {
 ///   FGMP: activations, errors and weights; FP16Z for the input and FP16 for the last layer (its weights, the logits
 ///   and
 ///     their error), as 8-bit training needs (Wang et al., NeurIPS 2018);
-///   BF16: BF16 throughout;
-///   otherwise FP32 throughout.
+///   otherwise one format throughout: the first of FP32, BF16 and FP16.
 /// @throws InputError when the engine does not take a format, listing those it does.
 ResolvedFormats resolve_formats(const PlanFormats& formats, const npu::Offer& offer);
 

@@ -1,9 +1,9 @@
 #include "npu/engine/daa/compute_tile.h"
 
 #include "npu/engine/conv_gemm.h"
-#include "npu/engine/daa/fold.h"
 #include "npu/engine/daa/pair_counts.h"
 #include "npu/engine/daa/pair_gemm.h"
+#include "npu/engine/fold.h"
 #include "npu/engine/product_counts.h"
 
 namespace backboard::npu::daa {
@@ -83,7 +83,8 @@ class CountKernel final : public GemmKernel {
     const PairCounts counted = count_pairs(gemm, workspace);
     counts_.products += counted.products;
     counts_.collisions += counted.collisions;
-    count_folds(config_.rows, config_.columns, streams_, gemm.rows, gemm.columns, gemm.steps, facts_);
+    const Folds folds(config_.rows, config_.columns, gemm.rows, gemm.columns);
+    folds.count(streams_, (gemm.steps + streams_ - 1) / streams_, gemm.steps, 0, facts_);
   }
   const PairCounts& counts() const { return counts_; }
 

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "npu/engine/product_energy.h"
+
 namespace backboard::npu::daa {
 namespace {
 
 constexpr uint64_t kOperand_bytes = 2;
-constexpr uint32_t kHighBits = 8;  // significand of bfloat16, hidden bit included
 
 /// Cycles of one step with this many streams.
 uint64_t step_cycles(const DaaConfig& config, uint64_t streams) {
@@ -16,10 +17,6 @@ uint64_t step_cycles(const DaaConfig& config, uint64_t streams) {
 }
 
 }  // namespace
-
-double product_pj(const EnergyConstants& energy, uint32_t bits) {
-  return energy.fp16_mul_pj * (bits * bits) / (11.0 * 11.0);
-}
 
 Price price(const Facts& facts, const DaaConfig& config, const EnergyConstants& energy) {
   Price price;
@@ -31,7 +28,7 @@ Price price(const Facts& facts, const DaaConfig& config, const EnergyConstants& 
   const auto& pairs = facts.macs_by_class;
   const auto low = static_cast<double>(pairs[kClassLow][kClassLow]);
   const auto high = static_cast<double>(pairs[kClassHigh][kClassHigh] + pairs[kClassHigh][kClassZero]);
-  const double high_pj = product_pj(energy, kHighBits), low_pj = product_pj(energy, config.low_mantissa + 1);
+  const double high_pj = product_pj(energy, kBfloat16Bits), low_pj = product_pj(energy, config.low_mantissa + 1);
   price.energy.multiply_low_pj = low * low_pj;
   price.energy.multiply_high_pj = high * high_pj;
   price.energy.accumulate_pj = (low + high) * energy.fp32_add_pj;

@@ -8,10 +8,6 @@
 
 namespace backboard::npu::daa {
 
-/// Picojoules of a product whose significands have `bits` bits each, the hidden one included: the FP16 product of the
-/// table (11 bits) scaled by the partial products, bits^2. Nobody published figures for the formats of daa.
-double product_pj(const EnergyConstants& energy, uint32_t bits);
-
 /// A fold of r x c outputs and K terms takes K + r + c - 2 cycles in one stream, ceil(K / 2) + r + c - 2 + arbitration
 /// in two. A step lasts longer when the buffer feeds fewer operand bytes a cycle than `streams` operands of 16 bits for
 /// each row and column of the array.

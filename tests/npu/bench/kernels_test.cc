@@ -1,6 +1,7 @@
 // The kernel benchmark measures what it says, on a layer that takes no time.
 #include <catch2/catch.hpp>
 
+#include "npu/bench/engine_kernels.h"
 #include "npu/bench/kernels.h"
 
 namespace backboard::npu {
@@ -24,6 +25,23 @@ TEST_CASE("Kernel rows name their layer and phase and count every product") {
     // Half of the activations and nine tenths of the errors are zero.
     const double skipped = static_cast<double>(rows[i].facts.macs_skipped) / static_cast<double>(rows[i].macs);
     CHECK(skipped == Approx(i == 0 ? 0.5 : 0.9).margin(0.1));
+  }
+}
+
+TEST_CASE("Every engine with kernels has its rows") {
+  for (const std::string& engine : engines_with_kernels()) {
+    EngineKernelOptions options;
+    options.filter = engine + " S fc2";
+    options.fc_batch = 3;
+    options.seconds_per_row = 0;
+    const std::vector<EngineKernelRow> rows = measure_engine_kernels(options);
+    REQUIRE(rows.size() == 3);
+    for (const EngineKernelRow& row : rows) {
+      CHECK(row.engine == engine);
+      CHECK(row.macs == 3 * 64 * 10);
+      CHECK(row.gmac_per_s > 0);
+      CHECK(row.count_share > 0);
+    }
   }
 }
 

@@ -34,7 +34,6 @@ const LayerCase kLayers[] = {
 TEST_CASE("Convolutions in all three passes equal whole-tensor loops, in every format of every engine") {
   for (const EngineRow& row : engine_table()) {
     const Offer& offer = row.offer();
-    const SumRule rule = sum_rule_of(row.id);
     for (const TensorFormat f : formats_in(offer.multiply)) {
       const TensorFormat out = has_format(offer.vector_out, f) ? f : TensorFormat::kFP32;
       for (const LayerCase& layer : kLayers) {
@@ -69,23 +68,28 @@ TEST_CASE("Convolutions in all three passes equal whole-tensor loops, in every f
         ff.tensor0 = x.descriptor_address, ff.tensor1 = w.descriptor_address, ff.tensor2 = y.descriptor_address;
         ff.tensor3 = bias.descriptor_address;
         REQUIRE(bench.execute(ff) == ErrorCode::kNONE);
-        expect_bytes(bench, y, golden_relu(golden_bias(golden_ff(xv, wv, window, rule), bench.values(bias))).data,
-                     blocks);
+        expect_bytes(
+            bench, y,
+            golden_relu(golden_bias(golden_ff(xv, wv, window, sum_rule_of(row.id, Pass::ff)), bench.values(bias))).data,
+            blocks);
 
         Command bp = ff;
         bp.opcode = static_cast<uint8_t>(Opcode::kCONV_BP), bp.flags = kFlagMASK;
         bp.tensor0 = dy.descriptor_address, bp.tensor2 = dx.descriptor_address, bp.tensor3 = x.descriptor_address;
         REQUIRE(bench.execute(bp) == ErrorCode::kNONE);
-        expect_bytes(bench, dx, golden_mask(golden_bp(dyv, wv, window, layer.x, rule), xv).data, blocks);
+        expect_bytes(bench, dx,
+                     golden_mask(golden_bp(dyv, wv, window, layer.x, sum_rule_of(row.id, Pass::bp)), xv).data, blocks);
 
         Command wg = ff;
         wg.opcode = static_cast<uint8_t>(Opcode::kCONV_WG), wg.flags = kFlagACCUMULATE;
         wg.tensor1 = dy.descriptor_address, wg.tensor2 = dw.descriptor_address, wg.tensor3 = 0;
         REQUIRE(bench.execute(wg) == ErrorCode::kNONE);
-        expect_bytes(bench, dw, golden_wg(xv, dyv, window, start, rule).data, format(TensorFormat::kFP32));
+        expect_bytes(bench, dw, golden_wg(xv, dyv, window, start, sum_rule_of(row.id, Pass::wg)).data,
+                     format(TensorFormat::kFP32));
         wg.flags = 0;
         REQUIRE(bench.execute(wg) == ErrorCode::kNONE);
-        expect_bytes(bench, dw, golden_wg(xv, dyv, window, Values(w_shape), rule).data, format(TensorFormat::kFP32));
+        expect_bytes(bench, dw, golden_wg(xv, dyv, window, Values(w_shape), sum_rule_of(row.id, Pass::wg)).data,
+                     format(TensorFormat::kFP32));
       }
     }
   }

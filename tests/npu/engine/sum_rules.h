@@ -3,19 +3,26 @@
 #pragma once
 
 #include "npu/command/encoding.h"
+#include "npu/engine/layer_shape.h"
 #include "platform/check/check.h"
 #include "tests/npu/engine/daa/pair_model.h"
+#include "tests/npu/engine/neuroflix/brick_model.h"
 #include "tests/support/npu_golden.h"
 
 namespace backboard::test {
 
-inline SumRule sum_rule_of(npu::EngineId engine) {
+inline SumRule sum_rule_of(npu::EngineId engine, npu::Pass pass) {
   switch (engine) {
     case npu::EngineId::kREFERENCE:
     case npu::EngineId::kLNPU:
       return sum_in_order;
     case npu::EngineId::kDAA:
       return [](float start, const Terms& terms) { return npu::test::sum_pairs({}, start, terms); };
+    case npu::EngineId::kNEUROFLIX:
+      // Terms are (x, w), (dy, w) and (x, dy); errors have 12 bits, all else 8.
+      return [pass](float start, const Terms& terms) {
+        return npu::test::sum_groups(pass == npu::Pass::bp ? 12 : 8, pass == npu::Pass::wg ? 12 : 8, start, terms);
+      };
   }
   BB_CHECK(false, "engine {} has no rule", static_cast<uint32_t>(engine));
 }

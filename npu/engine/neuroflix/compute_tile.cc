@@ -1,0 +1,133 @@
+#include "npu/engine/neuroflix/compute_tile.h"
+
+#include <cmath>
+#include <span>
+
+#include "npu/engine/conv_gemm.h"
+#include "npu/engine/fold.h"
+#include "npu/engine/neuroflix/group_gemm.h"
+#include "npu/engine/product_counts.h"
+#include "npu/numerics/rounding.h"
+
+namespace backboard::npu::neuroflix {
+namespace {
+
+constexpr unsigned kSlotFirst = 12, kSlotSecond = 13;
+
+/// The GEMMs of a tile over integers.
+class GroupKernel final : public GemmKernel {
+ public:
+  GroupKernel(const NeuroflixConfig& config, Pass pass, const ConvTile& tile)
+      : a_bits_(config.first_bits(pass)), b_bits_(config.second_bits(pass)) {
+    // WG of a single position: rows of the GEMM are output channels, so that A is the second operand.
+    if (pass == Pass::wg && tile.kh * tile.kw == 1 && tile.oh_rows * tile.ow == 1) std::swap(a_bits_, b_bits_);
+  }
+  void run(const StridedGemm& gemm, Workspace& workspace) const override {
+    group_gemm(a_bits_, b_bits_, gemm, workspace);
+  }
+
+ private:
+  uint32_t a_bits_, b_bits_;
+};
+
+/// Counts instead of multiplying.
+class CountKernel final : public GemmKernel {
+ public:
+  CountKernel(const NeuroflixConfig& config, Pass pass, Facts& facts) : config_(config), pass_(pass), facts_(facts) {}
+  void run(const StridedGemm& gemm, Workspace&) const override {
+    const Folds folds(config_.rows, config_.array_columns(), gemm.rows, gemm.columns);
+    if (config_.units == Units::kBfloat16) return folds.count(1, gemm.steps, gemm.steps, 0, facts_);
+    const uint64_t bricks = config_.bricks_of(pass_);
+    const uint64_t cycles = (gemm.steps * bricks + config_.bricks - 1) / config_.bricks;
+    folds.count(1, cycles, gemm.steps, bricks, facts_);
+    facts_.group_sums += uint64_t{gemm.rows} * gemm.columns * ((gemm.steps + kGroup - 1) / kGroup);
+  }
+
+ private:
+  const NeuroflixConfig& config_;
+  Pass pass_;
+  Facts& facts_;
+};
+
+template <class Kernel>
+void run_pass(const Kernel& kernel, Pass pass, const ConvTile& tile, const float* first, const float* second,
+              float* acc, Workspace& workspace) {
+  switch (pass) {
+    case Pass::ff:
+      return conv_ff(kernel, tile, first, second, acc, workspace);
+    case Pass::bp:
+      return conv_bp(kernel, tile, first, second, acc, workspace);
+    case Pass::wg:
+      return conv_wg(kernel, tile, first, second, acc, workspace);
+  }
+}
+
+/// Sizes of the operands and outputs of a tile with dense operands.
+struct Sizes {
+  size_t first, second;
+  uint64_t outputs;
+};
+
+/// From the first element to the last: slices of a tile keep the strides of the whole.
+Sizes sizes_of(Pass pass, const ConvTile& t) {
+  const size_t x = (t.n - 1) * t.x_stride_n + (t.c - 1) * t.x_stride_c + size_t{t.ih_rows} * t.w;
+  const size_t y = (t.n - 1) * t.y_stride_n + (t.k - 1) * t.y_stride_k + size_t{t.oh_rows} * t.ow;
+  const size_t w = (t.k - 1) * t.w_stride_k + (t.c - 1) * t.w_stride_c + size_t{t.kh} * t.kw;
+  switch (pass) {
+    case Pass::ff:
+      return {x, w, uint64_t{t.n} * t.k * t.oh_rows * t.ow};
+    case Pass::bp:
+      return {y, w, uint64_t{t.n} * t.c * t.ih_rows * t.w};
+    case Pass::wg:
+      return {x, y, uint64_t{t.k} * t.c * t.kh * t.kw};
+  }
+  return {};
+}
+
+const float* rounded(const float* values, size_t count, unsigned slot, Workspace& workspace) {
+  float* to = workspace.array<float>(slot, count);
+  round_span(format_row(NumberFormat::kBf16), {values, count}, {to, count});
+  return to;
+}
+
+uint64_t count_nonfinite(const float* values, size_t count) {
+  if (!any_nonfinite(values, count)) return 0;
+  uint64_t found = 0;
+  for (size_t i = 0; i < count; ++i) found += !std::isfinite(values[i]);
+  return found;
+}
+
+}  // namespace
+
+void multiply_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
+                   const Operand& second, float* acc, Workspace& workspace) {
+  if (config.units == Units::kBricks) {
+    return run_pass(GroupKernel(config, pass, tile), pass, tile, first.values, second.values, acc, workspace);
+  }
+  const Sizes sizes = sizes_of(pass, tile);
+  const float* a = rounded(first.values, sizes.first, kSlotFirst, workspace);
+  const float* b = rounded(second.values, sizes.second, kSlotSecond, workspace);
+  run_pass(Arithmetic::kMultiplyThenAdd, pass, tile, a, b, acc, workspace);
+}
+
+void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
+                const Operand& second, Facts& facts, Workspace& workspace) {
+  run_pass(CountKernel(config, pass, facts), pass, tile, first.values, second.values, nullptr, workspace);
+  const ProductCounts products = pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
+  const Sizes sizes = sizes_of(pass, tile);
+  auto& pairs = facts.macs_by_class;
+  if (config.units == Units::kBfloat16) {
+    pairs[kClassHigh][kClassHigh] += products.inside;
+  } else {
+    // WG: (dy, x), as everywhere.
+    pairs[pass == Pass::ff ? kClassLow : kClassHigh][kClassLow] += products.inside;
+    facts.brick_products += products.inside * config.bricks_of(pass);
+    facts.nonfinite += count_nonfinite(first.values, sizes.first) + count_nonfinite(second.values, sizes.second);
+  }
+  facts.macs += products.inside;
+  facts.macs_padding += products.padding;
+  facts.outputs += sizes.outputs;
+  ++facts.tiles;
+}
+
+}  // namespace backboard::npu::neuroflix

@@ -1,0 +1,209 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "npu/engine/neuroflix/group_gemm.cc"
+#include <hwy/foreach_target.h>
+// foreach_target.h comes first.
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "npu/engine/neuroflix/group_gemm.h"
+#include "npu/engine/neuroflix/group_layout.h"
+#include "platform/check/check.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu::neuroflix {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Turns kGroup values into integers, in place, as binary32; gives the unit.
+HWY_INLINE float align(float* HWY_RESTRICT values, uint32_t bits) {
+  const hn::CappedTag<float, kGroup> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::RebindToSigned<decltype(d)> di;
+  const size_t lanes = hn::Lanes(d);
+  const auto magnitude_mask = hn::Set(du, 0x7fffffffu);
+  auto largest = hn::Zero(di);
+  for (size_t i = 0; i < kGroup; i += lanes) {
+    const auto raw = hn::BitCast(du, hn::Load(d, values + i));
+    const auto magnitude = hn::BitCast(di, hn::And(raw, magnitude_mask));
+    const auto finite = hn::Lt(magnitude, hn::Set(di, 0x7f800000));
+    hn::Store(hn::BitCast(d, hn::IfThenElseZero(hn::RebindMask(du, finite), raw)), d, values + i);
+    largest = hn::Max(largest, hn::IfThenElseZero(finite, magnitude));
+  }
+  const auto top = static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, largest)));
+  if (top == 0) return 1.0f;
+  const GroupUnit unit = unit_of(top, bits);
+  const float limit = static_cast<float>((1 << (bits - 1)) - 1);
+  const auto inverse = hn::Set(d, unit.inverse), high = hn::Set(d, limit), low = hn::Set(d, -limit);
+  for (size_t i = 0; i < kGroup; i += lanes) {
+    const auto scaled = hn::Round(hn::Mul(hn::Load(d, values + i), inverse));
+    hn::Store(hn::Max(hn::Min(scaled, high), low), d, values + i);
+  }
+  return unit.unit;
+}
+
+/// Gathers kGroup values, zeros behind the last step, and aligns them.
+HWY_INLINE float gather(const float* base, const ptrdiff_t* steps, uint32_t count, uint32_t bits, float* to) {
+  if (count == kGroup) {
+    for (uint32_t i = 0; i < kGroup; ++i) to[i] = base[steps[i]];
+  } else {
+    for (uint32_t i = 0; i < count; ++i) to[i] = base[steps[i]];
+    std::fill(to + count, to + kGroup, 0.0f);
+  }
+  return align(to, bits);
+}
+
+/// Rows [m0, m0 + rows) of groups [g0, g0 + groups): integers [row][group][kGroup], units [row][group].
+void pack_rows(const StridedGemm& p, uint32_t bits, uint32_t m0, uint32_t rows, uint32_t g0, uint32_t groups,
+               float* integers, float* units) {
+  for (uint32_t m = 0; m < rows; ++m) {
+    const float* base = p.a + p.a_row[m0 + m];
+    for (uint32_t g = 0; g < groups; ++g) {
+      const uint32_t r = (g0 + g) * kGroup, count = std::min(kGroup, p.steps - r);
+      float* to = integers + (size_t{m} * kGroupBlock + g) * kGroup;
+      units[size_t{m} * kGroupBlock + g] = gather(base, p.a_step + r, count, bits, to);
+    }
+  }
+}
+
+/// Columns [n0, n0 + columns) of all groups: a unit vector and kGroup vectors of integers a group, `width` wide.
+void pack_columns(const StridedGemm& p, uint32_t bits, uint32_t n0, uint32_t columns, uint32_t width, float* panel) {
+  const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
+  HWY_ALIGN float group[kGroup];
+  if (columns < width) std::fill_n(panel, size_t{groups} * (kGroup + 1) * width, 0.0f);
+  for (uint32_t n = 0; n < columns; ++n) {
+    const float* base = p.b + (n0 + n) * p.b_column;
+    for (uint32_t g = 0; g < groups; ++g) {
+      const uint32_t r = g * kGroup, count = std::min(kGroup, p.steps - r);
+      float* to = panel + size_t{g} * (kGroup + 1) * width + n;
+      to[0] = gather(base, p.b_step + r, count, bits, group);
+      for (uint32_t i = 0; i < kGroup; ++i) to[(i + 1) * width] = group[i];
+    }
+  }
+}
+
+/// kRows rows of a panel over `groups` groups.
+template <uint32_t kRows, class D>
+HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT a_units,
+                               const float* HWY_RESTRICT panel, uint32_t groups, float* HWY_RESTRICT c, size_t pitch) {
+  using V = hn::Vec<D>;
+  const size_t lanes = hn::Lanes(d);
+  V sums[kRows];
+  HWY_UNROLL(8)
+  for (uint32_t m = 0; m < kRows; ++m) sums[m] = hn::Load(d, c + m * pitch);
+  for (uint32_t g = 0; g < groups; ++g, panel += (kGroup + 1) * lanes) {
+    V integers[kRows];
+    HWY_UNROLL(8)
+    for (uint32_t m = 0; m < kRows; ++m) integers[m] = hn::Zero(d);
+    for (uint32_t i = 0; i < kGroup; ++i) {
+      const V b = hn::Load(d, panel + (i + 1) * lanes);
+      // Whole numbers below 2^24: exact, fused or not.
+      HWY_UNROLL(8)
+      for (uint32_t m = 0; m < kRows; ++m) {
+        const float* row = a + (size_t{m} * kGroupBlock + g) * kGroup;
+        integers[m] = hn::MulAdd(hn::Set(d, row[i]), b, integers[m]);
+      }
+    }
+    const V unit = hn::Load(d, panel);
+    HWY_UNROLL(8)
+    for (uint32_t m = 0; m < kRows; ++m) {
+      const V value = hn::Mul(hn::Mul(integers[m], hn::Set(d, a_units[size_t{m} * kGroupBlock + g])), unit);
+      sums[m] = hn::Add(sums[m], value);
+    }
+  }
+  HWY_UNROLL(8)
+  for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * pitch);
+}
+
+template <class D>
+void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, const float* panel, float* c, size_t pitch) {
+  uint32_t m = 0;
+  const auto pass = [&](auto kernel, uint32_t height) {
+    for (; m + height <= rows; m += height) {
+      const size_t place = size_t{m} * kGroupBlock;
+      kernel(d, room.rows + place * kGroup, room.row_units + place, panel, groups, c + m * pitch, pitch);
+    }
+  };
+  pass(group_kernel<8, D>, 8);
+  pass(group_kernel<4, D>, 4);
+  pass(group_kernel<1, D>, 1);
+}
+
+/// Columns of a panel from n0 on: whole vectors while there are enough, then half ones.
+HWY_INLINE uint32_t panel_width(uint32_t left) {
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(hn::ScalableTag<float>()));
+  const uint32_t half = static_cast<uint32_t>(hn::Lanes(hn::CappedTag<float, 8>()));
+  return left > half ? lanes : half;
+}
+
+template <bool kToBlock>
+void move_block(const StridedGemm& p, uint32_t m0, uint32_t rows, float* block, size_t pitch) {
+  for (uint32_t m = 0; m < rows; ++m) {
+    float* outside = p.c + p.c_row[m0 + m];
+    float* inside = block + m * pitch;
+    for (uint32_t n = 0; n < p.columns; ++n) {
+      if constexpr (kToBlock) {
+        inside[n] = outside[n * p.c_column];
+      } else {
+        outside[n * p.c_column] = inside[n];
+      }
+    }
+  }
+}
+
+void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const GroupRoom& room) {
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 8> half;
+  const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
+  const size_t column_floats = size_t{groups} * (kGroup + 1);
+  for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
+    width = panel_width(p.columns - n0);
+    pack_columns(p, b_bits, n0, std::min(width, p.columns - n0), width, room.panels + n0 * column_floats);
+  }
+  const size_t pitch = room.pitch;
+  for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
+    const uint32_t rows = std::min(kRowBlock, p.rows - m0);
+    std::fill_n(room.block, rows * pitch, 0.0f);
+    move_block<true>(p, m0, rows, room.block, pitch);
+    for (uint32_t g0 = 0; g0 < groups; g0 += kGroupBlock) {
+      const uint32_t count = std::min(kGroupBlock, groups - g0);
+      pack_rows(p, a_bits, m0, rows, g0, count, room.rows, room.row_units);
+      for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
+        width = panel_width(p.columns - n0);
+        const float* panel = room.panels + n0 * column_floats + size_t{g0} * (kGroup + 1) * width;
+        if (width == hn::Lanes(d)) {
+          run_panel(d, room, rows, count, panel, room.block + n0, pitch);
+        } else {
+          run_panel(half, room, rows, count, panel, room.block + n0, pitch);
+        }
+      }
+    }
+    move_block<false>(p, m0, rows, room.block, pitch);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu::neuroflix
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace backboard::npu::neuroflix {
+
+HWY_EXPORT(run_groups);
+
+void group_gemm(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, Workspace& workspace) {
+  BB_CHECK(a_bits >= 4 && b_bits >= 4 && a_bits + b_bits <= 20, "{} and {} bits", a_bits, b_bits);
+  if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
+  const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
+  const size_t padded_columns = (size_t{p.columns} + kWidest - 1) / kWidest * kWidest;
+  GroupRoom room{};
+  room.pitch = padded_columns;
+  room.panels = workspace.array<float>(0, padded_columns * groups * (kGroup + 1));
+  room.block = workspace.array<float>(1, kRowBlock * padded_columns);
+  room.rows = workspace.array<float>(8, size_t{kRowBlock} * kGroupBlock * kGroup);
+  room.row_units = workspace.array<float>(9, size_t{kRowBlock} * kGroupBlock);
+  HWY_DYNAMIC_DISPATCH(run_groups)(a_bits, b_bits, p, room);
+}
+
+}  // namespace backboard::npu::neuroflix
+#endif

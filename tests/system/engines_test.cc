@@ -1,0 +1,61 @@
+// One firmware binary on every engine: the board says which engine it has, the plan follows its offer.
+#include <catch2/catch.hpp>
+
+#include "tests/system/board_run.h"
+
+using namespace backboard::test;
+
+namespace {
+
+const std::string kPretrained = "--set weights=" SOURCE_FOLDER "/data/weights/net_s_mnist.npz ";
+
+RunOutcome run_on(const BoardRuns& runs, const std::string& file, const std::string& name, const std::string& set) {
+  RunOutcome run = runs.run(file, name, kPretrained + set);
+  INFO(name << "\n" << run.program.err);
+  REQUIRE(run.exit_code() == 0);
+  return run;
+}
+
+double accuracy(const RunOutcome& run) {
+  return run.summary.at("training").at("accuracy_after").get<double>();
+}
+
+}  // namespace
+
+TEST_CASE("the same firmware trains on each engine, and the controls of daa are configurations") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 4, batch: 16, shuffle: 1, learning_rate: 0.02}", 64);
+  const std::string daa = "--set platform.npu.engine=daa ";
+  const RunOutcome reference = run_on(runs, file, "reference", "--set platform.npu.engine=reference");
+  const RunOutcome value = run_on(runs, file, "daa", daa);
+  const RunOutcome again = run_on(runs, file, "again", daa + "--set tiles.rows=3 --set platform.npu.buffer=64KiB");
+  const RunOutcome coins = run_on(runs, file, "random", daa + "--set platform.npu.daa.arbiter=random");
+  const RunOutcome dense = run_on(runs, file, "dense",
+                                  daa +
+                                      "--set platform.npu.daa.ff=dense --set platform.npu.daa.bp=dense "
+                                      "--set platform.npu.daa.wg=dense");
+  // Of 32 images: within two of what binary32 gets, and far from the ten of a hundred of a guess.
+  CHECK(accuracy(value) >= accuracy(reference) - 6.3);
+  CHECK(accuracy(value) > 50.0);
+  check_same_training(value, again);
+  // Coins change the sums, not the work; two streams halve the steps of the array, not its products.
+  CHECK((coins.weights != value.weights));
+  CHECK(coins.stat("npu.macs_by_class.LL") > 0);
+  CHECK(coins.stat("npu.cycles.multipliers") == value.stat("npu.cycles.multipliers"));
+  CHECK(dense.stat("npu.macs") == value.stat("npu.macs"));
+  CHECK(dense.stat("npu.macs_by_class.LL") == 0);
+  const double gain = static_cast<double>(dense.stat("npu.cycles.multipliers")) /
+                      static_cast<double>(value.stat("npu.cycles.multipliers"));
+  CHECK(gain > 1.4);
+  CHECK(gain < 2.0);
+  // bfloat16 moves half the bytes of binary32, but for masters.
+  CHECK(value.dram_bytes() < reference.dram_bytes());
+}
+
+TEST_CASE("a format that daa does not take is refused when the plan is compiled") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 1, batch: 16}", 16);
+  const RunOutcome run = runs.run(file, "out", "--set platform.npu.engine=daa --set formats=fp16");
+  CHECK(run.exit_code() == 2);
+  CHECK(run.program.err.find("engine daa does not take fp16") != std::string::npos);
+}
