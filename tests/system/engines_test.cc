@@ -22,7 +22,7 @@ double accuracy(const RunOutcome& run) {
 
 }  // namespace
 
-TEST_CASE("the same firmware trains on each engine, and the controls of daa are configurations") {
+TEST_CASE("the same firmware trains on daa, whose controls are configurations") {
   const BoardRuns runs;
   const std::string file = runs.small_run("{epochs: 4, batch: 16, shuffle: 1, learning_rate: 0.02}", 64);
   const std::string daa = "--set platform.npu.engine=daa ";
@@ -50,6 +50,27 @@ TEST_CASE("the same firmware trains on each engine, and the controls of daa are 
   CHECK(gain < 2.0);
   // bfloat16 moves half the bytes of binary32, but for masters.
   CHECK(value.dram_bytes() < reference.dram_bytes());
+}
+
+TEST_CASE("the same firmware trains on neuroflix, whose bricks and baseline of equal area are configurations") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 4, batch: 16, shuffle: 1, learning_rate: 0.02}", 64);
+  const std::string neuroflix = "--set platform.npu.engine=neuroflix ";
+  const RunOutcome reference = run_on(runs, file, "reference", "--set platform.npu.engine=reference");
+  const RunOutcome bricks = run_on(runs, file, "bricks", neuroflix);
+  const RunOutcome again =
+      run_on(runs, file, "again", neuroflix + "--set tiles.rows=3 --set platform.npu.buffer=64KiB");
+  const RunOutcome baseline = run_on(runs, file, "baseline", neuroflix + "--set platform.npu.neuroflix.units=bfloat16");
+  CHECK(accuracy(bricks) >= accuracy(reference) - 6.3);
+  CHECK(accuracy(bricks) > 50.0);
+  check_same_training(bricks, again);
+  // FF has no errors, BP and WG have; the baseline knows one kind of product.
+  CHECK(bricks.stat("npu.macs_by_class.LL") > 0);
+  CHECK(bricks.stat("npu.macs_by_class.HL") > 0);
+  CHECK(bricks.stat("npu.macs_by_class.LL") + bricks.stat("npu.macs_by_class.HL") == bricks.stat("npu.macs"));
+  CHECK(baseline.stat("npu.macs_by_class.HH") == baseline.stat("npu.macs"));
+  CHECK(bricks.stats.at("npu.energy.total").at("value").get<double>() <
+        baseline.stats.at("npu.energy.total").at("value").get<double>());
 }
 
 TEST_CASE("a format that daa does not take is refused when the plan is compiled") {

@@ -32,7 +32,8 @@ Price price(const Facts& facts, const DaaConfig& config, const EnergyConstants& 
   price.energy.multiply_low_pj = low * low_pj;
   price.energy.multiply_high_pj = high * high_pj;
   price.energy.accumulate_pj = (low + high) * energy.fp32_add_pj;
-  // The multipliers add exponents anyway: an arbiter compares two such sums wherever both products are there.
+  // The multipliers add exponents anyway: an arbiter compares two such sums wherever both products are there. In layers
+  // that run low, one comparison a product is charged that nobody needs: facts do not tell them apart.
   if (config.arbiter == Arbiter::kValue) price.energy.control_pj = low * energy.int8_add_pj;
   const double units = static_cast<double>(config.rows) * config.columns;
   const double high_idle = units * static_cast<double>(price.cycles.multipliers) - high;
