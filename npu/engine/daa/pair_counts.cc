@@ -71,7 +71,15 @@ HWY_EXPORT(sum_flags);
 namespace {
 
 constexpr size_t kSlack = 17;  // a vector and one more
-enum Slot : unsigned { kSlotFlags = 0, kSlotPlaces = 1, kSlotSingleA = 8, kSlotBothA, kSlotSingleB, kSlotBothB };
+enum Slot : unsigned {
+  kSlotFlags = 0,
+  kSlotPlaces = 1,
+  kSlotSingleA = 8,
+  kSlotBothA,
+  kSlotSingleB,
+  kSlotBothB,
+  kSlotRuns
+};
 
 /// One side of the GEMM: rows of A or columns of B, each with the same steps.
 struct Side {
@@ -80,30 +88,35 @@ struct Side {
   uint32_t rows, steps;
 };
 
-/// How many of the offsets from places[0] on follow each other by one.
-uint32_t run_length(const ptrdiff_t* places, uint32_t count) {
-  uint32_t length = 1;
-  while (length < count && places[length] == places[length - 1] + 1) ++length;
-  return length;
+/// Places that follow each other by one.
+struct Run {
+  ptrdiff_t first;
+  uint32_t count;
+};
+
+/// Cuts places into runs; `runs` has room for as many.
+uint32_t cut_runs(const ptrdiff_t* places, uint32_t count, Run* runs) {
+  uint32_t used = 0;
+  for (uint32_t i = 0; i < count; ++used) {
+    uint32_t length = 1;
+    while (i + length < count && places[i + length] == places[i] + length) ++length;
+    runs[used] = {places[i], length};
+    i += length;
+  }
+  return used;
 }
 
-uint32_t runs_in(const ptrdiff_t* places, uint32_t count) {
-  uint32_t runs = 0;
-  for (uint32_t i = 0; i < count; i += run_length(places + i, count - i)) ++runs;
-  return runs;
-}
-
-/// Flags of base[places[i]].
-void flag_places(const float* base, const ptrdiff_t* places, uint32_t count, uint32_t* flags) {
+/// Flags of the elements of all runs, one after the other.
+void flag_runs(const float* base, const Run* runs, uint32_t count, uint32_t* flags) {
   constexpr uint32_t kLongRun = 6;
-  for (uint32_t i = 0; i < count;) {
-    const uint32_t run = run_length(places + i, count - i);
-    if (run >= kLongRun) {
-      HWY_DYNAMIC_DISPATCH(flag_run)(base + places[i], run, flags + i);
+  for (uint32_t i = 0; i < count; ++i) {
+    const float* from = base + runs[i].first;
+    if (runs[i].count >= kLongRun) {
+      HWY_DYNAMIC_DISPATCH(flag_run)(from, runs[i].count, flags);
     } else {
-      for (uint32_t j = i; j < i + run; ++j) flags[j] = base[places[j]] != 0.0f;
+      for (uint32_t j = 0; j < runs[i].count; ++j) flags[j] = from[j] != 0.0f;
     }
-    i += run;
+    flags += runs[i].count;
   }
 }
 
@@ -118,12 +131,15 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   std::fill_n(counts.single, side.steps + kSlack, 0u);
   std::fill_n(counts.both, side.steps + kSlack, 0u);
   // Along whichever goes through memory in longer runs.
-  const uint64_t step_runs = runs_in(side.step, side.steps), row_runs = runs_in(side.row, side.rows);
-  if (step_runs * side.rows <= row_runs * side.steps) {
+  Run* const step_runs = workspace.array<Run>(kSlotRuns, size_t{side.steps} + side.rows);
+  Run* const row_runs = step_runs + side.steps;
+  const uint32_t steps_cut = cut_runs(side.step, side.steps, step_runs);
+  const uint32_t rows_cut = cut_runs(side.row, side.rows, row_runs);
+  if (uint64_t{steps_cut} * side.rows <= uint64_t{rows_cut} * side.steps) {
     uint32_t* flags = workspace.array<uint32_t>(kSlotFlags, side.steps + kSlack);
     std::fill_n(flags + side.steps, kSlack, 0u);
     for (uint32_t m = 0; m < side.rows; ++m) {
-      flag_places(side.values + side.row[m], side.step, side.steps, flags);
+      flag_runs(side.values + side.row[m], step_runs, steps_cut, flags);
       HWY_DYNAMIC_DISPATCH(add_flags)(flags, side.steps, counts.single, counts.both);
     }
     return counts;
@@ -132,7 +148,7 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   flags[1] = flags[0] + side.rows;
   std::fill_n(flags[1], side.rows, 0u);
   for (uint32_t r = 0; r < side.steps; ++r) {
-    flag_places(side.values + side.step[r], side.row, side.rows, flags[r % 2]);
+    flag_runs(side.values + side.step[r], row_runs, rows_cut, flags[r % 2]);
     uint32_t both = 0;
     HWY_DYNAMIC_DISPATCH(sum_flags)(flags[r % 2], flags[1 - r % 2], side.rows, counts.single[r], both);
     if (r > 0) counts.both[r - 1] = both;

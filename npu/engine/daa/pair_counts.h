@@ -14,7 +14,7 @@ struct PairCounts {
 
 /// Counts all outputs of the problem; C is not looked at. A product has no zero operand when both sides are non-zero at
 /// its step, so the sums over steps of (non-zeros of A) x (non-zeros of B) are exact. Uses workspace slots 0, 1, 8 to
-/// 11.
+/// 12.
 PairCounts count_pairs(const StridedGemm& problem, Workspace& workspace);
 
 }  // namespace backboard::npu::daa

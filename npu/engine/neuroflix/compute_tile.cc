@@ -1,7 +1,6 @@
 #include "npu/engine/neuroflix/compute_tile.h"
 
-#include <cmath>
-#include <span>
+#include <utility>
 
 #include "npu/engine/conv_gemm.h"
 #include "npu/engine/fold.h"
@@ -90,13 +89,6 @@ const float* rounded(const float* values, size_t count, unsigned slot, Workspace
   return to;
 }
 
-uint64_t count_nonfinite(const float* values, size_t count) {
-  if (!any_nonfinite(values, count)) return 0;
-  uint64_t found = 0;
-  for (size_t i = 0; i < count; ++i) found += !std::isfinite(values[i]);
-  return found;
-}
-
 }  // namespace
 
 void multiply_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
@@ -122,7 +114,6 @@ void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, 
     // WG: (dy, x), as everywhere.
     pairs[pass == Pass::ff ? kClassLow : kClassHigh][kClassLow] += products.inside;
     facts.brick_products += products.inside * config.bricks_of(pass);
-    facts.nonfinite += count_nonfinite(first.values, sizes.first) + count_nonfinite(second.values, sizes.second);
   }
   facts.macs += products.inside;
   facts.macs_padding += products.padding;

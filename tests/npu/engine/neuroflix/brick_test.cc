@@ -134,7 +134,7 @@ TEST_CASE("Convolutions of every shape equal sums of bricks, on every vector uni
   }
 }
 
-TEST_CASE("Infinities and NaN are zeros to fixed-point units, and counted") {
+TEST_CASE("Infinities and NaN are zeros to fixed-point units") {
   const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const ConvTile tile = ConvTile::fully_connected(1, 4, 1);
   const std::vector<float> x = {infinity, 2.0f, nan, -infinity}, w = {1.0f, 3.0f, 1.0f, 0.0f};
@@ -144,9 +144,6 @@ TEST_CASE("Infinities and NaN are zeros to fixed-point units, and counted") {
     float sum = 0.5f;
     neuroflix::multiply_tile({}, Pass::ff, tile, {x.data(), nullptr}, {w.data(), nullptr}, &sum, workspace);
     CHECK(sum == 6.5f);
-    Facts facts;
-    neuroflix::count_tile({}, Pass::ff, tile, {x.data(), nullptr}, {w.data(), nullptr}, facts, workspace);
-    CHECK(facts.nonfinite == 3);
   });
 }
 
