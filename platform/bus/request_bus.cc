@@ -173,7 +173,6 @@ void RequestBus::MasterPort::answer(RequestTag tag, uint64_t now_ps) {
   if (entry.response == BusResponse::ok) {
     (write ? account_.write_bytes : account_.read_bytes) += request.size;
     (write ? account_.write_latency_ns : account_.read_latency_ns).add(latency_ps / 1000);
-    bus_.bandwidth_.add(request.who.initiator, request.size, now_ps);
   }
   if (request.deadline_ps != kNoDeadline) {
     ++account_.deadlines;
@@ -275,8 +274,7 @@ RequestBus::RequestBus(const RouterConfig& config, EventQueue& queue, RequestRou
       target_width_log2_(static_cast<unsigned>(std::countr_zero(config.target_width_bytes))),
       cycle_ps_(time_of_cycle(1, config.clock_hz)),
       // The edge after the submission at which a request is granted is the first cycle of the way.
-      forward_ps_(time_of_cycle(std::max(config.latency_cycles, 1u) - 1, config.clock_hz)),
-      bandwidth_(config.bandwidth_bin_ps) {
+      forward_ps_(time_of_cycle(std::max(config.latency_cycles, 1u) - 1, config.clock_hz)) {
   BB_CHECK(masters.size() <= UINT8_MAX);
   std::vector<MasterShare> shares(masters.size());
   for (size_t i = 0; i < masters.size(); ++i) {
@@ -459,7 +457,6 @@ void RequestBus::state(StateArchive& archive) {
     }
   }
   archive.value("arbitrate_ps", arbitrate_ps_);
-  bandwidth_.state(archive);
 }
 
 void RequestBus::stats(const StatsWriter& writer, const std::vector<std::string>& target_names,

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "platform/bus/arbiter.h"
-#include "platform/bus/bandwidth_bins.h"
 #include "platform/bus/request.h"
 #include "platform/bus/request_accounts.h"
 #include "platform/bus/router_config.h"
@@ -62,7 +61,6 @@ class RequestBus final : public EventClient, public Saved {
   unsigned in_flight() const;
 
   const MasterAccount& account(size_t master) const;
-  const BandwidthBins& bandwidth() const { return bandwidth_; }
   /// The request that a target knows as `tag`: its master's number and tag.
   std::pair<uint8_t, RequestTag> owner(uint32_t target, RequestTag tag) const;
   /// The requests that a target has not answered, by its tags.
@@ -105,7 +103,6 @@ class RequestBus final : public EventClient, public Saved {
   std::vector<std::unique_ptr<TargetPort>> targets_;
   std::vector<Contender> contenders_;           ///< scratch
   uint64_t arbitrate_ps_ = EventQueue::kNever;  ///< the earliest arbitration scheduled
-  BandwidthBins bandwidth_;
 };
 
 }  // namespace backboard

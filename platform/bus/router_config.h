@@ -70,7 +70,6 @@ struct RouterConfig {
   Arbitration arbitration = Arbitration::round_robin;
   std::vector<BusMasterConfig> masters;
   uint64_t starvation_ps = 1'000'000'000;
-  uint64_t bandwidth_bin_ps = 100'000'000;
 
   template <class V>
   void fields(V& v) {
@@ -89,8 +88,6 @@ struct RouterConfig {
     v("masters", masters, Count{0, 64}, "timing at: limits, weights and priorities of masters");
     v("starvation", starvation_ps, Picoseconds{1, 1'000'000'000'000},
       "timing at: a request that waits so long for its turn is reported");
-    v("bandwidth_bin", bandwidth_bin_ps, Picoseconds{1'000, 1'000'000'000'000},
-      "timing at: first width of the bins of bandwidth over time; doubled when a run has more than 4096");
   }
   void check() const {
     if (!std::has_single_bit(width_bytes)) throw ConfigRule("width", "must be a power of two");

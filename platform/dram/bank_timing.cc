@@ -45,6 +45,7 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
                                RowFacts& facts) {
   Bank& bank = banks_[bank_index];
   facts.bursts += bursts;
+  (write ? energy_.writes : energy_.reads) += bursts;
   while (true) {
     // The controller takes a clock to choose, and cannot use the bus before it is free.
     const uint64_t gap = last_write_ == write || bus_free_ == 0 ? 0 : (write ? read_to_write_ : write_to_read_);
@@ -59,6 +60,7 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
       ++facts.refresh_stalls;
     }
     if (bank.epoch != epoch) {  // the refresh closed the row
+      if (bank.row != kNoRow) close(bank, refresh_after(bank.epoch));
       bank.row = kNoRow;
       bank.epoch = epoch;
       bank.precharge_ready = bank.activate_ready = 0;
@@ -81,6 +83,7 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
       bank.precharge_ready =
           std::max(bank.precharge_ready, last_column + (write ? gaps_.write_to_precharge : gaps_.read_to_precharge));
       if (close_pages_) {
+        close(bank, bank.precharge_ready);
         bank.row = kNoRow;
         bank.activate_ready = bank.precharge_ready + gaps_.precharge_pb_to_activate;
       }
@@ -105,6 +108,7 @@ uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest, uint6
     const uint64_t precharge = std::max({earliest, refresh_end, bank.precharge_ready});
     activate = precharge + gaps_.precharge_pb_to_activate;
     ++facts.precharges;
+    close(bank, precharge);
   }
   if (bank.last_activate != 0) activate = std::max(activate, bank.last_activate - 1 + gaps_.activate_to_activate_same);
   activate = after_activates(activate);
@@ -112,10 +116,45 @@ uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest, uint6
   activates_[3] = activate + 1;
   bank.last_activate = activate + 1;
   bank.row = row;
+  bank.opened = activate;
+  ++energy_.activates;
+  const uint64_t epoch = activate / refi_;
+  if (rank_since_ == 0 || epoch != rank_epoch_) {
+    if (rank_since_ != 0) energy_.rank_active_clocks += refresh_after(rank_epoch_) - (rank_since_ - 1);
+    rank_epoch_ = epoch;
+    rank_since_ = activate + 1;
+  }
   bank.precharge_ready = activate + gaps_.activate_to_precharge;
   bank.activate_ready = 0;
   ++facts.activates;
   return activate + gaps_.activate_to_column;
+}
+
+/// A row that was open until `clock`.
+void BankTiming::close(const Bank& bank, uint64_t clock) {
+  ++energy_.precharges;
+  if (clock > bank.opened) energy_.bank_active_clocks += clock - bank.opened;
+}
+
+dram::EnergyFacts BankTiming::energy_facts(uint64_t now) const {
+  dram::EnergyFacts facts = energy_;
+  for (const Bank& bank : banks_) {
+    if (bank.row == kNoRow) continue;
+    const uint64_t until = std::min(now, refresh_after(bank.epoch));
+    if (until > bank.opened) facts.bank_active_clocks += until - bank.opened;
+    if (now >= refresh_after(bank.epoch)) ++facts.precharges;
+  }
+  if (rank_since_ != 0) {
+    const uint64_t until = std::min(now, refresh_after(rank_epoch_));
+    if (until >= rank_since_) facts.rank_active_clocks += until - (rank_since_ - 1);
+  }
+  facts.rank_active_clocks = std::min(facts.rank_active_clocks, facts.bank_active_clocks);
+  facts.refreshes_all = now / refi_;
+  // A refresh counts as activity of all banks.
+  facts.bank_active_clocks += facts.refreshes_all * rfc_ * banks_count_;
+  facts.rank_active_clocks += facts.refreshes_all * rfc_;
+  facts.clocks = std::max(now, facts.rank_active_clocks);
+  return facts;
 }
 
 void BankTiming::state(StateArchive& archive) {
@@ -123,6 +162,9 @@ void BankTiming::state(StateArchive& archive) {
   archive.value("activates", activates_);
   archive.value("bus_free", bus_free_);
   archive.value("last_write", last_write_);
+  archive.value("energy", energy_);
+  archive.value("rank_epoch", rank_epoch_);
+  archive.value("rank_since", rank_since_);
 }
 
 }  // namespace backboard

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "platform/dram/energy/energy_meter.h"
 #include "platform/dram/standard/gaps.h"
 #include "platform/state/archive.h"
 
@@ -33,6 +34,11 @@ class BankTiming {
   /// passed.
   uint64_t serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts);
 
+  /// What energy depends on, up to clock `now`: commands, and how long banks were active. Where all rows are kept open
+  /// the rank counts as active from the first activate behind a refresh to the next refresh; with closed pages as long
+  /// as its banks, which overlap less than at all.
+  dram::EnergyFacts energy_facts(uint64_t now) const;
+
   void state(StateArchive& archive);
 
  private:
@@ -42,12 +48,15 @@ class BankTiming {
     uint64_t last_activate = 0;    ///< plus one; 0: never
     uint64_t precharge_ready = 0;  ///< earliest precharge by RAS, RTP and write recovery
     uint64_t activate_ready = 0;   ///< earliest activate after a precharge of ours
+    uint64_t opened = 0;           ///< clock of the activate
   };
   static constexpr uint64_t kNoRow = UINT64_MAX;
 
   uint64_t serve_row(bool write, uint64_t bank_index, uint64_t row, uint64_t bursts, uint64_t now, RowFacts& facts);
   uint64_t open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts);
   uint64_t after_activates(uint64_t clock) const;
+  void close(const Bank& bank, uint64_t clock);
+  uint64_t refresh_after(uint64_t epoch) const { return (epoch + 1) * refi_; }
   uint64_t data_latency(bool write) const { return write ? write_data_ : read_data_; }
 
   dram::Gaps gaps_;
@@ -61,6 +70,9 @@ class BankTiming {
   std::array<uint64_t, 4> activates_{};  ///< clocks plus one of the last four, oldest first
   uint64_t bus_free_ = 0;
   bool last_write_ = false;
+  dram::EnergyFacts energy_;  ///< of rows that are closed again; commands of all
+  uint64_t rank_epoch_ = 0;   ///< refresh interval of the last activates
+  uint64_t rank_since_ = 0;   ///< the first of them, plus one; 0: none
 };
 
 }  // namespace backboard

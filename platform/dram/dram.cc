@@ -41,7 +41,11 @@ class Dram::Watch final : public dram::CommandSink {
 };
 
 Dram::Dram(const DramConfig& config, uint64_t size_bytes)
-    : config_(config), grid_(config.memory.clock_hz), store_("dram", size_bytes), timing_(config.memory) {
+    : config_(config),
+      grid_(config.memory.clock_hz),
+      store_("dram", size_bytes),
+      timing_(config.memory),
+      bandwidth_(config.bandwidth_bin_ps) {
   BB_CHECK(size_bytes <= config.capacity_bytes(), "{} of {}", size_bytes, config.capacity_bytes());
 }
 
@@ -49,12 +53,13 @@ void Dram::take_requests(EventQueue& queue) {
   if (!config_.commands_file.empty() || config_.check_commands) watch_ = std::make_shared<Watch>(config_);
   target_ =
       std::make_unique<dram::MemoryTarget>(config_.memory, queue, store_.bytes(), store_.size_bytes(), watch_.get());
+  target_->count_bandwidth(bandwidth_);
 }
 
 void Dram::settle(uint64_t time_ps) {
+  settled_ps_ = time_ps;
   if (!target_) return;
   target_->settle(time_ps);
-  settled_ps_ = time_ps;
   if (watch_) watch_->flush();
 }
 
@@ -96,6 +101,7 @@ BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
   RowFacts facts;
   const uint64_t done = timing_.serve(write, access.address, access.size, grid_.edge_from(access.time_ps), facts);
   delay_ps += grid_.time_at(done) - access.time_ps;
+  bandwidth_.add(access.who.initiator, access.size, grid_.time_at(done));
   DramCounters& counters = counters_[static_cast<size_t>(access.who.initiator)];
   (write ? counters.write_bytes : counters.read_bytes) += access.size;
   (write ? counters.writes : counters.reads) += 1;
@@ -135,12 +141,16 @@ void Dram::stats(const StatsWriter& writer) const {
     const DramCounters c = counters(initiator);
     if (c.reads + c.writes != 0) c.stats(writer.part("by").part(name_of(initiator)));
   }
-  if (target_) target_->stats(writer, settled_ps_);
+  if (target_) return target_->stats(writer, settled_ps_);
+  if (config_.memory.rails.empty()) return;
+  const dram::EnergyFacts facts = timing_.energy_facts(grid_.edge_until(settled_ps_));
+  dram::energy_of(facts, config_.memory).stats(writer.part("energy"));
 }
 
 void Dram::state(StateArchive& archive) {
   archive.section("dram");
   timing_.state(archive);
+  bandwidth_.state(archive);
   archive.value("counters", counters_);
   store_.state(archive);
   if (target_) target_->state(archive);

@@ -34,10 +34,13 @@ class Dram final : public BusTarget, public Saved, public HasStats {
   void take_requests(EventQueue& queue);
   /// Null in `lt`.
   dram::MemoryTarget* requests() { return target_.get(); }
-  /// `at`: issues the commands that are due by `time_ps`, before statistics are read.
+  /// Statistics are up to `time_ps`: `at` issues the commands that are due by then.
   void settle(uint64_t time_ps);
   /// The first command that broke a rule, with `check_commands`; else a request that can never complete; else nothing.
   std::optional<std::string> fault() const;
+
+  /// Bytes over time, by initiator; direct accesses of the core pass the DRAM by.
+  const BandwidthBins& bandwidth() const { return bandwidth_; }
 
   DramCounters counters(Initiator initiator) const;
   DramCounters total() const;
@@ -51,6 +54,7 @@ class Dram final : public BusTarget, public Saved, public HasStats {
   ClockGrid grid_;
   BackingStore store_;
   BankTiming timing_;
+  BandwidthBins bandwidth_;
   std::array<DramCounters, kInitiators> counters_{};  ///< `lt`
   std::shared_ptr<Watch> watch_;                      ///< file and checker of commands; null without
   std::unique_ptr<dram::MemoryTarget> target_;

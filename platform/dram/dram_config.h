@@ -15,6 +15,7 @@ struct DramConfig {
   dram::MemoryConfig memory = dram::lpddr4_3200();
   uint64_t core_read_ps = 28'750;  ///< 46 clocks: an unloaded read of an open row
   uint64_t core_write_ps = 5'000;  ///< posted: the core goes on when its store buffer has taken the data
+  uint64_t bandwidth_bin_ps = 100'000'000;
   std::string commands_file;
   bool check_commands = false;
 
@@ -25,6 +26,8 @@ struct DramConfig {
     v("memory", memory, "Part and controller: {extends: FILE}, one of configs/memory");
     v("core_read", core_read_ps, Picoseconds{0, 1'000'000'000}, "Time of the core's direct reads");
     v("core_write", core_write_ps, Picoseconds{0, 1'000'000'000}, "Time of the core's direct writes");
+    v("bandwidth_bin", bandwidth_bin_ps, Picoseconds{1'000, 1'000'000'000'000},
+      "First width of the bins of bandwidth.csv; doubled when a run has more than 4096");
     v("commands", commands_file,
       "timing at: CSV file for every command that is issued, relative to the working "
       "directory; empty: none");

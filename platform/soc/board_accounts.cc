@@ -107,6 +107,10 @@ TrafficTable Board::traffic() {
   return table;
 }
 
+std::string Board::bandwidth_csv() {
+  return impl_->dram.bandwidth().csv();
+}
+
 std::optional<std::string> Board::conservation_error() {
   if (auto error = impl_->wiring.conservation_error()) return error;
   impl_->dram.settle(queue().now_ps());

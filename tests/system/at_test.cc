@@ -53,6 +53,15 @@ TEST_CASE("lt and at train the same weights with the same NPU bytes, and their t
     const auto lt_ps = static_cast<double>(lt.simulated_ps()), at_ps = static_cast<double>(at.simulated_ps());
     INFO("lt " << lt_ps / 1e9 << " ms, at " << at_ps / 1e9 << " ms");
     CHECK(at_ps == Approx(lt_ps).epsilon(0.10));
+    // Energy of the closed form beside that of the commands.
+    for (const std::string cause : {"activate", "precharge", "read", "write", "refresh", "background", "total"}) {
+      INFO(cause);
+      const auto of = [&](const RunOutcome& run) {
+        return run.stats.at("dram.energy." + cause).at("value").get<double>();
+      };
+      CHECK(of(lt) > 0);
+      CHECK(of(lt) == Approx(of(at)).epsilon(0.10));
+    }
     // Bytes at the NPU, at the bus and at the memory; the whole law is checked by the run itself.
     CHECK(at.stat("bus.requests.npu.read_bytes") == at.stat("npu.read_bytes"));
     CHECK(at.stat("dram.by.npu.read_bytes") == at.stat("npu.read_bytes"));

@@ -13,6 +13,16 @@ void EnergyByCause::add(const EnergyByCause& other) {
   background += other.background;
 }
 
+void EnergyByCause::stats(const StatsWriter& part) const {
+  part.real("activate", activate * 1e12, "pJ", "Opening rows");
+  part.real("precharge", precharge * 1e12, "pJ", "Closing rows");
+  part.real("read", read * 1e12, "pJ", "Bursts read, without the interface");
+  part.real("write", write * 1e12, "pJ", "Bursts written, without the interface");
+  part.real("refresh", refresh * 1e12, "pJ", "Refreshes");
+  part.real("background", background * 1e12, "pJ", "Standby");
+  part.real("total", total() * 1e12, "pJ", "Core energy of the DRAM");
+}
+
 EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config) {
   const MemoryTiming& t = config.timing;
   const double clock_s = 1.0 / static_cast<double>(config.clock_hz);

@@ -7,6 +7,7 @@
 #include "platform/dram/device/command.h"
 #include "platform/dram/standard/memory_config.h"
 #include "platform/state/archive.h"
+#include "platform/stats/stats_writer.h"
 
 namespace backboard::dram {
 
@@ -16,6 +17,8 @@ struct EnergyByCause {
 
   double total() const { return activate + precharge + read + write + refresh + background; }
   void add(const EnergyByCause& other);
+  /// By cause, in picojoules.
+  void stats(const StatsWriter& part) const;
 };
 
 /// What energy depends on: counts of commands and clocks of activity. A refresh counts as activity of its banks.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "platform/check/check.h"
+#include "platform/stats/distribution.h"
 
 namespace backboard::dram {
 namespace {
@@ -31,6 +32,7 @@ MemoryTarget::MemoryTarget(const MemoryConfig& config, EventQueue& queue, uint8_
   const Gaps gaps = resolve_gaps(config);
   gap_ = std::min(gaps.column_s, gaps.column_l);
   done_ = std::min(gaps.read_done, gaps.write_done);
+  if (bytes != nullptr) row_activates_.resize(size_t{config.channels} * config.all_banks() * config.rows);
   for (unsigned i = 0; i < config.channels; ++i) {
     meters_.emplace_back(config);
     channels_.push_back(scheduler ? std::make_unique<Controller>(config, i, *this, this, std::move(scheduler))
@@ -155,6 +157,7 @@ void MemoryTarget::answer(uint32_t index) {
   flight.next_free = free_;
   free_ = index;
   --in_flight_;
+  if (bandwidth_ != nullptr) bandwidth_->add(request.who.initiator, request.size, grid_.time_at(flight.done));
   if (flight.in_line != nullptr) return;
   client_->on_response(request.tag, BusResponse::ok, grid_.time_at(flight.done));
 }
@@ -162,6 +165,9 @@ void MemoryTarget::answer(uint32_t index) {
 void MemoryTarget::issued(unsigned channel, const IssuedCommand& command) {
   last_command_ = std::max(last_command_, command.clock);
   if (with_energy_) meters_[channel].issued(command);
+  if (command.command == Command::activate && !row_activates_.empty()) {
+    ++row_activates_[(size_t{channel} * config_.all_banks() + command.bank) * config_.rows + command.row];
+  }
   if (commands_ != nullptr) commands_->issued(channel, command);
 }
 
@@ -259,6 +265,26 @@ void MemoryTarget::state(StateArchive& archive) {
   archive.value("last_command", last_command_);
   archive.value("wake_ps", wake_ps_);
   archive.value("by_initiator", by_initiator_);
+  save_rows(archive);
+}
+
+/// Only the rows that were opened.
+void MemoryTarget::save_rows(StateArchive& archive) {
+  std::vector<uint32_t> opened, counts;
+  for (size_t row = 0; row < row_activates_.size(); ++row) {
+    if (row_activates_[row] == 0) continue;
+    opened.push_back(static_cast<uint32_t>(row));
+    counts.push_back(row_activates_[row]);
+  }
+  archive.vector("opened rows", opened);
+  archive.vector("row activates", counts);
+  if (!archive.reading()) return;
+  if (opened.size() != counts.size()) archive.fail("row activates", "another number of rows");
+  std::fill(row_activates_.begin(), row_activates_.end(), 0);
+  for (size_t i = 0; i < opened.size(); ++i) {
+    if (opened[i] >= row_activates_.size()) archive.fail("opened rows", "a row that does not exist");
+    row_activates_[opened[i]] = counts[i];
+  }
 }
 
 void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
@@ -271,6 +297,12 @@ void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
   commands.counter("write", c.writes, "commands", "Bursts written");
   commands.counter("refresh_all", c.refreshes_all, "commands", "Refreshes of all banks");
   commands.counter("refresh_bank", c.refreshes_bank, "commands", "Refreshes of one bank");
+  Distribution rows;
+  for (const uint32_t activates : row_activates_) {
+    if (activates != 0) rows.add(activates);
+  }
+  writer.counter("rows_opened", rows.count(), "rows", "Rows that were opened at least once");
+  rows.stats(writer.part("activates_by_row"), "commands", "Activates of a row that was opened");
   const uint64_t clock = clock_reached(time_ps);
   const uint64_t busy = (c.reads + c.writes) * config_.timing.burst;
   writer.ratio("data_bus_utilisation", busy, clock * channels(), "1", "Clocks with data on the data bus, of all");
@@ -286,15 +318,7 @@ void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
     }
   }
   if (!with_energy_) return;
-  const EnergyByCause e = energy(clock);
-  const StatsWriter part = writer.part("energy");
-  part.real("activate", e.activate * 1e12, "pJ", "Opening rows");
-  part.real("precharge", e.precharge * 1e12, "pJ", "Closing rows");
-  part.real("read", e.read * 1e12, "pJ", "Bursts read, without the interface");
-  part.real("write", e.write * 1e12, "pJ", "Bursts written, without the interface");
-  part.real("refresh", e.refresh * 1e12, "pJ", "Refreshes");
-  part.real("background", e.background * 1e12, "pJ", "Standby");
-  part.real("total", e.total() * 1e12, "pJ", "Core energy of the DRAM");
+  energy(clock).stats(writer.part("energy"));
 }
 
 }  // namespace backboard::dram

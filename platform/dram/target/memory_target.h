@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/bus/bandwidth_bins.h"
 #include "platform/bus/request.h"
 #include "platform/dram/controller/controller.h"
 #include "platform/dram/dram_counters.h"
@@ -42,6 +43,8 @@ class MemoryTarget final : public RequestPort,
   uint64_t submit(const BusRequest& request) override;
   /// The client must not submit from within `on_response`.
   void set_client(RequestClient& client) override { client_ = &client; }
+  /// Bytes are counted over time there, when their request is complete.
+  void count_bandwidth(BandwidthBins& bins) { bandwidth_ = &bins; }
   void on_event(uint64_t tag, uint64_t now_ps) override;
 
   /// A request of somebody who does nothing else until it is answered (the core): it passes through the same buffers
@@ -104,6 +107,7 @@ class MemoryTarget final : public RequestPort,
   void answer(uint32_t index);
   void schedule_wake();
   uint64_t earliest_completion() const;
+  void save_rows(StateArchive& archive);
 
   MemoryConfig config_;
   EventQueue& queue_;
@@ -127,6 +131,8 @@ class MemoryTarget final : public RequestPort,
   uint64_t last_command_ = 0;              ///< clock
   uint64_t wake_ps_ = EventQueue::kNever;  ///< the earliest event scheduled
   std::array<DramCounters, kInitiators> by_initiator_{};
+  BandwidthBins* bandwidth_ = nullptr;
+  std::vector<uint32_t> row_activates_;  ///< by channel, bank and row; empty in traces
 };
 
 }  // namespace backboard::dram
