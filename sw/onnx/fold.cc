@@ -128,13 +128,22 @@ OnnxConstant OnnxImporter::fold_slice(OnnxNode& node) {
 
 OnnxConstant OnnxImporter::fold_concat(OnnxNode& node) {
   node.integer_within("axis", 0, -1, 0);
-  std::vector<int64_t> joined;
+  std::vector<int64_t> integers;
+  std::vector<float> reals;
   for (int i = 0; i < node.proto().input_size(); ++i) {
-    const std::vector<int64_t> part = integer_list(node, i, "input");
-    joined.insert(joined.end(), part.begin(), part.end());
-    if (joined.size() > kLongestList) node.fail(fmt::format("more than {} integers", kLongestList));
+    const OnnxConstant& part = constant(node, i, "input");
+    if (part.dims.size() != 1) node.fail(fmt::format("input '{}' must be a list", printable(node.input(i))));
+    if (part.elements() > kLongestList) node.fail(fmt::format("more than {} elements", kLongestList));
+    if (part.reals) reals.insert(reals.end(), part.reals->begin(), part.reals->end());
+    integers.insert(integers.end(), part.integers.begin(), part.integers.end());
+    if (integers.size() + reals.size() > kLongestList) node.fail(fmt::format("more than {} elements", kLongestList));
   }
-  return list_of(std::move(joined));
+  if (reals.empty()) return list_of(std::move(integers));
+  if (!integers.empty()) node.fail("integers and reals in one list");
+  OnnxConstant result;
+  result.dims = {static_cast<int64_t>(reals.size())};
+  result.reals = std::make_shared<const std::vector<float>>(std::move(reals));
+  return result;
 }
 
 OnnxConstant OnnxImporter::fold_arithmetic(OnnxNode& node) {

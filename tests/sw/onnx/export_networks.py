@@ -8,7 +8,7 @@ Each NAME.onnx has a NAME.npz beside it, made in binary64 from the same binary32
   inference (n, classes)     logits with the running moments
   training (n, classes)      logits with the moments of the batch; dropout switched off
   losses (10)                mean cross-entropy before each of 10 steps of SGD on that batch, rate 0.02, dropout off
-  after (n, classes)         logits as in `training` after these steps
+  after (n, classes)         logits as in `inference` after these steps
 
     tests/sw/onnx/export_networks.py [FOLDER]
 """
@@ -29,6 +29,7 @@ class NetS(nn.Module):
     """data.md: three times convolution, ReLU, max pooling; FC, ReLU, FC."""
 
     shape = (1, 28, 28)
+    head = True  # ends in log-softmax
 
     def __init__(self):
         super().__init__()
@@ -42,7 +43,8 @@ class NetS(nn.Module):
         for conv in (self.conv1, self.conv2, self.conv3):
             x = F.max_pool2d(F.relu(conv(x)), 2)
         x = x.view(x.size(0), -1)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x))), dim=1)
+        x = self.fc2(F.relu(self.fc1(x)))
+        return F.log_softmax(x, dim=1) if self.head else x
 
 
 class Block(nn.Module):
@@ -109,10 +111,34 @@ class DsCnn(nn.Module):
         return self.fc(x)
 
 
+class Mixture(nn.Module):
+    """What the others lack: dilation, joined channels, every activation, padded averages, repeated elements, BatchNorm1d."""
+
+    shape = (3, 15, 14)
+
+    def __init__(self):
+        super().__init__()
+        self.left = nn.Conv2d(3, 6, 3, padding=1)
+        self.right = nn.Conv2d(3, 4, (2, 3), padding=(1, 2), dilation=(2, 2))
+        self.norm = nn.BatchNorm2d(10, eps=1e-3, momentum=0.3)
+        self.pool = nn.AvgPool2d(3, 2, 1)
+        self.mix = nn.Conv2d(10, 8, 1, groups=2)
+        self.up = nn.Upsample(scale_factor=2)
+        self.hidden = nn.Linear(8 * 8 * 7, 16, bias=False)
+        self.norm1 = nn.BatchNorm1d(16)
+        self.fc = nn.Linear(16, 5)
+
+    def forward(self, x):
+        x = self.norm(torch.cat([torch.tanh(self.left(x)), F.leaky_relu(self.right(x), 0.2)], 1))
+        x = self.up(torch.sigmoid(self.mix(self.pool(x))))
+        x = F.max_pool2d(x, 2)
+        return self.fc(F.relu(self.norm1(self.hidden(x.flatten(1)))))
+
+
 def randomise(network):
     """Batch normalisations that do something."""
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.uniform_(module.weight, 0.6, 1.4)
             nn.init.uniform_(module.bias, -0.2, 0.2)
             nn.init.uniform_(module.running_mean, -0.1, 0.1)
@@ -142,6 +168,7 @@ def make(name, network, images, opset, folder):
         training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False, input_names=["images"],
         output_names=["logits"], dynamic_axes=dynamic)  # fmt: skip
     exact = without_dropout(network)
+    exact.head = False
     pixels = torch.randint(0, 256, (images, *network.shape), dtype=torch.uint8)
     classes = exact.fc2.out_features if name == "s" else exact.fc.out_features
     labels = torch.randint(0, classes, (images,))
@@ -159,7 +186,7 @@ def make(name, network, images, opset, folder):
         loss.backward()
         optimiser.step()
     result["losses"] = np.array(losses)
-    result["after"] = logits(exact, x)
+    result["after"] = logits(exact.eval(), x)
     np.savez(f"{folder}/{name}.npz", **result)
 
 
@@ -169,8 +196,9 @@ def main():
     torch.manual_seed(4)
     torch.set_num_threads(1)
     make("s", NetS(), 8, 11, folder)
-    make("resnet8", ResNet8(), 4, 13, folder)
+    make("resnet8", ResNet8(), 2, 13, folder)
     make("dscnn", DsCnn(), 4, 17, folder)
+    make("mixture", Mixture(), 6, 14, folder)
 
 
 if __name__ == "__main__":

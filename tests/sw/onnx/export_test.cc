@@ -60,7 +60,7 @@ void check_round_trip(const std::vector<uint8_t>& model) {
 }  // namespace
 
 TEST_CASE("onnx export: networks from PyTorch with other weights read back to the same bytes") {
-  for (const std::string name : {"s", "resnet8", "dscnn"}) {
+  for (const std::string name : {"s", "resnet8", "dscnn", "mixture"}) {
     INFO(name);
     check_round_trip(read_file(std::string(BACKBOARD_TEST_DATA) + "/" + name + ".onnx"));
   }

@@ -371,7 +371,9 @@ TEST_CASE("onnx: nearest-neighbour Resize by whole factors repeats elements") {
   const auto resize = [](std::vector<float> scales, const std::string& nearest) {
     return between(2,
                    [&](ModelBuilder& model) {
-                     model.reals("scales", {4}, scales);
+                     model.reals("ones", {2}, {scales[0], scales[1]});
+                     model.reals("factors", {2}, {scales[2], scales[3]});
+                     model.node("Concat", {"ones", "factors"}, "scales", {{"axis", int64_t{0}}});
                      model.node("Resize", {"x", "", "scales"}, "y",
                                 {{"mode", std::string("nearest")},
                                  {"coordinate_transformation_mode", std::string("asymmetric")},
