@@ -44,6 +44,10 @@ bool watchdog_take_expired(uintptr_t base) {
   return true;
 }
 
+watchdog_cause watchdog_reset_cause(uintptr_t base) {
+  return (watchdog_cause)(mmio_read32(base + WATCHDOG_CAUSE_OFFSET) & WATCHDOG_CAUSE_RESET_MASK);
+}
+
 uint32_t watchdog_hz(uintptr_t base) {
   return mmio_read32(base + WATCHDOG_HZ_OFFSET);
 }

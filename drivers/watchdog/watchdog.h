@@ -16,6 +16,13 @@ typedef enum watchdog_result {
   WATCHDOG_LOCKED,       /**< the watchdog is locked: no register was written */
 } watchdog_result;
 
+/** Why the board started last. */
+typedef enum watchdog_cause {
+  WATCHDOG_CAUSE_POWER_ON = 0,
+  WATCHDOG_CAUSE_SOFTWARE = 1, /**< finisher_reset */
+  WATCHDOG_CAUSE_EXPIRY = 2,   /**< the watchdog's second expiry */
+} watchdog_cause;
+
 /** Starts the watchdog with `ticks` (of watchdog_hz) to an expiry, interrupt on or off. */
 watchdog_result watchdog_start(uintptr_t base, uint32_t ticks, bool interrupt);
 
@@ -30,6 +37,9 @@ void watchdog_lock(uintptr_t base);
 
 /** Whether the first expiry was reached; clears that state and the interrupt, not the counter. */
 bool watchdog_take_expired(uintptr_t base);
+
+/** Why the board started last. */
+watchdog_cause watchdog_reset_cause(uintptr_t base);
 
 /** Ticks a second. */
 uint32_t watchdog_hz(uintptr_t base);

@@ -47,6 +47,7 @@ class NpuDevice::Impl final : public RingClient {
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps);
   void state(StateArchive& archive);
+  void reset();
   NpuTotals totals() const;
   void use_requests(RequestPort& port) { dma_.use_requests(port); }
 
@@ -229,6 +230,17 @@ void NpuDevice::Impl::soft_reset() {
   update_irq();
 }
 
+/// Power-on reset: what `soft_reset` keeps goes too.
+void NpuDevice::Impl::reset() {
+  soft_reset();
+  bank_.reset();
+  publish_capabilities();
+  update_windows();
+  ring_.set_fence_address(bank_.get(Reg::NPU_FENCE_ADDRESS));
+  ring_.set_watchdog(bank_.get(Reg::NPU_WATCHDOG));
+  performance_.clear();
+}
+
 void NpuDevice::Impl::on_fence(uint32_t value, bool interrupt) {
   bank_.set(Reg::NPU_FENCE, value);
   if (interrupt) bank_.set(Field::NPU_IRQ_FENCE, 1);
@@ -329,6 +341,10 @@ void NpuDevice::drain() {}
 
 void NpuDevice::use_requests(RequestPort& port) {
   impl_->use_requests(port);
+}
+
+void NpuDevice::reset() {
+  impl_->reset();
 }
 
 NpuTotals NpuDevice::totals() const {

@@ -61,6 +61,9 @@ class NpuDevice final : public BusTarget, public Saved {
   void state(StateArchive& archive) override;
   void drain() override;
 
+  /// The board is reset: everything that firmware can see is as after power-on. Transfers that run are forgotten.
+  void reset();
+
   NpuTotals totals() const;
 
  private:

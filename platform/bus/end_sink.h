@@ -1,4 +1,4 @@
-// What ends a simulation from inside the board.
+// What ends a run, or starts the board again, from inside the board.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ enum class EndCause : uint8_t {
   watchdog_reset,  ///< the second expiry of the watchdog
 };
 
-/// Told by devices that the simulation is over. The first call counts.
+/// Told by devices that the run is over, or that the board is to start again (both resets). Of calls that end, the first
+/// counts.
 class EndSink {
  public:
   virtual ~EndSink() = default;

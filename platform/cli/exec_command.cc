@@ -20,6 +20,7 @@ struct ExecOptions {
   std::vector<std::string> set;
   std::string stats, signature;
   uint64_t max_instructions = 0;
+  uint32_t max_resets = kResetLimit;
   std::string max_memory;
   HostOptions host;
 };
@@ -57,6 +58,7 @@ int execute(const ExecOptions& options) {
   board.findings().set_printer([](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   board.load(elf, options.elf);
   if (options.max_instructions != 0) board.set_instruction_limit(options.max_instructions);
+  board.set_reset_limit(options.max_resets);
   board.start(elf.entry());
   const SessionResult result = run_session(board, {}, &host);
   console.flush();
@@ -77,6 +79,8 @@ CommandAction declare_exec(CLI::App& app) {
   app.add_option("--stats", options->stats, "Write all statistics as JSON");
   app.add_option("--signature", options->signature, "Write memory from begin_signature to end_signature");
   app.add_option("--max-instructions", options->max_instructions, "End after so many instructions (a failure)");
+  app.add_option("--max-resets", options->max_resets, "Resets by the program; one more ends it (a failure)")
+      ->capture_default_str();
   app.add_option("--max-memory", options->max_memory, "Host memory, for example 4 GiB");
   declare_host_options(app, options->host);
   return [options] { return execute(*options); };

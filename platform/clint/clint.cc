@@ -82,6 +82,13 @@ void Clint::on_event(uint64_t, uint64_t now_ps) {
   update_timer();
 }
 
+void Clint::reset(uint64_t now_ps) {
+  now_ps_ = now_ps;
+  bank_.reset();
+  pins_.set_level(static_cast<uint32_t>(CorePin::software), false);
+  write_mtime(0);
+}
+
 void Clint::state(StateArchive& archive) {
   archive.section("clint");
   bank_.state(archive);

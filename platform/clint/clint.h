@@ -30,6 +30,9 @@ class Clint final : public BusTarget, public EventClient, public TimeSource, pub
   void on_event(uint64_t tag, uint64_t now_ps) override;
   void state(StateArchive& archive) override;
 
+  /// The board is reset at `now_ps`: mtime counts from zero again, and no interrupt is pending.
+  void reset(uint64_t now_ps);
+
   /// Ticks since power-on plus what a write of mtime added.
   uint64_t mtime_at(uint64_t time_ps) const override;
 

@@ -165,8 +165,8 @@ struct DirectTraffic {
 /// quantum changes neither results nor times. Start it with `start()`, or restore it with the queue.
 class Core : public Saved, public EventClient, public IrqSink {
  public:
-  /// Sets pc to `pc`, all else to the reset state of the manual, and schedules the first instruction at the queue's
-  /// current time (next clock edge).
+  /// Power-on or reset. Sets pc to `pc`, all else to the reset state of the manual, and schedules the first instruction
+  /// at the queue's current time (next clock edge). Statistics and interrupt pins stay.
   virtual void start(uint64_t pc) = 0;
 
   /// Level of an interrupt pin (CorePin). Wakes a core in WFI at the queue's current time.

@@ -93,12 +93,11 @@ void RiscvCore<Xlen>::start(uint64_t pc) {
   privilege_changed();
   path_.flush_pages();
   drop_blocks();
-  clock_ = std::max(clock_, clock_time_.edge_at_or_after(queue_.now_ps()));
+  schedule();  // brings clock_ up to now: a reset may have met the core in WFI
   mcycle_ = {};
   minstret_ = {};
   mcycle_.set(0, clock_);
   minstret_.set(0, retired_);
-  schedule();
 }
 
 template <class Xlen>

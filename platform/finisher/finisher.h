@@ -1,4 +1,4 @@
-// Test finisher, as in QEMU's virt machine: a write ends the simulation.
+// Test finisher, as in QEMU's virt machine: a write ends the simulation or resets the board.
 #pragma once
 
 #include "platform/bus/access.h"
@@ -14,6 +14,7 @@ class Finisher final : public BusTarget {
  public:
   Finisher(EndSink& end, FindingSink& findings);
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
+  void reset() { bank_.reset(); }
 
  private:
   void write(uint32_t value, const BusAccess& access);

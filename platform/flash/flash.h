@@ -54,7 +54,8 @@ class Flash final : public BusTarget, public EventClient, public Saved {
 
   /// The supply fails at `now_ps`. An operation that runs stays torn: of a program the first bytes are done, in
   /// proportion to the time that passed, and of the next byte only some bits; of an erase the same by pages, the torn
-  /// page a mixture. Which bits is fixed by address and time. The controller is reset.
+  /// page a mixture. Which bits is fixed by address and time. The controller is reset. A reset of the board does the
+  /// same: the part's RESET# pin is wired to it, so that the boot ROM never meets a busy flash.
   void power_cut(uint64_t now_ps);
 
   uint64_t programs() const { return programs_; }

@@ -119,6 +119,14 @@ void Plic::complete(uint32_t context, uint32_t source) {
   update();
 }
 
+void Plic::reset() {
+  bank_.reset();
+  pending_ = {};
+  claimed_ = {};
+  for (uint32_t source = 1; source < kSources; ++source) forward(source);
+  update();
+}
+
 void Plic::state(StateArchive& archive) {
   archive.section("plic");
   bank_.state(archive);

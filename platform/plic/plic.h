@@ -37,6 +37,9 @@ class Plic final : public BusTarget, public IrqSink, public Saved {
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   void state(StateArchive& archive) override;
 
+  /// The board is reset: registers as after power-on. A source whose wire is high becomes pending again.
+  void reset();
+
  private:
   using Bits = std::array<uint32_t, kSources / 32>;
   static bool test(const Bits& bits, uint32_t source) { return (bits[source / 32] >> (source % 32)) & 1; }

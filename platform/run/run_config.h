@@ -168,11 +168,13 @@ struct CompareConfig {
 struct LimitsConfig {
   std::optional<uint64_t> time_ps;
   std::optional<uint64_t> instructions;
+  uint32_t resets = kResetLimit;
 
   template <class V>
   void fields(V& v) {
     v("time", time_ps, Picoseconds{1}, "Simulated time, or off");
     v("instructions", instructions, Range{1, INT64_MAX}, "Retired instructions, or off");
+    v("resets", resets, Range{0, INT32_MAX}, "Resets by the guest (finisher, watchdog); one more ends the run");
   }
 };
 

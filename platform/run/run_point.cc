@@ -41,6 +41,7 @@ void start_board(Board& board, const PreparedPoint& prepared, const std::string&
     }
     board.start(prepared.elf.entry(), prepared.image.argument);
   }
+  board.set_reset_limit(config.limits.resets);
   if (config.limits.instructions) board.set_instruction_limit(*config.limits.instructions);
 }
 
@@ -93,6 +94,7 @@ RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionR
   summary.dram_read_bytes = traffic.read_bytes;
   summary.dram_write_bytes = traffic.write_bytes;
   summary.findings = board.findings().total();
+  summary.resets = board.resets();
   if (const auto broken = board.conservation_error()) summary.failures.push_back(*broken);
   read_training(board, prepared, summary);
   return summary;

@@ -84,6 +84,7 @@ Json point_json(const RunSummary& s) {
                  {"interrupts", s.npu_interrupts},     {"energy_uj", s.npu_energy_uj}};
   json["dram"] = {{"read_bytes", s.dram_read_bytes}, {"write_bytes", s.dram_write_bytes}};
   json["findings"] = s.findings;
+  json["resets"] = s.resets;
   json["training"] = s.training ? training_json(*s.training) : Json(nullptr);
   json["failures"] = s.failures;
   json["passed"] = s.passed();
@@ -131,6 +132,7 @@ std::string one_point_table(const RunSummary& s) {
   row("DRAM", fmt::format("{} read, {} written", bytes_text(static_cast<double>(s.dram_read_bytes)),
                           bytes_text(static_cast<double>(s.dram_write_bytes))));
   row("findings", fmt::format("{}", s.findings));
+  if (s.resets != 0) row("resets", fmt::format("{} by the guest", s.resets));
   if (s.training) {
     const TrainingSummary& t = *s.training;
     row("training",
@@ -226,6 +228,7 @@ RunSummary parse_summary(const std::string& text, const std::string& file) {
     s.dram_read_bytes = json.at("dram").at("read_bytes");
     s.dram_write_bytes = json.at("dram").at("write_bytes");
     s.findings = json.at("findings");
+    s.resets = json.at("resets");
     if (!json.at("training").is_null()) s.training = training_of(json.at("training"));
     s.failures = json.at("failures").get<std::vector<std::string>>();
     return s;

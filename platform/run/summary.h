@@ -37,6 +37,7 @@ struct RunSummary {
   double npu_energy_uj = 0.0;  ///< without DRAM
   uint64_t dram_read_bytes = 0, dram_write_bytes = 0;
   uint64_t findings = 0;
+  uint64_t resets = 0;  ///< by the guest: finisher and watchdog
   std::optional<TrainingSummary> training;
   std::vector<std::string> failures;  ///< expectations and conservation laws that did not hold
 

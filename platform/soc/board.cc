@@ -92,7 +92,8 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
             findings_at(Place::kFLASH_CTRL), findings_at(Place::kFLASH)),
       dram(config.dram, config.map[Place::kDRAM].size_bytes),
       npu(config.npu, queue, wiring.port(BusMaster::npu), plic, line_of(Interrupt::kNPU), findings_at(Place::kNPU),
-          log) {
+          log),
+      reset_client(queue.add_client("reset", EventRank::control, *this)) {
   if (config.timing == TimingLevel::at) dram.take_requests(queue);
   wiring.attach(config,
                 {{Place::kROM, &rom},
@@ -153,13 +154,17 @@ bool Board::read_memory(uint64_t address, std::span<uint8_t> bytes) {
   return impl_->debug_access(BusOp::read, address, bytes.data(), bytes.size()) == BusResponse::ok;
 }
 
-bool Board::write_memory(uint64_t address, std::span<const uint8_t> bytes) {
+bool Board::Impl::write_memory(uint64_t address, std::span<const uint8_t> bytes) {
   if (bytes.empty()) return true;
   // A write does not change what it writes from.
   auto* data = const_cast<uint8_t*>(bytes.data());
-  if (impl_->debug_access(BusOp::write, address, data, bytes.size()) != BusResponse::ok) return false;
-  impl_->core->invalidate(address, address + (bytes.size() - 1));
+  if (debug_access(BusOp::write, address, data, bytes.size()) != BusResponse::ok) return false;
+  core->invalidate(address, address + (bytes.size() - 1));
   return true;
+}
+
+bool Board::write_memory(uint64_t address, std::span<const uint8_t> bytes) {
+  return impl_->write_memory(address, bytes);
 }
 
 void Board::Impl::require_width(const ElfFile& elf, const std::string& path) const {
@@ -171,6 +176,7 @@ void Board::Impl::require_width(const ElfFile& elf, const std::string& path) con
 void Board::attach(const ElfFile& elf, const std::string& path) {
   impl_->require_width(elf, path);
   impl_->program = elf;
+  impl_->program_path = path;
   impl_->lines.emplace(path);
   if (const auto address = elf.symbol("tohost")) {
     impl_->tohost.emplace(*impl_->core, *address);
@@ -183,16 +189,7 @@ void Board::attach(const ElfFile& elf, const std::string& path) {
 
 void Board::load(const ElfFile& elf, const std::string& path) {
   impl_->require_width(elf, path);
-  for (const ElfSegment& segment : elf.segments()) {
-    std::vector<uint8_t> bytes = segment.bytes;
-    const uint64_t last = segment.physical_address + (segment.memory_bytes == 0 ? 0 : segment.memory_bytes - 1);
-    const uint32_t place = impl_->wiring.router().map().find(segment.physical_address, segment.memory_bytes);
-    if (place != AddressMap::kNobody && segment.memory_bytes <= uint64_t{1} << 32) bytes.resize(segment.memory_bytes);
-    if (place == AddressMap::kNobody || !write_memory(segment.physical_address, bytes)) {
-      throw InputError(fmt::format("{}: the segment {:#x} to {:#x} does not lie in memory of the board", path,
-                                   segment.physical_address, last));
-    }
-  }
+  impl_->load_segments(elf, path);
   attach(elf, path);
 }
 
@@ -205,6 +202,17 @@ void Board::start(uint64_t entry, uint64_t argument) {
 
 void Board::allow_semihosting_files(const std::string& folder) {
   impl_->semihosting.allow_files(folder);
+}
+
+void Board::set_reset_limit(uint32_t count) {
+  impl_->reset_limit = count;
+}
+uint32_t Board::resets() const {
+  return impl_->resets;
+}
+void Board::reset() {
+  BB_CHECK(impl_->started, "reset before start");
+  impl_->reset(ResetCause::software);
 }
 
 void Board::set_instruction_limit(uint64_t count) {

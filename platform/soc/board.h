@@ -32,8 +32,8 @@ enum class BoardStop : uint8_t {
   finisher,           ///< the test finisher: passed or failed with a code
   tohost,             ///< the tohost protocol
   semihosting,        ///< SYS_EXIT
-  reset,              ///< the guest asked for a reset, which ends the run
-  watchdog,           ///< the watchdog's second expiry
+  reset,              ///< the guest asked for a reset, and had used up the limit of resets
+  watchdog,           ///< the watchdog's second expiry asked for one, and so
   instruction_limit,  ///< exactly that many instructions have retired
   time_limit,         ///< run_until's time was reached
   interrupted,        ///< request_stop: Ctrl-C
@@ -93,6 +93,14 @@ class Board {
   void allow_semihosting_files(const std::string& folder);
   /// Stops when `count` instructions have retired since power-on.
   void set_instruction_limit(uint64_t count);
+  /// Resets by the guest (finisher, watchdog) beyond `count` end the run. kResetLimit unless said otherwise.
+  void set_reset_limit(uint32_t count);
+  /// Resets the board as the guest does, between two events: devices as after power-on, memory and flash keep their
+  /// content, but with `boot: direct` the attached ELF is loaded again; the core starts at its reset vector.
+  void reset();
+  /// Resets since power-on.
+  uint32_t resets() const;
+
   /// Runs until something stops the board. After a stop that the guest asked for, it returns at once.
   BoardResult run() { return run_until(EventQueue::kNever); }
   /// The same, but not past `time_ps`: all events up to and including it have run.

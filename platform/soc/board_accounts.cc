@@ -141,6 +141,7 @@ StatsTree Board::stats() {
   StatsTree tree;
   impl_->dram.settle(queue().now_ps());
   tree.add("simulated_ps", {queue().now_ps(), "ps", "Simulated time"});
+  tree.add("resets", {impl_->resets, "1", "Resets since power-on"});
   core_stats(StatsWriter(tree, "core"), impl_->core->statistics());
   const StatsWriter direct_part = StatsWriter(tree, "core").part("direct");
   for (const DirectTraffic& direct : impl_->core->direct_traffic()) {

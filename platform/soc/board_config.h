@@ -30,6 +30,9 @@ enum class BootMode : uint8_t {
   flash,   ///< the ROM image (rom.image) runs: it checks the flash image, copies it to DRAM and jumps
 };
 
+/// Resets by the guest before one more ends a run, unless said otherwise: a reboot loop must end.
+inline constexpr uint32_t kResetLimit = 16;
+
 struct BoardConfig {
   TimingLevel timing = TimingLevel::lt;
   BootMode boot = BootMode::direct;

@@ -43,7 +43,7 @@ struct BoardEnd {
 };
 
 /// Construction order is wiring order: ports, core, interrupt controllers, devices, router.
-class Board::Impl final : public EndSink, public CoreObserver {
+class Board::Impl final : public EndSink, public CoreObserver, public EventClient {
  public:
   Impl(const BoardConfig& config, BoardOutput output);
 
@@ -51,12 +51,18 @@ class Board::Impl final : public EndSink, public CoreObserver {
   void end(EndCause cause, int exit_code, uint64_t time_ps) override;
   void on_stop(StopReason reason) override;
 
+  // board_reset.cc. The guest's resets wait for an event: the access that asks for one ends first.
+  void on_event(uint64_t tag, uint64_t now_ps) override;
+  void reset(ResetCause cause);
+  void load_segments(const ElfFile& elf, const std::string& path);
+
   BoardResult run_until(uint64_t limit_ps);
   BoardResult ended(BoardResult made);
   std::optional<BoardResult> result_of_stop();
   BoardResult result(BoardStop stop, int exit_code, std::string reason) const;
   void require_width(const ElfFile& elf, const std::string& path) const;
   void burn_rom(uint64_t entry, uint64_t argument);
+  bool write_memory(uint64_t address, std::span<const uint8_t> bytes);
   BusResponse debug_access(BusOp op, uint64_t address, uint8_t* data, uint64_t size);
   void state(StateArchive& archive);
   uint64_t digest() const;
@@ -71,7 +77,8 @@ class Board::Impl final : public EndSink, public CoreObserver {
   std::unique_ptr<Core> core;
   Semihosting semihosting;
   std::optional<TohostWatch> tohost;
-  std::optional<ElfFile> program;    ///< names functions in findings
+  std::optional<ElfFile> program;  ///< names functions in findings, and is loaded again by a reset
+  std::string program_path;
   std::optional<SourceLines> lines;  ///< and lines
 
   Rom rom;
@@ -85,7 +92,10 @@ class Board::Impl final : public EndSink, public CoreObserver {
   Dram dram;
   npu::NpuDevice npu;
 
+  EventQueue::ClientId reset_client;
   bool started = false;
+  uint32_t resets = 0;
+  uint32_t reset_limit = kResetLimit;
   BoardEnd ending;
   std::atomic<bool> interrupted{false};
 };

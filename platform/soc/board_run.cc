@@ -38,6 +38,11 @@ const char* name_of(BoardStop stop) {
 
 void Board::Impl::end(EndCause cause, int exit_code, uint64_t time_ps) {
   if (ending.ended) return;
+  const bool resets_board = cause == EndCause::reset || cause == EndCause::watchdog_reset;
+  if (resets_board && resets < reset_limit) {
+    const ResetCause why = cause == EndCause::reset ? ResetCause::software : ResetCause::watchdog;
+    return queue.schedule(time_ps, reset_client, static_cast<uint64_t>(why));
+  }
   ending = {true, cause, exit_code, time_ps};
   core->request_stop();
   wiring.kernel().stop();
@@ -63,11 +68,13 @@ std::optional<BoardResult> Board::Impl::result_of_stop() {
         made = result(BoardStop::finisher, ending.code, fmt::format("the firmware ended with code {}", ending.code));
         break;
       case EndCause::reset:
-        made =
-            result(BoardStop::reset, 1, "the firmware asked for a reset: the run ends, the board is not started again");
+        made = result(BoardStop::reset, 1,
+                      fmt::format("the firmware asked for reset number {}: the limit is {}", resets + 1, reset_limit));
         break;
       case EndCause::watchdog_reset:
-        made = result(BoardStop::watchdog, 1, "the watchdog expired twice and reset the board");
+        made = result(BoardStop::watchdog, 1,
+                      fmt::format("the watchdog expired twice and asked for reset number {}: the limit is {}",
+                                  resets + 1, reset_limit));
         break;
     }
     made.time_ps = ending.time_ps;

@@ -53,6 +53,7 @@ void Board::Impl::state(StateArchive& archive) {
   archive.value("end_cause", ending.cause);
   archive.value("end_code", ending.code);
   archive.value("end_time_ps", ending.time_ps);
+  archive.value("resets", resets);
   queue.state(archive);
   core->state(archive);
   rom.state(archive);

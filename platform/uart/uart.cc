@@ -223,6 +223,18 @@ void Uart::on_event(uint64_t tag, uint64_t now_ps) {
   update_irq();
 }
 
+void Uart::reset(uint64_t now_ps) {
+  now_ps_ = now_ps;
+  queue_.cancel(client_, kShifted);
+  queue_.cancel(client_, kTimeOut);
+  bank_.reset();
+  received_fifo_.clear();
+  transmit_fifo_.clear();
+  shifting_ = fifo_enabled_ = thre_pending_ = time_out_ = overrun_ = false;
+  trigger_ = 0;
+  update_irq();
+}
+
 void Uart::state(StateArchive& archive) {
   archive.section("uart");
   bank_.state(archive);

@@ -60,6 +60,10 @@ class Uart final : public BusTarget, public EventClient, public Saved {
   void on_event(uint64_t tag, uint64_t now_ps) override;
   void state(StateArchive& archive) override;
 
+  /// The board is reset at `now_ps`: registers and FIFOs as after power-on. A byte in the shifter is lost; bytes that
+  /// are still to arrive do arrive.
+  void reset(uint64_t now_ps);
+
   /// A byte arrives from outside at `time_ps`, not before the queue's time nor before the byte given last. All input
   /// goes this way, and is logged, so that a run can be replayed.
   /// At one simulated time input comes before everything else, so that it does not matter when this was called.

@@ -115,6 +115,16 @@ void Watchdog::on_event(uint64_t, uint64_t now_ps) {
   update_irq();
 }
 
+void Watchdog::reset(ResetCause cause, uint64_t now_ps) {
+  now_ps_ = now_ps;
+  queue_.cancel(client_);
+  bank_.reset();
+  bank_.set(Reg::WATCHDOG_CAUSE, static_cast<uint32_t>(cause));
+  loaded_ = UINT32_MAX;
+  expired_once_ = locked_ = false;
+  update_irq();
+}
+
 void Watchdog::state(StateArchive& archive) {
   archive.section("watchdog");
   bank_.state(archive);

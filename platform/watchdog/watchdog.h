@@ -20,6 +20,9 @@ struct WatchdogConfig {
   }
 };
 
+/// Why the board started last, as WATCHDOG_CAUSE says it.
+enum class ResetCause : uint8_t { power_on = 0, software = 1, watchdog = 2 };
+
 /// The watchdog (drivers/watchdog/watchdog.def). The counter is no number that is stepped but a start time; an expiry
 /// is one event. Loading restarts the prescaler, so that LOAD ticks pass exactly. Off after power-on.
 class Watchdog final : public BusTarget, public EventClient, public Saved {
@@ -32,6 +35,9 @@ class Watchdog final : public BusTarget, public EventClient, public Saved {
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   void on_event(uint64_t tag, uint64_t now_ps) override;
   void state(StateArchive& archive) override;
+
+  /// The board is reset at `now_ps`: off, unlocked, all registers but the cause as after power-on.
+  void reset(ResetCause cause, uint64_t now_ps);
 
  private:
   bool enabled() const;

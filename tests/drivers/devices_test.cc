@@ -150,6 +150,12 @@ TEST_CASE("watchdog_start writes nothing to a locked watchdog or to something el
   CHECK(watchdog_start(kBase, 0, true) == WATCHDOG_BAD_ARGUMENT);
 }
 
+TEST_CASE("watchdog_reset_cause reads why the board started") {
+  MmioScript script(kBase);
+  script.read32(WATCHDOG_CAUSE_OFFSET, 2);
+  CHECK(watchdog_reset_cause(kBase) == WATCHDOG_CAUSE_EXPIRY);
+}
+
 TEST_CASE("finisher_end passes with 0 and carries any other code in the upper half") {
   MmioScript script(kBase);
   script.write32(0, 0x5555).write32(0, 0x00073333).write32(0, 0x7777);

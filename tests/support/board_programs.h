@@ -1,6 +1,8 @@
 // Small programs for tests of the board, made from instructions.
 #pragma once
 
+#include <cstring>
+
 #include "platform/bus/memory_map.h"
 #include "platform/soc/board.h"
 #include "tests/support/rv_asm.h"
@@ -53,6 +55,29 @@ class BoardProgram : public rv::Program {
     return p;
   }
 };
+
+/// Where `boots_then` counts boots, and notes their causes.
+inline constexpr uint32_t kBoots = 0x80100000, kCauses = 0x80100010;
+
+/// Counts the boot in DRAM, notes its cause, and runs `first` (address-independent) in the first `boots` boots, else
+/// `then`.
+inline BoardProgram boots_then(unsigned boots, const BoardProgram& first, const BoardProgram& then) {
+  BoardProgram p;
+  p.li(8, kBoots).li(9, kWatchdog + 0x1C);
+  p << rv::lw(10, 8, 0) << rv::addi(11, 10, 1) << rv::sw(11, 0, 8);
+  p << rv::lw(12, 9, 0) << rv::slli(13, 10, 2) << rv::add(13, 13, 8) << rv::sw(12, 0x10, 13);
+  p.li(14, static_cast<uint32_t>(boots));
+  const auto then_bytes = static_cast<int32_t>(then.bytes().size());
+  p << rv::blt(10, 14, 4 + then_bytes);
+  for (const BoardProgram* part : {&then, &first}) {
+    for (size_t i = 0; i < part->bytes().size(); i += 4) {
+      uint32_t word = 0;
+      std::memcpy(&word, part->bytes().data() + i, 4);
+      p << word;
+    }
+  }
+  return p;
+}
 
 /// A board with a program in DRAM, started.
 struct BoardBench {

@@ -54,6 +54,16 @@ TEST_CASE("the instruction limit ends an endless program as a failure") {
   CHECK(stats["core.instructions"]["unit"] == "instructions");
 }
 
+TEST_CASE("a program that resets the board starts again, as often as it may") {
+  const ProgramResult whole = exec("test_exec_reboot");
+  CHECK(whole.exit_code == 0);
+  CHECK(whole.out == "0123");
+  const ProgramResult limited = exec("test_exec_reboot", "--max-resets 2");
+  CHECK(limited.exit_code == 1);
+  CHECK(limited.out == "012");
+  CHECK(limited.err.find("the firmware asked for reset number 3: the limit is 2\n") != std::string::npos);
+}
+
 TEST_CASE("the signature is one word a line") {
   const TemporaryFolder folder;
   CHECK(exec("test_exec_tohost", "--signature " + folder.path("signature")).exit_code == 1);

@@ -81,6 +81,58 @@ TEST_CASE("a firmware without a plan runs, and its run folder is complete") {
   CHECK(read_text(folder.path("again/stats.json")) == read_text(folder.path("out/stats.json")));
 }
 
+TEST_CASE("findings.json names function and source line of the instruction that erred") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("finding.yaml", "firmware: " FIRMWARE_FOLDER "/test_exec_finding.elf\n");
+  const ProgramResult result = run(file + " --quiet --out " + folder.path("out"));
+  CHECK(result.exit_code == 0);
+  const json findings = json::parse(read_text(folder.path("out/findings.json")));
+  INFO(findings.dump(2));
+  REQUIRE(findings["findings"].size() == 1);
+  const json& finding = findings["findings"][0];
+  CHECK(finding["source_line"] == "finding.S:9");
+  CHECK(finding["function"] == "_start");
+  CHECK(finding["register"] == "FINISHER_CONTROL");
+}
+
+TEST_CASE("resets by the guest are counted in the summary, keep the UART's log and end at their limit") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("reboot.yaml", "firmware: " FIRMWARE_FOLDER "/test_exec_reboot.elf\n");
+  const auto summary = [&](const std::string& arguments, int exit_code) {
+    const ProgramResult result = run(file + " --quiet --out " + folder.path("out") + " " + arguments);
+    INFO(result.err);
+    CHECK(result.exit_code == exit_code);
+    return json::parse(read_text(folder.path("out/summary.json")));
+  };
+  const json whole = summary("", 0);
+  CHECK(whole["resets"] == 3);
+  CHECK(whole["failures"].empty());  // every byte is accounted for
+  CHECK(read_text(folder.path("out/uart.log")) == "0123");
+  const json none = summary("--set limits.resets=0", 1);
+  CHECK(none["resets"] == 0);
+  CHECK(none["stop"] == "reset");
+  CHECK(none["reason"] == "the firmware asked for reset number 1: the limit is 0");
+  CHECK(read_text(folder.path("out/uart.log")) == "0");
+}
+
+TEST_CASE("a program that ends by tohost does so as well when it was saved and restored") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("late.yaml", "firmware: " FIRMWARE_FOLDER "/test_exec_tohost_late.elf\n");
+  const auto ended = [&](const std::string& arguments) {
+    const ProgramResult result = run(file + " --quiet --out " + folder.path("out") + " " + arguments);
+    INFO(result.err);
+    CHECK(result.exit_code == 0);
+    const json summary = json::parse(read_text(folder.path("out/summary.json")));
+    CHECK(summary["stop"] == "tohost");
+    CHECK(summary["reason"] == "tohost: passed");
+    return read_text(folder.path("out/stats.json")) + read_text(folder.path("out/traffic.csv"));
+  };
+  const std::string never = ended("");
+  const std::string saved = folder.path("saved");
+  CHECK(ended("--save " + saved + " --save-at '3 ms'") == never);
+  CHECK(ended("--restore " + saved) == never);
+}
+
 TEST_CASE("an expectation that does not hold is exit code 1, said on stderr and in the summary") {
   const TemporaryFolder folder;
   const std::string file = folder.write("greet.yaml", "firmware: hello\n");

@@ -169,11 +169,12 @@ TEST_CASE("the UART's interrupt wakes an echo that answers byte for byte") {
   CHECK(bench.board.findings().total() == 0);
 }
 
-TEST_CASE("a forgotten watchdog ends the run with a finding") {
+TEST_CASE("a forgotten watchdog ends a run that allows no reset, with a finding") {
   BoardProgram program;
   program.store(test::kWatchdog + 8, 50).store(test::kWatchdog + 4, 1);
   program << rv::jal(0, 0);
   BoardBench bench(program);
+  bench.board.set_reset_limit(0);
   const BoardResult result = bench.board.run();
   CHECK(result.stop == BoardStop::watchdog);
   CHECK(result.exit_code == 1);

@@ -107,6 +107,39 @@ TEST_CASE("never saved, saved and gone on, restored in a new process: three equa
   }
 }
 
+TEST_CASE("a board saved before, at and behind its resets ends as the one that was never saved") {
+  const test::TemporaryFolder folder;
+  BoardProgram first = BoardProgram().store_byte(test::kUart, 'a');
+  first.store(test::kWatchdog + 8, 30).store(test::kWatchdog + 4, 1);
+  first << rv::wfi() << rv::jal(0, -4);
+  const BoardProgram program = test::boots_then(3, first, BoardProgram().store_byte(test::kUart, 'b').finish());
+  const std::string never = in_child([&] {
+    BoardBench bench(program);
+    return outcome(bench);
+  });
+  REQUIRE(never.find("finisher|") == 0);
+  REQUIRE(never.find("|aaab|") != std::string::npos);
+  for (unsigned events = 0; events < 14; ++events) {  // each boot: core, two expiries, the reset
+    INFO("saved after " << events << " events");
+    const std::string file = folder.path("board.save");
+    const std::string sent_file = folder.path("sent");
+    const std::string went_on = in_child([&] {
+      BoardBench bench(program);
+      for (unsigned i = 0; i < events; ++i) bench.board.step_event();
+      bench.board.save(file);
+      std::ofstream(sent_file) << bench.uart.text();
+      return outcome(bench);
+    });
+    const std::string restored = in_child([&] {
+      BoardBench bench(BoardConfig{}, BoardBench::ForRestore{});
+      bench.board.restore(file);
+      return outcome(bench, test::read_text(sent_file));
+    });
+    CHECK(went_on == never);
+    CHECK(restored == never);
+  }
+}
+
 void start_selftest(Board& board) {
   const std::string path = std::string(FIRMWARE_DIR) + "/selftest.elf";
   const ElfFile elf = ElfFile::load(path);
