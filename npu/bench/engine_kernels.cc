@@ -8,6 +8,7 @@
 #include "npu/bench/timing.h"
 #include "npu/engine/daa/compute_tile.h"
 #include "npu/engine/neuroflix/compute_tile.h"
+#include "npu/engine/taxonn/compute_tile.h"
 #include "npu/numerics/rounding.h"
 
 namespace backboard::npu {
@@ -37,6 +38,13 @@ constexpr EngineKernel kEngineKernels[] = {
      },
      [](Pass pass, const ConvTile& tile, const float* first, const float* second, Facts& facts, Workspace& workspace) {
        neuroflix::count_tile({}, pass, tile, {first, nullptr}, {second, nullptr}, facts, workspace);
+     }},
+    {"taxonn", NumberFormat::kFp16, NumberFormat::kFp16, NumberFormat::kFp16,
+     [](Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc, Workspace& workspace) {
+       taxonn::multiply_tile({}, pass, tile, {first, nullptr}, {second, nullptr}, acc, workspace);
+     },
+     [](Pass pass, const ConvTile& tile, const float*, const float*, Facts& facts, Workspace&) {
+       taxonn::count_tile({}, pass, tile, facts);
      }},
 };
 

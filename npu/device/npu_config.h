@@ -30,6 +30,7 @@ struct NpuConfig {
     v("reference", engines.reference, "Engine reference");
     v("daa", engines.daa, "Engine daa");
     v("neuroflix", engines.neuroflix, "Engine neuroflix");
+    v("taxonn", engines.taxonn, "Engine taxonn");
     v("energy", engines.energy, "Energy constants of all engines");
     v("host_threads", host_threads, Range{1, 64},
       "Threads of the simulator for tile arithmetic; results do not change");

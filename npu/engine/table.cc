@@ -4,6 +4,7 @@
 #include "npu/engine/lnpu/engine.h"
 #include "npu/engine/neuroflix/engine.h"
 #include "npu/engine/reference/engine.h"
+#include "npu/engine/taxonn/engine.h"
 
 namespace backboard::npu {
 namespace {
@@ -17,6 +18,8 @@ constexpr EngineRow kEngines[] = {
      daa::offer, daa::make_engine},
     {EngineId::kNEUROFLIX, "neuroflix", "Fixed-point data, floating-point error, sums by bricks (IEEE TC 2022)",
      neuroflix::offer, neuroflix::make_engine},
+    {EngineId::kTAXONN, "taxonn", "Fixed point, training in simple steps on an inference array (ISCAS 2020)",
+     taxonn::offer, taxonn::make_engine},
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "npu/engine/lnpu/config.h"
 #include "npu/engine/neuroflix/config.h"
 #include "npu/engine/reference/cost.h"
+#include "npu/engine/taxonn/config.h"
 
 namespace backboard::npu {
 
@@ -20,6 +21,7 @@ struct EngineConfigs {
   reference::ReferenceConfig reference;
   daa::DaaConfig daa;
   neuroflix::NeuroflixConfig neuroflix;
+  taxonn::TaxonnConfig taxonn;
   EnergyConstants energy;
   uint32_t host_threads = 1;  ///< of the simulator, for tile arithmetic; never changes a result
 };

@@ -129,6 +129,7 @@ void TileEngine::compute_layer(const Job& job, const Step& step, LocalBuffer& bu
     multiply(shape.pass, tile, a, b, sums.values.data(), facts);
   }
   if (!step.finish) return;
+  arithmetic_->finish(shape.pass, job.command.layer, sums.values);
   const uint64_t elements = step.box.elements();
   if (job.has(kFlagBIAS)) {
     add_bias(std::as_const(sums).tile(), buffer[step.slots[3]].values, job.has(kFlagRELU), sums.tile());

@@ -27,6 +27,8 @@ class TileArithmetic {
   /// What multiply() of the whole tile means for the engine; adds to `facts`.
   virtual void count(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, Facts& facts,
                      Workspace& workspace) const = 0;
+  /// What happens to the sums of a tile when the last part is in, before bias, ReLU, mask, update and store.
+  virtual void finish(Pass /*pass*/, uint32_t /*layer*/, std::vector<float>& /*sums*/) const {}
   virtual Price price(const Facts& facts) const = 0;
 };
 

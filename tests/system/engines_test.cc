@@ -73,6 +73,25 @@ TEST_CASE("the same firmware trains on neuroflix, whose bricks and baseline of e
         baseline.stats.at("npu.energy.total").at("value").get<double>());
 }
 
+TEST_CASE("the same firmware trains on taxonn, whose widths go by layer") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 4, batch: 16, shuffle: 1, learning_rate: 0.02}", 64);
+  const std::string taxonn = "--set platform.npu.engine=taxonn ";
+  const RunOutcome reference = run_on(runs, file, "reference", "--set platform.npu.engine=reference");
+  const RunOutcome fixed = run_on(runs, file, "fixed", taxonn);
+  const RunOutcome again = run_on(runs, file, "again", taxonn + "--set tiles.rows=3 --set platform.npu.buffer=64KiB");
+  const RunOutcome dedicated = run_on(runs, file, "dedicated", taxonn + "--set platform.npu.taxonn.trainer=dedicated");
+  const RunOutcome coarse = run_on(
+      runs, file, "coarse", taxonn + "--set platform.npu.taxonn.layers='[{layer: 0, widths: {x: {fraction: 1}}}]'");
+  CHECK(accuracy(fixed) >= accuracy(reference) - 6.3);
+  CHECK(accuracy(fixed) > 50.0);
+  check_same_training(fixed, again);
+  check_same_training(fixed, dedicated);
+  CHECK((coarse.weights != fixed.weights));
+  CHECK(dedicated.stats.at("npu.energy.idle").at("value").get<double>() >
+        fixed.stats.at("npu.energy.idle").at("value").get<double>());
+}
+
 TEST_CASE("a format that daa does not take is refused when the plan is compiled") {
   const BoardRuns runs;
   const std::string file = runs.small_run("{epochs: 1, batch: 16}", 16);

@@ -9,6 +9,7 @@
 
 #include "npu/engine/daa/pair_gemm.h"
 #include "npu/engine/daa/pair_layout.h"
+#include "npu/engine/gemm_pack.h"
 #include "npu/numerics/rounding-inl.h"
 #include "npu/sgd/random_stream.h"
 #include "platform/check/check.h"
@@ -50,27 +51,20 @@ void derive_span(const Derivation& rule, const float* in, size_t count, float* o
   hn::StoreInterleaved4(high, low, key, key, d, out + i * kFields);
 }
 
-/// Columns [n0, n0 + columns) of B as vectors of `width`, zeros beyond. `step` beyond the last one is zero.
+/// The pairs of `packed`, steps of B as vectors: high, low and key of each. An odd last step has zeros beside it.
 template <class D>
-void pack_pairs(D d, const Derivation& rule, const StridedGemm& p, uint32_t n0, uint32_t columns, const float* coins,
+void pack_pairs(D d, const Derivation& rule, uint32_t steps, const float* HWY_RESTRICT packed, const float* coins,
                 float* HWY_RESTRICT panel) {
   using V = hn::Vec<D>;
-  const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), pairs = (p.steps + 1) / 2;
-  HWY_ALIGN float row[2][HWY_MAX_BYTES / sizeof(float)];
-  const float* base = p.b + n0 * p.b_column;
-  for (uint32_t i = 0; i < pairs; ++i) {
-    for (uint32_t half = 0; half < 2; ++half) {
-      std::fill_n(row[half], width, 0.0f);
-      if (2 * i + half == p.steps) continue;
-      const float* from = base + p.b_step[2 * i + half];
-      for (uint32_t n = 0; n < columns; ++n) row[half][n] = from[n * p.b_column];
-    }
+  const size_t width = hn::Lanes(d);
+  for (uint32_t i = 0; 2 * i < steps; ++i) {
+    const V second = 2 * i + 1 < steps ? hn::Load(d, packed + (2 * i + 1) * width) : hn::Zero(d);
     V high0, low0, key0, high1, low1, key1;
-    derive(d, rule, hn::Load(d, row[0]), high0, low0, key0);
-    derive(d, rule, hn::Load(d, row[1]), high1, low1, key1);
+    derive(d, rule, hn::Load(d, packed + 2 * i * width), high0, low0, key0);
+    derive(d, rule, second, high1, low1, key1);
     V difference = hn::Sub(key1, key0);
-    if (coins != nullptr) difference = hn::Add(difference, hn::LoadU(d, coins + size_t{i} * width));
-    float* to = panel + size_t{i} * kPairVectors * width;
+    if (coins != nullptr) difference = hn::Add(difference, hn::LoadU(d, coins + i * width));
+    float* to = panel + i * kPairVectors * width;
     hn::Store(high0, d, to);
     hn::Store(low0, d, to + width);
     hn::Store(high1, d, to + 2 * width);
@@ -148,23 +142,6 @@ void run_rows(D d, const float* a, const ptrdiff_t* a_row, uint32_t rows, PairBl
   pass(pair_kernel<kSpecial, 1, D>, 1);
 }
 
-/// Moves columns of rows [m0, m0 + rows) between C and a dense block of `width` columns.
-template <bool kToBlock>
-void move_block(const StridedGemm& p, uint32_t m0, uint32_t rows, uint32_t n0, uint32_t columns, uint32_t width,
-                float* block) {
-  for (uint32_t m = 0; m < rows; ++m) {
-    float* outside = p.c + n0 * p.c_column + p.c_row[m0 + m];
-    float* inside = block + size_t{m} * width;
-    for (uint32_t n = 0; n < columns; ++n) {
-      if constexpr (kToBlock) {
-        inside[n] = outside[n * p.c_column];
-      } else {
-        outside[n * p.c_column] = inside[n];
-      }
-    }
-  }
-}
-
 template <class D>
 void run_columns(D d, const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t n0,
                  uint32_t columns) {
@@ -176,12 +153,13 @@ void run_columns(D d, const Derivation& rule, const Coins& coins, const StridedG
       }
     }
   }
-  pack_pairs(d, rule, p, n0, columns, room.column_coins, room.panel);
+  pack_panel(p, n0, columns, width, room.packed);
+  pack_pairs(d, rule, p.steps, room.packed, room.column_coins, room.panel);
   const bool special = p.masked || room.row_coins != nullptr;
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const uint32_t rows = std::min(kRowBlock, p.rows - m0);
     if (columns < width) std::fill_n(room.block, size_t{rows} * width, 0.0f);
-    move_block<true>(p, m0, rows, n0, columns, width, room.block);
+    load_sums(p, {m0, rows, n0, columns}, width, room.block);
     for (uint32_t i = 0; i < pairs; i += kPairBlock) {
       PairBlock block{room.steps + 2 * i, std::min(kPairBlock, pairs - i),
                       room.panel + size_t{i} * kPairVectors * width, nullptr, kPairBlock};
@@ -199,7 +177,7 @@ void run_columns(D d, const Derivation& rule, const Coins& coins, const StridedG
         run_rows<false>(d, room.a, p.a_row + m0, rows, block, room.block);
       }
     }
-    move_block<false>(p, m0, rows, n0, columns, width, room.block);
+    store_sums(p, {m0, rows, n0, columns}, width, room.block);
   }
 }
 
@@ -231,7 +209,15 @@ HWY_EXPORT(run_pairs);
 
 namespace {
 
-enum Slot : unsigned { kSlotPanel = 0, kSlotBlock = 1, kSlotDerived = 8, kSlotSteps, kSlotRowCoins, kSlotColumnCoins };
+enum Slot : unsigned {
+  kSlotPanel = 0,
+  kSlotBlock = 1,
+  kSlotDerived = 8,
+  kSlotSteps,
+  kSlotRowCoins,
+  kSlotColumnCoins,
+  kSlotPacked = 13
+};
 
 /// The places [first, last] that rows and steps reach together.
 struct Reach {
@@ -262,6 +248,7 @@ void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, W
   room.a = derived;
   room.steps = steps;
   room.panel = workspace.array<float>(kSlotPanel, size_t{pairs} * kPairVectors * kWidest);
+  room.packed = workspace.array<float>(kSlotPacked, size_t{p.steps} * kWidest);
   room.block = workspace.array<float>(kSlotBlock, kRowBlock * kWidest);
   if (rule.arbiter == Arbiter::kRandom && !rule.all_low) {
     BB_CHECK(coins.row_places != nullptr);

@@ -29,6 +29,7 @@ struct Derivation {
 struct Room {
   const float* a;          ///< derived A
   const ptrdiff_t* steps;  ///< offsets of floats in derived A, even in number
+  float* packed;           ///< steps x a vector of columns of B
   float* panel;            ///< pairs x kPairVectors vectors
   float* block;            ///< kRowBlock vectors
   float* row_coins;        ///< [row of a block][pair of a block], or null

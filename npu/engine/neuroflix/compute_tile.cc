@@ -5,6 +5,7 @@
 #include "npu/engine/conv_gemm.h"
 #include "npu/engine/fold.h"
 #include "npu/engine/neuroflix/group_gemm.h"
+#include "npu/engine/operand_sizes.h"
 #include "npu/engine/product_counts.h"
 #include "npu/numerics/rounding.h"
 
@@ -61,28 +62,6 @@ void run_pass(const Kernel& kernel, Pass pass, const ConvTile& tile, const float
   }
 }
 
-/// Sizes of the operands and outputs of a tile with dense operands.
-struct Sizes {
-  size_t first, second;
-  uint64_t outputs;
-};
-
-/// From the first element to the last: slices of a tile keep the strides of the whole.
-Sizes sizes_of(Pass pass, const ConvTile& t) {
-  const size_t x = (t.n - 1) * t.x_stride_n + (t.c - 1) * t.x_stride_c + size_t{t.ih_rows} * t.w;
-  const size_t y = (t.n - 1) * t.y_stride_n + (t.k - 1) * t.y_stride_k + size_t{t.oh_rows} * t.ow;
-  const size_t w = (t.k - 1) * t.w_stride_k + (t.c - 1) * t.w_stride_c + size_t{t.kh} * t.kw;
-  switch (pass) {
-    case Pass::ff:
-      return {x, w, uint64_t{t.n} * t.k * t.oh_rows * t.ow};
-    case Pass::bp:
-      return {y, w, uint64_t{t.n} * t.c * t.ih_rows * t.w};
-    case Pass::wg:
-      return {x, y, uint64_t{t.k} * t.c * t.kh * t.kw};
-  }
-  return {};
-}
-
 const float* rounded(const float* values, size_t count, unsigned slot, Workspace& workspace) {
   float* to = workspace.array<float>(slot, count);
   round_span(format_row(NumberFormat::kBf16), {values, count}, {to, count});
@@ -96,7 +75,7 @@ void multiply_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& til
   if (config.units == Units::kBricks) {
     return run_pass(GroupKernel(config, pass, tile), pass, tile, first.values, second.values, acc, workspace);
   }
-  const Sizes sizes = sizes_of(pass, tile);
+  const OperandSizes sizes = operand_sizes(pass, tile);
   const float* a = rounded(first.values, sizes.first, kSlotFirst, workspace);
   const float* b = rounded(second.values, sizes.second, kSlotSecond, workspace);
   run_pass(Arithmetic::kMultiplyThenAdd, pass, tile, a, b, acc, workspace);
@@ -106,7 +85,7 @@ void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, 
                 const Operand& second, Facts& facts, Workspace& workspace) {
   run_pass(CountKernel(config, pass, facts), pass, tile, first.values, second.values, nullptr, workspace);
   const ProductCounts products = pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
-  const Sizes sizes = sizes_of(pass, tile);
+  const OperandSizes sizes = operand_sizes(pass, tile);
   auto& pairs = facts.macs_by_class;
   if (config.units == Units::kBfloat16) {
     pairs[kClassHigh][kClassHigh] += products.inside;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "npu/engine/gemm_pack.h"
 #include "npu/engine/neuroflix/group_gemm.h"
 #include "npu/engine/neuroflix/group_layout.h"
 #include "platform/check/check.h"
@@ -136,21 +137,6 @@ HWY_INLINE uint32_t panel_width(uint32_t left) {
   return left > half ? lanes : half;
 }
 
-template <bool kToBlock>
-void move_block(const StridedGemm& p, uint32_t m0, uint32_t rows, float* block, size_t pitch) {
-  for (uint32_t m = 0; m < rows; ++m) {
-    float* outside = p.c + p.c_row[m0 + m];
-    float* inside = block + m * pitch;
-    for (uint32_t n = 0; n < p.columns; ++n) {
-      if constexpr (kToBlock) {
-        inside[n] = outside[n * p.c_column];
-      } else {
-        outside[n * p.c_column] = inside[n];
-      }
-    }
-  }
-}
-
 void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const GroupRoom& room) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 8> half;
@@ -164,7 +150,7 @@ void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Gr
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const uint32_t rows = std::min(kRowBlock, p.rows - m0);
     std::fill_n(room.block, rows * pitch, 0.0f);
-    move_block<true>(p, m0, rows, room.block, pitch);
+    load_sums(p, {m0, rows, 0, p.columns}, static_cast<uint32_t>(pitch), room.block);
     for (uint32_t g0 = 0; g0 < groups; g0 += kGroupBlock) {
       const uint32_t count = std::min(kGroupBlock, groups - g0);
       pack_rows(p, a_bits, m0, rows, g0, count, room.rows, room.row_units);
@@ -178,7 +164,7 @@ void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Gr
         }
       }
     }
-    move_block<false>(p, m0, rows, room.block, pitch);
+    store_sums(p, {m0, rows, 0, p.columns}, static_cast<uint32_t>(pitch), room.block);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "platform/check/check.h"
 #include "tests/npu/engine/daa/pair_model.h"
 #include "tests/npu/engine/neuroflix/brick_model.h"
+#include "tests/npu/engine/taxonn/fixed_model.h"
 #include "tests/support/npu_golden.h"
 
 namespace backboard::test {
@@ -23,6 +24,8 @@ inline SumRule sum_rule_of(npu::EngineId engine, npu::Pass pass) {
       return [pass](float start, const Terms& terms) {
         return npu::test::sum_groups(pass == npu::Pass::bp ? 12 : 8, pass == npu::Pass::wg ? 12 : 8, start, terms);
       };
+    case npu::EngineId::kTAXONN:
+      return [pass](float start, const Terms& terms) { return npu::test::sum_fixed(pass, start, terms); };
   }
   BB_CHECK(false, "engine {} has no rule", static_cast<uint32_t>(engine));
 }
