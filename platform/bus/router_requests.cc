@@ -63,6 +63,7 @@ class Router::TargetSide final : public RequestPort {
         BB_CHECK(phase == tlm::END_REQ, "phase {} as answer to BEGIN_REQ", static_cast<unsigned>(phase));
         return now_ps + delay.value();
       case tlm::TLM_ACCEPTED:
+        awaits_end_request_ = request.tag;
         return kLater;
       case tlm::TLM_COMPLETED:
         break;
@@ -82,8 +83,16 @@ class Router::TargetSide final : public RequestPort {
     extension.tag = router_.request_bus_->owner(target_, tag).second;
     payload.set_address(payload.get_address() + router_.map_[target_].base);
     client_->on_response(tag, response_of(payload.get_response_status()), time_ps);
+    // BEGIN_RESP without END_REQ stands for both (IEEE 1666-2011, 15.2.6).
+    if (awaits_end_request_ == tag) ready(time_ps);
   }
-  void ready(uint64_t time_ps) { client_->on_ready(time_ps); }
+  void ready(uint64_t time_ps) {
+    awaits_end_request_ = kNone;
+    client_->on_ready(time_ps);
+  }
+
+  static constexpr uint32_t kNone = UINT32_MAX;
+  uint32_t awaits_end_request_ = kNone;  ///< tag of the request whose END_REQ has not come
 
  private:
   Router& router_;
@@ -200,6 +209,9 @@ void Router::starved(const BusRequest& request, uint64_t waited_ps) {
 void Router::state_requests(StateArchive& archive) {
   request_bus_->state(archive);
   for (auto& side : master_sides_) archive.value("owes_end_request", side->owes_end_request_);
+  for (auto& side : target_sides_) {
+    if (side != nullptr) archive.value("awaits_end_request", side->awaits_end_request_);
+  }
 }
 
 uint32_t Router::adopt(BusMaster master, RequestTag tag, tlm::tlm_generic_payload& payload) {
