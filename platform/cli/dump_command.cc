@@ -1,5 +1,5 @@
-// backboard dump FILE [--weights OUT.npz] [--network OUT.yaml] [--model NET.onnx --onnx OUT.onnx]: what a plan, data
-// file, weight file, model or flash image holds.
+// backboard dump FILE [--weights OUT.npz] [--network OUT.yaml] [--model NET.onnx|NET.yaml --onnx OUT.onnx]: what a
+// plan, data file, weight file, model or flash image holds.
 #include <fmt/format.h>
 
 #include <bit>
@@ -17,6 +17,7 @@
 #include "sw/file/file.h"
 #include "sw/onnx/export.h"
 #include "sw/onnx/import.h"
+#include "sw/onnx/write.h"
 #include "sw/pack/pack.h"
 #include "sw/plan/plan.h"
 
@@ -104,6 +105,12 @@ Contents contents_of(const std::string& file) {
   return flash_contents(bytes, file);
 }
 
+// The network in `path`, a model or a description, as a model with `weights`.
+std::vector<uint8_t> model_bytes(const std::string& path, const Arrays& weights, const std::string& weights_file) {
+  return is_onnx_path(path) ? export_onnx(read_file(path), path, weights, weights_file)
+                            : write_onnx(load_network(path), weights, weights_file);
+}
+
 int dump(const DumpOptions& options) {
   const Contents contents = contents_of(options.file);
   fmt::print("{}", contents.text);
@@ -113,8 +120,7 @@ int dump(const DumpOptions& options) {
   if (!options.weights.empty()) write_npz(options.weights, *contents.weights);
   if (!options.network.empty()) write_file_atomically(options.network, std::string_view(contents.network));
   if (!options.onnx.empty())
-    write_file_atomically(options.onnx,
-                          export_onnx(read_file(options.model), options.model, *contents.weights, options.file));
+    write_file_atomically(options.onnx, model_bytes(options.model, *contents.weights, options.file));
   return kExitPassed;
 }
 
@@ -128,8 +134,10 @@ CommandAction declare_dump(CLI::App& app) {
   app.add_option("--weights", options->weights,
                  "Write the weights that it holds as .npz (flash: the newest checkpoint)");
   app.add_option("--network", options->network, "Of a model: write the network as a description (YAML)");
-  CLI::Option* model = app.add_option("--model", options->model, "Model (.onnx) that the weights belong to");
-  CLI::Option* onnx = app.add_option("--onnx", options->onnx, "Write that model with the weights that FILE holds");
+  CLI::Option* model = app.add_option("--model", options->model,
+                                      "Network that the weights belong to: a model (.onnx) or a description (YAML)");
+  CLI::Option* onnx =
+      app.add_option("--onnx", options->onnx, "Write that network as a model with the weights that FILE holds");
   model->needs(onnx);
   onnx->needs(model);
   return [options] { return dump(*options); };

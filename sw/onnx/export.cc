@@ -2,37 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "platform/check/input_error.h"
+#include "sw/onnx/arrays.h"
 #include "sw/onnx/importer.h"
 
 namespace backboard {
 
 namespace {
-
-/// Names and numbers of elements must be those of the network.
-void check_arrays(const Arrays& wanted, const Arrays& given, const std::string& file) {
-  for (const auto& [name, array] : wanted) {
-    const auto found = given.find(name);
-    if (found == given.end()) throw InputError(fmt::format("{}: no array '{}'", file, name));
-    std::vector<uint64_t> shape = found->second.shape;
-    if (array.shape.size() == 2 && shape == std::vector<uint64_t>{array.shape[0], array.shape[1], 1, 1})
-      shape.resize(2);  // FC weights in their other form
-    if (shape != array.shape)
-      throw InputError(fmt::format("{}: '{}' is {}, the network wants {}", file, name, found->second.shape_text(),
-                                   array.shape_text()));
-  }
-  for (const auto& [name, array] : given)
-    if (!wanted.contains(name)) throw InputError(fmt::format("{}: '{}' is no array of the network", file, name));
-}
-
-void set_floats(onnx::TensorProto& tensor, const std::vector<float>& values) {
-  tensor.set_data_type(onnx::TensorProto::FLOAT);
-  tensor.clear_float_data();
-  tensor.clear_double_data();
-  tensor.set_raw_data(values.data(), values.size() * sizeof(float));
-}
 
 class ModelWriter {
  public:
@@ -81,7 +56,7 @@ std::vector<uint8_t> export_onnx(std::span<const uint8_t> model, const std::stri
                                  const std::string& weights_file) {
   const onnx::ModelProto before = parse_model(model, file);
   OnnxImporter importer(before, file);
-  check_arrays(importer.run().weights, weights, weights_file);
+  check_arrays(importer.run().network, weights, weights_file);
   onnx::ModelProto after = before;
   onnx::GraphProto& graph = *after.mutable_graph();
   ModelWriter writer(graph);

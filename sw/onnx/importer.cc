@@ -17,7 +17,6 @@ namespace {
 
 constexpr uint64_t kMaxWeights = uint64_t{1} << 28;  ///< elements of all arrays, and of those that transpositions make
 constexpr size_t kMaxLayers = 1024;
-constexpr const char* kScaleKey = "backboard.input_scale";
 
 }  // namespace
 
@@ -78,12 +77,13 @@ OnnxNetwork OnnxImporter::run() {
 
 void OnnxImporter::read_metadata() {
   for (const onnx::StringStringEntryProto& entry : model_.metadata_props()) {
-    if (entry.key() != kScaleKey) continue;
+    if (entry.key() == kOnnxLossKey && entry.value() == "mse") result_.network.loss = LossKind::mse;
+    if (entry.key() != kOnnxScaleKey) continue;
     const std::string& text = entry.value();
     double scale = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale);
     if (error != std::errc() || end != text.data() + text.size() || !(scale >= 0x1p-60 && scale <= 0x1p60))
-      throw InputError(fmt::format("{}: metadata '{}': '{}' is no scale", file_, kScaleKey, printable(text)));
+      throw InputError(fmt::format("{}: metadata '{}': '{}' is no scale", file_, kOnnxScaleKey, printable(text)));
     result_.network.input.scale = scale;
   }
 }
@@ -336,6 +336,7 @@ OnnxTensor OnnxImporter::add_elementwise(const OnnxNode& node, NetLayer layer, c
 
 std::string OnnxImporter::layer_name(const OnnxNode& node, LayerKind kind, int weight_slot) {
   std::vector<std::string> candidates;
+  if (model_.producer_name() == kOnnxProducer) candidates.push_back(node.proto().name());
   if (weight_slot > 0) {
     const OnnxConstant* weight = std::get_if<OnnxConstant>(&value(node, weight_slot));
     if (weight != nullptr && weight->initializer >= 0 && weight->direct)

@@ -233,6 +233,7 @@ OnnxTensor OnnxImporter::softmax(OnnxNode& node) {
   if ((axis != 1 && axis != 1 - rank) || shape.h != 1 || shape.w != 1)
     node.fail_attribute("axis",
                         fmt::format("{} of {}: only the classes of an image are supported", axis, dims_text(x.dims)));
+  result_.network.loss = LossKind::softmax_ce;
   x.pending = OnnxPending::softmax;
   x.fresh = false;
   return x;
@@ -249,6 +250,7 @@ OnnxTensor OnnxImporter::loss(OnnxNode& node) {
   if (!node.input(2).empty()) node.fail("weights of classes are not supported");
   if (const std::string reduction = node.text("reduction", "mean"); reduction != "mean")
     node.fail_attribute("reduction", fmt::format("'{}' is not supported, only 'mean'", printable(reduction)));
+  result_.network.loss = LossKind::softmax_ce;
   x.pending = OnnxPending::loss;
   x.fresh = false;
   return x;

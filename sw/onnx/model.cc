@@ -107,6 +107,13 @@ std::vector<int64_t> integers_of(const TensorProto& tensor, const std::string& w
                                type_name(tensor.data_type())));
 }
 
+void set_floats(TensorProto& tensor, const std::vector<float>& values) {
+  tensor.set_data_type(TensorProto::FLOAT);
+  tensor.clear_float_data();
+  tensor.clear_double_data();
+  tensor.set_raw_data(values.data(), values.size() * sizeof(float));
+}
+
 std::set<int> live_nodes(const onnx::GraphProto& graph, std::map<std::string, uint32_t>& uses) {
   std::map<std::string, int> makers;
   for (int i = 0; i < graph.node_size(); ++i)

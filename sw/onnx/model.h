@@ -17,6 +17,12 @@ inline constexpr int64_t kOldestOpset = 11, kNewestOpset = 17;
 /// Largest file.
 inline constexpr uint64_t kLargestModel_bytes = uint64_t{512} << 20;
 
+/// What ONNX cannot say of a network: metadata entries for the value of one step of a pixel, and the loss ("mse").
+inline constexpr const char* kOnnxScaleKey = "backboard.input_scale";
+inline constexpr const char* kOnnxLossKey = "backboard.loss";
+/// The producer of models that were made of a network of ours: their nodes are called as its layers.
+inline constexpr const char* kOnnxProducer = "backboard";
+
 /// Parses a model. @throws InputError: malformed bytes (with their offset), no graph, no operator set that is read.
 onnx::ModelProto parse_model(std::span<const uint8_t> bytes, const std::string& file);
 
@@ -29,6 +35,8 @@ int64_t opset_of(const onnx::ModelProto& model, const std::string& file);
 std::vector<float> floats_of(const onnx::TensorProto& tensor, const std::string& what);
 std::vector<int64_t> integers_of(const onnx::TensorProto& tensor, const std::string& what);
 bool is_real(const onnx::TensorProto& tensor);
+/// Replaces the elements, as raw binary32.
+void set_floats(onnx::TensorProto& tensor, const std::vector<float>& values);
 
 /// Numbers of the nodes on which an output of the graph depends; `uses` counts how often they and the outputs read a
 /// name.

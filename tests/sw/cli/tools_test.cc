@@ -60,6 +60,12 @@ TEST_CASE("an ONNX model compiles to the plan of its own description and weights
   CHECK(backboard_run("dump " + trained + " --model " + model + " --onnx " + out).exit_code == 0);
   CHECK(backboard_run("dump " + out + " --weights " + weights).exit_code == 0);
   CHECK_THAT(backboard_run("dump " + weights).out, Contains(backboard_run("dump " + trained).out.substr(0, 30)));
+  // The same weights in a model that is made of our own description.
+  CHECK(backboard_run("dump " + trained + " --model " + kConfigs + "nets/s.yaml --onnx " + out).exit_code == 0);
+  CHECK(backboard_run("dump " + out + " --weights " + weights).exit_code == 0);
+  CHECK((read_text(weights) == read_text(trained)));
+  check_bad_input(backboard_run("dump " + trained + " --model " + kConfigs + "nets/m.yaml --onnx " + out),
+                  "net_s_mnist.npz: 'conv1.weight' is (8, 1, 3, 3), the network wants (16, 1, 3, 3)");
   check_bad_input(
       backboard_run("dump " + kConfigs + "../data/optdigits/digits.csv.gz --model " + model + " --onnx " + out),
       "digits.csv.gz");

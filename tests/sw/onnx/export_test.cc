@@ -7,6 +7,7 @@
 #include "platform/check/read_file.h"
 #include "sw/onnx/export.h"
 #include "sw/onnx/import.h"
+#include "sw/onnx/write.h"
 #include "tests/sw/onnx/model_builder.h"
 
 using namespace backboard;
@@ -131,4 +132,49 @@ TEST_CASE("onnx export: weights of another network are refused") {
   Arrays other = good;
   other.at("head.bias") = Array::of_floats({1, 3}, std::vector<float>(3));
   CHECK(error(other) == "w.npz: 'head.bias' is (1, 3), the network wants (3,)");
+}
+
+TEST_CASE("onnx write: a network of every kind of layer reads back with its layers, names and weights") {
+  const Network network = parse_network(
+      "name: all\nloss: mse\ninput: {channels: 4, rows: 9, columns: 8, scale: 0.5}\nlayers:\n"
+      "  - {type: conv, name: c1, channels: 6, kernel: 3, pad: 2, dilation: 2, groups: 2, bias: off}\n"
+      "  - {type: batchnorm, name: n1, epsilon: 0.001, momentum: 0.2}\n  - {type: relu6, name: r1}\n"
+      "  - {type: conv, name: c2, channels: 6, kernel: [1, 3], pad: [0, 1]}\n  - {type: leakyrelu, name: l1, slope: "
+      "0.2}\n"
+      "  - {type: add, name: s1, inputs: [l1, r1]}\n  - {type: sigmoid, name: g1}\n"
+      "  - {type: concat, name: j1, inputs: [g1, s1]}\n  - {type: maxpool, name: m1, kernel: 3, stride: 2, pad: 1}\n"
+      "  - {type: upsample, name: u1, kernel: [2, 1]}\n  - {type: avgpool, name: a1, kernel: 2, stride: 1, pad: 1}\n"
+      "  - {type: dropout, name: d1, rate: 0.3}\n  - {type: globalpool, name: p1}\n"
+      "  - {type: fc, name: f1, channels: 12, bias: off}\n  - {type: batchnorm, name: n2}\n  - {type: tanh, name: t1}\n"
+      "  - {type: add, name: s2, inputs: [t1, p1]}\n  - {type: conv, name: c3, channels: 5, kernel: 1}\n"
+      "  - {type: relu, name: relu7}\n  - {type: fc, name: f2, channels: 3}\n",
+      "all.yaml");
+  Arrays shapes;
+  for (const NetLayer& layer : network.layers)
+    for (const LayerArray& array : layer.arrays()) {
+      uint64_t elements = 1;
+      for (const uint64_t dim : array.shape) elements *= dim;
+      std::vector<uint64_t> shape = array.shape;
+      if (layer.kind == LayerKind::fc && shape.size() == 4) shape.resize(2);
+      shapes[layer.name + "." + array.suffix] = Array::of_floats(shape, std::vector<float>(elements));
+    }
+  const Arrays weights = adapted(shapes);
+  const std::vector<uint8_t> bytes = write_onnx(network, weights, "w.npz");
+  CHECK(write_onnx(network, weights, "w.npz") == bytes);
+  const OnnxNetwork back = parse_onnx(bytes, "all.onnx");
+  check_equal(back.weights, weights);
+  CHECK(back.network.loss == LossKind::mse);
+  CHECK(back.network.input.scale == 0.5);
+  REQUIRE(back.network.layers.size() == network.layers.size());
+  for (size_t i = 0; i < network.layers.size(); ++i) {
+    const NetLayer &a = network.layers[i], &b = back.network.layers[i];
+    INFO(a.name);
+    CHECK((a.kind == b.kind && a.name == b.name && a.sources == b.sources && a.out == b.out));
+    CHECK((a.kernel_h == b.kernel_h && a.kernel_w == b.kernel_w && a.stride_h == b.stride_h && a.pad_h == b.pad_h));
+    CHECK((a.dilation_h == b.dilation_h && a.groups == b.groups && a.bias == b.bias));
+    CHECK((a.epsilon == b.epsilon && a.momentum == b.momentum && a.slope == b.slope && a.rate == b.rate));
+  }
+  Arrays fewer = weights;
+  fewer.erase("n2.mean");
+  CHECK_THROWS_WITH(write_onnx(network, fewer, "w.npz"), "w.npz: no array 'n2.mean'");
 }
