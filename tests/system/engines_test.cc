@@ -28,7 +28,8 @@ TEST_CASE("the same firmware trains on daa, whose controls are configurations") 
   const std::string daa = "--set platform.npu.engine=daa ";
   const RunOutcome reference = run_on(runs, file, "reference", "--set platform.npu.engine=reference");
   const RunOutcome value = run_on(runs, file, "daa", daa);
-  const RunOutcome again = run_on(runs, file, "again", daa + "--set tiles.rows=3 --set platform.npu.buffer=64KiB");
+  const RunOutcome again =
+      run_on(runs, file, "again", daa + "--set compile.tiles.rows=3 --set platform.npu.buffer=64KiB");
   const RunOutcome coins = run_on(runs, file, "random", daa + "--set platform.npu.daa.arbiter=random");
   const RunOutcome dense = run_on(runs, file, "dense",
                                   daa +
@@ -59,7 +60,7 @@ TEST_CASE("the same firmware trains on neuroflix, whose bricks and baseline of e
   const RunOutcome reference = run_on(runs, file, "reference", "--set platform.npu.engine=reference");
   const RunOutcome bricks = run_on(runs, file, "bricks", neuroflix);
   const RunOutcome again =
-      run_on(runs, file, "again", neuroflix + "--set tiles.rows=3 --set platform.npu.buffer=64KiB");
+      run_on(runs, file, "again", neuroflix + "--set compile.tiles.rows=3 --set platform.npu.buffer=64KiB");
   const RunOutcome baseline = run_on(runs, file, "baseline", neuroflix + "--set platform.npu.neuroflix.units=bfloat16");
   CHECK(accuracy(bricks) >= accuracy(reference) - 6.3);
   CHECK(accuracy(bricks) > 50.0);
@@ -79,7 +80,8 @@ TEST_CASE("the same firmware trains on taxonn, whose widths go by layer") {
   const std::string taxonn = "--set platform.npu.engine=taxonn ";
   const RunOutcome reference = run_on(runs, file, "reference", "--set platform.npu.engine=reference");
   const RunOutcome fixed = run_on(runs, file, "fixed", taxonn);
-  const RunOutcome again = run_on(runs, file, "again", taxonn + "--set tiles.rows=3 --set platform.npu.buffer=64KiB");
+  const RunOutcome again =
+      run_on(runs, file, "again", taxonn + "--set compile.tiles.rows=3 --set platform.npu.buffer=64KiB");
   const RunOutcome dedicated = run_on(runs, file, "dedicated", taxonn + "--set platform.npu.taxonn.trainer=dedicated");
   const RunOutcome coarse = run_on(
       runs, file, "coarse", taxonn + "--set platform.npu.taxonn.layers='[{layer: 0, widths: {x: {fraction: 1}}}]'");
@@ -95,7 +97,7 @@ TEST_CASE("the same firmware trains on taxonn, whose widths go by layer") {
 TEST_CASE("a format that daa does not take is refused when the plan is compiled") {
   const BoardRuns runs;
   const std::string file = runs.small_run("{epochs: 1, batch: 16}", 16);
-  const RunOutcome run = runs.run(file, "out", "--set platform.npu.engine=daa --set formats=fp16");
+  const RunOutcome run = runs.run(file, "out", "--set platform.npu.engine=daa --set compile.formats=fp16");
   CHECK(run.exit_code() == 2);
   CHECK(run.program.err.find("engine daa does not take fp16") != std::string::npos);
 }
