@@ -33,6 +33,13 @@ const std::array<std::string, kPlaces>& keys() {
   return made;
 }
 
+/// Caches need bytes that stay what they are between accesses: no registers, and not the flash window, whose contents
+/// the controller changes.
+bool is_memory(size_t place) {
+  return place == static_cast<size_t>(Place::kROM) || place == static_cast<size_t>(Place::kSRAM) ||
+         place == static_cast<size_t>(Place::kDRAM);
+}
+
 }  // namespace
 
 const char* name_of(Place place) {
@@ -44,6 +51,7 @@ const char* description_of(Place place) {
 
 MapConfig::MapConfig() {
   for (size_t i = 0; i < kPlaces; ++i) places[i] = {kRows[i].base, kRows[i].size_bytes};
+  (*this)[Place::kSRAM].cacheable = (*this)[Place::kDRAM].cacheable = true;
 }
 
 void MapConfig::check() const {
@@ -55,6 +63,7 @@ void MapConfig::check() const {
     if (place.size_bytes == 0 || place.size_bytes % 4096 != 0) {
       throw ConfigRule(key + ".size", fmt::format("{} bytes are no multiple of 4096", place.size_bytes));
     }
+    if (place.cacheable && !is_memory(i)) throw ConfigRule(key + ".cacheable", "is for ROM, SRAM and DRAM only");
     if (place.base > UINT64_MAX - (place.size_bytes - 1)) throw ConfigRule(key, "ends above the last address");
     for (size_t j = 0; j < i; ++j) {
       if (place.base > places[j].last() || places[j].base > place.last()) continue;

@@ -34,12 +34,14 @@ const char* description_of(Place place);
 struct PlaceConfig {
   uint64_t base = 0;
   uint64_t size_bytes = 0;
+  bool cacheable = false;  ///< whether the core's caches are for it; memory only
   uint64_t last() const { return base + (size_bytes - 1); }
 
   template <class V>
   void fields(V& v) {
     v("base", base, Address{}, "First address, a multiple of 4096");
     v("size", size_bytes, Bytes{4 * kKiB, 64 * kGiB}, "Bytes, a multiple of 4096");
+    v("cacheable", cacheable, "Whether the core's caches hold lines of it; of ROM, SRAM and DRAM only");
   }
 };
 

@@ -114,6 +114,10 @@ void Router::b_transport(int master_tag, tlm::tlm_generic_payload& payload, sc_c
   const BusResponse response = response_of(payload.get_response_status());
   counters_[master][target].count(op, size, response);
   if (response != BusResponse::ok) return;
+  if (snoop_ && master != static_cast<size_t>(BusMaster::core)) {
+    const auto* extension = payload.get_extension<AttributionExtension>();
+    snoop_(op, address, size, extension ? extension->who.initiator : Initiator::debug);
+  }
   if (target == traffic_target_) {
     const auto* extension = payload.get_extension<AttributionExtension>();
     traffic_.record(extension ? extension->who : Attribution{}, op, size);

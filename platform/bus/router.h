@@ -61,6 +61,10 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   using WriteWatch = std::function<void(uint64_t address, const uint8_t* data, uint32_t size)>;
   void watch_writes(uint64_t first, uint64_t last, WriteWatch callback);
 
+  /// Calls `callback` after each access to memory by another master than the core that was carried out.
+  using Snoop = std::function<void(BusOp op, uint64_t address, uint64_t size, Initiator initiator)>;
+  void on_foreign_access(Snoop callback) { snoop_ = std::move(callback); }
+
   const AddressMap& map() const { return map_; }
   const PortCounters& counters(BusMaster master, uint32_t target) const {
     return counters_[static_cast<size_t>(master)][target];
@@ -108,6 +112,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   std::array<uint32_t, kBusMasters> last_target_{};  ///< found last; a hint, not state
   uint64_t watch_first_ = 1, watch_last_ = 0;
   WriteWatch watch_;
+  Snoop snoop_;
 
   std::array<std::array<uint64_t, 2>, kBusMasters> channel_free_ps_{};  ///< by direction
   std::array<std::vector<PortCounters>, kBusMasters> counters_;

@@ -24,7 +24,8 @@ struct Benchmark {
 
 std::span<const Benchmark> benchmarks();
 
-/// Guest instructions a host second on the default board: arithmetic, and loads and stores.
+/// Guest instructions a host second on the default board: arithmetic, loads and stores, and a copy that misses the
+/// caches; without caches, with tags, with data.
 std::vector<Measurement> measure_core();
 /// Multiply-accumulates a host second of one core: FF, BP and WG of named layers of net S and ResNet-18.
 std::vector<Measurement> measure_kernels();

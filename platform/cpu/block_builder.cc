@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "platform/check/check.h"
 #include "platform/cpu/riscv_core.h"
 
 namespace backboard {
@@ -38,9 +39,92 @@ unsigned memory_accesses(const Operation& operation) {
 
 template <class Xlen>
 Block* RiscvCore<Xlen>::find_block() {
+  if (path_.code_cache()) return find_block_in_lines();
   const uint64_t key = pc_ | user_bit();
   Block& block = blocks_.slot(key);
   return block.key == key ? &block : build_block();
+}
+
+/// Brings the lines of the instruction at pc_ into the code cache. False when that took time (or trapped): what else
+/// is due must be looked at again.
+template <class Xlen>
+bool RiscvCore<Xlen>::fetch_code() {
+  Cache& cache = *path_.code_cache();
+  const uint64_t key = pc_ | user_bit();
+  const Block& known = blocks_.slot(key);
+  if (known.key == key && is_there(known)) return true;
+  for (unsigned half = 0; half < 2; ++half) {
+    const uint64_t address = uint64_t{pc_} + 2 * half;
+    const uint32_t region = path_.region_of(address, 2);
+    if (!pmp_.allows(address, 2, PmpAccess::execute, machine_) || !path_.caches_code(address, region)) return true;
+    const TracedStep step = step_here(TracedStep::Kind::retired);
+    const AccessResult result = path_.fetch_line(cache.line_of(address), clock_);
+    clock_ += result.cycles;
+    if (result.kind == AccessKind::fault) {
+      const uint64_t exceptions_before = exceptions_;
+      take_trap(TrapCause::instruction_access, static_cast<U>(address), result.response);
+      if (tracer_) trace(step, exceptions_before);
+      return false;
+    }
+    if (result.kind == AccessKind::bus) {
+      if (cache.counters.fills % Cache::kFillNumbers == 0) drop_blocks();  // their numbers come again from here on
+      return false;
+    }
+    const bool crosses = cache.line_of(address + 2) != cache.line_of(address);
+    if (half == 1 || !crosses || !is_long_instruction(*code_at(address, path_.region(region)))) return true;
+  }
+  return true;
+}
+
+/// The bytes that a fetch at `address`, whose line is there, delivers.
+template <class Xlen>
+const uint8_t* RiscvCore<Xlen>::code_at(uint64_t address, const DataPath::Region& region) {
+  Cache* cache = path_.code_cache();
+  if (cache && cache->has_data() && region.cacheable) {
+    const uint64_t line = cache->line_of(address);
+    const uint32_t slot = cache->find(line);
+    if (slot != Cache::kNowhere) return cache->bytes(slot) + (address - line);
+  }
+  return region.bytes + (address - region.first);
+}
+
+/// Whether a block was decoded from the bytes that its lines, which are there, hold now.
+template <class Xlen>
+bool RiscvCore<Xlen>::holds_its_lines(const Block& block) {
+  const Cache& cache = *path_.code_cache();
+  if (!cache.has_data()) return true;  // then code is what it was decoded from until FENCE.I
+  const DataPath::Region& region = path_.region(block.region);
+  const uint8_t* decoded = blocks_.code(block.operations);
+  const uint64_t end = block.pc() + block.bytes;
+  for (uint64_t from = block.pc(); from < end;) {
+    const uint64_t to = std::min(end, cache.line_of(from) + cache.line_bytes());
+    if (std::memcmp(decoded + (from - block.pc()), code_at(from, region), to - from) != 0) return false;
+    from = to;
+  }
+  return true;
+}
+
+/// The same where there is a code cache, after fetch_code: the block is in lines that are there, and decoded from what
+/// they hold.
+template <class Xlen>
+Block* RiscvCore<Xlen>::find_block_in_lines() {
+  Cache& cache = *path_.code_cache();
+  const uint64_t key = pc_ | user_bit();
+  Block* block = &blocks_.slot(key);
+  if (block->key == key && block->cached() && !is_there(*block) && !holds_its_lines(*block)) {
+    count_block(*block);
+    block->key = Block::kNoKey;
+  }
+  if (block->key != key) block = build_block();
+  if (!block || !block->cached()) return block;
+  for (unsigned i = 0; i < 2; ++i) {
+    const uint32_t slot = cache.find(cache.line_of(block->pc()) + (i == 0 ? 0 : block->crosses));
+    BB_CHECK(slot != Cache::kNowhere, "line of {:#x}", block->pc());
+    cache.use(slot, clock_);
+    block->slots[i] = slot;
+    block->fills[i] = cache.fill_number(slot);
+  }
+  return block;
 }
 
 template <class Xlen>
@@ -54,6 +138,11 @@ Block* RiscvCore<Xlen>::build_block() {
   block.key = key;
   block.region = region;
   block.operations = blocks_.room();
+  if (path_.caches_code(pc_, region)) {
+    block.fills[0] = block.fills[1] = 0;  // of its lines, filled in when it is entered
+  } else if (const Cache* cache = path_.code_cache()) {
+    block.slots[0] = block.slots[1] = cache->always_there();
+  }
   const unsigned count = fill_block(blocks_.room(), region, block);
   if (count == 0) return nullptr;
   if (std::binary_search(breakpoints_.begin(), breakpoints_.end(), uint64_t{pc_})) {
@@ -69,6 +158,8 @@ Block* RiscvCore<Xlen>::build_block() {
 template <class Xlen>
 unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_index, Block& block) {
   const DataPath::Region& region = path_.region(region_index);
+  const uint64_t line_bytes = block.cached() ? path_.code_cache()->line_bytes() : 0;
+  const uint64_t line_end = block.cached() ? path_.code_cache()->line_of(pc_) + line_bytes : UINT64_MAX;
   uint32_t offset = 0, cycles = 0, accesses = 0;
   unsigned count = 0;
   bool branch = false;
@@ -77,13 +168,19 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     const auto readable = [&](uint64_t half) {
       return half + 1 <= region.last && pmp_.allows(half, 2, PmpAccess::execute, machine_);
     };
-    if (!readable(address)) break;
+    if (!readable(address) || address >= line_end) break;
     if (count > 0 && std::binary_search(breakpoints_.begin(), breakpoints_.end(), address)) break;
-    uint32_t bits = region.bytes[address - region.first] | region.bytes[address - region.first + 1] << 8;
-    if (is_long_instruction(bits)) {
-      if (!readable(address + 2)) break;
-      std::memcpy(&bits, region.bytes + (address - region.first), sizeof bits);
-    }
+    uint8_t bytes[4] = {};
+    std::memcpy(bytes, code_at(address, region), 2);
+    const bool is_long = is_long_instruction(bytes[0]);
+    if (is_long && !readable(address + 2)) break;
+    const bool crosses = is_long && address + 2 >= line_end;
+    if (crosses && count > 0) break;
+    if (is_long) std::memcpy(bytes + 2, code_at(address + 2, region), 2);
+    if (crosses && path_.caches_code(line_end, region_index)) block.crosses = static_cast<uint16_t>(line_bytes);
+    if (block.cached()) std::memcpy(blocks_.code(operations) + offset, bytes, is_long ? 4 : 2);
+    uint32_t bits = 0;
+    std::memcpy(&bits, bytes, sizeof bits);
     Operation operation = decode(bits);
     operation.pc_offset = static_cast<uint16_t>(offset);
     operation.cycles_before = static_cast<uint16_t>(cycles);
@@ -92,7 +189,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     cycles += cost_[static_cast<unsigned>(kind_of(operation.id))];
     accesses += memory_accesses(operation);
     branch = kind_of(operation.id) == InstructionKind::branch;
-    ended = ends_block(operation);
+    ended = crosses || ends_block(operation);
   }
   if (count == 0) return 0;
   operations[count] = {};
@@ -100,7 +197,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
   operations[count].cycles_before = static_cast<uint16_t>(cycles);
   block.count = static_cast<uint16_t>(count);
   block.cycles = static_cast<uint16_t>(cycles);
-  block.bytes = offset;
+  block.bytes = static_cast<uint16_t>(offset);
   block.worst_cycles = cycles + accesses * bounded_latency_ + (branch ? config_.costs.branch_taken : 0);
   return count;
 }
@@ -120,21 +217,30 @@ void RiscvCore<Xlen>::count_block(Block& block) {
     code_bytes += block.operations[i].length_bytes;
   }
   branches_taken_ += block.taken;
-  if (block.region != DataPath::kNoRegion) {
-    path_.region(block.region).code_read_bytes += code_bytes * block.executions;
-  }
+  count_fetches(block, block.count * block.executions, code_bytes * block.executions);
   block.executions = 0;
   block.taken = 0;
 }
 
+/// Fetches of retired instructions of `block`: of the code cache, or past it from direct memory.
 template <class Xlen>
-void RiscvCore<Xlen>::count_operation(const Operation& operation, uint32_t region) {
+void RiscvCore<Xlen>::count_fetches(const Block& block, uint64_t instructions, uint64_t bytes) {
+  if (block.cached()) {
+    path_.code_cache()->counters.reads += instructions * block.lines_each();
+  } else if (block.region != DataPath::kNoRegion) {
+    path_.region(block.region).code_read_bytes += bytes;
+  }
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::count_operation(const Operation& operation, const Block& block) {
   kinds_[static_cast<unsigned>(kind_of(operation.id))]++;
-  if (region != DataPath::kNoRegion) path_.region(region).code_read_bytes += operation.length_bytes;
+  count_fetches(block, 1, operation.length_bytes);
 }
 
 template <class Xlen>
 void RiscvCore<Xlen>::invalidate(uint64_t first, uint64_t last) {
+  path_.refresh(first, last);
   blocks_.for_each([&](Block& block) {
     if (block.pc() > last || block.pc() + block.bytes - 1 < first) return;
     count_block(block);
@@ -151,7 +257,8 @@ void RiscvCore<Xlen>::forget_direct() {
 template Block* RiscvCore<Rv32>::find_block();
 template void RiscvCore<Rv32>::drop_blocks();
 template void RiscvCore<Rv32>::count_block(Block&);
-template void RiscvCore<Rv32>::count_operation(const Operation&, uint32_t);
+template void RiscvCore<Rv32>::count_operation(const Operation&, const Block&);
+template bool RiscvCore<Rv32>::fetch_code();
 template void RiscvCore<Rv32>::invalidate(uint64_t, uint64_t);
 template void RiscvCore<Rv32>::forget_direct();
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "platform/cache/cache.h"
 #include "platform/cpu/decode.h"
 
 namespace backboard {
@@ -11,6 +12,9 @@ namespace backboard {
 /// Instructions from one pc up to a jump, a system instruction or kMaxOperations, decoded at one privilege level.
 /// `operations` holds `count` of them and one more of kBlockEnd. What a block did is counted in the block, once per
 /// execution, and added to the statistics when it is dropped.
+///
+/// With a code cache, a block of cacheable code lies in one line; an instruction that crosses into the next line is a
+/// block by itself. It may run while the slots hold its line (or lines).
 struct alignas(64) Block {
   uint64_t key = kNoKey;  ///< pc, with bit 0 set for user mode
   const Operation* operations = nullptr;
@@ -18,9 +22,22 @@ struct alignas(64) Block {
   uint64_t taken = 0;         ///< executions that ended in a taken branch
   uint32_t region = 0;        ///< direct region of the code
   uint32_t worst_cycles = 0;  ///< no execution without a bus access takes longer
-  uint32_t bytes = 0;
+  /// Slots of the code cache (that of the line and of the one it crosses into, or the line's twice), and the numbers
+  /// of the fills that it was decoded from: Cache::kAlwaysThere for code that is not cached.
+  uint32_t slots[2] = {};
+  uint32_t fills[2] = {Cache::kAlwaysThere, Cache::kAlwaysThere};
+  uint16_t bytes = 0;
   uint16_t count = 0;
-  uint16_t cycles = 0;  ///< of all operations, without memory latency and taken branches
+  uint16_t cycles = 0;   ///< of all operations, without memory latency and taken branches
+  uint16_t crosses = 0;  ///< bytes from its line to a second one; 0 when there is none
+
+  bool cached() const { return fills[0] != Cache::kAlwaysThere; }
+  /// Whether the code cache, whose fill numbers are given, still holds what it was decoded from.
+  bool is_there(const uint32_t* numbers) const {
+    return numbers[slots[0]] == fills[0] && numbers[slots[1]] == fills[1];
+  }
+  /// Lines that each of its instructions is fetched from.
+  unsigned lines_each() const { return crosses ? 2 : 1; }
 
   static constexpr uint64_t kNoKey = UINT64_MAX;
   static constexpr unsigned kMaxOperations = 64;
@@ -44,6 +61,11 @@ class BlockCache {
   bool has_room() const { return used_ + Block::kMaxOperations + 1 <= kArenaOperations; }
   /// The place where the next block's operations are written.
   Operation* room() { return arena_.data() + used_; }
+  /// Where the bytes may be kept that `operations` were decoded from, four for each.
+  uint8_t* code(const Operation* operations) {
+    if (code_.empty()) code_.resize(4 * size_t{kArenaOperations});
+    return code_.data() + 4 * (operations - arena_.data());
+  }
   /// Takes `count` operations of the room into use, for the block of `slot`.
   void commit(Block& slot, unsigned count) {
     used_ += count;
@@ -68,6 +90,7 @@ class BlockCache {
  private:
   std::vector<Block> slots_;
   std::vector<Operation> arena_;
+  std::vector<uint8_t> code_;
   std::vector<uint32_t> live_;
   uint32_t used_ = 0;
 };

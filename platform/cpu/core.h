@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/bus/access.h"
+#include "platform/cache/cache.h"
 #include "platform/cpu/core_config.h"
 #include "platform/events/event_queue.h"
 #include "platform/state/archive.h"
@@ -52,6 +53,19 @@ struct Trap {
 
 enum class CacheOperation : uint8_t { invalidate, clean, flush };
 
+/// A line of the data cache and the memory behind it came to differ, and somebody met the older bytes.
+struct StaleLine {
+  enum class Kind : uint8_t {
+    core_read,    ///< the core loaded bytes that another master has overwritten in memory since the line was filled
+    master_read,  ///< another master read memory, and newer bytes of the core had not been cleaned
+    write_back,   ///< a dirty line went to memory over what another master has written there
+  };
+  Kind kind = Kind::core_read;
+  uint64_t address = 0;  ///< first byte of the access; of the line for write_back
+  uint32_t size_bytes = 0;
+  Initiator initiator = Initiator::core_data;  ///< who met them
+};
+
 /// Why the core no longer runs.
 enum class StopReason : uint8_t {
   none,
@@ -69,10 +83,12 @@ class CoreObserver {
  public:
   virtual ~CoreObserver() = default;
   virtual void on_trap(const Trap& trap) { static_cast<void>(trap); }
-  /// Zicbom. The core itself checks permissions only: the board has no caches yet, so the operation changes nothing.
+  /// Zicbom, permitted and about to be carried out.
   virtual void on_cache_operation(CacheOperation operation, uint64_t address, uint64_t pc) {
     static_cast<void>(operation), static_cast<void>(address), static_cast<void>(pc);
   }
+  /// A mistake in cache maintenance that shows. Only caches with data can tell; once for each fill of a line.
+  virtual void on_stale_line(const StaleLine& line) { static_cast<void>(line); }
   virtual void on_stop(StopReason reason) { static_cast<void>(reason); }
 };
 
@@ -92,7 +108,7 @@ class StepTracer {
   virtual void on_step(const TracedStep& step) = 0;
 };
 
-/// Guest memory as semihosting and debuggers see it: no time, no side effects, no statistics.
+/// Guest memory as the core sees it, for semihosting and debuggers: no time, no side effects, no statistics.
 class GuestMemory {
  public:
   virtual ~GuestMemory() = default;
@@ -160,6 +176,11 @@ struct DirectTraffic {
   uint64_t code_read_bytes = 0;
 };
 
+/// What the caches did; nothing where there is none.
+struct CoreCaches {
+  std::optional<CacheCounters> code, data;
+};
+
 /// A RISC-V core in a board. It lives on the event queue as the last of all ranks: an event at time t is seen by the
 /// instruction that starts at t. It never starts an instruction at or after the time of the queue's next event, so the
 /// quantum changes neither results nor times. Start it with `start()`, or restore it with the queue.
@@ -182,9 +203,13 @@ class Core : public Saved, public EventClient, public IrqSink {
   virtual void resume() = 0;
   virtual bool waiting_for_interrupt() const = 0;
 
-  /// Forgets decoded instructions in [first, last]: for loaders and masters that write code behind the core's back.
+  /// A loader or debugger wrote to [first, last] in memory: forgets instructions decoded there, and lines of the caches
+  /// follow.
   virtual void invalidate(uint64_t first, uint64_t last) = 0;
-  /// Data accesses that touch [first, last] always become bus transactions (tohost, watchpoints).
+  /// Another master of the bus reads or writes memory: finds out whether cache maintenance was forgotten.
+  virtual void snoop(BusOp op, uint64_t first, uint64_t size_bytes, Initiator initiator) = 0;
+  /// Data accesses that touch [first, last] always become bus transactions (tohost); the data cache leaves their lines
+  /// alone.
   virtual void exclude_from_direct(uint64_t first, uint64_t last) = 0;
   /// Forgets every direct region of the bus; they are asked for again (TLM: invalidate_direct_mem_ptr).
   virtual void forget_direct() = 0;
@@ -202,6 +227,7 @@ class Core : public Saved, public EventClient, public IrqSink {
 
   virtual CoreStatistics statistics() = 0;
   virtual std::vector<DirectTraffic> direct_traffic() = 0;
+  virtual CoreCaches caches() = 0;
 
   virtual unsigned width_bits() const = 0;
   virtual uint64_t pc() const = 0;

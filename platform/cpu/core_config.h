@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "platform/cache/cache_config.h"
 #include "platform/config/fields.h"
 
 namespace backboard {
@@ -11,7 +13,9 @@ namespace backboard {
 /// Cycles of an instruction by its kind; an in-order single-issue pipeline of five stages is the picture behind the
 /// defaults. The cost never depends on operand values. A data access adds the latency of its region or, outside
 /// direct memory, the delay that the bus annotates, rounded up to whole cycles. Instruction fetch from direct memory
-/// is hidden by the prefetcher (0 cycles); from elsewhere the annotated delay is added.
+/// is hidden by the prefetcher (0 cycles); from elsewhere the annotated delay is added. With caches, accesses to
+/// cacheable memory cost nothing more when they hit (data: `dcache.hit`), and the transfer of the line plus `miss`
+/// when they miss.
 struct CoreCosts {
   uint16_t alu = 1;
   uint16_t load = 2;
@@ -68,8 +72,16 @@ struct CoreConfig {
   /// Off: every data access is a bus transaction (slow; same results and times where the latencies agree).
   bool use_direct_memory = true;
   CoreCosts costs;
+  CacheConfig code_cache;
+  DataCacheConfig data_cache;
+  /// Addresses [first, last] that the caches are for.
+  struct MemoryRange {
+    uint64_t first = 0;
+    uint64_t last = 0;
+  };
+  std::vector<MemoryRange> cacheable;
 
-  /// `name` and `reset_pc` are the board's to set.
+  /// `name`, `reset_pc` and `cacheable` are the board's to set.
   template <class V>
   void fields(V& v) {
     v("clock", clock_hz, Hertz{1'000, 10'000'000'000}, "Clock of the core");
@@ -78,6 +90,8 @@ struct CoreConfig {
     v("misaligned_traps", misaligned_traps, "Misaligned loads and stores trap");
     v("direct_memory", use_direct_memory, "Memory is accessed past the bus where the bus allows it");
     v("costs", costs, "Cycles of an instruction by its kind");
+    v("icache", code_cache, "Level-1 instruction cache");
+    v("dcache", data_cache, "Level-1 data cache");
   }
 };
 

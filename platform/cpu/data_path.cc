@@ -1,14 +1,36 @@
 #include "platform/cpu/data_path.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace backboard {
 
+DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config)
+    : bus_(bus),
+      pmp_(pmp),
+      clock_(clock),
+      use_direct_memory_(config.use_direct_memory),
+      data_config_(config.data_cache),
+      code_config_(config.code_cache),
+      cacheable_(config.cacheable),
+      granule_shift_(static_cast<unsigned>(
+          std::countr_zero(config.data_cache.enabled ? uint64_t{config.data_cache.line_bytes} : kPageBytes))) {
+  if (code_config_.enabled) code_cache_.emplace(code_config_);
+  if (data_config_.enabled) {
+    data_cache_.emplace(data_config_);
+    largest_latency_cycles_ = data_config_.hit_cycles;
+  }
+}
+
 AccessResult DataPath::read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
-  const uint32_t index = use_direct_memory_ ? region_of(address, size_bytes) : kNoRegion;
-  if (index != kNoRegion && regions_[index].readable && !excluded(address, size_bytes)) {
+  const uint32_t index = use_direct_memory_ || data_cache_ ? region_of(address, size_bytes) : kNoRegion;
+  if (index != kNoRegion && data_cache_ && regions_[index].cacheable) {
+    return look(access_lines(BusOp::read, address, size_bytes, machine_mode, time_ps, static_cast<uint8_t*>(value)),
+                WatchKind::read, address, size_bytes);
+  }
+  if (index != kNoRegion && use_direct_memory_ && regions_[index].readable && !excluded(address, size_bytes)) {
     Region& region = regions_[index];
     std::memcpy(value, region.bytes + (address - region.first), size_bytes);
     region.data_read_bytes += size_bytes;
@@ -23,16 +45,20 @@ AccessResult DataPath::read(uint64_t address, unsigned size_bytes, bool machine_
 AccessResult DataPath::write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
                              const void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
-  const uint32_t index = use_direct_memory_ ? region_of(address, size_bytes) : kNoRegion;
-  if (index != kNoRegion && regions_[index].writable && !excluded(address, size_bytes)) {
+  uint8_t bytes[8];
+  std::memcpy(bytes, value, size_bytes);
+  const uint32_t index = use_direct_memory_ || data_cache_ ? region_of(address, size_bytes) : kNoRegion;
+  if (index != kNoRegion && data_cache_ && regions_[index].cacheable) {
+    return look(access_lines(BusOp::write, address, size_bytes, machine_mode, time_ps, bytes), WatchKind::write,
+                address, size_bytes);
+  }
+  if (index != kNoRegion && use_direct_memory_ && regions_[index].writable && !excluded(address, size_bytes)) {
     Region& region = regions_[index];
     std::memcpy(region.bytes + (address - region.first), value, size_bytes);
     region.data_write_bytes += size_bytes;
     cache_page(address, machine_mode, index);
     return look({AccessKind::direct, BusResponse::ok, region.write_cycles}, WatchKind::write, address, size_bytes);
   }
-  uint8_t bytes[8];
-  std::memcpy(bytes, value, size_bytes);
   return look(transact(BusOp::write, Initiator::core_data, address, size_bytes, time_ps, bytes), WatchKind::write,
               address, size_bytes);
 }
@@ -44,6 +70,14 @@ AccessResult DataPath::fetch(uint64_t address, unsigned size_bytes, bool machine
 
 AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                                 uint8_t* data) {
+  uint64_t delay_ps = 0;
+  const BusResponse response = transfer(op, initiator, address, size_bytes, time_ps, data, delay_ps);
+  const auto cycles = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
+  return {response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, response, cycles};
+}
+
+BusResponse DataPath::transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
+                               uint8_t* data, uint64_t& delay_ps) {
   BusAccess access;
   access.op = op;
   access.address = address;
@@ -52,10 +86,7 @@ AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address,
   access.time_ps = time_ps;
   access.who.initiator = initiator;
   access.who.phase = Phase::kCODE;
-  uint64_t delay_ps = 0;
-  const BusResponse response = bus_.access(access, delay_ps);
-  const auto cycles = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
-  return {response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, response, cycles};
+  return bus_.access(access, delay_ps);
 }
 
 uint32_t DataPath::region_of(uint64_t address, unsigned size_bytes) {
@@ -84,19 +115,25 @@ uint32_t DataPath::region_of(uint64_t address, unsigned size_bytes) {
   it->writable = found->writable;
   it->read_cycles = static_cast<uint32_t>(clock_.cycles_covering(found->read_latency_ps));
   it->write_cycles = static_cast<uint32_t>(clock_.cycles_covering(found->write_latency_ps));
-  largest_latency_cycles_ = std::max({largest_latency_cycles_, it->read_cycles, it->write_cycles});
+  it->cacheable = std::any_of(cacheable_.begin(), cacheable_.end(), [&](const CoreConfig::MemoryRange& range) {
+    return it->first >= range.first && it->last <= range.last;
+  });
+  if (!it->cacheable || !data_cache_) {
+    largest_latency_cycles_ = std::max({largest_latency_cycles_, it->read_cycles, it->write_cycles});
+  }
   if (!holds(*it)) return kNoRegion;
   return last_region_ = static_cast<uint32_t>(it - regions_.begin());
 }
 
 void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_index) {
   const Region& region = regions_[region_index];
-  const uint64_t first = address & kPageMask;
-  const uint64_t last = first + kPageBytes - 1;
-  if (first < region.first || last > region.last || excluded(first, kPageBytes) || watched(first, kPageBytes)) return;
-  const Pmp::Permission permission = pmp_.permission(first, kPageBytes, machine_mode);
+  const uint64_t bytes = uint64_t{1} << granule_shift_;
+  const uint64_t first = address & ~(bytes - 1);
+  if (first < region.first || first + (bytes - 1) > region.last || excluded(first, bytes) || watched(first, bytes))
+    return;
+  const Pmp::Permission permission = pmp_.permission(first, bytes, machine_mode);
   if (!permission.uniform) return;
-  Page& page = pages(machine_mode)[address / kPageBytes % kPages];
+  Page& page = page_at(pages(machine_mode), address);
   collect(page);
   const bool may_read = region.readable && (permission.access & static_cast<uint8_t>(PmpAccess::read));
   const bool may_write = region.writable && (permission.access & static_cast<uint8_t>(PmpAccess::write));
@@ -105,16 +142,28 @@ void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_i
   page.host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
   page.read_cycles = region.read_cycles;
   page.write_cycles = region.write_cycles;
-  page.region = region_index;
+  page.owner = region_index;
+  page.size_mask = kOfRegion;
 }
 
 void DataPath::collect(Page& page) {
-  if (page.region < regions_.size()) {
-    regions_[page.region].data_read_bytes += page.read_bytes;
-    regions_[page.region].data_write_bytes += page.write_bytes;
+  if (page.reads + page.writes == 0) return;
+  if (page.size_mask == kOfCache) {
+    data_cache_->counters.reads += page.reads;
+    data_cache_->counters.writes += page.writes;
+    data_cache_->use(page.owner, page.last_use);
+  } else {
+    regions_[page.owner].data_read_bytes += page.reads;
+    regions_[page.owner].data_write_bytes += page.writes;
   }
-  page.read_bytes = 0;
-  page.write_bytes = 0;
+  page.reads = 0;
+  page.writes = 0;
+}
+
+void DataPath::collect_pages() {
+  for (PageTable& table : pages_) {
+    for (Page& page : table) collect(page);
+  }
 }
 
 void DataPath::flush_pages() {
@@ -159,6 +208,7 @@ void DataPath::watch(std::vector<Watchpoint> watchpoints) {
 }
 
 void DataPath::exclude(uint64_t first, uint64_t last) {
+  exclude_lines(first, last);
   exclusions_.push_back({first, last});
   flush_pages();
 }
@@ -170,9 +220,7 @@ void DataPath::forget_regions() {
 }
 
 std::vector<DirectTraffic> DataPath::traffic() {
-  for (PageTable& table : pages_) {
-    for (Page& page : table) collect(page);
-  }
+  collect_pages();
   std::vector<DirectTraffic> result;
   for (const Region& r : regions_) {
     result.push_back({r.first, r.last, r.data_read_bytes, r.data_write_bytes, r.code_read_bytes});
@@ -185,9 +233,12 @@ void DataPath::state(StateArchive& archive) {
   archive.section("data path");
   std::vector<DirectTraffic> saved = traffic();
   archive.vector("direct traffic", saved);
+  archive.value("write buffer free", write_buffer_free_ps_);
+  if (archive.reading()) flush_pages();  // before the lines that it may name are others
+  if (code_cache_) code_cache_->state(archive);
+  if (data_cache_) data_cache_->state(archive);
   if (!archive.reading()) return;
   // The bus is asked for the regions again; a saved region keeps its counters until then.
-  flush_pages();
   regions_.clear();
   for (const DirectTraffic& t : saved) {
     Region region;
@@ -200,7 +251,7 @@ void DataPath::state(StateArchive& archive) {
   }
   not_direct_ = filled_negative();
   last_region_ = 0;
-  largest_latency_cycles_ = 0;
+  largest_latency_cycles_ = data_config_.enabled ? data_config_.hit_cycles : 0;
 }
 
 }  // namespace backboard

@@ -1,13 +1,16 @@
-// The core's way to memory: direct regions with a page cache in front, everything else a bus transaction.
+// The core's way to memory: level-1 caches, direct regions, everything else a bus transaction; and the table of what
+// the interpreter may touch without asking.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "platform/bus/access.h"
+#include "platform/cache/cache.h"
 #include "platform/cpu/core.h"
 #include "platform/cpu/core_clock.h"
 #include "platform/cpu/pmp.h"
@@ -27,27 +30,40 @@ struct AccessResult {
   uint32_t cycles = 0;                     ///< added by the memory or device, rounded up
 };
 
-/// Pages of direct memory whose every byte a privilege level may read (or write), cached by address, and what lies
-/// behind them. Addresses are absolute and zero-extended. Counts direct bytes exactly, per region.
+/// Granules of memory whose every byte a privilege level may read (or write), by address, and what lies behind them:
+/// pages of direct memory, or lines of the data cache where there is one. Addresses are absolute and zero-extended.
+/// Counts direct bytes exactly, per region.
+///
+/// Of a data cache the table holds lines that are there (written to only when they are dirty already), so that what it
+/// answers is a hit; ages and counts of such hits are kept in the table until somebody needs them. Misses, first
+/// stores, maintenance and everything uncached go through the functions.
 class DataPath {
  public:
   static constexpr uint64_t kPageBytes = 4096;
   static constexpr uint64_t kPageMask = ~(kPageBytes - 1);
 
-  /// One cached page. Tags are page addresses, or kNoTag. A tag is compared with the address stripped of its offset
+  /// One granule. Tags are addresses of granules, or kNoTag. A tag is compared with the address stripped of its offset
   /// but for the bits that an aligned access has zero, so that misaligned accesses never match.
   struct alignas(64) Page {
     uint64_t read_tag = kNoTag;
     uint64_t write_tag = kNoTag;
     uintptr_t host_minus_guest = 0;
-    uint64_t read_bytes = 0;
-    uint64_t write_bytes = 0;
+    uint64_t last_use = 0;  ///< clock edge; of lines
+    uint64_t reads = 0;     ///< bytes of a page, accesses to a line
+    uint64_t writes = 0;
     uint32_t read_cycles = 0;
     uint32_t write_cycles = 0;
-    uint32_t region = 0;
+    uint32_t owner = 0;              ///< index of the region of a page, slot of a line
+    uint32_t size_mask = kOfRegion;  ///< an access counts as (bytes - 1 & size_mask) + 1
+    bool holds_line(uint32_t slot) const { return size_mask == kOfCache && owner == slot; }
   };
+  static_assert(sizeof(Page) == 64);
+  static constexpr uint32_t kOfRegion = UINT32_MAX, kOfCache = 0;
   static constexpr uint64_t kNoTag = UINT64_MAX;
-  static constexpr unsigned kPages = 256;
+  static constexpr unsigned kPages = 1024;
+  /// Where in the table a page lies; and a line: streams often lie a power of two apart.
+  static uint64_t page_index(uint64_t address) { return address / kPageBytes % kPages; }
+  static uint64_t line_index(uint64_t line_number) { return (line_number ^ line_number / kPages) % kPages; }
   using PageTable = std::array<Page, kPages>;
 
   /// A direct region of the bus.
@@ -57,6 +73,7 @@ class DataPath {
     uint8_t* bytes = nullptr;  ///< nullptr: forgotten, kept for its counters
     bool readable = false;
     bool writable = false;
+    bool cacheable = false;
     uint32_t read_cycles = 0;
     uint32_t write_cycles = 0;
     uint64_t data_read_bytes = 0;
@@ -65,10 +82,11 @@ class DataPath {
   };
   static constexpr uint32_t kNoRegion = UINT32_MAX;
 
-  DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, bool use_direct_memory)
-      : bus_(bus), pmp_(pmp), clock_(clock), use_direct_memory_(use_direct_memory) {}
+  DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config);
 
   PageTable& pages(bool machine_mode) { return pages_[machine_mode ? 0 : 1]; }
+  /// A granule of the table has 2^granule_shift() bytes: a page, or a line of the data cache.
+  unsigned granule_shift() const { return granule_shift_; }
 
   /// A load or store of 1, 2, 4 or 8 bytes at any address; `time_ps` is the start of the instruction.
   AccessResult read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value);
@@ -91,6 +109,33 @@ class DataPath {
   /// Largest latency of any region so far; a bound for the time limit of a block.
   uint32_t largest_latency_cycles() const { return largest_latency_cycles_; }
 
+  // Caches (cached_path.cc). Ages are clock edges: `clock` is the one at which the instruction starts.
+  bool has_caches() const { return code_cache_ || data_cache_; }
+  /// nullptr when there is none.
+  Cache* code_cache() { return code_cache_ ? &*code_cache_ : nullptr; }
+  Cache* data_cache() { return data_cache_ ? &*data_cache_ : nullptr; }
+  /// Whether fetches at `address` of direct region `region` go through the code cache.
+  bool caches_code(uint64_t address, uint32_t region) const {
+    return code_cache_ && caches_line(*code_cache_, code_cache_->line_of(address), region);
+  }
+  /// Makes sure that `line` is in the code cache, and younger than all others. `direct` when it was there.
+  AccessResult fetch_line(uint64_t line, uint64_t clock);
+  /// Zicbom, on the cache block that starts at `block`.
+  AccessResult maintain(CacheOperation operation, uint64_t block, uint64_t clock);
+  /// FENCE.I: dirty lines go to memory, the code cache is emptied.
+  AccessResult synchronize_code(uint64_t clock);
+  /// Reset: nothing is there, nothing is written back.
+  void reset_caches();
+  /// Adds what the table holds to the caches' counters and ages.
+  void collect_pages();
+  /// Another master read or wrote memory. Finds mistakes in maintenance; changes nothing.
+  void snoop(BusOp op, uint64_t first, uint64_t size_bytes, Initiator initiator);
+  void on_stale_line(std::function<void(const StaleLine&)> callback) { stale_line_ = std::move(callback); }
+  /// A debugger's view: bytes that lie in lines of the data cache take the place of those of memory.
+  void overlay(uint64_t address, std::span<uint8_t> bytes);
+  /// A loader or debugger wrote to memory: lines follow.
+  void refresh(uint64_t first, uint64_t last);
+
   std::vector<DirectTraffic> traffic();
   void state(StateArchive& archive);
 
@@ -106,11 +151,38 @@ class DataPath {
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
   AccessResult transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                         uint8_t* data);
+  BusResponse transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
+                       uint8_t* data, uint64_t& delay_ps);
+  Page& page_at(PageTable& table, uint64_t address) {
+    return table[has_caches() ? line_index(address >> granule_shift_) : page_index(address)];
+  }
+
+  bool caches_line(const Cache& cache, uint64_t line, uint32_t region) const;
+  void exclude_lines(uint64_t first, uint64_t last);
+  AccessResult access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+                            uint8_t* data);
+  AccessResult read_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data);
+  AccessResult write_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data);
+  uint32_t bring(uint64_t line, uint64_t clock, AccessResult& result);
+  uint64_t write_back(uint64_t line, const uint8_t* bytes, uint64_t time_ps);
+  AccessResult clean(uint32_t slot, uint64_t clock);
+  void enter_line(uint32_t slot, bool machine_mode);
+  void forget_line(uint32_t slot);
+  void drop_line(uint32_t slot);
+  uint8_t* memory_of(uint64_t address, unsigned size_bytes);
+  void check_stale(uint32_t slot, uint64_t address, unsigned size_bytes);
 
   BusPort& bus_;
   const Pmp& pmp_;
   const CoreClock& clock_;
   bool use_direct_memory_;
+  DataCacheConfig data_config_;
+  CacheConfig code_config_;
+  std::vector<CoreConfig::MemoryRange> cacheable_;
+  std::optional<Cache> code_cache_, data_cache_;
+  unsigned granule_shift_;
+  uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
+  std::function<void(const StaleLine&)> stale_line_;
   std::array<PageTable, 2> pages_;
   std::vector<Region> regions_;
   std::vector<Range> exclusions_;

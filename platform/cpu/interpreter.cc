@@ -21,11 +21,11 @@ using softfloat::Rounding;
 template <class Xlen>
 void RiscvCore<Xlen>::leave(const Block& block, const Operation& operation, uint64_t clock, bool completed) {
   const Operation* const end = &operation + completed;
-  for (const Operation* op = block.operations; op != end; ++op) count_operation(*op, block.region);
+  for (const Operation* op = block.operations; op != end; ++op) count_operation(*op, block);
   retired_ += static_cast<uint64_t>(end - block.operations);
   clock_ = clock + end->cycles_before;
   pc_ = static_cast<U>(block.pc()) + operation.pc_offset + (completed ? operation.length_bytes : 0);
-  system_region_ = block.region;
+  system_block_ = block;
   left_early_ = true;
 }
 
@@ -139,7 +139,9 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
 
 /// Runs `block` and those that follow it as long as each one ends by `limit_clock` at the latest and is decoded; the
 /// first one is not held against the limit. On return pc_, clock_ and retired_ are at an instruction boundary.
+/// kCaches: blocks must be in the code cache, and the table holds lines where there is a data cache.
 template <class Xlen>
+template <bool kCaches>
 void RiscvCore<Xlen>::interpret(Block* block, uint64_t limit_clock) {
   static const void* const kLabels[kInstructionIds] = {
 #define INSTRUCTION(id, mnemonic, match, mask, format, kind) &&do_##id,
@@ -148,6 +150,13 @@ void RiscvCore<Xlen>::interpret(Block* block, uint64_t limit_clock) {
   U* const x = x_.data();
   DataPath::Page* const pages = path_.pages(data_machine_).data();
   Block* const slots = blocks_.slots();
+  const unsigned granule_shift = kCaches ? path_.granule_shift() : 12;
+  static_assert(DataPath::kPageBytes == uint64_t{1} << 12);
+  const uint64_t granule_mask = ~uint64_t{0} << granule_shift;
+  Cache* const code_cache = path_.code_cache();
+  [[maybe_unused]] const uint32_t* const fills = code_cache ? code_cache->fill_numbers() : &Cache::kAlwaysThere;
+  uint64_t no_age = 0;
+  [[maybe_unused]] uint64_t* const code_ages = code_cache ? code_cache->ages() : &no_age;
   const uint64_t user = user_bit();
   const uint64_t taken_cycles = config_.costs.branch_taken;
   const Operation* op = block->operations;
@@ -225,15 +234,25 @@ do_JALR:
 
 // A load or store that the page cache does not know takes the long way; a bus access ends the block behind itself.
 // Nothing here may take the address of a local that the fast path keeps in a register.
-#define ALIGNED_PAGE(type, address_value) ((address_value) & (DataPath::kPageMask | (sizeof(type) - 1)))
+#define PAGE_OF(address) pages[kCaches ? DataPath::line_index(address >> granule_shift) : DataPath::page_index(address)]
+#define ALIGNED_PAGE(type, address_value) ((address_value) & (granule_mask | (sizeof(type) - 1)))
+#define COUNT(accesses, type)                                \
+  do {                                                       \
+    if (kCaches) {                                           \
+      accesses += ((sizeof(type) - 1) & page.size_mask) + 1; \
+      page.last_use = clock + op->cycles_before;             \
+    } else {                                                 \
+      accesses += sizeof(type);                              \
+    }                                                        \
+  } while (false)
 #define LOAD(id, type, target, convert)                                                                  \
   do_##id : {                                                                                            \
     const U address = RS1 + IMMEDIATE;                                                                   \
-    DataPath::Page& page = pages[address / DataPath::kPageBytes % DataPath::kPages];                     \
+    DataPath::Page& page = PAGE_OF(address);                                                             \
     if (page.read_tag == ALIGNED_PAGE(type, uint64_t{address})) [[likely]] {                             \
       type value;                                                                                        \
       std::memcpy(&value, reinterpret_cast<const void*>(page.host_minus_guest + address), sizeof value); \
-      page.read_bytes += sizeof value;                                                                   \
+      COUNT(page.reads, type);                                                                           \
       clock += page.read_cycles;                                                                         \
       target[op->rd] = convert(value);                                                                   \
     } else {                                                                                             \
@@ -250,11 +269,11 @@ do_JALR:
 #define STORE(id, type, source)                                                                    \
   do_##id : {                                                                                      \
     const U address = RS1 + IMMEDIATE;                                                             \
-    DataPath::Page& page = pages[address / DataPath::kPageBytes % DataPath::kPages];               \
+    DataPath::Page& page = PAGE_OF(address);                                                       \
     const type value = static_cast<type>(source);                                                  \
     if (page.write_tag == ALIGNED_PAGE(type, uint64_t{address})) [[likely]] {                      \
       std::memcpy(reinterpret_cast<void*>(page.host_minus_guest + address), &value, sizeof value); \
-      page.write_bytes += sizeof value;                                                            \
+      COUNT(page.writes, type);                                                                    \
       clock += page.write_cycles;                                                                  \
     } else {                                                                                       \
       clock_ = clock;                                                                              \
@@ -379,8 +398,10 @@ block_done : {
   retired += block->count;
   const uint64_t key = next | user;
   Block* const following = &slots[key >> 1 & (BlockCache::kSlots - 1)];
-  if (following->key == key && clock + following->worst_cycles <= limit_clock) [[likely]] {
+  if (following->key == key && clock + following->worst_cycles <= limit_clock &&
+      (!kCaches || following->is_there(fills))) [[likely]] {
     block = following;
+    if (kCaches) code_ages[block->slots[0]] = code_ages[block->slots[1]] = clock;
     op = block->operations;
     DISPATCH();
   }
@@ -422,6 +443,7 @@ do_system:  // and whatever is illegal here
 
 // NOLINTEND(bugprone-macro-parentheses, performance-no-int-to-ptr)
 
-template void RiscvCore<Rv32>::interpret(Block*, uint64_t);
+template void RiscvCore<Rv32>::interpret<false>(Block*, uint64_t);
+template void RiscvCore<Rv32>::interpret<true>(Block*, uint64_t);
 
 }  // namespace backboard

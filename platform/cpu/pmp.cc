@@ -16,6 +16,7 @@ Mode mode_of(uint8_t config) {
 
 Pmp::Permission Pmp::permission(uint64_t address, uint64_t size_bytes, bool machine_mode) const {
   constexpr uint8_t kAll = kPermissionBits;
+  if (!any_) return {machine_mode ? kAll : uint8_t{0}, true};
   const uint64_t last = address + size_bytes - 1;
   for (unsigned entry = 0; entry < kEntries; ++entry) {
     const Range& range = ranges_[entry];

@@ -8,7 +8,6 @@ namespace {
 
 constexpr uint32_t kMstatusMie = 1u << 3, kMstatusMpie = 1u << 7, kMstatusMpp = 3u << 11;
 constexpr uint32_t kMstatusMprv = 1u << 17, kMstatusTw = 1u << 21;
-constexpr uint64_t kCacheBlockBytes = 64;
 
 }  // namespace
 
@@ -43,6 +42,9 @@ template <class Xlen>
 void RiscvCore<Xlen>::take_trap(TrapCause cause, U value, BusResponse response) {
   const U trapped = pc_;
   exceptions_++;
+  // Fetches of instructions that retire are counted where they do.
+  const bool fetched = cause != TrapCause::instruction_access && system_block_.cached();
+  if (fetched) path_.code_cache()->counters.reads += system_block_.lines_each();
   enter_trap(static_cast<U>(cause), false, value, response);
   // The same instruction twice with none retired between: the trap handler itself cannot be executed.
   if (last_trap_retired_ == retired_ && last_trap_pc_ == trapped) stop(StopReason::lockup);
@@ -76,7 +78,7 @@ void RiscvCore<Xlen>::illegal_instruction() {
 
 template <class Xlen>
 void RiscvCore<Xlen>::retire(const Operation& operation) {
-  count_operation(operation, system_region_);
+  count_operation(operation, system_block_);
   retired_++;
   clock_ += cost_[static_cast<unsigned>(kind_of(operation.id))];
   pc_ += operation.length_bytes;
@@ -110,6 +112,7 @@ void RiscvCore<Xlen>::execute_system(const Operation& in_block) {
       return;
     case InstructionId::FENCE_I:
       retire(operation);
+      clock_ += path_.synchronize_code(clock_).cycles;
       drop_blocks();
       return;
     default:
@@ -185,11 +188,13 @@ void RiscvCore<Xlen>::execute_cache(const Operation& operation) {
     what = operation.id == InstructionId::CBO_CLEAN ? CacheOperation::clean : CacheOperation::flush;
   }
   const U address = x_[operation.rs1];
-  const uint64_t first = address & ~(kCacheBlockBytes - 1);
-  const bool allowed = pmp_.allows(first, kCacheBlockBytes, PmpAccess::read, data_machine_) ||
-                       pmp_.allows(first, kCacheBlockBytes, PmpAccess::write, data_machine_);
+  const uint64_t first = address & ~uint64_t{CacheConfig::kBlockBytes - 1};
+  const bool allowed = pmp_.allows(first, CacheConfig::kBlockBytes, PmpAccess::read, data_machine_) ||
+                       pmp_.allows(first, CacheConfig::kBlockBytes, PmpAccess::write, data_machine_);
   if (!allowed) return take_trap(TrapCause::store_access, address);
   if (observer_) observer_->on_cache_operation(what, address, pc_);
+  const AccessResult result = path_.maintain(what, first, clock_);
+  clock_ += result.cycles;
   retire(operation);
 }
 

@@ -65,7 +65,7 @@ RiscvCore<Xlen>::RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& q
       queue_(queue),
       clock_time_(config.clock_hz),
       client_(queue.add_client(config.name, EventRank::core, *this)),
-      path_(bus, pmp_, clock_time_, config.use_direct_memory),
+      path_(bus, pmp_, clock_time_, config),
       cost_(cost_table(config.costs)) {
   BB_CHECK(config.quantum_ps > 0);
   BB_CHECK(config.costs.branch_taken <= 1000);
@@ -73,6 +73,9 @@ RiscvCore<Xlen>::RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& q
   scratch_.operations = scratch_operations_.data();
   scratch_.count = 1;
   scratch_operations_[1].id = InstructionId::kBlockEnd;
+  path_.on_stale_line([this](const StaleLine& line) {
+    if (observer_) observer_->on_stale_line(line);
+  });
 }
 
 template <class Xlen>
@@ -91,7 +94,7 @@ void RiscvCore<Xlen>::start(uint64_t pc) {
   last_trap_retired_ = UINT64_MAX;
   pmp_.reset();
   privilege_changed();
-  path_.flush_pages();
+  path_.reset_caches();
   drop_blocks();
   schedule();  // brings clock_ up to now: a reset may have met the core in WFI
   mcycle_ = {};
@@ -170,6 +173,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
       return stop(StopReason::breakpoint);
     }
     if (path_.largest_latency_cycles() != bounded_latency_) drop_blocks();
+    if (path_.code_cache() && !fetch_code()) continue;
     Block* block = find_block();
     if (!block) {
       run_uncached();
@@ -179,7 +183,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     const uint64_t left = instruction_limit_ - retired_;
     const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
     if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && block != &breakpoint_block_) {
-      interpret(block, fast_limit);
+      execute(block, fast_limit);
     } else {
       run_carefully(*block, limit_clock);
     }
@@ -195,7 +199,7 @@ void RiscvCore<Xlen>::run_carefully(const Block& block, uint64_t limit_clock) {
     const TracedStep step = step_here(TracedStep::Kind::retired);
     const uint64_t exceptions_before = exceptions_;
     prepare_scratch(block, block.operations[i]);
-    interpret(&scratch_, 0);
+    execute(&scratch_, 0);
     count_block(scratch_);
     if (tracer_) trace(step, exceptions_before);
     if (left_early_ || stepping_) return;
@@ -208,7 +212,12 @@ void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operat
   scratch_.key = home.key;
   scratch_.region = home.region;
   scratch_.cycles = cycles;
-  scratch_.bytes = uint32_t{operation.pc_offset} + operation.length_bytes;
+  scratch_.bytes = static_cast<uint16_t>(operation.pc_offset + operation.length_bytes);
+  scratch_.crosses = home.crosses;
+  for (unsigned i = 0; i < 2; ++i) {
+    scratch_.slots[i] = home.slots[i];
+    scratch_.fills[i] = home.fills[i];
+  }
   scratch_operations_[0] = operation;
   scratch_operations_[0].cycles_before = 0;
   scratch_operations_[1].cycles_before = cycles;
@@ -237,8 +246,9 @@ void RiscvCore<Xlen>::run_uncached() {
   Block home;
   home.key = pc_ | user_bit();
   home.region = DataPath::kNoRegion;
+  if (const Cache* cache = path_.code_cache()) home.slots[0] = home.slots[1] = cache->always_there();
   prepare_scratch(home, decode(bits));
-  interpret(&scratch_, 0);
+  execute(&scratch_, 0);
   count_block(scratch_);
   if (tracer_) trace(step, exceptions_before);
 }
@@ -274,6 +284,16 @@ std::vector<DirectTraffic> RiscvCore<Xlen>::direct_traffic() {
 }
 
 template <class Xlen>
+CoreCaches RiscvCore<Xlen>::caches() {
+  blocks_.for_each([this](Block& block) { count_block(block); });
+  path_.collect_pages();
+  CoreCaches caches;
+  if (const Cache* cache = path_.code_cache()) caches.code = cache->counters;
+  if (const Cache* cache = path_.data_cache()) caches.data = cache->counters;
+  return caches;
+}
+
+template <class Xlen>
 void RiscvCore<Xlen>::set_x(unsigned index, uint64_t value) {
   if (index > 0 && index < 32) x_[index] = static_cast<U>(value);
 }
@@ -298,7 +318,9 @@ bool RiscvCore<Xlen>::debug_access(BusOp op, uint64_t address, uint8_t* data, si
 
 template <class Xlen>
 bool RiscvCore<Xlen>::peek(uint64_t address, std::span<uint8_t> bytes) {
-  return debug_access(BusOp::read, address, bytes.data(), bytes.size());
+  if (!debug_access(BusOp::read, address, bytes.data(), bytes.size())) return false;
+  path_.overlay(address, bytes);
+  return true;
 }
 
 template <class Xlen>

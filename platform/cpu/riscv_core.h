@@ -47,8 +47,12 @@ class RiscvCore final : public Core, private GuestMemory {
     step_start_ = progress();
   }
   void set_tracer(StepTracer* tracer) override { tracer_ = tracer; }
+  void snoop(BusOp op, uint64_t first, uint64_t size_bytes, Initiator initiator) override {
+    path_.snoop(op, first, size_bytes, initiator);
+  }
   CoreStatistics statistics() override;
   std::vector<DirectTraffic> direct_traffic() override;
+  CoreCaches caches() override;
   unsigned width_bits() const override { return Xlen::kBits; }
   uint64_t pc() const override { return pc_; }
   void set_pc(uint64_t pc) override;
@@ -106,12 +110,26 @@ class RiscvCore final : public Core, private GuestMemory {
   unsigned fill_block(Operation* operations, uint32_t region, Block& block);
   void drop_blocks();
   void count_block(Block& block);
-  void count_operation(const Operation& operation, uint32_t region);
+  void count_operation(const Operation& operation, const Block& block);
+  void count_fetches(const Block& block, uint64_t instructions, uint64_t bytes);
+  // With a code cache: the lines of the instruction at pc_, and the blocks in them.
+  bool fetch_code();
+  bool is_there(const Block& block) {
+    return !path_.code_cache() || block.is_there(path_.code_cache()->fill_numbers());
+  }
+  Block* find_block_in_lines();
+  bool holds_its_lines(const Block& block);
+  const uint8_t* code_at(uint64_t address, const DataPath::Region& region);
 
   // interpreter.cc
+  void execute(Block* block, uint64_t limit_clock) {
+    path_.has_caches() ? interpret<true>(block, limit_clock) : interpret<false>(block, limit_clock);
+  }
+  template <bool kCaches>
   void interpret(Block* block, uint64_t limit_clock);
   void leave(const Block& block, const Operation& operation, uint64_t clock, bool completed);
-  // While these run, clock_ holds what the block has taken beyond its operations' own cycles; values pass in transfer_.
+  // While these run, clock_ holds what the block has taken beyond its operations' own cycles; values pass in
+  // transfer_.
   AccessKind load(U address, unsigned size_bytes, uint16_t cycles_before);
   AccessKind store(U address, unsigned size_bytes, uint16_t cycles_before);
   AccessKind finish_access(const AccessResult& result, TrapCause cause, U address);
@@ -194,11 +212,11 @@ class RiscvCore final : public Core, private GuestMemory {
   uint64_t instruction_limit_ = UINT64_MAX;
   U last_trap_pc_ = 0;
   uint64_t last_trap_retired_ = UINT64_MAX;
-  uint32_t system_region_ = DataPath::kNoRegion;  ///< code region of the system instruction being executed
-  bool left_early_ = false;                       ///< a block was left in the middle or ended in a system instruction
+  Block system_block_;       ///< where the instruction lies that is executed outside its block
+  bool left_early_ = false;  ///< a block was left in the middle or ended in a system instruction
   uint32_t bounded_latency_ = 0;
-  // Debugging: a block never holds a breakpoint but at its start, and such a block is never put into the cache, so that
-  // nothing is tested while blocks follow one another.
+  // Debugging: a block never holds a breakpoint but at its start, and such a block is never put into the cache, so
+  // that nothing is tested while blocks follow one another.
   static constexpr uint64_t kNotPassed = UINT64_MAX;
   std::vector<uint64_t> breakpoints_;  ///< sorted
   uint64_t passed_ = kNotPassed;       ///< progress() at which the breakpoint at pc_ was reported already

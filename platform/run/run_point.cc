@@ -68,6 +68,16 @@ void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summ
   }
 }
 
+std::optional<CacheSummary> summary_of(const std::optional<CacheCounters>& c, bool data) {
+  if (!c) return std::nullopt;
+  return CacheSummary{.data = data,
+                      .accesses = c->reads + c->writes,
+                      .hits = c->hits(),
+                      .fills = c->fills,
+                      .write_backs = c->write_backs,
+                      .maintenance = c->invalidates + c->cleans + c->flushes};
+}
+
 RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionResult& session) {
   const RunConfig& config = prepared.point.config;
   RunSummary summary;
@@ -83,6 +93,9 @@ RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionR
   summary.simulated_seconds = static_cast<double>(session.board.time_ps) / 1e12;
   summary.wall_seconds = session.wall_seconds;
   summary.cpu_instructions = board.core().statistics().instructions;
+  const CoreCaches caches = board.core().caches();
+  summary.icache = summary_of(caches.code, config.platform.core.code_cache.data);
+  summary.dcache = summary_of(caches.data, config.platform.core.data_cache.data);
   const npu::NpuTotals npu = board.npu().totals();
   summary.npu_commands = npu.commands;
   summary.npu_macs = npu.macs;
@@ -90,9 +103,13 @@ RunSummary summarise(Board& board, const PreparedPoint& prepared, const SessionR
   summary.npu_busy_cycles = npu.busy_cycles;
   summary.npu_interrupts = npu.interrupts;
   summary.npu_energy_uj = npu.energy.total_pj() / 1e6;
-  const TrafficRow traffic = board.traffic().sum();
-  summary.dram_read_bytes = traffic.read_bytes;
-  summary.dram_write_bytes = traffic.write_bytes;
+  const TrafficTable traffic = board.traffic();
+  summary.dram_read_bytes = traffic.sum().read_bytes;
+  summary.dram_write_bytes = traffic.sum().write_bytes;
+  for (const Initiator initiator : {Initiator::core_code, Initiator::core_data}) {
+    const TrafficRow row = traffic.sum_of(initiator);
+    summary.core_dram_bytes += row.read_bytes + row.write_bytes;
+  }
   summary.findings = board.findings().total();
   summary.resets = board.resets();
   if (const auto broken = board.conservation_error()) summary.failures.push_back(*broken);

@@ -65,6 +65,24 @@ TrainingSummary training_of(const Json& json) {
   return training;
 }
 
+Json cache_json(const std::optional<CacheSummary>& cache) {
+  if (!cache) return nullptr;
+  return {{"data", cache->data},   {"accesses", cache->accesses},       {"hits", cache->hits},
+          {"fills", cache->fills}, {"write_backs", cache->write_backs}, {"maintenance", cache->maintenance}};
+}
+
+std::optional<CacheSummary> cache_of(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  CacheSummary cache;
+  cache.data = json.at("data");
+  cache.accesses = json.at("accesses");
+  cache.hits = json.at("hits");
+  cache.fills = json.at("fills");
+  cache.write_backs = json.at("write_backs");
+  cache.maintenance = json.at("maintenance");
+  return cache;
+}
+
 Json point_json(const RunSummary& s) {
   Json json;
   json["run"] = s.run;
@@ -78,11 +96,15 @@ Json point_json(const RunSummary& s) {
   json["interrupted"] = s.interrupted;
   json["simulated_seconds"] = s.simulated_seconds;
   json["wall_seconds"] = s.wall_seconds;
-  json["cpu"] = {{"instructions", s.cpu_instructions}, {"mips", s.mips()}};
+  json["cpu"] = {{"instructions", s.cpu_instructions},
+                 {"mips", s.mips()},
+                 {"icache", cache_json(s.icache)},
+                 {"dcache", cache_json(s.dcache)}};
   json["npu"] = {{"commands", s.npu_commands},         {"macs", s.npu_macs},
                  {"macs_skipped", s.npu_macs_skipped}, {"busy_cycles", s.npu_busy_cycles},
                  {"interrupts", s.npu_interrupts},     {"energy_uj", s.npu_energy_uj}};
-  json["dram"] = {{"read_bytes", s.dram_read_bytes}, {"write_bytes", s.dram_write_bytes}};
+  json["dram"] = {
+      {"read_bytes", s.dram_read_bytes}, {"write_bytes", s.dram_write_bytes}, {"core_bytes", s.core_dram_bytes}};
   json["findings"] = s.findings;
   json["resets"] = s.resets;
   json["training"] = s.training ? training_json(*s.training) : Json(nullptr);
@@ -118,6 +140,23 @@ std::string energy_text(double microjoules) {
   return microjoules < 1000.0 ? fmt::format("{:.2f} uJ", microjoules) : fmt::format("{:.2f} mJ", microjoules / 1e3);
 }
 
+std::string cache_text(const char* name, const CacheSummary& cache) {
+  const double rate =
+      cache.accesses ? 100.0 * static_cast<double>(cache.hits) / static_cast<double>(cache.accesses) : 0.0;
+  return fmt::format("{} {:.2f} % of {} hit, {} fills", name, rate, cache.accesses, cache.fills);
+}
+
+/// "" when there are none.
+std::string caches_text(const RunSummary& s) {
+  std::string text;
+  if (s.icache) text = cache_text("code", *s.icache) + (s.icache->data ? "" : " (tags only)");
+  if (!s.dcache) return text;
+  if (s.icache) text += "; ";
+  return text + cache_text("data", *s.dcache) +
+         fmt::format(", {} write-backs, {} cbo{}", s.dcache->write_backs, s.dcache->maintenance,
+                     s.dcache->data ? "" : " (tags only)");
+}
+
 std::string one_point_table(const RunSummary& s) {
   std::string out = fmt::format("{:<22}{}\n", "run", s.run);
   const auto row = [&](const char* name, const std::string& value) { out += fmt::format("{:<22}{}\n", name, value); };
@@ -126,11 +165,14 @@ std::string one_point_table(const RunSummary& s) {
   row("simulated time", seconds_text(s.simulated_seconds));
   row("host time", fmt::format("{:.1f} s", s.wall_seconds));
   row("core", fmt::format("{} instructions, {:.1f} MIPS", s.cpu_instructions, s.mips()));
+  if (s.icache || s.dcache) row("caches", caches_text(s));
   row("NPU", fmt::format("{} commands, {} MAC ({} skipped), {} cycles busy, {} interrupts", s.npu_commands, s.npu_macs,
                          s.npu_macs_skipped, s.npu_busy_cycles, s.npu_interrupts));
   row("NPU energy", energy_text(s.npu_energy_uj));
-  row("DRAM", fmt::format("{} read, {} written", bytes_text(static_cast<double>(s.dram_read_bytes)),
-                          bytes_text(static_cast<double>(s.dram_write_bytes))));
+  row("DRAM",
+      fmt::format("{} read, {} written; {} of both by the core", bytes_text(static_cast<double>(s.dram_read_bytes)),
+                  bytes_text(static_cast<double>(s.dram_write_bytes)),
+                  bytes_text(static_cast<double>(s.core_dram_bytes))));
   row("findings", fmt::format("{}", s.findings));
   if (s.resets != 0) row("resets", fmt::format("{} by the guest", s.resets));
   if (s.training) {
@@ -219,6 +261,8 @@ RunSummary parse_summary(const std::string& text, const std::string& file) {
     s.simulated_seconds = json.at("simulated_seconds");
     s.wall_seconds = json.at("wall_seconds");
     s.cpu_instructions = json.at("cpu").at("instructions");
+    s.icache = cache_of(json.at("cpu").at("icache"));
+    s.dcache = cache_of(json.at("cpu").at("dcache"));
     s.npu_commands = json.at("npu").at("commands");
     s.npu_macs = json.at("npu").at("macs");
     s.npu_macs_skipped = json.at("npu").at("macs_skipped");
@@ -227,6 +271,7 @@ RunSummary parse_summary(const std::string& text, const std::string& file) {
     s.npu_energy_uj = json.at("npu").at("energy_uj");
     s.dram_read_bytes = json.at("dram").at("read_bytes");
     s.dram_write_bytes = json.at("dram").at("write_bytes");
+    s.core_dram_bytes = json.at("dram").at("core_bytes");
     s.findings = json.at("findings");
     s.resets = json.at("resets");
     if (!json.at("training").is_null()) s.training = training_of(json.at("training"));

@@ -22,6 +22,13 @@ struct TrainingSummary {
   double fgmp_share = 0.0;  ///< measured last
 };
 
+/// One of the core's caches.
+struct CacheSummary {
+  bool data = false;  ///< lines hold bytes; else tags only
+  uint64_t accesses = 0, hits = 0, fills = 0, write_backs = 0;
+  uint64_t maintenance = 0;  ///< cbo instructions
+};
+
 /// One point of a run.
 struct RunSummary {
   std::string run, variant;
@@ -33,9 +40,11 @@ struct RunSummary {
   bool interrupted = false;
   double simulated_seconds = 0.0, wall_seconds = 0.0;
   uint64_t cpu_instructions = 0;
+  std::optional<CacheSummary> icache, dcache;
   uint64_t npu_commands = 0, npu_macs = 0, npu_macs_skipped = 0, npu_busy_cycles = 0, npu_interrupts = 0;
   double npu_energy_uj = 0.0;  ///< without DRAM
   uint64_t dram_read_bytes = 0, dram_write_bytes = 0;
+  uint64_t core_dram_bytes = 0;  ///< of both: what the core moved, code and data
   uint64_t findings = 0;
   uint64_t resets = 0;  ///< by the guest: finisher and watchdog
   std::optional<TrainingSummary> training;

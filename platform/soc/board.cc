@@ -18,6 +18,9 @@ uint32_t line_of(Interrupt interrupt) {
 CoreConfig core_config(const BoardConfig& config) {
   CoreConfig core = config.core;
   core.reset_pc = config.map[Place::kROM].base;
+  for (const PlaceConfig& place : config.map.places) {
+    if (place.cacheable) core.cacheable.push_back({place.base, place.last()});
+  }
   return core;
 }
 
@@ -112,6 +115,11 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
   core->set_time_source(&clint);
   core->set_observer(this);
   core->set_semihosting(&semihosting);
+  if (config.core.data_cache.enabled) {
+    wiring.router().on_foreign_access([this](BusOp op, uint64_t address, uint64_t size, Initiator initiator) {
+      core->snoop(op, address, size, initiator);
+    });
+  }
   wiring.master(BusMaster::core).on_invalidate([this](uint64_t, uint64_t) { core->forget_direct(); });
   log.set_pc_source([this]() -> std::optional<uint64_t> { return core->pc(); });
   log.set_locator([this](uint64_t pc) {

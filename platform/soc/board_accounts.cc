@@ -26,6 +26,24 @@ void core_stats(const StatsWriter& writer, const CoreStatistics& c) {
                "Active cycles by instruction");
 }
 
+void cache_stats(const StatsWriter& writer, const CacheCounters& c, bool data) {
+  const uint64_t accesses = c.reads + c.writes;
+  writer.counter("reads", c.reads, "accesses",
+                 data ? "Loads, each line that they touch" : "Instructions fetched, each line that they touch");
+  if (data) writer.counter("writes", c.writes, "accesses", "Stores, each line that they touch");
+  writer.counter("hits", c.hits(), "accesses", "Accesses to lines that were there");
+  writer.counter("read_misses", c.read_misses, "accesses", "Reads of lines that were not there");
+  if (data) writer.counter("write_misses", c.write_misses, "accesses", "Writes to lines that were not there");
+  writer.counter("fills", c.fills, "lines", "Lines read from memory");
+  writer.ratio("hit_rate", c.hits(), accesses, "1", "Hits by accesses");
+  if (!data) return;
+  writer.counter("write_backs", c.write_backs, "lines", "Dirty lines written to memory");
+  writer.counter("bypassed", c.bypassed, "accesses", "Stores that went to memory by themselves");
+  writer.counter("invalidates", c.invalidates, "operations", "cbo.inval");
+  writer.counter("cleans", c.cleans, "operations", "cbo.clean");
+  writer.counter("flushes", c.flushes, "operations", "cbo.flush, and cbo.inval where menvcfg makes it one");
+}
+
 std::string lower_case(std::string name) {
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return name;
@@ -143,6 +161,9 @@ StatsTree Board::stats() {
   tree.add("simulated_ps", {queue().now_ps(), "ps", "Simulated time"});
   tree.add("resets", {impl_->resets, "1", "Resets since power-on"});
   core_stats(StatsWriter(tree, "core"), impl_->core->statistics());
+  const CoreCaches caches = impl_->core->caches();
+  if (caches.code) cache_stats(StatsWriter(tree, "core").part("icache"), *caches.code, false);
+  if (caches.data) cache_stats(StatsWriter(tree, "core").part("dcache"), *caches.data, true);
   const StatsWriter direct_part = StatsWriter(tree, "core").part("direct");
   for (const DirectTraffic& direct : impl_->core->direct_traffic()) {
     const uint32_t place = impl_->wiring.router().map().find(direct.first, 1);

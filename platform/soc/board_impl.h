@@ -50,6 +50,7 @@ class Board::Impl final : public EndSink, public CoreObserver, public EventClien
   // EndSink and CoreObserver: what stops a run.
   void end(EndCause cause, int exit_code, uint64_t time_ps) override;
   void on_stop(StopReason reason) override;
+  void on_stale_line(const StaleLine& line) override;
 
   // board_reset.cc. The guest's resets wait for an event: the access that asks for one ends first.
   void on_event(uint64_t tag, uint64_t now_ps) override;

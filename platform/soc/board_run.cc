@@ -56,6 +56,29 @@ BoardResult Board::Impl::result(BoardStop stop, int exit_code, std::string reaso
   return {stop, exit_code, std::move(reason), std::max(queue.now_ps(), core->time_ps())};
 }
 
+/// The place in the program is that of the load; for the others it is known only who met the bytes.
+void Board::Impl::on_stale_line(const StaleLine& line) {
+  Finding finding;
+  finding.time_ps = std::max(queue.now_ps(), core->time_ps());
+  finding.initiator = line.initiator;
+  finding.block = "cache";
+  finding.address = line.address;
+  switch (line.kind) {
+    case StaleLine::Kind::core_read:
+      finding.reason =
+          "load from a stale line: a device has written to memory since the line was filled, and no "
+          "cbo.inval came in between";
+      break;
+    case StaleLine::Kind::master_read:
+      finding.reason = "a device reads memory whose newer bytes lie in a dirty line: no cbo.clean came before";
+      break;
+    case StaleLine::Kind::write_back:
+      finding.reason = "a dirty line is written over what a device has written to memory since it was filled";
+      break;
+  }
+  log.report(std::move(finding));
+}
+
 /// The result when something has ended the run for good, or holds the core.
 std::optional<BoardResult> Board::Impl::result_of_stop() {
   if (ending.ended) {

@@ -15,7 +15,7 @@ namespace {
 /// Little-endian, packed: the file's first bytes. What follows is one zlib stream.
 struct SaveHeader {
   static constexpr char kMagic[8] = {'B', 'B', 'S', 'A', 'V', 'E', '\r', '\n'};
-  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kVersion = 2;
 
   char magic[8];
   uint32_t version;
@@ -23,8 +23,9 @@ struct SaveHeader {
   uint64_t digest;        ///< of the configuration
   uint64_t state_bytes;   ///< before compression
   uint64_t stream_bytes;  ///< after it
+  uint64_t stream_crc32;  ///< zlib's own sum misses damage that decompresses to the same bytes
 };
-static_assert(sizeof(SaveHeader) == 40);
+static_assert(sizeof(SaveHeader) == 48);
 
 constexpr uint64_t kLargestState = uint64_t{64} << 30;
 
@@ -90,6 +91,7 @@ void Board::save(const std::string& path) {
   header.digest = impl_->digest();
   header.state_bytes = bytes.size();
   header.stream_bytes = stream_bytes;
+  header.stream_crc32 = crc32_z(0, file.data() + sizeof(SaveHeader), stream_bytes);
   std::memcpy(file.data(), &header, sizeof header);
   file.resize(sizeof header + stream_bytes);
   write_file_atomically(path, std::span<const uint8_t>(file));
@@ -112,6 +114,9 @@ void Board::restore(const std::string& path) {
     fail(16, "saved on a board with another configuration; restore it with the configuration that it was saved with");
   }
   if (header.stream_bytes != file.size() - sizeof header) fail(file.size(), "the file is truncated");
+  if (header.stream_crc32 != crc32_z(0, file.data() + sizeof header, header.stream_bytes)) {
+    fail(sizeof header, "the compressed state is damaged");
+  }
   // zlib cannot expand more than 1032 to 1: a size beyond that is damage, and must not be allocated.
   if (header.state_bytes > kLargestState || header.state_bytes / 1100 > header.stream_bytes) {
     fail(24, fmt::format("{} bytes of state cannot be in {} compressed ones", header.state_bytes, header.stream_bytes));

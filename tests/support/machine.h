@@ -11,10 +11,12 @@ namespace backboard::test {
 struct TrapLog final : CoreObserver {
   std::vector<Trap> traps;
   std::vector<std::pair<CacheOperation, uint64_t>> cache_operations;
+  std::vector<StaleLine> stale_lines;
   void on_trap(const Trap& trap) override { traps.push_back(trap); }
   void on_cache_operation(CacheOperation operation, uint64_t address, uint64_t) override {
     cache_operations.emplace_back(operation, address);
   }
+  void on_stale_line(const StaleLine& line) override { stale_lines.push_back(line); }
 };
 
 struct TimeOfPicoseconds final : TimeSource {

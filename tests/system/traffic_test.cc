@@ -1,6 +1,7 @@
 // Whose bytes crossed into DRAM, and how many fewer they are with elements of two precisions.
 #include <catch2/catch.hpp>
 #include <set>
+#include <sstream>
 
 #include "tests/system/board_run.h"
 
@@ -31,6 +32,16 @@ uint64_t npu_bytes(const RunOutcome& run, const std::string& tensor_class) {
   return bytes;
 }
 
+/// The NPU's lines of traffic.csv.
+std::string npu_lines(const RunOutcome& run) {
+  std::istringstream text(run.traffic);
+  std::string lines;
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with("npu,")) lines += line + "\n";
+  }
+  return lines;
+}
+
 const std::string kPretrained = " --set weights=" SOURCE_FOLDER "/data/weights/net_s_mnist.npz ";
 
 }  // namespace
@@ -38,20 +49,28 @@ const std::string kPretrained = " --set weights=" SOURCE_FOLDER "/data/weights/n
 TEST_CASE("traffic.csv adds up to what DRAM, the bus's ports and the NPU's DMA counted themselves") {
   const BoardRuns runs;
   const std::string file = runs.small_run("{epochs: 1, batch: 16, shuffle: 3}", 32);
-  // Without direct memory every load and store of the core is a transaction, which DRAM itself counts.
-  for (const std::string direct : {"true", "false"}) {
+  // Without direct memory every load and store of the core is a transaction, which DRAM itself counts; and with caches
+  // everything that the core moves.
+  const std::string no_caches = " --set platform.core.icache.enabled=false --set platform.core.dcache.enabled=false";
+  struct Case {
+    std::string options;
+    bool data_past, code_past;  ///< the bus
+  };
+  for (const Case& core :
+       {Case{no_caches, true, true}, Case{no_caches + " --set platform.core.direct_memory=false", false, true},
+        Case{"", false, false}}) {
     for (const std::string engine : {"lnpu", "reference", "daa"}) {
-      INFO(engine << ", direct memory " << direct);
-      const RunOutcome run =
-          runs.run(file, "out", "--set platform.core.direct_memory=" + direct + " --set platform.npu.engine=" + engine);
+      INFO(engine << core.options);
+      const RunOutcome run = runs.run(file, "out", "--set platform.npu.engine=" + engine + core.options);
       REQUIRE(run.exit_code() == 0);
       const Sums all = sum_of(run), npu = sum_of(run, "npu");
       // Past the bus: loads and stores with direct memory, executed instructions always.
       const uint64_t data_read = run.stat("core.direct.dram.data_read_bytes");
       const uint64_t past_read = data_read + run.stat("core.direct.dram.code_read_bytes");
       const uint64_t past_written = run.stat("core.direct.dram.data_write_bytes");
-      CHECK((data_read != 0) == (direct == "true"));
-      CHECK((past_written != 0) == (direct == "true"));
+      CHECK((data_read != 0) == core.data_past);
+      CHECK((past_written != 0) == core.data_past);
+      CHECK((past_read != data_read) == core.code_past);
       CHECK(all.read_bytes == run.stat("dram.read_bytes") + past_read);
       CHECK(all.write_bytes == run.stat("dram.write_bytes") + past_written);
       CHECK(all.read_bytes == run.summary["dram"]["read_bytes"].get<uint64_t>());
@@ -76,6 +95,40 @@ TEST_CASE("traffic.csv adds up to what DRAM, the bus's ports and the NPU's DMA c
       CHECK(run.stat("npu.cycles.multipliers") <= run.stat("npu.compute_cycles"));
       CHECK(run.stat("npu.cycles.elementwise") > 0);
     }
+  }
+}
+
+TEST_CASE("without caches, with tags and with data: the same weights, losses and bytes of the NPU") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 2, batch: 16, shuffle: 3}", 48);
+  const auto options = [](const char* enabled, const char* data) {
+    std::string text;
+    for (const std::string cache : {"icache", "dcache"}) {
+      text += " --set platform.core." + cache + ".enabled=" + enabled;
+      text += " --set platform.core." + cache + ".data=" + data;
+    }
+    return text;
+  };
+  for (const std::string engine : {"lnpu", "reference"}) {
+    INFO(engine);
+    const std::string more = " --set platform.npu.engine=" + engine;
+    const RunOutcome none = runs.run(file, "none", options("false", "true") + more);
+    const RunOutcome tags = runs.run(file, "tags", options("true", "false") + more);
+    const RunOutcome data = runs.run(file, "data", options("true", "true") + more);
+    for (const RunOutcome* run : {&none, &tags, &data}) {
+      REQUIRE(run->exit_code() == 0);
+      CHECK(run->summary["findings"] == 0);
+      check_same_training(*run, none);
+      CHECK(npu_lines(*run) == npu_lines(none));
+    }
+    CHECK_FALSE(npu_lines(none).empty());
+    // The driver maintains enough, so that data and tags are the same run, to the picosecond and the last byte.
+    check_same_run(data, tags);
+    CHECK(data.stat("core.dcache.cleans") > 0);
+    CHECK(data.stat("core.dcache.invalidates") > 0);
+    CHECK(data.stat("core.dcache.write_backs") > 0);
+    CHECK(data.stat("core.icache.hits") > 100 * data.stat("core.icache.fills"));
+    CHECK(data.simulated_ps() < none.simulated_ps());
   }
 }
 

@@ -1,5 +1,6 @@
 // Random programs: however the core runs them, block by block, one by one, over the bus, the outcome is the same.
 #include <catch2/catch.hpp>
+#include <optional>
 #include <random>
 
 #include "platform/cpu/decode.h"
@@ -44,11 +45,31 @@ struct Outcome {
   bool operator==(const Outcome& other) const { return values == other.values && ram == other.ram; }
 };
 
+void add(Outcome& outcome, const std::optional<CacheCounters>& c) {
+  if (!c) return;
+  outcome.values.insert(outcome.values.end(), {c->reads, c->writes, c->read_misses, c->write_misses, c->fills,
+                                               c->write_backs, c->bypassed, c->cleans, c->flushes, c->invalidates});
+}
+
+/// Small caches, so that lines come and go.
+CoreConfig with_caches(bool data) {
+  CoreConfig config;
+  config.cacheable = {{0x80000000, 0x800fffff}};
+  config.code_cache.enabled = config.data_cache.enabled = true;
+  config.code_cache.data = config.data_cache.data = data;
+  config.code_cache.size_bytes = config.data_cache.size_bytes = 512;
+  config.code_cache.ways = config.data_cache.ways = 2;
+  config.code_cache.line_bytes = config.data_cache.line_bytes = 32;
+  config.data_cache.hit_cycles = 1;
+  return config;
+}
+
 Outcome run(const std::vector<uint8_t>& program, uint32_t seed, const CoreConfig& config, bool offer_direct,
             uint32_t step) {
   Machine m(config);
   m.bus.offer_direct = offer_direct;
-  m.bus.read_latency_ps = m.bus.write_latency_ps = 0;  // fetches over the bus would add theirs
+  // Without caches, fetches over the bus would add theirs.
+  m.bus.read_latency_ps = m.bus.write_latency_ps = config.data_cache.enabled ? 32'000 : 0;
   std::copy(program.begin(), program.end(), m.bus.at(Machine::kBase));
   Program handler;  // skips half a word of what trapped, comes back; scratch register saved in mscratch
   handler << csrrw(0, csr::kMSCRATCH, 5) << csrrs(5, csr::kMEPC, 0) << addi(5, 5, 2) << csrrw(0, csr::kMEPC, 5)
@@ -75,6 +96,9 @@ Outcome run(const std::vector<uint8_t>& program, uint32_t seed, const CoreConfig
                    m.csr(csr::kMINSTRET), m.csr(csr::kMCYCLE), static_cast<uint64_t>(m.core->stop_reason())},
                   m.bus.ram()};
   for (unsigned i = 0; i < 32; ++i) outcome.values.insert(outcome.values.end(), {m.core->x(i), m.core->f(i)});
+  const CoreCaches caches = m.core->caches();
+  add(outcome, caches.code);
+  add(outcome, caches.data);
   for (const Trap& t : m.log.traps) outcome.values.insert(outcome.values.end(), {t.pc, t.value, t.cause, t.time_ps});
   return outcome;
 }
@@ -100,6 +124,29 @@ TEST_CASE("Random programs end equal in blocks, one by one, in pieces, and over 
   }
   CHECK(instructions > 100'000);
   CHECK(exceptions > 1'000);
+}
+
+TEST_CASE("Random programs hit and miss the caches equally in blocks, one by one, and in pieces") {
+  std::mt19937 random(2025);
+  for (uint32_t round = 0; round < 100; ++round) {
+    const auto program = random_program(random);
+    CoreConfig config = with_caches(round % 2 == 0);
+    if (round % 3 == 1) config.code_cache.replacement = config.data_cache.replacement = CacheReplacement::plru;
+    if (round % 3 == 1) config.code_cache.ways = config.data_cache.ways = 8;
+    if (round % 5 == 1) config.data_cache.writes = CacheWrites::through;
+    if (round % 7 == 1) config.data_cache.write_allocate = false;
+    if (round % 11 == 1) config.code_cache.enabled = false;
+    if (round % 13 == 1) config.data_cache.enabled = false;
+    INFO("round " << round);
+    const Outcome expected = run(program, round, config, true, kInstructions);
+    config.quantum_ps = 1;
+    REQUIRE(run(program, round, config, true, kInstructions) == expected);
+    config.quantum_ps = 100'000'000;
+    REQUIRE(run(program, round, config, true, 7) == expected);
+    if (!config.data_cache.enabled) continue;
+    config.use_direct_memory = false;
+    REQUIRE(run(program, round, config, true, kInstructions) == expected);
+  }
 }
 
 TEST_CASE("Noise as a program never crashes the simulator") {

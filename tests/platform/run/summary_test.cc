@@ -108,6 +108,7 @@ TEST_CASE("summary.json has the promised keys and is read back whole") {
     CHECK(json["npu"].contains(key));
   }
   CHECK(json["npu"]["macs"] == 1ull << 60);
+  CHECK(json["cpu"]["icache"].is_null());
   CHECK(json["dram"]["read_bytes"] == 3'000'000);
   CHECK(json["training"]["policy"] == "full");
   CHECK(json["training"]["accuracy_before"] == 63.0);
@@ -117,6 +118,21 @@ TEST_CASE("summary.json has the promised keys and is read back whole") {
   CHECK(summary_json(parse_summary(summary_json(bare), "f")) == summary_json(bare));
   CHECK_THROWS_AS(parse_summary("{}", "f"), InputError);
   CHECK_THROWS_AS(parse_summary("", "f"), InputError);
+}
+
+TEST_CASE("caches are reported with their mode, where there are any") {
+  RunSummary summary = point("full", 1, 10, 10);
+  CHECK(summary_table(std::vector{summary}).find("caches") == std::string::npos);
+  summary.icache = CacheSummary{.data = true, .accesses = 1000, .hits = 998, .fills = 2};
+  summary.dcache = CacheSummary{.accesses = 200, .hits = 150, .fills = 50, .write_backs = 7, .maintenance = 3};
+  summary.core_dram_bytes = 3776;
+  const std::string text = summary_table(std::vector{summary});
+  CHECK(text.find("code 99.80 % of 1000 hit, 2 fills; data 75.00 % of 200 hit, 50 fills, 7 write-backs, 3 cbo "
+                  "(tags only)") != std::string::npos);
+  CHECK(text.find("3.00 MB read, 1.00 MB written; 3.8 kB of both by the core") != std::string::npos);
+  const std::string json = summary_json(summary);
+  CHECK(summary_json(parse_summary(json, "f")) == json);
+  CHECK(nlohmann::json::parse(json)["cpu"]["dcache"]["write_backs"] == 7);
 }
 
 TEST_CASE("a loss that is not finite survives as null") {

@@ -215,7 +215,7 @@ TEST_CASE("damaged saves are bad input, never a crash") {
   CHECK(restore_error(folder.path("missing")).find("InputError") == 0);
   CHECK(restore_error(folder.write("empty", "")).find("InputError") == 0);
   CHECK(restore_error(folder.write("text", std::string(100, 'x'))).find("not a saved board") != std::string::npos);
-  for (const size_t length : {size_t{39}, size_t{40}, good.size() / 2, good.size() - 1}) {
+  for (const size_t length : {size_t{47}, size_t{48}, good.size() / 2, good.size() - 1}) {
     CHECK(restore_error(folder.write("short", good.substr(0, length))).find("InputError") == 0);
   }
   for (size_t place = 0; place < good.size(); place += 1 + good.size() / 40) {
