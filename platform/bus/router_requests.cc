@@ -170,6 +170,9 @@ RequestRoutes::Route Router::route(const BusRequest& request) {
 void Router::answered(const BusRequest& request, uint32_t target, BusResponse response, const uint8_t* data) {
   counters_[request.master][target].count(request.op, request.size, response);
   if (response != BusResponse::ok) return;
+  if (snoop_ && request.master != static_cast<uint8_t>(BusMaster::core)) {
+    snoop_(request.op, request.address, request.size, request.who.initiator);
+  }
   if (target == traffic_target_) traffic_.record(request.who, request.op, request.size);
   const bool watched = watch_ && request.op == BusOp::write && request.address <= watch_last_ &&
                        request.address + (request.size - 1) >= watch_first_;
