@@ -82,6 +82,34 @@ TEST_CASE("a run in at is the same each time, over quanta and host threads") {
   check_same_run(first, runs.run(file, "second", kAt));
   check_same_run(first, runs.run(file, "threads", kAt + "--set platform.npu.host_threads=2"));
   check_same_run(first, runs.run(file, "quantum", kAt + "--set platform.core.quantum='1 us'"));
+  // Every load and store of the core through the command-level memory, among the NPU's requests.
+  const std::string no_direct = kAt + "--set platform.core.direct_memory=false ";
+  const RunOutcome accesses = runs.run(file, "accesses", no_direct + "--set platform.dram.check_commands=true");
+  REQUIRE(accesses.exit_code() == 0);
+  CHECK(accesses.stat("dram.by.core_data.reads") > 10'000);
+  CHECK(accesses.stat("dram.by.core_data.read_bursts") >= accesses.stat("dram.by.core_data.reads"));
+  check_same_training(first, accesses);
+  check_same_run(accesses,
+                 runs.run(file, "accesses_quantum",
+                          no_direct + "--set platform.dram.check_commands=true --set platform.core.quantum='1 us'"));
+}
+
+TEST_CASE("another part, of which the board sees a window, trains the same at both levels") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 1, batch: 16, shuffle: 1}", 32);
+  const std::string ddr4 = SOURCE_FOLDER "/configs/memory/ddr4-2400.yaml";
+  const std::string wrapped =
+      runs.write("ddr4.yaml", "extends: " + file + "\nplatform:\n  dram: {memory: {extends: " + ddr4 + "}}\n");
+  const RunOutcome lt = runs.run(wrapped, "lt"),
+                   at = runs.run(wrapped, "at", kAt + "--set platform.dram.check_commands=true");
+  INFO(at.program.err);
+  REQUIRE(lt.exit_code() == 0);
+  REQUIRE(at.exit_code() == 0);
+  check_same_training(lt, at);
+  check_same_training(lt, runs.run(file, "lpddr4"));
+  CHECK(npu_rows(lt) == npu_rows(at));
+  CHECK(at.stats.contains("dram.channel0.bank15.reads"));
+  CHECK_FALSE(at.stats.contains("dram.energy.total"));  // the part has no currents
 }
 
 TEST_CASE("larger bursts and other policies change times and commands, never bytes or weights") {

@@ -11,6 +11,8 @@
 namespace backboard::dram {
 namespace {
 
+constexpr uint64_t kMostRows = 1 << 24;  ///< activates are counted by row in parts with so many at most
+
 constexpr unsigned kTokenShift = 32;  ///< a burst's token: its flight above, its number below
 
 }  // namespace
@@ -32,7 +34,8 @@ MemoryTarget::MemoryTarget(const MemoryConfig& config, EventQueue& queue, uint8_
   const Gaps gaps = resolve_gaps(config);
   gap_ = std::min(gaps.column_s, gaps.column_l);
   done_ = std::min(gaps.read_done, gaps.write_done);
-  if (bytes != nullptr) row_activates_.resize(size_t{config.channels} * config.all_banks() * config.rows);
+  const uint64_t rows = uint64_t{config.channels} * config.all_banks() * config.rows;
+  if (bytes != nullptr && rows <= kMostRows) row_activates_.resize(rows);
   for (unsigned i = 0; i < config.channels; ++i) {
     meters_.emplace_back(config);
     channels_.push_back(scheduler ? std::make_unique<Controller>(config, i, *this, this, std::move(scheduler))
@@ -301,8 +304,10 @@ void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
   for (const uint32_t activates : row_activates_) {
     if (activates != 0) rows.add(activates);
   }
-  writer.counter("rows_opened", rows.count(), "rows", "Rows that were opened at least once");
-  rows.stats(writer.part("activates_by_row"), "commands", "Activates of a row that was opened");
+  if (!row_activates_.empty()) {
+    writer.counter("rows_opened", rows.count(), "rows", "Rows that were opened at least once");
+    rows.stats(writer.part("activates_by_row"), "commands", "Activates of a row that was opened");
+  }
   const uint64_t clock = clock_reached(time_ps);
   const uint64_t busy = (c.reads + c.writes) * config_.timing.burst;
   writer.ratio("data_bus_utilisation", busy, clock * channels(), "1", "Clocks with data on the data bus, of all");
