@@ -20,122 +20,135 @@ std::string firmware(const std::string& name) {
   return FIRMWARE_FOLDER "/" + name + ".elf";
 }
 
+/// What the debugger promises holds at both timing levels.
+constexpr const char* kTimingLevels[] = {"timing=lt", "timing=at"};
+
 }  // namespace
 
 TEST_CASE("gdb-multiarch debugs the example: points, registers, CSRs, variables, stepping, to the exit") {
-  DebuggedProgram program({"exec", firmware("example")});
-  const std::string log = program.gdb(firmware("example"),
-                                      "break main\n"
-                                      "continue\n"
-                                      "backtrace\n"
-                                      "print $mhartid\n"
-                                      "print $mcycle == $mcycle\n"
-                                      "set var $fa5 = 1.5\n"
-                                      "print $fa5\n"
-                                      "set var $mscratch = 77\n"
-                                      "print $mscratch\n"
-                                      "set $before = (unsigned) $pc\n"
-                                      "stepi\n"
-                                      "print $before != $pc && $pc - $before <= 4\n"
-                                      "print $mcycle == $mcycle\n"
-                                      "next\n"
-                                      "watch shared.x[3]\n"
-                                      "continue\n"
-                                      "print shared.x[3]\n"
-                                      "delete\n"
-                                      "hbreak npu_submit_fenced\n"
-                                      "continue\n"
-                                      "print shared.bias[0] = 20\n"
-                                      "rwatch shared.y[7]\n"
-                                      "continue\n"
-                                      "delete\n"
-                                      "monitor help\n"
-                                      "monitor reset\n"
-                                      "monitor info npu\n"
-                                      "monitor info irq\n"
-                                      "monitor info dram\n"
-                                      "info mem\n"
-                                      "continue\n");
-  check_says(log, {"Breakpoint 1, ",
-                   "in main ()",
-                   "#0  ",
-                   "in main ()",
-                   "$1 = 0",
-                   "$2 = 1",
-                   "$3 = 1.5",
-                   "$4 = 77",
-                   "$5 = 1",
-                   "$6 = 1",
-                   "Hardware watchpoint 2: shared.x[3]",
-                   "Old value = 0",
-                   "New value = 3",
-                   "$7 = 3",
-                   "Hardware assisted breakpoint 3",
-                   "Breakpoint 3,",
-                   "$8 = 20",
-                   "Hardware read watchpoint 4: shared.y[7]",
-                   "Value = 17",
-                   "info npu",
-                   "reset is not modelled",
-                   "NPU_CTRL",
-                   "mstatus 0x",
-                   "dram.",
-                   "0x80000000",
-                   "exited normally"});
-  CHECK(program.exit_code() == 0);
-  CHECK(program.out() == "20 11 12 13 14 15 16 17 \r\n");
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    DebuggedProgram program({"exec", firmware("example"), "--set", timing});
+    const std::string log = program.gdb(firmware("example"),
+                                        "break main\n"
+                                        "continue\n"
+                                        "backtrace\n"
+                                        "print $mhartid\n"
+                                        "print $mcycle == $mcycle\n"
+                                        "set var $fa5 = 1.5\n"
+                                        "print $fa5\n"
+                                        "set var $mscratch = 77\n"
+                                        "print $mscratch\n"
+                                        "set $before = (unsigned) $pc\n"
+                                        "stepi\n"
+                                        "print $before != $pc && $pc - $before <= 4\n"
+                                        "print $mcycle == $mcycle\n"
+                                        "next\n"
+                                        "watch shared.x[3]\n"
+                                        "continue\n"
+                                        "print shared.x[3]\n"
+                                        "delete\n"
+                                        "hbreak npu_submit_fenced\n"
+                                        "continue\n"
+                                        "print shared.bias[0] = 20\n"
+                                        "rwatch shared.y[7]\n"
+                                        "continue\n"
+                                        "delete\n"
+                                        "monitor help\n"
+                                        "monitor reset\n"
+                                        "monitor info npu\n"
+                                        "monitor info irq\n"
+                                        "monitor info dram\n"
+                                        "info mem\n"
+                                        "continue\n");
+    check_says(log, {"Breakpoint 1, ",
+                     "in main ()",
+                     "#0  ",
+                     "in main ()",
+                     "$1 = 0",
+                     "$2 = 1",
+                     "$3 = 1.5",
+                     "$4 = 77",
+                     "$5 = 1",
+                     "$6 = 1",
+                     "Hardware watchpoint 2: shared.x[3]",
+                     "Old value = 0",
+                     "New value = 3",
+                     "$7 = 3",
+                     "Hardware assisted breakpoint 3",
+                     "Breakpoint 3,",
+                     "$8 = 20",
+                     "Hardware read watchpoint 4: shared.y[7]",
+                     "Value = 17",
+                     "info npu",
+                     "reset is not modelled",
+                     "NPU_CTRL",
+                     "mstatus 0x",
+                     "dram.",
+                     "0x80000000",
+                     "exited normally"});
+    CHECK(program.exit_code() == 0);
+    CHECK(program.out() == "20 11 12 13 14 15 16 17 \r\n");
+  }
 }
 
 TEST_CASE("a debugger that only lets the program run changes nothing: statistics are the same bytes") {
-  const TemporaryFolder plain;
-  const auto alone = backboard::test::run_program(
-      BACKBOARD_PROGRAM, "exec '" FIRMWARE_FOLDER "/example.elf' --stats '" + plain.path("stats") + "'");
-  REQUIRE(alone.exit_code == 0);
-  const TemporaryFolder debugged;
-  DebuggedProgram program({"exec", firmware("example"), "--stats", debugged.path("stats")});
-  GdbClient client(program.socket());
-  // Looking, and points that are never met, are no interference.
-  CHECK(client.ask("Z0,80000000,2") == "OK");
-  CHECK(client.ask("z0,80000000,2") == "OK");
-  CHECK(client.ask("m80000000,40").size() == 128);
-  CHECK(client.ask("Z2,80011a00,4").substr(0, 2) == "OK");
-  CHECK(client.ask("z2,80011a00,4").substr(0, 2) == "OK");
-  CHECK(client.ask("s").substr(0, 3) == "T05");
-  CHECK(client.ask("c") == "W00");
-  CHECK(program.exit_code() == 0);
-  const std::string expected = read_text(plain.path("stats"));
-  CHECK(!expected.empty());
-  CHECK(read_text(debugged.path("stats")) == expected);
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    const TemporaryFolder plain;
+    const auto alone =
+        backboard::test::run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --set " + timing +
+                                                            " --stats '" + plain.path("stats") + "'");
+    REQUIRE(alone.exit_code == 0);
+    const TemporaryFolder debugged;
+    DebuggedProgram program({"exec", firmware("example"), "--set", timing, "--stats", debugged.path("stats")});
+    GdbClient client(program.socket());
+    // Looking, and points that are never met, are no interference.
+    CHECK(client.ask("Z0,80000000,2") == "OK");
+    CHECK(client.ask("z0,80000000,2") == "OK");
+    CHECK(client.ask("m80000000,40").size() == 128);
+    CHECK(client.ask("Z2,80011a00,4").substr(0, 2) == "OK");
+    CHECK(client.ask("z2,80011a00,4").substr(0, 2) == "OK");
+    CHECK(client.ask("s").substr(0, 3) == "T05");
+    CHECK(client.ask("c") == "W00");
+    CHECK(program.exit_code() == 0);
+    const std::string expected = read_text(plain.path("stats"));
+    CHECK(!expected.empty());
+    CHECK(read_text(debugged.path("stats")) == expected);
+  }
 }
 
 TEST_CASE("Ctrl-C halts an endless program: it is stepped, detached from, attached again and killed") {
-  DebuggedProgram program({"exec", firmware("test_exec_endless")});
-  {
-    GdbClient client(program.socket());
-    CHECK(client.ask("?").substr(0, 3) == "T05");
-    client.send("c");
-    client.send_raw("\x03");
-    CHECK(client.receive().substr(0, 3) == "T02");
-    const std::string counter = client.ask("p" + std::string("b42"));  // 65 + 0xb01 is no counter of this core
-    CHECK(counter == "E02");
-    const std::string retired = client.ask("pb43");  // 65 + 0xb02: minstret
-    CHECK(client.ask("pb43") == retired);
-    CHECK(client.ask("s").substr(0, 3) == "T05");
-    std::string before, after;
-    REQUIRE(backboard::from_hex(retired, before));
-    REQUIRE(backboard::from_hex(client.ask("pb43"), after));
-    CHECK(static_cast<uint8_t>(after[0]) == static_cast<uint8_t>(before[0] + 1));
-    CHECK(client.ask("D") == "OK");
-  }
-  {
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    DebuggedProgram program({"exec", firmware("test_exec_endless"), "--set", timing});
+    {
+      GdbClient client(program.socket());
+      CHECK(client.ask("?").substr(0, 3) == "T05");
+      client.send("c");
+      client.send_raw("\x03");
+      CHECK(client.receive().substr(0, 3) == "T02");
+      const std::string counter = client.ask("p" + std::string("b42"));  // 65 + 0xb01 is no counter of this core
+      CHECK(counter == "E02");
+      const std::string retired = client.ask("pb43");  // 65 + 0xb02: minstret
+      CHECK(client.ask("pb43") == retired);
+      CHECK(client.ask("s").substr(0, 3) == "T05");
+      std::string before, after;
+      REQUIRE(backboard::from_hex(retired, before));
+      REQUIRE(backboard::from_hex(client.ask("pb43"), after));
+      CHECK(static_cast<uint8_t>(after[0]) == static_cast<uint8_t>(before[0] + 1));
+      CHECK(client.ask("D") == "OK");
+    }
+    {
+      GdbClient client(program.socket());
+      CHECK(client.ask("?").substr(0, 1) == "T");
+      client.send("c");
+    }  // a client that is lost leaves the program running
     GdbClient client(program.socket());
     CHECK(client.ask("?").substr(0, 1) == "T");
-    client.send("c");
-  }  // a client that is lost leaves the program running
-  GdbClient client(program.socket());
-  CHECK(client.ask("?").substr(0, 1) == "T");
-  client.send("k");
-  CHECK(program.exit_code() == 1);
+    client.send("k");
+    CHECK(program.exit_code() == 1);
+  }
 }
 
 TEST_CASE("an address that cannot be listened on is bad input") {
@@ -149,163 +162,182 @@ TEST_CASE("an address that cannot be listened on is bad input") {
 }
 
 TEST_CASE("looking at devices takes nothing from the guest: output and statistics are those without gdb") {
-  const TemporaryFolder folder;
-  const std::string input = folder.write("input", "abcdpeq");
-  const std::string arguments = "--uart-input '" + input + "' --stats '";
-  const auto alone =
-      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("test_shell") + "' " + arguments + folder.path("alone") + "'");
-  REQUIRE(alone.exit_code == 0);
-  DebuggedProgram program({"exec", firmware("test_shell"), "--uart-input", input, "--stats", folder.path("debugged")});
-  // At the start of the handler a byte waits in the receiver, and the PLIC has been claimed or waits for it.
-  const std::string log = program.gdb(firmware("test_shell"),
-                                      "break on_uart\n"
-                                      "continue\n"
-                                      "x/1xb 0x10000000\n"
-                                      "x/1xb 0x10000000\n"
-                                      "x/1xb 0x10000005\n"
-                                      "x/1xb 0x10000002\n"
-                                      "x/1xw 0x0c200004\n"
-                                      "x/16xw 0x02000000\n"
-                                      "monitor info uart\n"
-                                      "monitor info clint\n"
-                                      "monitor info watchdog\n"
-                                      "monitor info flash\n"
-                                      "continue\n"
-                                      "info registers\n"
-                                      "info all-registers\n"
-                                      "delete\n"
-                                      "continue\n");
-  check_says(log, {"0x10000000:\t0x61", "0x10000000:\t0x61", "0x10000005:\t0x61", "UART_LSR", "CLINT_", "WATCHDOG_",
-                   "FLASH_", "Breakpoint 1, ", "in on_uart", "mcause", "exited normally"});
-  CHECK(program.exit_code() == 0);
-  CHECK(program.out() == alone.out);
-  CHECK(read_text(folder.path("debugged")) == read_text(folder.path("alone")));
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    const TemporaryFolder folder;
+    const std::string input = folder.write("input", "abcdpeq");
+    const std::string arguments = "--uart-input '" + input + "' --stats '";
+    const auto alone = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("test_shell") + "' --set " + timing + " " +
+                                                          arguments + folder.path("alone") + "'");
+    REQUIRE(alone.exit_code == 0);
+    DebuggedProgram program(
+        {"exec", firmware("test_shell"), "--set", timing, "--uart-input", input, "--stats", folder.path("debugged")});
+    // At the start of the handler a byte waits in the receiver, and the PLIC has been claimed or waits for it.
+    const std::string log = program.gdb(firmware("test_shell"),
+                                        "break on_uart\n"
+                                        "continue\n"
+                                        "x/1xb 0x10000000\n"
+                                        "x/1xb 0x10000000\n"
+                                        "x/1xb 0x10000005\n"
+                                        "x/1xb 0x10000002\n"
+                                        "x/1xw 0x0c200004\n"
+                                        "x/16xw 0x02000000\n"
+                                        "monitor info uart\n"
+                                        "monitor info clint\n"
+                                        "monitor info watchdog\n"
+                                        "monitor info flash\n"
+                                        "continue\n"
+                                        "info registers\n"
+                                        "info all-registers\n"
+                                        "delete\n"
+                                        "continue\n");
+    check_says(log, {"0x10000000:\t0x61", "0x10000000:\t0x61", "0x10000005:\t0x61", "UART_LSR", "CLINT_", "WATCHDOG_",
+                     "FLASH_", "Breakpoint 1, ", "in on_uart", "mcause", "exited normally"});
+    CHECK(program.exit_code() == 0);
+    CHECK(program.out() == alone.out);
+    CHECK(read_text(folder.path("debugged")) == read_text(folder.path("alone")));
+  }
 }
 
 TEST_CASE("a program stepped through thousands of instructions ends with the statistics of one that ran") {
-  const TemporaryFolder folder;
-  const auto alone =
-      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --stats '" + folder.path("alone") + "'");
-  REQUIRE(alone.exit_code == 0);
-  DebuggedProgram program({"exec", firmware("example"), "--stats", folder.path("stepped")});
-  GdbClient client(program.socket());
-  client.ask("QStartNoAckMode");
-  for (unsigned i = 0; i < 3000; ++i) REQUIRE(client.ask(i % 2 ? "s" : "vCont;s:1;c").substr(0, 3) == "T05");
-  CHECK(client.ask("vCont;c") == "W00");
-  CHECK(program.exit_code() == 0);
-  CHECK(read_text(folder.path("stepped")) == read_text(folder.path("alone")));
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    const TemporaryFolder folder;
+    const auto alone = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --set " + timing +
+                                                          " --stats '" + folder.path("alone") + "'");
+    REQUIRE(alone.exit_code == 0);
+    DebuggedProgram program({"exec", firmware("example"), "--set", timing, "--stats", folder.path("stepped")});
+    GdbClient client(program.socket());
+    client.ask("QStartNoAckMode");
+    for (unsigned i = 0; i < 3000; ++i) REQUIRE(client.ask(i % 2 ? "s" : "vCont;s:1;c").substr(0, 3) == "T05");
+    CHECK(client.ask("vCont;c") == "W00");
+    CHECK(program.exit_code() == 0);
+    CHECK(read_text(folder.path("stepped")) == read_text(folder.path("alone")));
+  }
 }
 
 TEST_CASE("watchpoints of each kind name the access and the address, and nothing else stops the program") {
-  // x0 is read 8 times per number when main prints; what is watched is a byte in the middle of a word.
-  DebuggedProgram program({"exec", firmware("example")});
-  const std::string log = program.gdb(firmware("example"),
-                                      "break main\n"
-                                      "continue\n"
-                                      "printf \"at %x\\n\", (unsigned) &shared.x[5]\n"
-                                      "awatch shared.x[5]\n"
-                                      "continue\n"
-                                      "info program\n"
-                                      "delete 2\n"
-                                      "watch *((char*) &shared.x[6] + 3)\n"
-                                      "continue\n"
-                                      "print/x *((char*) &shared.x[6] + 3)\n"
-                                      "delete 3\n"
-                                      "rwatch shared.y[0]\n"
-                                      "continue\n"
-                                      "delete 4\n"
-                                      "continue\n");
-  check_says(log, {"at 8000", "Hardware access (read/write) watchpoint 2: shared.x[5]", "New value = 5",
-                   "Hardware watchpoint 3", "New value = 64 ", "= 0x40", "Hardware read watchpoint 4: shared.y[0]",
-                   "Value = 10", "exited normally"});
-  CHECK(program.exit_code() == 0);
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    // x0 is read 8 times per number when main prints; what is watched is a byte in the middle of a word.
+    DebuggedProgram program({"exec", firmware("example"), "--set", timing});
+    const std::string log = program.gdb(firmware("example"),
+                                        "break main\n"
+                                        "continue\n"
+                                        "printf \"at %x\\n\", (unsigned) &shared.x[5]\n"
+                                        "awatch shared.x[5]\n"
+                                        "continue\n"
+                                        "info program\n"
+                                        "delete 2\n"
+                                        "watch *((char*) &shared.x[6] + 3)\n"
+                                        "continue\n"
+                                        "print/x *((char*) &shared.x[6] + 3)\n"
+                                        "delete 3\n"
+                                        "rwatch shared.y[0]\n"
+                                        "continue\n"
+                                        "delete 4\n"
+                                        "continue\n");
+    check_says(log, {"at 8000", "Hardware access (read/write) watchpoint 2: shared.x[5]", "New value = 5",
+                     "Hardware watchpoint 3", "New value = 64 ", "= 0x40", "Hardware read watchpoint 4: shared.y[0]",
+                     "Value = 10", "exited normally"});
+    CHECK(program.exit_code() == 0);
+  }
 }
 
 TEST_CASE("simulated time stands still while the program is halted, and memory outside the map is refused") {
-  DebuggedProgram program({"exec", firmware("example")});
-  const std::string log = program.gdb(firmware("example"),
-                                      "break npu_submit_fenced\n"
-                                      "continue\n"
-                                      "monitor time\n"
-                                      "print $mcycle\n"
-                                      "shell sleep 0.4\n"
-                                      "print $mcycle\n"
-                                      "monitor time\n"
-                                      "print $priv\n"
-                                      "x/1xw 0x40000000\n"
-                                      "set {int} 0x1000 = 1\n"
-                                      "set {int} 0x80100000 = 0x12345678\n"
-                                      "x/2xh 0x80100000\n"
-                                      "kill\n");
-  const auto times = [&] {
-    std::vector<std::string> found;
-    for (size_t at = log.find(" ps, "); at != std::string::npos; at = log.find(" ps, ", at + 1)) {
-      const size_t line = log.rfind('\n', at) + 1;
-      found.push_back(log.substr(line, log.find('\n', at) - line));
-    }
-    return found;
-  }();
-  INFO(log);
-  REQUIRE(times.size() == 2);
-  CHECK(times[0] == times[1]);
-  CHECK(times[0].substr(0, 2) != "0 ");
-  const auto printed = [&](const std::string& number) {
-    const size_t at = log.find(number);
-    REQUIRE(at != std::string::npos);
-    return log.substr(at + number.size(), log.find('\n', at) - at - number.size());
-  };
-  CHECK(printed("$1 = ") == printed("$2 = "));
-  check_says(log, {"$3 = 3", "Cannot access memory at address 0x40000000", "0x80100000:\t0x5678\t0x1234", "killed"});
-  CHECK(program.exit_code() == 1);
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    DebuggedProgram program({"exec", firmware("example"), "--set", timing});
+    const std::string log = program.gdb(firmware("example"),
+                                        "break npu_submit_fenced\n"
+                                        "continue\n"
+                                        "monitor time\n"
+                                        "print $mcycle\n"
+                                        "shell sleep 0.4\n"
+                                        "print $mcycle\n"
+                                        "monitor time\n"
+                                        "print $priv\n"
+                                        "x/1xw 0x40000000\n"
+                                        "set {int} 0x1000 = 1\n"
+                                        "set {int} 0x80100000 = 0x12345678\n"
+                                        "x/2xh 0x80100000\n"
+                                        "kill\n");
+    const auto times = [&] {
+      std::vector<std::string> found;
+      for (size_t at = log.find(" ps, "); at != std::string::npos; at = log.find(" ps, ", at + 1)) {
+        const size_t line = log.rfind('\n', at) + 1;
+        found.push_back(log.substr(line, log.find('\n', at) - line));
+      }
+      return found;
+    }();
+    INFO(log);
+    REQUIRE(times.size() == 2);
+    CHECK(times[0] == times[1]);
+    CHECK(times[0].substr(0, 2) != "0 ");
+    const auto printed = [&](const std::string& number) {
+      const size_t at = log.find(number);
+      REQUIRE(at != std::string::npos);
+      return log.substr(at + number.size(), log.find('\n', at) - at - number.size());
+    };
+    CHECK(printed("$1 = ") == printed("$2 = "));
+    check_says(log, {"$3 = 3", "Cannot access memory at address 0x40000000", "0x80100000:\t0x5678\t0x1234", "killed"});
+    CHECK(program.exit_code() == 1);
+  }
 }
 
 TEST_CASE("gdb loads a program anew, runs it, detaches and attaches again") {
-  DebuggedProgram program({"exec", firmware("test_exec_endless")});
-  const std::string log = program.gdb(firmware("example"),
-                                      "load\n"
-                                      "tbreak main\n"
-                                      "continue\n"
-                                      "detach\n");
-  check_says(log, {"Start address 0x80000000", "Temporary breakpoint 1, ", "in main ()", "detached"});
-  CHECK(program.exit_code() == 0);
-  CHECK(program.out() == "10 11 12 13 14 15 16 17 \r\n");
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    DebuggedProgram program({"exec", firmware("test_exec_endless"), "--set", timing});
+    const std::string log = program.gdb(firmware("example"),
+                                        "load\n"
+                                        "tbreak main\n"
+                                        "continue\n"
+                                        "detach\n");
+    check_says(log, {"Start address 0x80000000", "Temporary breakpoint 1, ", "in main ()", "detached"});
+    CHECK(program.exit_code() == 0);
+    CHECK(program.out() == "10 11 12 13 14 15 16 17 \r\n");
 
-  DebuggedProgram endless({"exec", firmware("test_exec_endless")});
-  const std::string elf = firmware("test_exec_endless");
-  check_says(endless.gdb(elf, "stepi\nprint $minstret > 0\ndetach\n"), {"$1 = 1", "detached"});
-  check_says(endless.gdb(elf, "print $a0 > 1000\nset var $a0 = 5\nstepi\nstepi\nprint $a0\nkill\n"),
-             {"$1 = 1", "$2 = 6", "killed"});
-  CHECK(endless.exit_code() == 1);
+    DebuggedProgram endless({"exec", firmware("test_exec_endless"), "--set", timing});
+    const std::string elf = firmware("test_exec_endless");
+    check_says(endless.gdb(elf, "stepi\nprint $minstret > 0\ndetach\n"), {"$1 = 1", "detached"});
+    check_says(endless.gdb(elf, "print $a0 > 1000\nset var $a0 = 5\nstepi\nstepi\nprint $a0\nkill\n"),
+               {"$1 = 1", "$2 = 6", "killed"});
+    CHECK(endless.exit_code() == 1);
+  }
 }
 
 TEST_CASE("monitor trace writes every step between on and off, and changes nothing") {
-  const TemporaryFolder folder;
-  const auto alone =
-      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --trace '" + folder.path("whole") +
-                                         "' --stats '" + folder.path("stats") + "'");
-  const auto untraced =
-      run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --stats '" + folder.path("untraced") + "'");
-  CHECK(alone.exit_code == 0);
-  CHECK(read_text(folder.path("stats")) == read_text(folder.path("untraced")));
-  DebuggedProgram program({"exec", firmware("hello"), "--trace", folder.path("part")});
-  const std::string log = program.gdb(firmware("hello"),
-                                      "break main\n"
-                                      "continue\n"
-                                      "monitor trace status\n"
-                                      "monitor trace on\n"
-                                      "stepi 20\n"
-                                      "monitor trace off\n"
-                                      "monitor trace up\n"
-                                      "continue\n");
-  check_says(log, {"trace is off", "trace is on", "trace is off", "20 lines", "error: trace on", "exited normally"});
-  const std::string part = read_text(folder.path("part")), whole = read_text(folder.path("whole"));
-  CHECK(std::count(part.begin(), part.end(), '\n') == 20);
-  CHECK(part.find(" main+0x") != std::string::npos);
-  CHECK(part.find(" x2=") != std::string::npos);  // the stack pointer
-  CHECK(whole.find(part) != std::string::npos);
-  CHECK(whole.substr(0, 2) == "0 ");
-  DebuggedProgram without({"exec", firmware("hello")});
-  check_says(without.gdb(firmware("hello"), "monitor trace on\nkill\n"), {"--trace FILE"});
+  for (const std::string timing : kTimingLevels) {
+    INFO(timing);
+    const TemporaryFolder folder;
+    const auto alone =
+        run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --set " + timing + " --trace '" +
+                                           folder.path("whole") + "' --stats '" + folder.path("stats") + "'");
+    const auto untraced = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --set " + timing +
+                                                             " --stats '" + folder.path("untraced") + "'");
+    CHECK(alone.exit_code == 0);
+    CHECK(read_text(folder.path("stats")) == read_text(folder.path("untraced")));
+    DebuggedProgram program({"exec", firmware("hello"), "--set", timing, "--trace", folder.path("part")});
+    const std::string log = program.gdb(firmware("hello"),
+                                        "break main\n"
+                                        "continue\n"
+                                        "monitor trace status\n"
+                                        "monitor trace on\n"
+                                        "stepi 20\n"
+                                        "monitor trace off\n"
+                                        "monitor trace up\n"
+                                        "continue\n");
+    check_says(log, {"trace is off", "trace is on", "trace is off", "20 lines", "error: trace on", "exited normally"});
+    const std::string part = read_text(folder.path("part")), whole = read_text(folder.path("whole"));
+    CHECK(std::count(part.begin(), part.end(), '\n') == 20);
+    CHECK(part.find(" main+0x") != std::string::npos);
+    CHECK(part.find(" x2=") != std::string::npos);  // the stack pointer
+    CHECK(whole.find(part) != std::string::npos);
+    CHECK(whole.substr(0, 2) == "0 ");
+    DebuggedProgram without({"exec", firmware("hello"), "--set", timing});
+    check_says(without.gdb(firmware("hello"), "monitor trace on\nkill\n"), {"--trace FILE"});
+  }
 }
 
 TEST_CASE("TCP is loopback, a second client waits, and what is no debugger is dropped without effect") {
