@@ -42,7 +42,7 @@ constexpr InfoBlock kInfoBlocks[] = {{"npu", Place::kNPU},
                                      {"flash", Place::kFLASH_CTRL}};
 
 const char* const kHelp =
-    "reset           start the board and the program again from power-on\n"
+    "reset           reset the board: the program is loaded again, and starts when it goes on\n"
     "info npu        registers of the NPU, read without side effects\n"
     "info irq        interrupt state of the core and the PLIC\n"
     "info dram       counters of the DRAM\n"
@@ -317,7 +317,11 @@ std::string BoardTarget::monitor(std::string_view command) {
     return fmt::format("{} ps, {} instructions\n", std::max(board_.time_ps(), board_.core().time_ps()),
                        board_.core().statistics().instructions);
   }
-  if (command == "reset") return "error: reset is not modelled: start the program again. Nothing was changed.\n";
+  if (command == "reset") {
+    board_.reset();
+    was_reset_ = true;
+    return "the board stands at its reset vector; tell gdb: maintenance flush register-cache\n";
+  }
   return fmt::format("error: unknown command '{}'; see monitor help\n", command);
 }
 

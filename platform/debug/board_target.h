@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "platform/debug/debug_target.h"
@@ -29,6 +30,8 @@ class BoardTarget final : public DebugTarget {
   void remove_all_points() override;
   std::string monitor(std::string_view command) override;
 
+  /// Whether `monitor reset` was asked for since the last call.
+  bool take_reset() { return std::exchange(was_reset_, false); }
   /// What the core's stop means to the debugger; `result` is what Board::run_until returned.
   DebugStop stop_of(const BoardResult& result) const;
 
@@ -45,6 +48,7 @@ class BoardTarget final : public DebugTarget {
 
   Board& board_;
   InstructionTrace* trace_;
+  bool was_reset_ = false;
   std::array<std::vector<uint64_t>, 2> breakpoints_;  ///< by DebugBreak; an address may be in both
   std::vector<Watchpoint> watchpoints_;
 };

@@ -141,7 +141,8 @@ BoardResult GdbSession::run_until(uint64_t time_ps) {
       if (final_look && connection_) {
         connection_->print(fmt::format("backboard: {}\n", result.reason));
         halt(stop);
-        serve();
+        target_.take_reset();
+        if (serve() == Next::run && target_.take_reset()) continue;  // the run goes on after all
       }
       return result;
     }

@@ -230,7 +230,7 @@ void Uart::reset(uint64_t now_ps) {
   bank_.reset();
   received_fifo_.clear();
   transmit_fifo_.clear();
-  shifting_ = fifo_enabled_ = thre_pending_ = time_out_ = overrun_ = false;
+  shifting_ = fifo_enabled_ = thre_pending_ = time_out_ = overrun_ = listening_ = false;
   trigger_ = 0;
   update_irq();
 }

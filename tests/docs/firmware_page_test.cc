@@ -78,14 +78,15 @@ class Reader {
     } else if (line.find(" --gdb ") != std::string::npos) {
       board_.emplace("/bin/sh", std::vector<std::string>{
                                     "-c", in_root("exec " + own_socket(line, "--gdb 1234", "--gdb unix:gdb"))});
-      REQUIRE(eventually([&] { return std::filesystem::exists(root_.path("gdb")) || board_->ended(); }));
+      REQUIRE(eventually(
+          [&] { return board_->err().find("waiting for gdb on ") != std::string::npos || board_->ended(); }));
     } else {
       run(line);
     }
   }
   void debug(const std::vector<std::string>& commands) {
     REQUIRE(board_);
-    std::string line = gdb_ + " -nx -batch";
+    std::string line = gdb_ + " -nx -batch -l 60";
     for (const std::string& command : commands) line += " -ex '" + own_socket(command, ":1234", "gdb") + "'";
     said_.clear();
     run(line);

@@ -125,7 +125,8 @@ class SocketClient {
  private:
   void connect(int family, const sockaddr* address, socklen_t size_bytes) {
     descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(::connect(descriptor_, address, size_bytes) == 0);
+    // A Unix socket has its file a moment before it listens.
+    REQUIRE(eventually([&] { return ::connect(descriptor_, address, size_bytes) == 0; }));
   }
   void set_patience(int patience_ms) {
     const timeval patience{patience_ms / 1000, patience_ms % 1000 * 1000};

@@ -12,7 +12,7 @@ namespace backboard::test {
 class DebuggedProgram {
  public:
   explicit DebuggedProgram(std::vector<std::string> arguments) : program_(BACKBOARD_PROGRAM, with_gdb(arguments)) {
-    REQUIRE(eventually([this] { return std::filesystem::exists(socket()) || program_.ended(); }));
+    REQUIRE(eventually([this] { return listens() || program_.ended(); }));
     INFO(program_.err());
     REQUIRE(!program_.ended());
   }
@@ -26,7 +26,7 @@ class DebuggedProgram {
   /// the repository's root, where it finds sources.
   std::string gdb(const std::string& elf, const std::string& script) const {
     const std::string log = folder_.path("log");
-    std::string command = "cd '" SOURCE_FOLDER "' && timeout 120 gdb-multiarch -nx -batch -readnow";
+    std::string command = "cd '" SOURCE_FOLDER "' && timeout 120 gdb-multiarch -nx -batch -readnow -l 60";
     std::istringstream lines("set pagination off\nset confirm off\nset width 0\ntarget remote " + socket() + "\n" +
                              script);
     // Each a command of its own: one that fails does not keep gdb from the next.
@@ -39,6 +39,7 @@ class DebuggedProgram {
   }
 
  private:
+  bool listens() const { return program_.err().find("waiting for gdb on ") != std::string::npos; }
   std::vector<std::string> with_gdb(std::vector<std::string> arguments) const {
     arguments.insert(arguments.end(), {"--gdb", "unix:" + socket()});
     return arguments;

@@ -55,7 +55,6 @@ TEST_CASE("gdb-multiarch debugs the example: points, registers, CSRs, variables,
                                         "continue\n"
                                         "delete\n"
                                         "monitor help\n"
-                                        "monitor reset\n"
                                         "monitor info npu\n"
                                         "monitor info irq\n"
                                         "monitor info dram\n"
@@ -81,7 +80,6 @@ TEST_CASE("gdb-multiarch debugs the example: points, registers, CSRs, variables,
                      "Hardware read watchpoint 4: shared.y[7]",
                      "Value = 17",
                      "info npu",
-                     "reset is not modelled",
                      "NPU_CTRL",
                      "mstatus 0x",
                      "dram.",
@@ -391,4 +389,30 @@ TEST_CASE("gdb debugs a configured run, which ends with the files of an undistur
   const auto refused = run_program(BACKBOARD_PROGRAM, "run '" + group + "' --gdb 0 --out '" + folder.path("g") + "'");
   CHECK(refused.exit_code == 2);
   CHECK(refused.err.find("one point") != std::string::npos);
+}
+
+TEST_CASE("monitor reset starts the board and its program again, also behind a lockup") {
+  DebuggedProgram program({"exec", firmware("example")});
+  const std::string log = program.gdb(firmware("example"),
+                                      "break main\n"
+                                      "continue\n"
+                                      "set var shared.x[0] = 3\n"
+                                      "monitor reset\n"
+                                      "maintenance flush register-cache\n"
+                                      "print/x $pc\n"
+                                      "print $priv\n"
+                                      "print shared.x[0]\n"
+                                      "continue\n"
+                                      "delete\n"
+                                      "continue\n");
+  check_says(log, {"Breakpoint 1, ", "reset vector", "$1 = 0x1000", "$2 = 3", "$3 = 0", "Breakpoint 1, ", "in main ()",
+                   "exited normally"});
+  CHECK(program.exit_code() == 0);
+  CHECK(program.out() == "10 11 12 13 14 15 16 17 \r\n");
+
+  DebuggedProgram locked({"exec", firmware("test_debug_lockup")});
+  const std::string again =
+      locked.gdb(firmware("test_debug_lockup"), "continue\nmonitor reset\ncontinue\nprint/x $mcause\nkill\n");
+  check_says(again, {"SIGABRT", "reset vector", "SIGABRT", "$1 = 0x1", "killed"});
+  CHECK(locked.exit_code() == 1);
 }
