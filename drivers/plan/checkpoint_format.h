@@ -38,8 +38,10 @@ typedef struct checkpoint_progress {
   float loss_scale;
   uint32_t clean_steps; /**< since the loss scale moved */
   float fgmp_target;
-  float best_loss; /**< smallest mean loss of an epoch; huge: none yet */
-  uint32_t reserved[5];
+  float best_loss;       /**< smallest mean loss of an epoch; huge: none yet */
+  uint32_t updates_done; /**< steps of the optimiser */
+  uint32_t skipped;      /**< updates left out because of an overflow */
+  uint32_t reserved[3];
 } checkpoint_progress;
 
 typedef struct checkpoint_header {

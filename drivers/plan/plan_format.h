@@ -63,7 +63,12 @@ typedef struct plan_header {
   plan_table commands;          /**< 64-byte commands of all programs */
   plan_table programs;          /**< plan_program[PLAN_PROGRAMS] */
   plan_table segments;          /**< plan_segment[]: initial contents of the arena */
-  uint32_t reserved[8];
+  uint32_t optimizer;           /**< 0: SGD, 1: Adam */
+  uint32_t accumulate;    /**< TRAIN_STEPs before an UPDATE (0: 1); those behind the first continue the gradients */
+  uint32_t norms_address; /**< npu_norm_record[norms] that TRAIN_STEP leaves; 0: none */
+  uint32_t norms;         /**< one for each gradient */
+  uint32_t adam_address;  /**< npu_adam; 0: none */
+  uint32_t reserved[3];
 } plan_header;
 
 typedef struct plan_layer {

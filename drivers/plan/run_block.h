@@ -42,7 +42,11 @@ typedef struct run_block {
   uint32_t schedule_points;
   run_schedule_point schedule[RUN_SCHEDULE_POINTS];
   uint32_t warmup_steps; /**< the learning rate grows linearly over the first steps; 0: no warm-up */
-  uint32_t reserved[7];
+  uint32_t nesterov;     /**< 1: Nesterov's momentum */
+  float clip_norm;       /**< largest norm of all gradients together; 0: none. The plan must measure it */
+  float beta2;           /**< Adam */
+  float adam_epsilon;    /**< Adam */
+  uint32_t reserved[3];
 } run_block;
 
 typedef struct run_result {
@@ -59,7 +63,11 @@ typedef struct run_result {
   uint32_t after_correct, after_total;
   uint32_t loss_count;
   uint32_t infer_cycles_lo, infer_cycles_hi; /**< NPU busy cycles of the last evaluation */
-  uint32_t reserved[7];
+  uint32_t skipped;                          /**< updates left out because of an overflow */
+  uint32_t bad_steps;      /**< steps in which an error or gradient saturated or was not finite, or the loss was not */
+  uint32_t first_bad_step; /**< counted from 1; 0: none */
+  uint32_t first_bad_tensor; /**< in the plan's table of tensors; 0xffffffff: the loss itself */
+  uint32_t reserved[3];
   float loss[RUN_MAX_EPOCHS];            /**< mean training loss of each epoch */
   uint32_t eval_correct[RUN_MAX_EPOCHS]; /**< after each evaluated epoch; 0xffffffff: not evaluated */
 } run_result;

@@ -51,6 +51,9 @@ static run_error limits_check(const plan_header* h) {
   if (h->batch == 0 || h->batch > PLAN_MAX_BATCH || h->classes == 0 || h->classes > PLAN_MAX_CLASSES) {
     return RUN_ERROR_PLAN_LIMIT;
   }
+  const bool adam = h->optimizer == 1;
+  if (h->optimizer > 1 || adam != (h->adam_address != 0)) return RUN_ERROR_PLAN_LIMIT;
+  if (h->accumulate > PLAN_MAX_BATCH || h->norms > PLAN_MAX_TABLE) return RUN_ERROR_PLAN_LIMIT;
   return RUN_ERROR_NONE;
 }
 
@@ -66,9 +69,12 @@ static run_error control_check(const plan_view* view) {
       {{h->labels_address, h->batch}, 4},
       {{h->loss_address, sizeof(npu_loss_record)}, RECORD_ALIGNMENT},
       {{h->hyper_address, sizeof(npu_hyper)}, RECORD_ALIGNMENT},
+      {{h->adam_address, h->adam_address != 0 ? (uint32_t)sizeof(npu_adam) : 0}, RECORD_ALIGNMENT},
+      {{h->norms_address, h->norms * (uint32_t)sizeof(npu_norm_record)}, RECORD_ALIGNMENT},
   };
   const unsigned count = sizeof parts / sizeof parts[0];
   for (unsigned i = 0; i < count; i++) {
+    if (parts[i].place.size_bytes == 0) continue;
     if (parts[i].place.base % parts[i].alignment != 0) return RUN_ERROR_PLAN_ADDRESS;
     if (!region_inside(parts[i].place, view->arena)) return RUN_ERROR_PLAN_ADDRESS;
     for (unsigned j = 0; j < i; j++) {

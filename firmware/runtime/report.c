@@ -70,7 +70,25 @@ void report_epoch(const session* s, uint32_t epoch, float mean_loss, float learn
     printf(" eval %" PRIu32 "/%" PRIu32 " %s %%", correct, s->eval.count,
            report_fixed(share, report_percent(correct, s->eval.count), 2));
   }
+  if (s->progress.overflows != 0) printf(" overflows %" PRIu32, s->progress.overflows);
+  if (s->progress.skipped != 0) printf(" skipped %" PRIu32, s->progress.skipped);
   printf("\n");
+}
+
+/* Where a divergence began: the first step in which something was not finite or was held at a largest value. */
+static void report_divergence(const session* s) {
+  const run_result* r = s->result;
+  const plan_header* h = s->plan.header;
+  if (r == NULL || r->first_bad_step == 0) return;
+  printf(": began at step %" PRIu32, r->first_bad_step);
+  if (r->first_bad_tensor < h->tensors.count) {
+    const plan_tensor* tensor = &s->plan.tensors[r->first_bad_tensor];
+    printf(" in %s", tensor->name);
+    if (tensor->layer < h->layers.count) printf(" of layer %s", s->plan.layers[tensor->layer].name);
+  } else {
+    printf(" in the loss");
+  }
+  printf("; seen at step %" PRIu32 ", in %" PRIu32 " steps", s->progress.steps_done, r->bad_steps);
 }
 
 /* Which command failed, from the ring, and why. */
@@ -94,6 +112,7 @@ static void report_npu_missing(const session* s) {
 
 void report_failure(const session* s, run_error error) {
   printf("error %d: %s", (int)error, run_error_text(error));
+  if (error == RUN_ERROR_LOSS) report_divergence(s);
   if (error == RUN_ERROR_NPU_COMMAND) report_npu_error(s);
   if (error == RUN_ERROR_NPU_CAPABILITY) report_npu_missing(s);
   printf("\n");

@@ -1,5 +1,7 @@
 #include "firmware/runtime/session.h"
 
+#include <math.h>
+
 #include <stddef.h>
 
 #include "drivers/npu/npu_tensor.h"
@@ -159,16 +161,69 @@ void session_publish_batch(session* s) {
   driver_os_clean(loss, sizeof *loss);
 }
 
-void session_publish_hyper(session* s, float learning_rate) {
+void session_publish_hyper(session* s, float learning_rate, float gradient_factor) {
   npu_hyper* hyper = memory_at(s->plan.header->hyper_address);
   *hyper = (npu_hyper){.learning_rate = learning_rate,
                        .momentum = s->run->momentum,
                        .weight_decay = s->run->weight_decay,
-                       .gradient_scale = 1.0f / s->progress.loss_scale,
+                       .gradient_scale = gradient_factor / s->progress.loss_scale,
                        .loss_scale = s->progress.loss_scale,
+                       .flags = s->run->nesterov != 0 ? NPU_HYPER_NESTEROV : 0u,
                        .seed = s->run->seed,
                        .step = s->progress.steps_done};
   driver_os_clean(hyper, sizeof *hyper);
+}
+
+/* base^exponent, by squaring: the same products on every core. */
+static float power(float base, uint32_t exponent) {
+  float result = 1.0f;
+  for (; exponent != 0; exponent >>= 1) {
+    if ((exponent & 1u) != 0) result = result * base;
+    base = base * base;
+  }
+  return result;
+}
+
+void session_publish_adam(session* s) {
+  if (s->plan.header->adam_address == 0) return;
+  npu_adam* adam = memory_at(s->plan.header->adam_address);
+  const uint32_t update = s->progress.updates_done + 1;
+  *adam = (npu_adam){.beta2 = s->run->beta2,
+                     .epsilon = s->run->adam_epsilon,
+                     .correction1 = 1.0f / (1.0f - power(s->run->momentum, update)),
+                     .correction2 = 1.0f / (1.0f - power(s->run->beta2, update))};
+  driver_os_clean(adam, sizeof *adam);
+}
+
+float session_gradient_norm(session* s) {
+  const plan_header* h = s->plan.header;
+  float sum = 0.0f;
+  for (uint32_t i = 0; i < h->norms; i++) {
+    npu_norm_record* record = memory_at(h->norms_address + i * (uint32_t)sizeof(npu_norm_record));
+    driver_os_invalidate(record, sizeof *record);
+    if (record->nonfinite != 0) return INFINITY;
+    sum += record->sum_of_squares;
+  }
+  return sqrtf(sum) / s->progress.loss_scale;
+}
+
+/* Weight gradients that are stored; with `continues` they go on from what lies there. */
+static npu_command gradient_command(npu_command command, bool continues) {
+  const bool gradient =
+      command.opcode == NPU_OP_CONV_WG || command.opcode == NPU_OP_FC_WG || command.opcode == NPU_OP_BIAS_WG;
+  if (continues && gradient && (command.flags & NPU_FLAG_UPDATE) == 0) command.flags |= NPU_FLAG_ACCUMULATE;
+  return command;
+}
+
+run_error session_submit_gradients(session* s, bool continues, uint32_t* fence) {
+  if (!continues) return session_submit(s, PLAN_TRAIN_STEP, PLAN_PROGRAMS, fence);
+  const plan_program* program = &s->plan.programs[PLAN_TRAIN_STEP];
+  if (program->count >= SESSION_RING_COMMANDS) return RUN_ERROR_NPU_RING;
+  for (uint32_t i = 0; i < program->count; i++) {
+    const npu_command command = gradient_command(s->plan.commands[program->first + i], true);
+    if (npu_submit(&s->device, &command, 1) != NPU_OK) return RUN_ERROR_NPU_RING;
+  }
+  return npu_submit_fenced(&s->device, NULL, 0, fence) == NPU_OK ? RUN_ERROR_NONE : RUN_ERROR_NPU_RING;
 }
 
 run_error session_submit(session* s, uint32_t program, uint32_t second, uint32_t* fence) {
@@ -210,6 +265,19 @@ bool session_overflowed(const session* s) {
     if ((statistics->saturated | statistics->nonfinite) != 0) return true;
   }
   return false;
+}
+
+uint32_t session_first_bad_tensor(const session* s) {
+  const plan_header* h = s->plan.header;
+  for (uint32_t i = 0; i < h->descriptors.count; i++) {
+    const npu_descriptor* d = &s->plan.descriptors[i];
+    if (d->statistics == 0) continue;
+    npu_tensor_statistics* statistics = statistics_at(s, i);
+    driver_os_invalidate(statistics, sizeof *statistics);
+    const bool watched = d->tensor_class == NPU_CLASS_ERROR || d->tensor_class == NPU_CLASS_GRADIENT;
+    if (statistics->nonfinite != 0 || (watched && statistics->saturated != 0)) return i;
+  }
+  return SESSION_NO_TENSOR;
 }
 
 void session_read_thresholds(const session* s, float* thresholds) {

@@ -46,7 +46,12 @@ typedef struct session {
   /** With which the present contents of each steered tensor were produced. */
   float present_thresholds[SESSION_MAX_WATCHED];
   session_batch batch;
+  uint32_t micro;      /**< batches whose gradients wait for an update */
+  bool micro_overflow; /**< one of them overflowed */
 } session;
+
+/** First bad tensor of a run's result: the loss. */
+#define SESSION_NO_TENSOR UINT32_MAX
 
 /** Checks run block, plan and data sets, fills the result block's head. Nothing else is written; the NPU is not
  * touched. RUN_ERROR_NONE or the code of what is wrong. */
@@ -71,8 +76,21 @@ void session_prepare_batch(session* s, const data_view* data, const uint32_t* or
 /** Hands the prepared batch to the NPU: gather list, labels, number of valid images. */
 void session_publish_batch(session* s);
 
-/** Writes the hyper-parameters of a step. */
-void session_publish_hyper(session* s, float learning_rate);
+/** Writes the hyper-parameters of a step. Gradients count `gradient_factor` times 1 / loss scale. */
+void session_publish_hyper(session* s, float learning_rate, float gradient_factor);
+
+/** Writes what Adam needs for the update that comes. */
+void session_publish_adam(session* s);
+
+/** The norm of all gradients, unscaled, as the plan's norm records say; infinite when a gradient is not finite. */
+float session_gradient_norm(session* s);
+
+/** Submits TRAIN_STEP and a fence; `continues`: the gradients in memory go on. RUN_ERROR_NONE or RUN_ERROR_NPU_RING. */
+run_error session_submit_gradients(session* s, bool continues, uint32_t* fence);
+
+/** The first tensor of the plan, in the order of its table, that was not finite, or is watched and saturated, when it
+ * was last produced; SESSION_NO_TENSOR: none. */
+uint32_t session_first_bad_tensor(const session* s);
 
 /** Submits one or two programs (second: PLAN_PROGRAMS for none) and a fence. RUN_ERROR_NONE or RUN_ERROR_NPU_RING. */
 run_error session_submit(session* s, uint32_t program, uint32_t second, uint32_t* fence);

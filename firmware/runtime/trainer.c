@@ -42,7 +42,7 @@ static run_error evaluate(session* s, uint32_t* correct) {
   npu_counters before, after;
   npu_counters_read(&s->device, &before);
   session_select_data(s, &s->eval);
-  session_publish_hyper(s, 0.0f);
+  session_publish_hyper(s, 0.0f, 1.0f);
   session_prepare_batch(s, &s->eval, NULL, 0);
   for (uint32_t start = 0; start < s->eval.count;) {
     session_publish_batch(s);
@@ -62,30 +62,81 @@ static run_error evaluate(session* s, uint32_t* correct) {
   return RUN_ERROR_NONE;
 }
 
-/* After a step: what its counters say. */
-static void steer(session* s) {
-  if (steer_loss_scale(&s->progress, s->run, session_overflowed(s))) s->progress.overflows++;
-  if (session_steers(s)) s->result->fgmp_share = session_steer_thresholds(s);
+/* Whether a step ends with an update of its own, which can be held back: gradients lie in memory. */
+static bool updates_apart(const session* s) {
+  const plan_header* h = s->plan.header;
+  return h->fused == 0 && (h->accumulate > 1 || h->norms != 0 || h->optimizer != 0 || s->run->loss_scale_dynamic != 0);
+}
+
+/* Counts a step whose errors or gradients were not as they should be, and remembers the first. */
+static void note_bad_step(session* s, bool overflow, float loss) {
+  if (!overflow && isfinite(loss)) return;
+  run_result* r = s->result;
+  r->bad_steps++;
+  if (r->first_bad_step != 0) return;
+  r->first_bad_step = s->progress.steps_done;
+  r->first_bad_tensor = session_first_bad_tensor(s);
+}
+
+/* The factor that holds the norm of all gradients, a mean over `batches`, to the run's limit. */
+static float clip_factor(session* s, float batches) {
+  const float limit = s->run->clip_norm;
+  if (s->plan.header->norms == 0 || limit <= 0.0f) return 1.0f;
+  const float norm = session_gradient_norm(s) / batches;
+  return norm > limit ? limit / norm : 1.0f;
+}
+
+/* The update of one or more batches whose gradients lie in memory, unless they overflowed. */
+static run_error update_step(session* s, float learning_rate) {
+  checkpoint_progress* p = &s->progress;
+  const float batches = (float)s->micro;
+  const bool skip = s->micro_overflow && s->run->loss_scale_dynamic != 0;
+  s->micro = 0;
+  s->micro_overflow = false;
+  if (skip) {
+    p->skipped++;
+    return RUN_ERROR_NONE;
+  }
+  session_publish_hyper(s, learning_rate, clip_factor(s, batches) / batches);
+  session_publish_adam(s);
+  const run_error error = program_run(s, PLAN_UPDATE);
+  if (error == RUN_ERROR_NONE) p->updates_done++;
+  return error;
 }
 
 /* One step on the prepared batch. While the NPU works, the batch from `next` on is prepared. */
 static run_error train_step(session* s, uint32_t epoch, uint32_t next) {
   checkpoint_progress* p = &s->progress;
   const uint32_t valid = s->batch.valid;
+  const bool apart = updates_apart(s);
+  const float learning_rate = steer_learning_rate(s->run, epoch, p->steps_done);
   session_publish_batch(s);
-  session_publish_hyper(s, steer_learning_rate(s->run, epoch, p->steps_done));
+  session_publish_hyper(s, learning_rate, 1.0f);
   uint32_t fence;
-  run_error error = session_submit(s, PLAN_TRAIN_STEP, PLAN_UPDATE, &fence);
+  run_error error = apart ? session_submit_gradients(s, s->micro != 0, &fence)
+                          : session_submit(s, PLAN_TRAIN_STEP, PLAN_UPDATE, &fence);
   if (error != RUN_ERROR_NONE) return error;
   if (next < s->train.count) session_prepare_batch(s, &s->train, order, next);
   error = session_wait(s, fence);
   if (error != RUN_ERROR_NONE) return error;
-  p->epoch_loss_sum += session_read_loss(s).sum;
+  const float loss = session_read_loss(s).sum;
+  const bool overflow = session_overflowed(s);
+  p->steps_done++;
+  note_bad_step(s, overflow, loss);
+  if (apart) {
+    s->micro++;
+    s->micro_overflow = s->micro_overflow || overflow;
+    if (s->micro >= s->plan.header->accumulate || next >= s->train.count) error = update_step(s, learning_rate);
+    if (error != RUN_ERROR_NONE) return error;
+  } else {
+    p->updates_done++;
+  }
+  p->epoch_loss_sum += loss;
   p->epoch_examples += valid;
   p->examples += valid;
   p->epoch_steps++;
-  p->steps_done++;
-  steer(s);
+  if (steer_loss_scale(p, s->run, overflow)) p->overflows++;
+  if (session_steers(s)) s->result->fgmp_share = session_steer_thresholds(s);
   return isfinite(p->epoch_loss_sum) ? RUN_ERROR_NONE : RUN_ERROR_LOSS;
 }
 
@@ -118,6 +169,7 @@ static void result_update(session* s) {
   r->steps_done = p->steps_done;
   r->examples = p->examples;
   r->overflows = p->overflows;
+  r->skipped = p->skipped;
   r->loss_scale = p->loss_scale;
   session_publish_result(s);
 }

@@ -1,4 +1,6 @@
 // What the 64 bytes of a command say on their own.
+#include <bit>
+
 #include "npu/command/operands.h"
 #include "npu/command/validate.h"
 
@@ -17,9 +19,11 @@ struct UnusedField {
 Checked check_flags(const Command& command, const OpcodeRow& row, uint32_t address) {
   const CommandError error{ErrorCode::kRESERVED, address, command_field::flags};
   if (command.flags & ~row.flags) return error;
-  const bool update = command.has(kFlagUPDATE) || row.opcode == Opcode::kSGD;
+  const bool update = command.has(kFlagUPDATE) || row.opcode == Opcode::kSGD || row.opcode == Opcode::kADAM;
   if (!update && (command.has(kFlagMOMENTUM) || command.has(kFlagCOPY))) return error;
   if (update && command.has(kFlagACCUMULATE)) return error;
+  const bool activates = row.opcode == Opcode::kRELU_FF || row.opcode == Opcode::kRELU_BP;
+  if (!activates && command.has(kFlagCLIP6) && !command.has(kFlagRELU) && !command.has(kFlagMASK)) return error;
   return {};
 }
 
@@ -29,8 +33,6 @@ Checked check_unused(const Command& command, const OpcodeRow& row, uint32_t addr
   const bool hyper = (row.uses & kUsesHyper) || command.has(kFlagUPDATE);
   const UnusedField fields[] = {
       {command.reserved, false, command_field::reserved},
-      {command.reserved2, false, command_field::reserved2},
-      {command.reserved3, false, command_field::reserved3},
       {command.parameters, hyper, command_field::parameters},
       {command.auxiliary, (row.uses & kUsesAuxiliary) != 0, command_field::auxiliary},
       {command.stride_h, window, command_field::stride_h},
@@ -46,11 +48,30 @@ Checked check_unused(const Command& command, const OpcodeRow& row, uint32_t addr
       {command.tile_c, (row.uses & kUsesTileC) != 0, command_field::tile_c},
       {command.tile_n, (row.uses & kUsesTileN) != 0, command_field::tile_n},
       {command.groups, convolution, command_field::groups},
+      {command.first_channel, (row.uses & kUsesFirstChannel) != 0, command_field::first_channel},
+      {std::bit_cast<uint32_t>(command.immediate), (row.uses & kUsesImmediate) != 0, command_field::immediate},
   };
   for (const UnusedField& field : fields) {
     if (!field.used && field.value != 0) return CommandError{ErrorCode::kRESERVED, address, field.offset};
   }
   return {};
+}
+
+/// Ranges of `immediate` by opcode; NaN is in none.
+bool good_immediate(const Command& command, Opcode opcode) {
+  const float value = command.immediate;
+  switch (opcode) {
+    case Opcode::kBN_MOMENTS:
+      return command.has(kFlagRUNNING) ? value >= 0.0f && value <= 1.0f : std::bit_cast<uint32_t>(value) == 0;
+    case Opcode::kBN_FF:
+    case Opcode::kBN_BP:
+    case Opcode::kBN_WG:
+      return value >= 0x1p-40f && value <= 1.0f;
+    case Opcode::kDROPOUT:
+      return value >= 0.0f && value < 1.0f;
+    default:  // slopes
+      return value >= 0.0f && value <= 1.0f;
+  }
 }
 
 Checked check_geometry(const Command& command, const OpcodeRow& row, const Offer& offer, uint32_t address) {
@@ -73,6 +94,7 @@ Checked check_geometry(const Command& command, const OpcodeRow& row, const Offer
     if (command.pad_h >= command.kernel_h) return error(command_field::pad_h);
     if (command.pad_w >= command.kernel_w) return error(command_field::pad_w);
   }
+  if ((row.uses & kUsesImmediate) && !good_immediate(command, row.opcode)) return error(command_field::immediate);
   return {};
 }
 
@@ -104,7 +126,8 @@ Checked check_addresses(const Job& job, const OpcodeRow& row, const AccessWindow
       return CommandError{ErrorCode::kWINDOW, command.parameters, command_field::parameters};
     }
   }
-  if (row.opcode == Opcode::kSOFTMAX_CE) {
+  const bool counts = takes_valid_images(row.opcode) && command.auxiliary != 0;
+  if (needs_record(row.opcode) || counts) {
     if (command.auxiliary == 0) {
       return CommandError{ErrorCode::kPARAMETER, job.command_address, command_field::auxiliary};
     }
@@ -112,7 +135,7 @@ Checked check_addresses(const Job& job, const OpcodeRow& row, const AccessWindow
       return CommandError{ErrorCode::kALIGNMENT, job.command_address, command_field::auxiliary};
     }
     if (!windows.allow(command.auxiliary, sizeof(npu_loss_record), false) ||
-        !windows.allow(command.auxiliary, sizeof(npu_loss_record), true)) {
+        (writes_record(row.opcode) && !windows.allow(command.auxiliary, sizeof(npu_loss_record), true))) {
       return CommandError{ErrorCode::kWINDOW, command.auxiliary, command_field::auxiliary};
     }
   }

@@ -20,8 +20,26 @@ struct Extent {
 };
 
 bool element_wise(Opcode opcode) {
-  return opcode == Opcode::kRELU_FF || opcode == Opcode::kRELU_BP || opcode == Opcode::kBIAS_FF ||
-         opcode == Opcode::kSOFTMAX_CE;
+  switch (opcode) {
+    case Opcode::kRELU_FF:
+    case Opcode::kRELU_BP:
+    case Opcode::kBIAS_FF:
+    case Opcode::kSOFTMAX_CE:
+    case Opcode::kMSE:
+    case Opcode::kADD:
+    case Opcode::kBN_FF:
+    case Opcode::kBN_BP:
+    case Opcode::kLEAKY_FF:
+    case Opcode::kLEAKY_BP:
+    case Opcode::kSIGMOID_FF:
+    case Opcode::kSIGMOID_BP:
+    case Opcode::kTANH_FF:
+    case Opcode::kTANH_BP:
+    case Opcode::kDROPOUT:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /// The very same bytes in the very same order.
@@ -59,7 +77,7 @@ Extents extents_of(const Job& job) {
   const RecordRange hyper = hyper_range(job);
   extents.add({hyper.address, hyper.bytes, kOperands, false, false, job.command_address, command_field::parameters});
   const RecordRange auxiliary = auxiliary_range(job);
-  const bool loss = job.opcode() == Opcode::kSOFTMAX_CE;
+  const bool loss = writes_record(job.opcode());
   extents.add(
       {auxiliary.address, auxiliary.bytes, kOperands, loss, false, job.command_address, command_field::auxiliary});
   return extents;

@@ -16,7 +16,9 @@ Checked check_hyper(const Job& job) {
     return CommandError{ErrorCode::kPARAMETER, job.command.parameters, static_cast<uint32_t>(offset)};
   };
   if (hyper.flags & ~kKnownHyperFlags) return error(offsetof(npu_hyper, flags));
-  if (job.opcode() == Opcode::kSOFTMAX_CE) {
+  if (job.opcode() == Opcode::kDROPOUT) return {};
+  if (job.opcode() == Opcode::kADAM && hyper.flags != 0) return error(offsetof(npu_hyper, flags));
+  if (is_loss(job.opcode())) {
     const bool good = std::isfinite(hyper.loss_scale) && hyper.loss_scale > 0;
     return good ? Checked{} : error(offsetof(npu_hyper, loss_scale));
   }
@@ -37,6 +39,21 @@ Checked check_loss(Job& job, std::span<const uint8_t> bytes) {
     return CommandError{ErrorCode::kPARAMETER, job.command.auxiliary, static_cast<uint32_t>(offset)};
   };
   if (record.valid == 0 || record.valid > job[0].shape[0]) return error(offsetof(npu_loss_record, valid));
+  return {};
+}
+
+Checked check_adam(Job& job, std::span<const uint8_t> bytes) {
+  std::memcpy(&job.adam, bytes.data(), sizeof job.adam);
+  const npu_adam& adam = job.adam;
+  const auto error = [&](size_t offset) {
+    return CommandError{ErrorCode::kPARAMETER, job.command.auxiliary, static_cast<uint32_t>(offset)};
+  };
+  if (!(adam.beta2 >= 0 && adam.beta2 < 1)) return error(offsetof(npu_adam, beta2));
+  if (!(adam.epsilon > 0 && adam.epsilon <= 1)) return error(offsetof(npu_adam, epsilon));
+  if (!std::isfinite(adam.correction1) || adam.correction1 < 1) return error(offsetof(npu_adam, correction1));
+  if (!std::isfinite(adam.correction2) || adam.correction2 < 1) return error(offsetof(npu_adam, correction2));
+  for (const uint32_t reserved : adam.reserved)
+    if (reserved != 0) return error(offsetof(npu_adam, reserved));
   return {};
 }
 
@@ -61,7 +78,8 @@ RecordRange hyper_range(const Job& job) {
 
 RecordRange auxiliary_range(const Job& job) {
   if (job.command.auxiliary == 0) return {};
-  if (job.opcode() == Opcode::kSOFTMAX_CE) return {job.command.auxiliary, sizeof(npu_loss_record)};
+  if (needs_record(job.opcode()) || takes_valid_images(job.opcode()))
+    return {job.command.auxiliary, sizeof(npu_loss_record)};
   if (job.opcode() == Opcode::kENCODE) return {job.command.auxiliary, 4 * job[1].shape[0]};
   return {};
 }
@@ -74,6 +92,7 @@ Checked check_auxiliary_window(const Job& job, const AccessWindows& windows) {
 
 Checked check_records(Job& job, std::span<const uint8_t> hyper, std::span<const uint8_t> auxiliary) {
   job.hyper = {};
+  job.adam = {};
   job.gather.clear();
   job.valid_images = 0;
   if (!hyper.empty()) {
@@ -81,7 +100,16 @@ Checked check_records(Job& job, std::span<const uint8_t> hyper, std::span<const 
     if (const Checked error = check_hyper(job)) return error;
   }
   if (auxiliary.empty()) return {};
-  return job.opcode() == Opcode::kSOFTMAX_CE ? check_loss(job, auxiliary) : check_gather(job, auxiliary);
+  switch (job.opcode()) {
+    case Opcode::kENCODE:
+      return check_gather(job, auxiliary);
+    case Opcode::kADAM:
+      return check_adam(job, auxiliary);
+    case Opcode::kNORM:
+      return {};
+    default:
+      return check_loss(job, auxiliary);
+  }
 }
 
 }  // namespace backboard::npu

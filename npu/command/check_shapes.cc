@@ -1,5 +1,7 @@
 #include "npu/command/check_shapes.h"
 
+#include <algorithm>
+
 #include "npu/command/operands.h"
 
 namespace backboard::npu {
@@ -118,6 +120,15 @@ Checked check_pool(const Job& job) {
   return job.opcode() == Opcode::kMAXPOOL_BP ? expect_shape(job[1], shape) : Checked{};
 }
 
+Checked check_normalisation(const Job& job) {
+  const Shape& first = job[0].shape;
+  for (unsigned slot = 1; slot < kOperands; ++slot) {
+    const bool channels = is_channel_pair(job.opcode(), slot);
+    if (const Checked error = expect_shape(job[slot], channels ? Shape{2, first[1], 1, 1} : first)) return error;
+  }
+  return {};
+}
+
 Checked check_copy(const Job& job) {
   if (job[1].format != job[0].format) {
     return CommandError{ErrorCode::kFORMAT, job[1].descriptor_address, descriptor_field::format};
@@ -151,7 +162,16 @@ Checked check_shapes(const Job& job, const Offer& offer) {
     case Opcode::kFC_WG:
       return check_layer(job, offer, false);
     case Opcode::kRELU_FF:
-    case Opcode::kRELU_BP: {
+    case Opcode::kRELU_BP:
+    case Opcode::kLEAKY_FF:
+    case Opcode::kLEAKY_BP:
+    case Opcode::kSIGMOID_FF:
+    case Opcode::kSIGMOID_BP:
+    case Opcode::kTANH_FF:
+    case Opcode::kTANH_BP:
+    case Opcode::kDROPOUT:
+    case Opcode::kADD: {
+      if (const Checked error = expect_shape(job[1], first)) return error;
       if (const Checked error = expect_shape(job[2], first)) return error;
       return expect_shape(job[3], first);
     }
@@ -175,13 +195,38 @@ Checked check_shapes(const Job& job, const Offer& offer) {
       if (const Checked error = expect_shape(job[2], bias)) return error;
       return check_update(job, bias);
     }
-    case Opcode::kSOFTMAX_CE: {
+    case Opcode::kSOFTMAX_CE:
+    case Opcode::kMSE: {
       if (const Checked error = expect_flat(job[0])) return error;
       if (const Checked error = expect_shape(job[1], {first[0], 1, 1, 1})) return error;
       return expect_shape(job[2], first);
     }
+    case Opcode::kADAM:
+      if (const Checked error = expect_shape(job[1], first)) return error;
+      return check_update(job, first);
     case Opcode::kSGD:
       return check_update(job, first);
+    case Opcode::kNORM:
+      return {};
+    case Opcode::kCONCAT:
+      if (const Checked error = expect_shape(job[1], {first[0], job[1].shape[1], first[2], first[3]})) return error;
+      return expect_shape(job[2], {first[0], first[1] + job[1].shape[1], first[2], first[3]});
+    case Opcode::kSLICE: {
+      if (job.command.first_channel >= first[1]) {
+        return CommandError{ErrorCode::kPARAMETER, job.command_address, command_field::first_channel};
+      }
+      const uint32_t most = first[1] - job.command.first_channel;
+      const Shape& y = job[2].shape;
+      if (const Checked error = expect_shape(job[2], {first[0], std::min(y[1], most), first[2], first[3]})) {
+        return error;
+      }
+      return expect_shape(job[3], y);
+    }
+    case Opcode::kBN_MOMENTS:
+    case Opcode::kBN_FF:
+    case Opcode::kBN_BP:
+    case Opcode::kBN_WG:
+      return check_normalisation(job);
     case Opcode::kNOP:
     case Opcode::kFENCE:
     case Opcode::kGROUP_BEGIN:

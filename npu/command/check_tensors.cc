@@ -38,6 +38,11 @@ FormatMask formats_of(const OperandRow& row, const Offer& offer) {
       return row.slot == 4 ? fp32 : offer.vector_out;
     case Opcode::kBIAS_WG:
       return row.slot == 0 ? input() : fp32;
+    case Opcode::kNORM:
+      return offer.vector_in & kDenseFormats;
+    case Opcode::kADAM:
+      if (row.slot == 0) return offer.vector_in & kDenseFormats;
+      return row.slot == 5 ? offer.vector_out : fp32;
     case Opcode::kSGD:
       if (row.slot == 0) return offer.vector_in & kDenseFormats;
       if (row.slot == 3) return master & offer.formats;
@@ -52,7 +57,14 @@ FormatMask formats_of(const OperandRow& row, const Offer& offer) {
       if (row.slot == 1) return u8;
       break;
     case Opcode::kSOFTMAX_CE:
+    case Opcode::kMSE:
       if (row.slot == 1) return u8;
+      break;
+    case Opcode::kBN_MOMENTS:
+    case Opcode::kBN_FF:
+    case Opcode::kBN_BP:
+    case Opcode::kBN_WG:
+      if (is_channel_pair(row.opcode, row.slot)) return fp32;
       break;
     case Opcode::kCOPY:
       return offer.formats & kDenseFormats;

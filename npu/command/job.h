@@ -78,10 +78,13 @@ struct Job {
   uint32_t command_address = 0;  ///< where it lies in the ring
   std::array<Tensor, kOperands> tensors;
   npu_hyper hyper{};             ///< zero unless `command.parameters` is given
-  uint32_t valid_images = 0;     ///< SOFTMAX_CE: of the loss record
+  npu_adam adam{};               ///< ADAM
+  uint32_t valid_images = 0;     ///< of the loss record; 0 without one: all count
   std::vector<uint32_t> gather;  ///< ENCODE: source image of each destination image; empty without a list
   uint32_t groups = 1;
 
+  /// Images of operand 0 that count: those from here on are padding of the batch.
+  uint32_t counted_images() const { return valid_images != 0 ? valid_images : tensors[0].shape[0]; }
   Opcode opcode() const { return static_cast<Opcode>(command.opcode); }
   bool has(CommandFlag flag) const { return command.has(flag); }
   const Tensor& operator[](unsigned slot) const { return tensors[slot]; }

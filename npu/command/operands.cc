@@ -19,6 +19,9 @@ constexpr uint16_t kTilesOfMacs = kUsesTileK | kUsesTileRows | kUsesTileC | kUse
 constexpr uint16_t kTilesOfVectors = kUsesTileK | kUsesTileRows | kUsesTileN;
 constexpr uint16_t kUpdateFlags = kFlagUPDATE | kFlagMOMENTUM | kFlagCOPY | kFlagACCUMULATE;
 
+constexpr uint16_t kReluFlags = kFlagRELU | kFlagCLIP6;
+constexpr uint16_t kMaskFlags = kFlagMASK | kFlagCLIP6;
+
 constexpr OpcodeRow kOpcodeRows[] = {
     {Opcode::kNOP, 0, 0},
     {Opcode::kFENCE, kFlagINTERRUPT, kUsesAuxiliary},
@@ -27,24 +30,41 @@ constexpr OpcodeRow kOpcodeRows[] = {
     {Opcode::kCOPY, 0, kTilesOfVectors},
     {Opcode::kENCODE, 0, kTilesOfVectors | kUsesAuxiliary},
     {Opcode::kDECODE, 0, kTilesOfVectors},
-    {Opcode::kCONV_FF, kFlagBIAS | kFlagRELU, kUsesConvolution | kTilesOfMacs},
-    {Opcode::kCONV_BP, kFlagMASK, kUsesConvolution | kTilesOfMacs},
+    {Opcode::kCONV_FF, kFlagBIAS | kReluFlags, kUsesConvolution | kTilesOfMacs},
+    {Opcode::kCONV_BP, kMaskFlags, kUsesConvolution | kTilesOfMacs},
     {Opcode::kCONV_WG, kUpdateFlags, kUsesConvolution | kTilesOfMacs},
-    {Opcode::kFC_FF, kFlagBIAS | kFlagRELU, kTilesOfMacs},
-    {Opcode::kFC_BP, kFlagMASK, kTilesOfMacs},
+    {Opcode::kFC_FF, kFlagBIAS | kReluFlags, kTilesOfMacs},
+    {Opcode::kFC_BP, kMaskFlags, kTilesOfMacs},
     {Opcode::kFC_WG, kUpdateFlags, kTilesOfMacs},
-    {Opcode::kRELU_FF, 0, kTilesOfVectors},
-    {Opcode::kRELU_BP, 0, kTilesOfVectors},
+    {Opcode::kRELU_FF, kFlagCLIP6, kTilesOfVectors},
+    {Opcode::kRELU_BP, kFlagCLIP6, kTilesOfVectors},
     {Opcode::kMAXPOOL_FF, kFlagINDEX, kUsesWindow | kTilesOfVectors},
-    {Opcode::kMAXPOOL_BP, kFlagMASK, kUsesWindow | kTilesOfVectors},
-    {Opcode::kAVGPOOL_FF, 0, kUsesWindow | kTilesOfVectors},
-    {Opcode::kAVGPOOL_BP, 0, kUsesWindow | kTilesOfVectors},
+    {Opcode::kMAXPOOL_BP, kMaskFlags, kUsesWindow | kTilesOfVectors},
+    {Opcode::kAVGPOOL_FF, kFlagSUM, kUsesWindow | kTilesOfVectors},
+    {Opcode::kAVGPOOL_BP, kFlagSUM, kUsesWindow | kTilesOfVectors},
     {Opcode::kGLOBALPOOL_FF, 0, kTilesOfVectors},
     {Opcode::kGLOBALPOOL_BP, 0, kTilesOfVectors},
-    {Opcode::kBIAS_FF, kFlagRELU, kTilesOfVectors},
+    {Opcode::kBIAS_FF, kReluFlags, kTilesOfVectors},
     {Opcode::kBIAS_WG, kFlagUPDATE | kFlagMOMENTUM | kFlagACCUMULATE, kTilesOfVectors},
     {Opcode::kSOFTMAX_CE, 0, kUsesTileN | kUsesHyper | kUsesAuxiliary},
     {Opcode::kSGD, kFlagMOMENTUM | kFlagCOPY, kUsesTileK | kUsesTileC | kUsesHyper},
+    {Opcode::kADD, kReluFlags | kFlagMASK, kTilesOfVectors},
+    {Opcode::kCONCAT, 0, kTilesOfVectors},
+    {Opcode::kSLICE, kMaskFlags, kTilesOfVectors | kUsesFirstChannel},
+    {Opcode::kBN_MOMENTS, kFlagRUNNING, kTilesOfVectors | kUsesAuxiliary | kUsesImmediate},
+    {Opcode::kBN_FF, kReluFlags, kTilesOfVectors | kUsesImmediate},
+    {Opcode::kBN_BP, kFlagBATCH, kTilesOfVectors | kUsesAuxiliary | kUsesImmediate},
+    {Opcode::kBN_WG, 0, kTilesOfVectors | kUsesAuxiliary | kUsesImmediate},
+    {Opcode::kLEAKY_FF, 0, kTilesOfVectors | kUsesImmediate},
+    {Opcode::kLEAKY_BP, 0, kTilesOfVectors | kUsesImmediate},
+    {Opcode::kSIGMOID_FF, 0, kTilesOfVectors},
+    {Opcode::kSIGMOID_BP, 0, kTilesOfVectors},
+    {Opcode::kTANH_FF, 0, kTilesOfVectors},
+    {Opcode::kTANH_BP, 0, kTilesOfVectors},
+    {Opcode::kDROPOUT, 0, kTilesOfVectors | kUsesHyper | kUsesImmediate},
+    {Opcode::kNORM, 0, kUsesTileK | kUsesAuxiliary},
+    {Opcode::kADAM, kFlagCOPY, kUsesTileK | kUsesTileC | kUsesHyper | kUsesAuxiliary},
+    {Opcode::kMSE, 0, kUsesTileN | kUsesHyper | kUsesAuxiliary},
 };
 
 constexpr unsigned count_of_opcodes() {

@@ -30,6 +30,8 @@ enum FieldUse : uint16_t {
   kUsesTileN = 1 << 5,
   kUsesHyper = 1 << 6,      ///< always; with UPDATE every WG does
   kUsesAuxiliary = 1 << 7,  ///< may be given
+  kUsesFirstChannel = 1 << 8,
+  kUsesImmediate = 1 << 9,
 };
 
 /// One opcode: flags that may be set and fields that are read.
@@ -55,6 +57,42 @@ bool reads(const Command& command, unsigned slot);
 /// Weight gradient of any kind.
 constexpr bool is_wg(Opcode opcode) {
   return opcode == Opcode::kCONV_WG || opcode == Opcode::kFC_WG || opcode == Opcode::kBIAS_WG;
+}
+
+/// A loss: writes the loss record that `auxiliary` points to.
+constexpr bool is_loss(Opcode opcode) {
+  return opcode == Opcode::kSOFTMAX_CE || opcode == Opcode::kMSE;
+}
+
+/// Writes a record of sums to `auxiliary`: the loss record, or the norm record, which has its layout.
+constexpr bool writes_record(Opcode opcode) {
+  return is_loss(opcode) || opcode == Opcode::kNORM;
+}
+
+/// Needs `auxiliary` to point at a record of 32 bytes.
+constexpr bool needs_record(Opcode opcode) {
+  return writes_record(opcode) || opcode == Opcode::kADAM;
+}
+
+/// Takes the number of images that count from the loss record, if `auxiliary` is given.
+constexpr bool takes_valid_images(Opcode opcode) {
+  return opcode == Opcode::kBN_MOMENTS || opcode == Opcode::kBN_WG || opcode == Opcode::kBN_BP;
+}
+
+/// Operands of batch normalisation that hold two values a channel: (2, c, 1, 1).
+constexpr bool is_channel_pair(Opcode opcode, unsigned slot) {
+  switch (opcode) {
+    case Opcode::kBN_MOMENTS:
+      return slot == 2 || slot == 3;
+    case Opcode::kBN_FF:
+      return slot == 1 || slot == 3;
+    case Opcode::kBN_BP:
+      return slot >= 3;
+    case Opcode::kBN_WG:
+      return slot == 2 || slot == 3;
+    default:
+      return false;
+  }
 }
 
 /// Byte offsets of fields: what NPU_ERROR_DETAIL says.

@@ -182,7 +182,7 @@ void CommandRing::fetch_records() {
   const RecordRange hyper = hyper_range(job_);
   const RecordRange auxiliary = auxiliary_range(job_);
   transfer.add(hyper.address, hyper.bytes, TensorClass::kNONE);
-  const bool loss = job_.opcode() == Opcode::kSOFTMAX_CE;
+  const bool loss = job_.opcode() != Opcode::kENCODE;
   transfer.add(auxiliary.address, auxiliary.bytes, loss ? TensorClass::kLABEL : TensorClass::kINDEX);
   dma_.start(transfer, static_cast<uint64_t>(Stage::records));
 }

@@ -30,6 +30,7 @@ struct Step {
   uint8_t operand = 0;      ///< load, store: tensor slot of the command
   bool begin = false;       ///< compute: the accumulator starts here (from zero)
   bool finish = false;      ///< compute: the last part of the sum; bias, ReLU, mask and update follow
+  uint8_t pass = 0;         ///< compute: which reading of the input, for sums that need several
   uint16_t slot = kNoSlot;  ///< load, store: buffer slot
   std::array<uint16_t, kOperands> slots{kNoSlot, kNoSlot, kNoSlot, kNoSlot, kNoSlot, kNoSlot};  ///< compute: by operand
   uint16_t accumulator = kNoSlot;            ///< compute: slot of the sums where it is not the output's own slot

@@ -138,8 +138,11 @@ void TileEngine::compute_layer(const Job& job, const Step& step, LocalBuffer& bu
     relu_ff(std::as_const(sums).tile(), sums.tile());
     facts.elementwise += elements;
   }
+  if (job.has(kFlagRELU) && job.has(kFlagCLIP6)) clip_at_six(sums.tile());
   if (job.has(kFlagMASK)) {
-    apply_mask(std::as_const(sums).tile(), std::as_const(buffer[step.slots[3]]).tile(), sums.tile());
+    const ConstTile mask = std::as_const(buffer[step.slots[3]]).tile();
+    apply_mask(std::as_const(sums).tile(), mask, sums.tile());
+    if (job.has(kFlagCLIP6)) block_from_six(mask, sums.tile());
     facts.elementwise += elements;
   }
   if (job.has(kFlagUPDATE)) compute_update(job, step, step.box, sums.values, buffer, facts);

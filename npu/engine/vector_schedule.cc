@@ -42,7 +42,18 @@ bool shares_slot(const Job& job, unsigned slot) {
   const Opcode opcode = job.opcode();
   const bool conversion = opcode == Opcode::kCOPY || opcode == Opcode::kENCODE || opcode == Opcode::kDECODE;
   // The sums of a bias gradient are the gradient.
-  return (conversion && slot == 1) || slot == 5 || (opcode == Opcode::kBIAS_WG && slot == 2);
+  return (conversion && slot == 1) || (slot == 5 && writes(job.command, slot)) ||
+         (opcode == Opcode::kBIAS_WG && slot == 2);
+}
+
+/// Accumulators of a tile.
+uint64_t sums_of(const VectorShape& shape, const VectorTile& tile) {
+  return shape.channel_sums != 0 ? uint64_t{shape.channel_sums} * tile.c : uint64_t{tile.n} * tile.c;
+}
+
+/// Operands that a reduction needs with every tile; the others belong to its last one.
+bool needed_always(const Job& job, unsigned slot) {
+  return slot == 0 || (job.opcode() == Opcode::kBN_WG && slot != 2);
 }
 
 uint64_t bytes_of(const Job& job, const VectorShape& shape, const VectorTile& tile) {
@@ -52,7 +63,7 @@ uint64_t bytes_of(const Job& job, const VectorShape& shape, const VectorTile& ti
     const uint64_t elements = most_elements(job, shape, slot, tile.n, tile.c, tile.rows);
     bytes += (elements * slot_element_bytes(job, slot) + 31) / 32 * 32;
   }
-  if (shape.sums_only) bytes += (uint64_t{tile.n} * tile.c * kAccumulator_bytes + 31) / 32 * 32;
+  if (shape.sums_only) bytes += (sums_of(shape, tile) * kAccumulator_bytes + 31) / 32 * 32;
   return bytes * tile.buffers;
 }
 
@@ -97,7 +108,7 @@ class VectorPlan {
   Planned run();
 
  private:
-  void tile_step(const VectorPart& part, bool begin, bool finish, uint16_t sums);
+  void tile_step(const VectorPart& part, bool begin, bool finish, uint16_t sums, uint8_t pass = 0);
   void conversion(const VectorPart& part);
   void stores(const VectorPart& part, const Step& step);
   template <class Body>
@@ -118,7 +129,7 @@ VectorPlan::VectorPlan(const Job& job, const VectorShape& shape, const VectorTil
     rings_[slot] = builder_.ring(tile.buffers, most_elements(job, shape, slot, tile.n, tile.c, tile.rows),
                                  slot_element_bytes(job, slot));
   }
-  if (shape.sums_only) sums_ = builder_.ring(tile.buffers, uint64_t{tile.n} * tile.c, kAccumulator_bytes);
+  if (shape.sums_only) sums_ = builder_.ring(tile.buffers, sums_of(shape, tile), kAccumulator_bytes);
 }
 
 template <class Body>
@@ -145,14 +156,15 @@ void VectorPlan::stores(const VectorPart& part, const Step& step) {
     if (!writes(job_.command, slot)) continue;
     uint16_t from = step.slots[slot];
     if (slot == 5) from = step.slots[3];
-    if (shape_.sums_images && slot == 2) from = step.accumulator;
+    if (slot == 2 && shares_slot(job_, slot)) from = step.accumulator;
     builder_.store(slot, vector_box(job_, shape_, slot, part), from);
   }
 }
 
 /// One tile of a command with results of its own. Reductions share `sums` between their tiles.
-void VectorPlan::tile_step(const VectorPart& part, bool begin, bool finish, uint16_t sums) {
+void VectorPlan::tile_step(const VectorPart& part, bool begin, bool finish, uint16_t sums, uint8_t pass) {
   Step step;
+  step.pass = pass;
   step.begin = begin;
   step.finish = finish;
   step.box = vector_box(job_, shape_, shape_.result_slot, part);
@@ -160,10 +172,8 @@ void VectorPlan::tile_step(const VectorPart& part, bool begin, bool finish, uint
   step.accumulator = sums;
   for (unsigned slot = 0; slot < kOperands; ++slot) {
     if (!job_[slot].present || shares_slot(job_, slot)) continue;
-    const bool result = writes(job_.command, slot);
     // Results of a reduction, and the weights that an update of them needs, belong to its last tile.
-    if (result && shape_.sums_only && !finish) continue;
-    if (slot != 0 && shape_.sums_only && !finish) continue;
+    if (shape_.sums_only && !finish && !needed_always(job_, slot)) continue;
     const Box box = vector_box(job_, shape_, slot, part);
     if (reads(job_.command, slot)) {
       if (box.elements() != 0) step.slots[slot] = builder_.load(slot, box, rings_[slot]);
@@ -178,17 +188,21 @@ void VectorPlan::tile_step(const VectorPart& part, bool begin, bool finish, uint
 Planned VectorPlan::run() {
   const Opcode opcode = job_.opcode();
   const bool converts = opcode == Opcode::kCOPY || opcode == Opcode::kENCODE || opcode == Opcode::kDECODE;
-  if (shape_.sums_images) {  // BIAS_WG: one sum for each channel, over (n, h, w)
+  if (shape_.sums_images) {  // one sum for each channel, over (n, h, w)
     each(shape_.c, tile_.c, [&](uint32_t c0, uint32_t c) {
       const uint16_t sums = builder_.claim(sums_);
       const bool continues = job_.has(kFlagACCUMULATE);
       if (continues) builder_.load_into(2, {{0, c0, 0, 0}, {1, c, 1, 1}}, sums);
-      each(shape_.n, tile_.n, [&](uint32_t n0, uint32_t n) {
-        each(shape_.rows, tile_.rows, [&](uint32_t r0, uint32_t rows) {
-          const bool finish = n0 + n == shape_.n && r0 + rows == shape_.rows;
-          tile_step({n0, n, c0, c, r0, rows}, !continues && n0 == 0 && r0 == 0, finish, sums);
+      for (uint32_t pass = 0; pass < shape_.passes; ++pass) {
+        each(shape_.n, tile_.n, [&](uint32_t n0, uint32_t n) {
+          each(shape_.rows, tile_.rows, [&](uint32_t r0, uint32_t rows) {
+            const bool last = n0 + n == shape_.n && r0 + rows == shape_.rows;
+            const bool begin = !continues && n0 == 0 && r0 == 0;
+            tile_step({n0, n, c0, c, r0, rows}, begin, last && pass + 1 == shape_.passes, sums,
+                      static_cast<uint8_t>(pass));
+          });
         });
-      });
+      }
     });
   } else {
     each(shape_.n, tile_.n, [&](uint32_t n0, uint32_t n) {
@@ -209,7 +223,7 @@ Planned VectorPlan::run() {
   for (unsigned slot = 0; slot < kOperands; ++slot) {
     if (writes(job_.command, slot) && job_[slot].statistics != 0) builder_.store_record(Payload::statistics, slot);
   }
-  if (opcode == Opcode::kSOFTMAX_CE) builder_.store_record(Payload::loss, 0);
+  if (writes_record(opcode)) builder_.store_record(Payload::loss, 0);
   if (builder_.overflowed()) return {{}, ErrorCode::kTILE, shape_.field_c};
   return {builder_.take(), ErrorCode::kNONE, 0};
 }

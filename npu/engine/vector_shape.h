@@ -20,6 +20,8 @@ struct VectorShape {
   bool reduces_rows = false;  ///< rows are summed: the result has none
   bool sums_images = false;   ///< images are summed as well
   bool sums_only = false;     ///< sums lie in a slot of their own until the last tile
+  uint32_t channel_sums = 0;  ///< accumulators of a channel where it has several (batch normalisation); 0: one
+  uint32_t passes = 1;        ///< times that the input is read for one result
   PoolShape pool;             ///< pooling
 };
 

@@ -112,8 +112,8 @@ Decoding Sequencer::decoding_of(unsigned operand) const {
   const Opcode opcode = job_.opcode();
   Decoding decoding;
   decoding.classes = is_layer(opcode) && operand <= 1 && engine_.wants_classes();
-  decoding.bytes = opcode == Opcode::kCOPY || (opcode == Opcode::kMAXPOOL_BP && operand == 1) ||
-                   (opcode == Opcode::kSOFTMAX_CE && operand == 1);
+  decoding.bytes =
+      opcode == Opcode::kCOPY || (opcode == Opcode::kMAXPOOL_BP && operand == 1) || (is_loss(opcode) && operand == 1);
   return decoding;
 }
 

@@ -34,6 +34,7 @@ void save_job(StateArchive& archive, Job& job) {
   archive.value("command_address", job.command_address);
   archive.value("groups", job.groups);
   archive.value("hyper", job.hyper);
+  archive.value("adam", job.adam);
   archive.value("valid_images", job.valid_images);
   archive.vector("gather", job.gather);
   for (Tensor& tensor : job.tensors) {

@@ -65,8 +65,10 @@ Counts update(const SgdParameters& p, const Operands& o) {
     if (p.weight_decay != 0.0f) g = hn::Add(g, hn::Mul(hn::Set(d, p.weight_decay), w));
     if (o.momentum) {
       const auto v = hn::LoadU(d, o.momentum + i);
+      const auto before = g;
       if (p.momentum != 0.0f) g = hn::Add(hn::Mul(hn::Set(d, p.momentum), v), g);
       hn::StoreU(hn::IfThenElse(finite, canonical_lanes(g), v), d, o.momentum + i);
+      if (p.nesterov) g = hn::Add(before, hn::Mul(hn::Set(d, p.momentum), g));
     }
     auto result = w;
     if (p.learning_rate != 0.0f) result = hn::Sub(w, hn::Mul(hn::Set(d, p.learning_rate), g));
@@ -108,8 +110,10 @@ Counts update_scalar(const SgdParameters& p, const Operands& o) {
     // A product with a zero operand contributes nothing, also against Inf and NaN.
     if (p.weight_decay != 0.0f) g = g + p.weight_decay * w;
     if (o.momentum) {
+      const float before = g;
       if (p.momentum != 0.0f) g = p.momentum * o.momentum[i] + g;
       o.momentum[i] = canonical(g);
+      if (p.nesterov) g = before + p.momentum * g;
     }
     if (p.learning_rate != 0.0f) o.results[i] = w - p.learning_rate * g;
     o.results[i] = canonical(o.results[i]);
@@ -177,8 +181,9 @@ SgdFacts run(const SgdParameters& p, MasterFormat format, const SgdSpan& span, b
   const bool decays = p.weight_decay != 0.0f, carries = !span.momentum.empty() && p.momentum != 0.0f;
   const bool moves = p.learning_rate != 0.0f;
   facts.elements = span.weights.size();
-  facts.multiplies = updated * (1u + decays + carries + moves);
-  facts.adds = updated * (0u + decays + carries + moves);
+  const bool looks_ahead = p.nesterov && !span.momentum.empty();
+  facts.multiplies = updated * (1u + decays + carries + moves + looks_ahead);
+  facts.adds = updated * (0u + decays + carries + moves + looks_ahead);
   facts.conversions = format == MasterFormat::kFp16 ? updated : 0;
   facts.random_draws = p.stochastic ? facts.conversions : 0;
   return facts;
@@ -192,13 +197,15 @@ bool SgdParameters::valid() const {
 }
 
 SgdParameters sgd_parameters(const npu_hyper& record) {
-  return {.learning_rate = record.learning_rate,
-          .momentum = record.momentum,
-          .weight_decay = record.weight_decay,
-          .gradient_scale = record.gradient_scale,
-          .stochastic = (record.flags & NPU_HYPER_STOCHASTIC) != 0,
-          .seed = record.seed,
-          .step = record.step};
+  SgdParameters parameters{.learning_rate = record.learning_rate,
+                           .momentum = record.momentum,
+                           .weight_decay = record.weight_decay,
+                           .gradient_scale = record.gradient_scale,
+                           .stochastic = (record.flags & NPU_HYPER_STOCHASTIC) != 0,
+                           .seed = record.seed,
+                           .step = record.step};
+  parameters.nesterov = (record.flags & NPU_HYPER_NESTEROV) != 0;
+  return parameters;
 }
 
 SgdFacts& SgdFacts::operator+=(const SgdFacts& other) {

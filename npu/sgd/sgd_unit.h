@@ -2,7 +2,7 @@
 //
 // Update, element by element, in binary32, each operation rounded once (multiply, then add; drivers/npu/npu_records.h):
 //   g = gradient * gradient_scale;  g = g + weight_decay * w;
-//   with momentum: v = momentum * v + g;  g = v;
+//   with momentum: v = momentum * v + g;  g = v, or g = g + momentum * v (Nesterov);
 //   w = w - learning_rate * g, then rounded to the format of w.
 // The unit reads a gradient in binary32: fused at write-back, and as a command over a gradient stored as FP32, it gives
 // the same bytes. An element depends on nothing but its own operands and its number in the tensor, so order, tiles and
@@ -31,8 +31,9 @@ struct SgdParameters {
   /// Round FP16 weights stochastically: up with the probability of the discarded part. FP32 weights are the outcome of
   /// binary32 operations; there is nothing left to round and the flag changes nothing.
   bool stochastic = false;
-  uint32_t seed = 0;  ///< of the stream
-  uint32_t step = 0;  ///< counter of the stream
+  bool nesterov = false;  ///< with momentum: g = g + momentum * v in place of g = v
+  uint32_t seed = 0;      ///< of the stream
+  uint32_t step = 0;      ///< counter of the stream
 
   /// Whether every number is finite, learning rate and weight decay are not negative, momentum is in [0, 1) and the
   /// gradient scale is positive.
@@ -41,7 +42,7 @@ struct SgdParameters {
 
 /// The parameters in a guest's record. Unknown flag bits: the caller refuses them (kKnownHyperFlags).
 SgdParameters sgd_parameters(const npu_hyper& record);
-inline constexpr uint32_t kKnownHyperFlags = NPU_HYPER_STOCHASTIC;
+inline constexpr uint32_t kKnownHyperFlags = NPU_HYPER_STOCHASTIC | NPU_HYPER_NESTEROV;
 
 /// Elements of one tensor that are updated together, as binary32 values. FP16 weights are decoded; afterwards they hold
 /// values that FP16 represents exactly.

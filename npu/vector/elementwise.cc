@@ -1,30 +1,14 @@
 #include "npu/vector/elementwise.h"
 
+#include <algorithm>
+
+#include "npu/vector/canonical.h"
 #include "npu/vector/row_kernels.h"
+#include "npu/vector/runs.h"
 #include "platform/check/check.h"
 
 namespace backboard::npu {
 namespace {
-
-/// Calls visit(offset of each tile's run..., length) for the longest runs that are contiguous in every tile.
-template <class Visit, class... Tiles>
-void for_each_run(const Visit& visit, const ConstTile& first, const Tiles&... others) {
-  const auto all = [&](auto&& predicate) { return predicate(first) && (predicate(others) && ...); };
-  const bool channels_join = all([](const ConstTile& t) { return t.channel_is_dense(); });
-  const bool images_join = all([](const ConstTile& t) { return t.image_is_dense(); });
-  const bool everything_joins = all([](const ConstTile& t) { return t.is_dense(); });
-  const uint32_t images = everything_joins ? 1 : first.n;
-  const uint32_t channels = images_join ? 1 : first.c;
-  const uint32_t rows = channels_join ? 1 : first.h;
-  const size_t length = first.elements() / (size_t{images} * channels * rows);
-  if (first.elements() == 0) return;
-  for (uint32_t n = 0; n < images; ++n)
-    for (uint32_t c = 0; c < channels; ++c)
-      for (uint32_t h = 0; h < rows; ++h) {
-        const auto offset = [&](const ConstTile& t) { return n * t.stride_n + c * t.stride_c + h * t.stride_h; };
-        visit(length, offset(first), offset(others)...);
-      }
-}
 
 /// Whether a tile is a row of single values per image, as FC layers have them: (n, c, 1, 1), channels side by side.
 bool is_vector(const ConstTile& t) {
@@ -84,6 +68,41 @@ VectorFacts accumulate_bias_gradient(const ConstTile& dy, uint32_t rows, std::sp
     }
   }
   return {.adds = dy.elements()};
+}
+
+VectorFacts clip_at_six(const Tile& y) {
+  for_each_run(
+      [&](size_t n, size_t at) {
+        float* values = y.data + at;
+        for (size_t i = 0; i < n; ++i) values[i] = values[i] > 6.0f ? 6.0f : values[i];
+      },
+      ConstTile(y));
+  return {.compares = y.elements()};
+}
+
+VectorFacts block_from_six(const ConstTile& mask, const Tile& dx) {
+  BB_CHECK(same_box(mask, dx), "tiles of a mask differ");
+  for_each_run(
+      [&](size_t n, size_t by, size_t to) {
+        for (size_t i = 0; i < n; ++i) dx.data[to + i] = mask.data[by + i] < 6.0f ? dx.data[to + i] : 0.0f;
+      },
+      mask, ConstTile(dx));
+  return {.compares = dx.elements()};
+}
+
+VectorFacts add_tiles(const ConstTile& a, const ConstTile& b, bool relu, const Tile& y) {
+  BB_CHECK(same_box(a, y) && same_box(b, y), "tiles of an addition differ");
+  for_each_run([&](size_t n, size_t first, size_t second,
+                   size_t to) { row_kernels::add_biases(a.data + first, b.data + second, relu, y.data + to, n); },
+               a, b, ConstTile(y));
+  return {.adds = y.elements(), .compares = relu ? y.elements() : 0};
+}
+
+void copy_channels(const ConstTile& x, int64_t shift, const Tile& y) {
+  for_each_row(x, [&](uint32_t n, uint32_t c, uint32_t h) {
+    const float* from = x.row(n, c, h);
+    std::transform(from, from + x.w, y.row(n, static_cast<uint32_t>(c + shift), h), canonical);
+  });
 }
 
 std::optional<size_t> first_bad_gather_index(std::span<const uint32_t> list, uint32_t images) {

@@ -206,7 +206,7 @@ MaxPoolBackward max_pool_bp(const PoolShape& shape, const ConstTile& dy, const T
 
 VectorFacts average_pool_ff(const PoolShape& shape, const ConstTile& x, const Tile& y) {
   check_forward(shape, x, y);
-  const float factor = mean_factor(uint64_t{shape.kernel_h} * shape.kernel_w);
+  const float factor = shape.sum ? 1.0f : mean_factor(uint64_t{shape.kernel_h} * shape.kernel_w);
   for_each_channel(y, [&](uint32_t image, uint32_t channel) {
     for (uint32_t oh = y.h0; oh < y.h0 + y.h; ++oh) {
       float* out = y.row(image, channel, oh);
@@ -220,7 +220,7 @@ VectorFacts average_pool_ff(const PoolShape& shape, const ConstTile& x, const Ti
 
 VectorFacts average_pool_bp(const PoolShape& shape, const ConstTile& dy, const Tile& dx) {
   check_backward(shape, dy, dx);
-  const float factor = mean_factor(uint64_t{shape.kernel_h} * shape.kernel_w);
+  const float factor = shape.sum ? 1.0f : mean_factor(uint64_t{shape.kernel_h} * shape.kernel_w);
   VectorFacts facts;
   for_each_channel(dx, [&](uint32_t image, uint32_t channel) {
     zero_channel(dx, image, channel);

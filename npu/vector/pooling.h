@@ -26,6 +26,7 @@ struct PoolShape {
   uint32_t stride_h = 1, stride_w = 1;
   uint32_t pad_h = 0, pad_w = 0;
   uint32_t input_h = 1, input_w = 1;  ///< of the whole tensor
+  bool sum = false;                   ///< average pooling: sums, the factor is 1
 
   /// Whether kernel and stride are positive, the padding is below the kernel (so that every window sees an input) and
   /// a window fits in the padded input. The functions below require it.
@@ -66,7 +67,9 @@ inline float mean_factor(uint64_t count) {
   return 1.0f / static_cast<float>(count);
 }
 
-/// y = (sum of the window in (kh, kw) order, from +0, each addition rounded) * mean_factor(kernel_h * kernel_w).
+/// y = (sum of the window in (kh, kw) order, from +0, each addition rounded) * mean_factor(kernel_h * kernel_w), or
+/// * 1 when shape.sum: so average_pool_bp repeats elements when windows tile the input, and average_pool_ff is its
+/// transpose.
 /// Padding counts as zero and in the divisor. x covers input_rows() of y's rows, with the same images and channels.
 VectorFacts average_pool_ff(const PoolShape& shape, const ConstTile& x, const Tile& y);
 

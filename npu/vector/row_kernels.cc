@@ -87,6 +87,31 @@ void scale(const float* x, float factor, float* y, size_t count) {
   scalar::scale(x + i, factor, y + i, count - i);
 }
 
+void normalise(const float* x, const Affine& of, bool with_relu, float* y, size_t count) {
+  const D d;
+  const V mean = hn::Set(d, of.mean), scale = hn::Set(d, of.scale), shift = hn::Set(d, of.shift);
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+    V value = hn::Add(hn::Mul(hn::Sub(hn::LoadU(d, x + i), mean), scale), shift);
+    if (with_relu) value = relu_lanes(d, value);
+    hn::StoreU(canonical_lanes(d, value), d, y + i);
+  }
+  scalar::normalise(x + i, of, with_relu, y + i, count - i);
+}
+
+void normalise_error(const float* dy, const float* x, const Affine& of, float* dx, size_t count) {
+  const D d;
+  const V mean = hn::Set(d, of.mean), scale = hn::Set(d, of.scale);
+  const V offset = hn::Set(d, of.offset), slope = hn::Set(d, of.slope);
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+    const V through = hn::Mul(hn::Sub(hn::LoadU(d, x + i), mean), slope);
+    const V error = hn::Sub(hn::Sub(hn::LoadU(d, dy + i), offset), through);
+    hn::StoreU(canonical_lanes(d, hn::Mul(error, scale)), d, dx + i);
+  }
+  scalar::normalise_error(dy + i, x + i, of, dx + i, count - i);
+}
+
 /// Tap `k` of the windows that start at `x` and every kStride columns on. Reads no column that is in no window, if
 /// windows are at least two columns wide.
 template <uint32_t kStride, class Lanes>
@@ -185,6 +210,8 @@ HWY_EXPORT(add_one_bias);
 HWY_EXPORT(add_biases);
 HWY_EXPORT(accumulate);
 HWY_EXPORT(scale);
+HWY_EXPORT(normalise);
+HWY_EXPORT(normalise_error);
 HWY_EXPORT(max_pool);
 HWY_EXPORT(average_pool);
 
@@ -205,6 +232,12 @@ void accumulate(const float* x, float* sums, size_t count) {
 }
 void scale(const float* x, float factor, float* y, size_t count) {
   HWY_DYNAMIC_DISPATCH(scale)(x, factor, y, count);
+}
+void normalise(const float* x, const Affine& of, bool with_relu, float* y, size_t count) {
+  HWY_DYNAMIC_DISPATCH(normalise)(x, of, with_relu, y, count);
+}
+void normalise_error(const float* dy, const float* x, const Affine& of, float* dx, size_t count) {
+  HWY_DYNAMIC_DISPATCH(normalise_error)(dy, x, of, dx, count);
 }
 void max_pool(const PoolRow& row, float* y, uint8_t* index) {
   HWY_DYNAMIC_DISPATCH(max_pool)(row, y, index);

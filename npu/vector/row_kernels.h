@@ -20,22 +20,33 @@ struct PoolRow {
   uint32_t outputs;       ///< windows
 };
 
-#define BACKBOARD_ROW_KERNELS                                                                 \
-  /** y = relu(x) as relu_ff. y may be x. */                                                  \
-  void relu(const float* x, float* y, size_t count);                                          \
-  /** dx = mask > 0 ? dy : 0. dx may be dy. */                                                \
-  void mask(const float* dy, const float* mask, float* dx, size_t count);                     \
-  /** y = x + bias, then ReLU if `with_relu`. y may be x. */                                  \
-  void add_one_bias(const float* x, float bias, bool with_relu, float* y, size_t count);      \
-  /** y[i] = x[i] + bias[i], then ReLU if `with_relu`. y may be x. */                         \
-  void add_biases(const float* x, const float* bias, bool with_relu, float* y, size_t count); \
-  /** sums[i] = sums[i] + x[i]. */                                                            \
-  void accumulate(const float* x, float* sums, size_t count);                                 \
-  /** y = x * factor. y may be x. */                                                          \
-  void scale(const float* x, float factor, float* y, size_t count);                           \
-  /** y and index as max_pool_ff; index may be null. */                                       \
-  void max_pool(const PoolRow& row, float* y, uint8_t* index);                                \
-  /** y = (sum of the taps in order, from +0) * factor. */                                    \
+/// Numbers of one channel of a batch normalisation.
+struct Affine {
+  float mean = 0, scale = 0;
+  float shift = 0;              ///< forward
+  float offset = 0, slope = 0;  ///< backward
+};
+
+#define BACKBOARD_ROW_KERNELS                                                                       \
+  /** y = relu(x) as relu_ff. y may be x. */                                                        \
+  void relu(const float* x, float* y, size_t count);                                                \
+  /** dx = mask > 0 ? dy : 0. dx may be dy. */                                                      \
+  void mask(const float* dy, const float* mask, float* dx, size_t count);                           \
+  /** y = x + bias, then ReLU if `with_relu`. y may be x. */                                        \
+  void add_one_bias(const float* x, float bias, bool with_relu, float* y, size_t count);            \
+  /** y[i] = x[i] + bias[i], then ReLU if `with_relu`. y may be x. */                               \
+  void add_biases(const float* x, const float* bias, bool with_relu, float* y, size_t count);       \
+  /** sums[i] = sums[i] + x[i]. */                                                                  \
+  void accumulate(const float* x, float* sums, size_t count);                                       \
+  /** y = x * factor. y may be x. */                                                                \
+  void scale(const float* x, float factor, float* y, size_t count);                                 \
+  /** y = (x - mean) * scale + shift, then ReLU if `with_relu`. y may be x. */                      \
+  void normalise(const float* x, const Affine& of, bool with_relu, float* y, size_t count);         \
+  /** dx = (dy - offset - (x - mean) * slope) * scale. dx may be dy or x. */                        \
+  void normalise_error(const float* dy, const float* x, const Affine& of, float* dx, size_t count); \
+  /** y and index as max_pool_ff; index may be null. */                                             \
+  void max_pool(const PoolRow& row, float* y, uint8_t* index);                                      \
+  /** y = (sum of the taps in order, from +0) * factor. */                                          \
   void average_pool(const PoolRow& row, float factor, float* y);
 
 BACKBOARD_ROW_KERNELS

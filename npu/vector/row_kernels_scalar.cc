@@ -39,6 +39,17 @@ void scale(const float* x, float factor, float* y, size_t count) {
   for (size_t i = 0; i < count; ++i) y[i] = canonical(x[i] * factor);
 }
 
+void normalise(const float* x, const Affine& of, bool with_relu, float* y, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const float value = (x[i] - of.mean) * of.scale + of.shift;
+    y[i] = canonical(with_relu ? relu_of(value) : value);
+  }
+}
+
+void normalise_error(const float* dy, const float* x, const Affine& of, float* dx, size_t count) {
+  for (size_t i = 0; i < count; ++i) dx[i] = canonical((dy[i] - of.offset - (x[i] - of.mean) * of.slope) * of.scale);
+}
+
 void max_pool(const PoolRow& row, float* y, uint8_t* index) {
   for (uint32_t i = 0; i < row.outputs; ++i) {
     const float* taps = row.first_row + size_t{i} * row.stride;

@@ -20,10 +20,40 @@ uint32_t first_largest(const float* x, size_t stride, uint32_t count) {
   return place;
 }
 
-}  // namespace
+/// One image: writes its errors, gives its loss.
+using ImageLoss = float (*)(const float* x, size_t stride, uint32_t classes, uint32_t label, uint32_t largest,
+                            float factor, float* error, size_t error_stride);
 
-TileLoss softmax_loss(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
-                      const Tile& error, LossSums& sums) {
+float softmax_image(const float* x, size_t stride, uint32_t classes, uint32_t label, uint32_t largest, float factor,
+                    float* error, size_t error_stride) {
+  const float maximum = x[largest * stride];
+  const float label_distance = x[label * stride] - maximum;
+  float sum = 0.0f;
+  for (uint32_t c = 0; c < classes; ++c) {
+    const float exponential = exp_f32(x[c * stride] - maximum);
+    sum += exponential;
+    error[c * error_stride] = exponential;  // x[c] is not needed again: error may be the same tile
+  }
+  for (uint32_t c = 0; c < classes; ++c) {
+    const float p = error[c * error_stride] / sum;
+    error[c * error_stride] = canonical((p - (c == label ? 1.0f : 0.0f)) * factor);
+  }
+  return log_f32(sum) - label_distance;
+}
+
+float squared_image(const float* x, size_t stride, uint32_t classes, uint32_t label, uint32_t, float factor,
+                    float* error, size_t error_stride) {
+  float sum = 0.0f;
+  for (uint32_t c = 0; c < classes; ++c) {
+    const float distance = x[c * stride] - (c == label ? 1.0f : 0.0f);
+    sum += distance * distance;
+    error[c * error_stride] = canonical(distance * factor);
+  }
+  return sum / static_cast<float>(classes);
+}
+
+TileLoss loss_of_tile(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
+                      float factor, ImageLoss image_loss, const Tile& error, LossSums& sums) {
   BB_CHECK(same_box(logits, error) && logits.h == 1 && logits.w == 1 && logits.c0 == 0 && logits.c > 0,
            "a loss wants whole rows of logits");
   BB_CHECK(labels.size() == logits.n, "{} labels for {} images", labels.size(), logits.n);
@@ -34,40 +64,52 @@ TileLoss softmax_loss(const ConstTile& logits, std::span<const uint8_t> labels, 
   for (uint32_t image = logits.n0; image < valid_end; ++image)
     if (labels[image - logits.n0] >= classes) return {{}, image};
 
-  const float factor = parameters.loss_scale / static_cast<float>(parameters.valid);
   for (uint32_t image = logits.n0; image < valid_end; ++image) {
     const float* x = logits.row(image, 0, 0);
-    float* out = error.row(image, 0, 0);
     const uint32_t label = labels[image - logits.n0];
     const uint32_t largest = first_largest(x, logits.stride_c, classes);
-    const float maximum = x[largest * logits.stride_c];
-    const float label_distance = x[label * logits.stride_c] - maximum;
-    float sum = 0.0f;
-    for (uint32_t c = 0; c < classes; ++c) {
-      const float exponential = exp_f32(x[c * logits.stride_c] - maximum);
-      sum += exponential;
-      out[c * error.stride_c] = exponential;  // x[c] is not needed again: error may be the same tile
-    }
-    for (uint32_t c = 0; c < classes; ++c) {
-      const float p = out[c * error.stride_c] / sum;
-      out[c * error.stride_c] = canonical((p - (c == label ? 1.0f : 0.0f)) * factor);
-    }
-    sums.loss_sum = canonical(sums.loss_sum + (log_f32(sum) - label_distance));
+    const float loss =
+        image_loss(x, logits.stride_c, classes, label, largest, factor, error.row(image, 0, 0), error.stride_c);
+    sums.loss_sum = canonical(sums.loss_sum + loss);
     if (largest == label) ++sums.correct;
   }
   for (uint32_t image = valid_end; image < end; ++image)
     for (uint32_t c = 0; c < classes; ++c) error.row(image, 0, 0)[c * error.stride_c] = 0.0f;
+  return {};
+}
 
-  const uint64_t images = valid_end - logits.n0;
-  const uint64_t values = images * classes;
+/// Images of a tile that count.
+uint64_t counted(const ConstTile& logits, uint32_t valid) {
+  return std::clamp(valid, logits.n0, logits.n0 + logits.n) - logits.n0;
+}
+
+}  // namespace
+
+TileLoss softmax_loss(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
+                      const Tile& error, LossSums& sums) {
+  const float factor = parameters.loss_scale / static_cast<float>(parameters.valid);
+  TileLoss result = loss_of_tile(logits, labels, parameters, factor, softmax_image, error, sums);
+  if (result.bad_label) return result;
+  const uint64_t images = counted(logits, parameters.valid), values = images * logits.c;
   // A value: minus maximum, into the sum, minus one-hot. An image: label's distance, loss, into the loss sum.
-  return {{.adds = 3 * values + 3 * images,
-           .multiplies = values,
-           .compares = values,
-           .divides = values,
-           .exponentials = values,
-           .logarithms = images},
-          std::nullopt};
+  result.facts = {.adds = 3 * values + 3 * images,
+                  .multiplies = values,
+                  .compares = values,
+                  .divides = values,
+                  .exponentials = values,
+                  .logarithms = images};
+  return result;
+}
+
+TileLoss squared_loss(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
+                      const Tile& error, LossSums& sums) {
+  const auto terms = static_cast<float>(uint64_t{logits.c} * parameters.valid);
+  const float factor = 2.0f * parameters.loss_scale / terms;
+  TileLoss result = loss_of_tile(logits, labels, parameters, factor, squared_image, error, sums);
+  if (result.bad_label) return result;
+  const uint64_t images = counted(logits, parameters.valid), values = images * logits.c;
+  result.facts = {.adds = 2 * values + images, .multiplies = 2 * values, .compares = values, .divides = images};
+  return result;
 }
 
 }  // namespace backboard::npu

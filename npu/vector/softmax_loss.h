@@ -1,4 +1,4 @@
-// Softmax with cross-entropy: the error of the logits, the loss and the hits of a batch.
+// Losses: the error of the logits, the loss and the hits of a batch.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,13 @@ struct TileLoss {
 /// NaN. A tile holds all classes (c0 = 0). `labels` holds those of images n0 to n0 + n. Stores are canonical
 /// (elementwise.h). error has the box of logits and may be the same tile.
 TileLoss softmax_loss(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
+                      const Tile& error, LossSums& sums);
+
+/// Mean squared error against one-hot labels. For each image that counts, in binary32, over c in order:
+///   d[c] = x[c] - (c == label);  error[c] = d[c] * (2 * loss_scale / (classes * valid)), the factor rounded once;
+///   loss_sum += (sum of d[c] * d[c]) / classes.
+/// All else as softmax_loss.
+TileLoss squared_loss(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
                       const Tile& error, LossSums& sums);
 
 }  // namespace backboard::npu

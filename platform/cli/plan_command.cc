@@ -12,6 +12,7 @@
 #include "sw/plan/options.h"
 #include "sw/plan/plan.h"
 #include "sw/plan/policy.h"
+#include "sw/plan/policy_report.h"
 #include "sw/run/network_file.h"
 
 namespace backboard {
@@ -23,7 +24,7 @@ struct PlanCommandOptions {
   uint32_t batch = 0;
   uint32_t seed = 1;
   uint64_t buffer_bytes = npu::NpuConfig().buffer_bytes;
-  std::vector<std::string> set;
+  std::vector<std::string> set, policies;
   bool explain = false, dump = false;
 };
 
@@ -38,6 +39,10 @@ int plan(const PlanCommandOptions& options) {
   const PlanTarget target = plan_target(options.engine, static_cast<uint32_t>(options.buffer_bytes));
   const NetworkFile file = load_network_file(options.network);
   for (const std::string& note : file.notes) fmt::print(stderr, "{}\n", note);
+  if (!options.policies.empty()) {
+    fmt::print("{}", policy_table(file.network, plan_options, target, options.policies));
+    return kExitPassed;
+  }
   const std::vector<uint8_t> bytes =
       compile_plan(file.network, plan_options, target, load_weights(file, options.weights, options.seed));
   const Plan parsed = parse_plan(bytes, options.network);
@@ -48,6 +53,7 @@ int plan(const PlanCommandOptions& options) {
                parsed.header.arena_base);
   }
   if (options.explain || (options.output.empty() && !options.dump)) fmt::print("{}", explain_plan(parsed));
+  if (options.explain) fmt::print("{}", explain_schedules(parsed, target));
   if (options.dump) fmt::print("{}", dump_plan(parsed));
   return kExitPassed;
 }
@@ -60,6 +66,9 @@ CommandAction declare_plan(CLI::App& app) {
       ->required();
   app.add_option("-o,--output", options->output, "Plan to write; absent: only the explanation is printed");
   app.add_option("--policy", options->policy, "Which parameters train. " + policies_offered());
+  app.add_option("--policies", options->policies,
+                 "Print a table of these policies instead: memory by use, MACs, traffic of a step")
+      ->delimiter(',');
   app.add_option("--engine", options->engine, "NPU engine")->capture_default_str();
   app.add_option("--batch", options->batch, "Images of a step")->check(CLI::Range(1u, 1024u));
   app.add_option("--weights", options->weights, "First weights, .npz; absent: the model's, or drawn from the seed");
@@ -70,7 +79,8 @@ CommandAction declare_plan(CLI::App& app) {
   app.add_option("--set", options->set,
                  "Compiler option KEY=VALUE, as often as needed (formats.all=fp16, tiles.k=8, ...)")
       ->allow_extra_args(false);
-  app.add_flag("--explain", options->explain, "Print layers, MACs, memory and traffic bounds");
+  app.add_flag("--explain", options->explain,
+               "Print layers, MACs, memory and traffic, tiles and reuse of every command");
   app.add_flag("--dump", options->dump, "Print every table of the plan");
   return [options] { return plan(*options); };
 }

@@ -52,6 +52,12 @@ struct TrainingConfig {
   std::vector<RatePoint> learning_rate = {RatePoint{}};
   float momentum = 0.0f;
   float weight_decay = 0.0f;
+  Optimizer optimizer = Optimizer::sgd;
+  bool nesterov = false;
+  float clip_norm = 0.0f;
+  uint32_t accumulate = 1;
+  float beta2 = 0.999f;
+  float adam_epsilon = 1e-8f;
   LossScaleConfig loss_scale;
   std::optional<float> fgmp_share;
   float fgmp_stall_step = 0.0f;
@@ -67,7 +73,14 @@ struct TrainingConfig {
     v("shuffle", shuffle, Range{0, UINT32_MAX}, "Seed of the order of images, drawn anew each epoch, or off");
     v("learning_rate", learning_rate, Count{1, RUN_SCHEDULE_POINTS}, "Learning rate, or a schedule by epoch");
     v("momentum", momentum, Reals{0.0, 1.0}, "Momentum of SGD; 0: none, and no memory for it");
-    v("weight_decay", weight_decay, Reals{0.0, 1.0}, "Weight decay of SGD");
+    v("weight_decay", weight_decay, Reals{0.0, 1.0}, "Weight decay");
+    v("optimizer", optimizer, Choices<Optimizer>{{"sgd", Optimizer::sgd}, {"adam", Optimizer::adam}},
+      "Optimiser; adam takes `momentum` as beta1");
+    v("nesterov", nesterov, "Nesterov's momentum");
+    v("clip_norm", clip_norm, Reals{0.0, 1e30}, "Largest norm of all gradients together; 0: no clipping");
+    v("accumulate", accumulate, Range{1, 1024}, "Batches whose gradients are added before an update");
+    v("beta2", beta2, Reals{0.0, 0.99999}, "Adam: decay of the squared gradients");
+    v("adam_epsilon", adam_epsilon, Reals{1e-12, 1.0}, "Adam: added to the root");
     v("loss_scale", loss_scale, "Loss scaling");
     v("fgmp_share", fgmp_share, Reals{0.0, 1.0},
       "Share of non-zeros in FP16 that the firmware steers for, or off: thresholds stay as compiled");
@@ -78,6 +91,10 @@ struct TrainingConfig {
     v("resume", resume, "Start from the newest valid checkpoint in flash");
   }
   void check() const {
+    if (nesterov && momentum == 0.0f) throw ConfigRule("nesterov", "needs a momentum");
+    if (nesterov && optimizer != Optimizer::sgd) throw ConfigRule("nesterov", "is of sgd");
+    if (optimizer == Optimizer::adam && momentum == 0.0f)
+      throw ConfigRule("momentum", "adam takes it as beta1: say so, 0.9 is usual");
     for (size_t i = 0; i < learning_rate.size(); ++i) {
       const bool rises = i == 0 ? learning_rate[i].epoch == 0 : learning_rate[i].epoch > learning_rate[i - 1].epoch;
       if (!rises) throw ConfigRule("learning_rate", "epochs must start at 0 and ascend");
@@ -109,6 +126,8 @@ struct CompileConfig {
   PlanFormats formats;
   PlanThresholds thresholds;
   PlanTiles tiles;
+  NormMoments batchnorm = NormMoments::automatic;
+  std::vector<SparseLayer> sparse;
 
   template <class V>
   void fields(V& v) {
@@ -117,6 +136,9 @@ struct CompileConfig {
     v("formats", formats, "Formats by class of tensor");
     v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
     v("tiles", tiles, "Tile sizes");
+    v("batchnorm", batchnorm, Choices<NormMoments>{{"auto", NormMoments::automatic}, {"running", NormMoments::running}},
+      "Moments of batch normalisations while training: auto: of the batch where gamma trains; running: as inference");
+    v("sparse", sparse, Count{0, 1024}, "Layers that the policy sparse trains");
   }
 };
 

@@ -57,6 +57,11 @@ PrepareRequest prepare_request(const RunConfig& config) {
   request.options.batch = config.training.batch;
   request.options.fused = config.compile.fused;
   request.options.momentum = config.training.momentum > 0.0f;
+  request.options.optimizer = config.training.optimizer;
+  request.options.accumulate = config.training.accumulate;
+  request.options.gradient_norm = config.training.clip_norm > 0.0f;
+  request.options.batchnorm = config.compile.batchnorm;
+  request.options.sparse = config.compile.sparse;
   request.options.formats = config.compile.formats;
   request.options.thresholds = config.compile.thresholds;
   request.options.tiles = config.compile.tiles;
@@ -83,6 +88,10 @@ run_block run_block_of(const RunConfig& config) {
   block.seed = training.shuffle.value_or(0);
   block.momentum = training.momentum;
   block.weight_decay = training.weight_decay;
+  block.nesterov = training.nesterov;
+  block.clip_norm = training.clip_norm;
+  block.beta2 = training.beta2;
+  block.adam_epsilon = training.adam_epsilon;
   block.loss_scale = training.loss_scale.initial;
   block.loss_scale_dynamic = training.loss_scale.dynamic;
   block.loss_scale_interval = training.loss_scale.interval;

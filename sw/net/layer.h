@@ -96,6 +96,7 @@ struct NetLayer {
   double momentum = 0.1;                      ///< batchnorm: running = (1 - momentum) running + momentum of the batch
   double slope = 0.01;                        ///< leakyrelu
   double rate = 0.5;                          ///< dropout
+  bool lite = false;                          ///< no key: added by the policy lite-residual
 
   /// Worked out by Network::check(): two numbers each, and shapes. `sources` holds numbers of layers, all below that of
   /// this one, or kImages; `in` is the shape of the first, `ins` of all.

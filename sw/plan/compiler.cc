@@ -4,6 +4,7 @@
 #include "platform/check/input_error.h"
 #include "sw/plan/emit.h"
 #include "sw/plan/job.h"
+#include "sw/plan/lite_residual.h"
 #include "sw/plan/lower.h"
 #include "sw/plan/memory_plan.h"
 #include "sw/plan/plan.h"
@@ -27,6 +28,16 @@ void check_against_npu(const Plan& plan, const PlanTarget& target, const std::st
   }
 }
 
+std::vector<uint8_t> compile_network(const Network& network, const PlanOptions& options, const PlanTarget& target,
+                                     const Arrays& weights) {
+  check_weights(network, weights, "weights");
+  Draft draft = lower(network, options, target.offer);
+  lay_out_memory(draft, options.arena_base, options.arena_bytes);
+  std::vector<uint8_t> bytes = emit_plan(draft, network, options, target, weights);
+  check_against_npu(parse_plan(bytes, "the compiled plan"), target, network.name);
+  return bytes;
+}
+
 }  // namespace
 
 PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes) {
@@ -40,12 +51,11 @@ PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes) {
 
 std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& options, const PlanTarget& target,
                                   const Arrays& weights) {
-  check_weights(network, weights, "weights");
-  Draft draft = lower(network, options, target.offer);
-  lay_out_memory(draft, options.arena_base, options.arena_bytes);
-  std::vector<uint8_t> bytes = emit_plan(draft, network, options, target, weights);
-  check_against_npu(parse_plan(bytes, "the compiled plan"), target, network.name);
-  return bytes;
+  if (options.policy == "lite-residual") {
+    const Network larger = with_lite_residuals(network);
+    return compile_network(larger, options, target, with_lite_weights(larger, weights));
+  }
+  return compile_network(network, options, target, weights);
 }
 
 }  // namespace backboard

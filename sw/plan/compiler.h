@@ -25,8 +25,8 @@ struct PlanTarget {
 /// @throws InputError for an unknown engine, listing those there are.
 PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes);
 
-/// Compiles `network`. `weights` holds "LAYER.weight" of shape (k, c, kh, kw) for convolutions (FC: (k, c), or
-/// (k, c, 1, 1)) and "LAYER.bias" of shape (k), for all layers of the network and nothing else.
+/// Compiles `network`. `weights` holds what NetLayer::arrays() names, as "LAYER.suffix" (FC weights: (k, c, 1, 1) or
+/// (k, c)), for all layers of the network and nothing else.
 /// Returns the bytes of the plan. The same arguments give the same bytes.
 /// @throws InputError for an unknown policy or format (with those offered), for weights that do not fit, for what the
 ///   engine does not offer, and when the arena or the local buffer is too small.
@@ -34,7 +34,8 @@ std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& opt
                                   const Arrays& weights);
 
 /// First weights for training from scratch: He's initialisation, uniform (He et al., ICCV 2015, eq. 10):
-/// weight = u * sqrt(6 / fan_in) in binary32, u uniform in [-1, 1); biases zero. Element e of the n-th layer with
+/// weight = u * sqrt(6 / fan_in) in binary32, u uniform in [-1, 1); biases zero; of a
+/// batch normalisation gamma and variance are one, beta and mean zero. Element e of the n-th layer with
 /// weights takes number e of stream n of the seed (random/counter_stream.h).
 Arrays initial_weights(const Network& network, uint32_t seed);
 

@@ -38,17 +38,20 @@ struct DraftTensor {
   float scale = 1.0f;
   npu::BlockGeometry geometry;  ///< coded formats
   int buffer = -1;              ///< -1: the packed images, whose address firmware sets
+  uint64_t offset_bytes = 0;    ///< in the buffer: views of a part
+  uint32_t stride_n = 0;        ///< elements between images of dense formats; 0: dense
   bool wants_statistics = false;
   uint32_t statistics = 0;  ///< address; set by lay_out_memory
 };
 
-enum class Auxiliary : uint8_t { none, gather, loss };
+enum class Auxiliary : uint8_t { none, gather, loss, norm, adam };
 
 struct DraftCommand {
   npu::Command fields;  ///< but for addresses
   std::array<int, npu::kOperands> tensors{kNoTensor, kNoTensor, kNoTensor, kNoTensor, kNoTensor, kNoTensor};
   bool hyper = false;
   Auxiliary auxiliary = Auxiliary::none;
+  uint32_t norm = 0;  ///< number of its norm record
 };
 
 struct DraftLayer {
@@ -61,12 +64,15 @@ struct DraftLayer {
 /// Addresses that firmware fills or reads.
 struct DraftControl {
   uint32_t descriptors = 0, hyper = 0, loss = 0, gather = 0, labels = 0, statistics = 0;
-  uint32_t end = 0;  ///< first address behind them
+  uint32_t norms = 0, adam = 0;  ///< 0: none
+  uint32_t end = 0;              ///< first address behind them
 };
 
 struct Draft {
   uint32_t batch = 0;
   bool fused = false;
+  bool adam = false;
+  uint32_t norms = 0;  ///< norm records
   std::vector<DraftLayer> layers;
   std::vector<DraftTensor> tensors;
   std::vector<DraftBuffer> buffers;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "drivers/npu/npu_records.h"
 #include "npu/codec/tensor_format.h"
 #include "npu/numerics/rounding.h"
 #include "platform/check/check.h"
@@ -72,6 +73,8 @@ class Emitter {
   plan_table commands();
   plan_table segments();
   std::vector<uint8_t> master_bytes(const DraftTensor& tensor) const;
+  /// Bytes of a tensor's elements: the whole buffer, but for views of a part.
+  uint64_t bytes_of(const DraftTensor& tensor) const;
 
   const Draft& draft_;
   const Network& network_;
@@ -109,6 +112,11 @@ void Emitter::fill_header() {
   header_.loss_address = draft_.control.loss;
   header_.hyper_address = draft_.control.hyper;
   header_.descriptors_address = draft_.control.descriptors;
+  header_.optimizer = options_.optimizer == Optimizer::adam ? 1 : 0;
+  header_.accumulate = options_.accumulate;
+  header_.norms_address = draft_.control.norms;
+  header_.norms = draft_.norms;
+  header_.adam_address = draft_.control.adam;
   header_.data_descriptor = static_cast<uint32_t>(draft_.packed_images);
 }
 
@@ -154,10 +162,11 @@ plan_table Emitter::descriptors() {
     row.threshold = tensor.threshold;
     row.scale = tensor.scale;
     row.statistics = tensor.statistics;
+    row.stride_n = tensor.stride_n;
     if (tensor.buffer >= 0) {
       const DraftBuffer& buffer = draft_.buffers[tensor.buffer];
-      row.address = buffer.address;
-      row.size_bytes = static_cast<uint32_t>(buffer.data_bytes);
+      row.address = static_cast<uint32_t>(buffer.address + tensor.offset_bytes);
+      row.size_bytes = static_cast<uint32_t>(bytes_of(tensor));
       if (npu::is_coded(tensor.format)) {
         row.metadata = buffer.directory_address;
         row.block_channels = static_cast<uint16_t>(tensor.geometry.block_channels);
@@ -183,6 +192,9 @@ plan_table Emitter::commands() {
       if (draft.hyper) command.parameters = draft_.control.hyper;
       if (draft.auxiliary == Auxiliary::gather) command.auxiliary = draft_.control.gather;
       if (draft.auxiliary == Auxiliary::loss) command.auxiliary = draft_.control.loss;
+      if (draft.auxiliary == Auxiliary::adam) command.auxiliary = draft_.control.adam;
+      if (draft.auxiliary == Auxiliary::norm)
+        command.auxiliary = draft_.control.norms + static_cast<uint32_t>(sizeof(npu_norm_record)) * draft.norm;
       rows.resize(rows.size() + npu::kCommandBytes, 0);
       npu::write_command(command, rows.data() + count * npu::kCommandBytes);
       ++count;
@@ -190,6 +202,14 @@ plan_table Emitter::commands() {
   }
   header_.programs = table(programs);
   return {append(rows.data(), rows.size()), count};
+}
+
+uint64_t Emitter::bytes_of(const DraftTensor& tensor) const {
+  if (npu::is_coded(tensor.format)) return draft_.buffers[tensor.buffer].data_bytes;
+  uint64_t elements = 1;
+  for (const uint32_t dimension : tensor.shape) elements *= dimension;
+  if (tensor.stride_n != 0) elements = uint64_t{tensor.shape[0] - 1} * tensor.stride_n + elements / tensor.shape[0];
+  return elements * npu::dense_bytes(tensor.format);
 }
 
 std::vector<uint8_t> Emitter::master_bytes(const DraftTensor& tensor) const {
@@ -211,8 +231,8 @@ plan_table Emitter::segments() {
     }
     if (tensor.flags & PLAN_TENSOR_PARAMETER) {
       const std::vector<uint8_t> bytes = master_bytes(tensor);
-      rows.push_back({draft_.buffers[tensor.buffer].address, append(bytes.data(), bytes.size()),
-                      static_cast<uint32_t>(bytes.size()), 0});
+      const auto address = static_cast<uint32_t>(draft_.buffers[tensor.buffer].address + tensor.offset_bytes);
+      rows.push_back({address, append(bytes.data(), bytes.size()), static_cast<uint32_t>(bytes.size()), 0});
     }
   }
   return table(rows);

@@ -88,13 +88,20 @@ std::string layer_table(const Plan& plan, const Traffic& traffic) {
                             ff, bp, wg, total.text());
 }
 
+/// Whether a tensor lies over the bytes of others that are counted.
+bool is_view(const std::string& name) {
+  for (const char* suffix : {".flat", ".part", ".affine", ".running"})
+    if (name.ends_with(suffix)) return true;
+  return false;
+}
+
 std::string memory_table(const Plan& plan) {
   std::map<uint8_t, uint64_t> by_class;
   uint64_t sum = 0;
   for (size_t i = 0; i < plan.descriptors.size(); ++i) {
     const npu::Descriptor& d = plan.descriptors[i];
     const std::string name = plan.tensors[i].name;
-    if (i == plan.header.data_descriptor || name.ends_with(".flat")) continue;
+    if (i == plan.header.data_descriptor || is_view(name)) continue;
     uint64_t bytes = d.size_bytes;
     if (npu::is_coded(static_cast<npu::TensorFormat>(d.format)))
       bytes += npu::BlockGeometry{{d.shape_n, d.shape_c, d.shape_h, d.shape_w}, d.block_channels, d.block_rows}

@@ -13,9 +13,10 @@ namespace backboard {
 namespace {
 
 /// NumPy's shape of a parameter: trailing and leading ones of biases and FC weights are ours, not the network's.
-std::vector<uint64_t> array_shape(const std::string& name, const npu::Descriptor& d, bool fc) {
-  if (name.ends_with(".bias")) return {d.shape_c};
-  if (fc) return {d.shape_n, d.shape_c};
+std::vector<uint64_t> array_shape(const std::string& name, const npu::Descriptor& d, bool fc, bool norm) {
+  const bool one_a_channel = d.shape_n == 1 && d.shape_h == 1 && d.shape_w == 1;
+  if (one_a_channel && (norm || !name.ends_with(".weight"))) return {d.shape_c};
+  if (fc && d.shape_h == 1 && d.shape_w == 1) return {d.shape_n, d.shape_c};
   return {d.shape_n, d.shape_c, d.shape_h, d.shape_w};
 }
 
@@ -33,9 +34,11 @@ Arrays extract_weights(const Plan& plan, const MemoryReader& read) {
     std::vector<float> values(elements);
     npu::decode_span(row, stored.data(), values, d.scale);
     const uint32_t layer = plan.tensors[i].layer;
-    const bool fc = layer < plan.layers.size() && plan.layers[layer].kind == static_cast<uint32_t>(npu::Opcode::kFC_FF);
+    const auto is = [&](npu::Opcode opcode) {
+      return layer < plan.layers.size() && plan.layers[layer].kind == static_cast<uint32_t>(opcode);
+    };
     const std::string name = plan.tensors[i].name;
-    weights[name] = Array::of_floats(array_shape(name, d, fc), values);
+    weights[name] = Array::of_floats(array_shape(name, d, is(npu::Opcode::kFC_FF), is(npu::Opcode::kBN_FF)), values);
   }
   return weights;
 }

@@ -1,5 +1,9 @@
 #include "sw/plan/job.h"
 
+#include <algorithm>
+
+#include "npu/command/operands.h"
+
 namespace backboard {
 
 npu::Checked plan_job(const Plan& plan, const npu::Command& command, const npu::Offer& offer, npu::Job& job) {
@@ -26,10 +30,12 @@ npu::Checked plan_job(const Plan& plan, const npu::Command& command, const npu::
     descriptors[slot].shape_n = 1;
     descriptors[slot].size_bytes = kImageWindow_bytes;
   }
+  job.groups = std::max<uint32_t>(command.groups, 1);
   if (const npu::Checked error = npu::check_command(job, offer, windows)) return error;
   if (const npu::Checked error = npu::check_tensors(job, descriptors, offer, windows)) return error;
   if (job.opcode() == npu::Opcode::kENCODE && command.auxiliary != 0) job.gather.assign(header.batch, 0);
-  if (job.opcode() == npu::Opcode::kSOFTMAX_CE) job.valid_images = header.batch;
+  if (job.opcode() == npu::Opcode::kADAM) job.adam = {0.999f, 1e-8f, 1.0f, 1.0f, {}};
+  if (npu::is_loss(job.opcode())) job.valid_images = header.batch;
   return {};
 }
 

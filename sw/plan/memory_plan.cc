@@ -101,6 +101,8 @@ class Layout {
     control.hyper = region(sizeof(npu_hyper));
     control.loss = region(sizeof(npu_loss_record));
     control.gather = region(sizeof(uint32_t) * draft_.batch);
+    if (draft_.adam) control.adam = region(sizeof(npu_adam));
+    if (draft_.norms != 0) control.norms = region(sizeof(npu_norm_record) * draft_.norms);
     control.statistics = static_cast<uint32_t>(next_);
     uint32_t records = 0;
     for (DraftTensor& tensor : draft_.tensors)

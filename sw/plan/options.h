@@ -72,6 +72,25 @@ struct PlanTiles {
   }
 };
 
+/// A layer that the policy `sparse` trains.
+struct SparseLayer {
+  std::string layer;
+  double ratio = 1.0;
+  bool bias = true;
+
+  template <class V>
+  void fields(V& v) {
+    v("layer", layer, "Name of a layer with parameters");
+    v("ratio", ratio, Reals{0.0, 1.0},
+      "Share of its input channels whose weights train, from the first one on, rounded up");
+    v("bias", bias, "Whether its bias trains");
+  }
+};
+
+enum class Optimizer : uint8_t { sgd, adam };
+/// Moments that batch normalisations train with: the batch's where gamma trains, or always the running ones.
+enum class NormMoments : uint8_t { automatic, running };
+
 enum class Fusion : uint8_t { automatic, on, off };
 
 struct PlanOptions {
@@ -79,6 +98,11 @@ struct PlanOptions {
   uint32_t batch = 16;
   Fusion fused = Fusion::automatic;
   bool momentum = false;
+  Optimizer optimizer = Optimizer::sgd;
+  uint32_t accumulate = 1;
+  bool gradient_norm = false;
+  NormMoments batchnorm = NormMoments::automatic;
+  std::vector<SparseLayer> sparse;  ///< policy sparse
   PlanFormats formats;
   PlanThresholds thresholds;
   PlanTiles tiles;
@@ -87,11 +111,17 @@ struct PlanOptions {
 
   template <class V>
   void fields(V& v) {
-    v("policy", policy, "Which parameters train: full, last:N, bias");
+    v("policy", policy, "Which parameters train: full, last:N, bias, bn, lite-residual, sparse");
     v("batch", batch, Range{1, 1024}, "Images of a step");
     v("fused", fused, Choices<Fusion>{{"auto", Fusion::automatic}, {"on", Fusion::on}, {"off", Fusion::off}},
       "Update weights at the write-back of their gradient; auto: when the engine can");
     v("momentum", momentum, "Whether the optimiser keeps a momentum");
+    v("optimizer", optimizer, Choices<Optimizer>{{"sgd", Optimizer::sgd}, {"adam", Optimizer::adam}}, "Optimiser");
+    v("accumulate", accumulate, Range{1, 1024}, "Batches whose gradients are added before an update");
+    v("gradient_norm", gradient_norm, "Whether the norm of all gradients is measured, to clip it");
+    v("batchnorm", batchnorm, Choices<NormMoments>{{"auto", NormMoments::automatic}, {"running", NormMoments::running}},
+      "Moments of batch normalisations while training: auto: of the batch where gamma trains; running: as inference");
+    v("sparse", sparse, Count{0, 1024}, "Layers that the policy sparse trains");
     v("formats", formats, "Formats by class of tensor");
     v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
     v("tiles", tiles, "Tile sizes");
@@ -99,6 +129,11 @@ struct PlanOptions {
     v("arena_bytes", arena_bytes, Bytes{4096, UINT32_MAX}, "Memory that the plan may use");
   }
   void check() const {
+    const bool separate = optimizer != Optimizer::sgd || accumulate > 1 || gradient_norm;
+    if (separate && fused == Fusion::on)
+      throw ConfigRule("fused",
+                       "an update at write-back knows plain SGD of one batch: no adam, accumulate, gradient_norm");
+    if (optimizer == Optimizer::adam && !momentum) throw ConfigRule("momentum", "adam keeps a momentum");
     if (arena_base % 64 != 0) throw ConfigRule("arena_base", "must be a multiple of 64");
     if (arena_base + arena_bytes > uint64_t{1} << 32) throw ConfigRule("arena_bytes", "the arena ends beyond 4 GiB");
   }

@@ -105,6 +105,9 @@ void PlanParser::header() {
     fail(offsetof(plan_header, classes), fmt::format("{} classes", header.classes));
   if (header.fused > 1) fail(offsetof(plan_header, fused), "must be 0 or 1");
   if (header.momentum > 1) fail(offsetof(plan_header, momentum), "must be 0 or 1");
+  if (header.optimizer > 1) fail(offsetof(plan_header, optimizer), "must be 0 or 1");
+  if (header.accumulate > kMaxBatch)
+    fail(offsetof(plan_header, accumulate), fmt::format("accumulates {} batches", header.accumulate));
   if (header.arena_bytes == 0 || uint64_t{header.arena_base} + header.arena_bytes > uint64_t{1} << 32)
     fail(offsetof(plan_header, arena_bytes), "the arena is empty or ends beyond 4 GiB");
 }
@@ -162,6 +165,13 @@ void PlanParser::control_addresses() {
   check(header.labels_address, header.batch, offsetof(plan_header, labels_address));
   check(header.loss_address, sizeof(npu_loss_record), offsetof(plan_header, loss_address));
   check(header.hyper_address, sizeof(npu_hyper), offsetof(plan_header, hyper_address));
+  if ((header.norms == 0) != (header.norms_address == 0) || header.norms > plan_.commands.size())
+    fail(offsetof(plan_header, norms), fmt::format("{} norm records", header.norms));
+  if (header.norms != 0)
+    check(header.norms_address, sizeof(npu_norm_record) * uint64_t{header.norms}, offsetof(plan_header, norms_address));
+  if ((header.optimizer == 1) != (header.adam_address != 0))
+    fail(offsetof(plan_header, adam_address), "is missing, or not used");
+  if (header.optimizer == 1) check(header.adam_address, sizeof(npu_adam), offsetof(plan_header, adam_address));
   check(header.descriptors_address, npu::kDescriptorBytes * plan_.descriptors.size(),
         offsetof(plan_header, descriptors_address));
 }

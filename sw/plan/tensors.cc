@@ -11,8 +11,10 @@ using npu::TensorFormat;
 
 /// The default geometry; of a tensor that is flattened, one whose blocks are runs of the flat tensor: blocks of whole
 /// rows that divide the channel evenly.
-BlockGeometry geometry_of(const npu::TensorShape& shape, bool flattened) {
+BlockGeometry geometry_of(const npu::TensorShape& shape, bool flattened, uint32_t group) {
   BlockGeometry geometry = BlockGeometry::choose(shape);
+  if (group != 0)
+    while (group % geometry.block_channels != 0) --geometry.block_channels;
   if (flattened)
     while (shape.h % geometry.block_rows != 0) --geometry.block_rows;
   return geometry;
@@ -51,13 +53,13 @@ float TensorTable::threshold_of(TensorClass tensor_class) const {
   }
 }
 
-int TensorTable::add(DraftTensor tensor, bool persistent, bool flattened) {
+int TensorTable::add(DraftTensor tensor, bool persistent, bool flattened, uint32_t group) {
   BB_CHECK(tensor.name.size() < PLAN_NAME_BYTES, "{}", tensor.name);
   const npu::TensorShape shape{tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3]};
   DraftBuffer buffer;
   buffer.persistent = persistent;
   if (npu::is_coded(tensor.format)) {
-    tensor.geometry = geometry_of(shape, flattened);
+    tensor.geometry = geometry_of(shape, flattened, group);
     buffer.data_bytes = tensor.geometry.tensor_bytes(tensor.format);
     buffer.directory_bytes = tensor.geometry.directory_bytes();
   } else {
@@ -94,19 +96,19 @@ int TensorTable::labels() {
 }
 
 int TensorTable::activation(const std::string& name, const ImageShape& shape, TensorFormat format,
-                            TensorClass tensor_class, uint16_t layer, bool flattened) {
+                            TensorClass tensor_class, uint16_t layer, bool flattened, uint32_t group) {
   DraftTensor tensor;
   tensor.name = name;
   tensor.shape = batch_shape(options_.batch, shape);
   tensor.format = format;
   tensor.tensor_class = tensor_class;
   tensor.layer = layer;
-  return add(std::move(tensor), false, flattened);
+  return add(std::move(tensor), false, flattened, group);
 }
 
 int TensorTable::error(const std::string& name, const ImageShape& shape, TensorFormat format, uint16_t layer,
-                       bool flattened) {
-  return activation(name, shape, format, TensorClass::kERROR, layer, flattened);
+                       bool flattened, uint32_t group) {
+  return activation(name, shape, format, TensorClass::kERROR, layer, flattened, group);
 }
 
 int TensorTable::pool_index(const std::string& name, const ImageShape& shape, uint16_t layer) {
@@ -115,8 +117,9 @@ int TensorTable::pool_index(const std::string& name, const ImageShape& shape, ui
 
 LayerParameters TensorTable::parameters(const NetLayer& layer, uint16_t number, const TrainedParts& trained,
                                         TensorFormat copy_format, bool fused) {
-  const auto parameter = [&](const std::string& name, const std::array<uint32_t, 4>& shape, TensorFormat master,
-                             TensorFormat copy, bool trains) {
+  const auto parameter = [&](const std::string& name, const std::array<uint32_t, 4>& whole,
+                             const std::array<uint32_t, 4>& part, TensorFormat master, TensorFormat copy, bool trains) {
+    std::array<uint32_t, 4> shape = whole;
     const auto make = [&](const char* suffix, TensorFormat format, TensorClass tensor_class, bool persistent,
                           uint32_t flags) {
       DraftTensor tensor;
@@ -126,7 +129,7 @@ LayerParameters TensorTable::parameters(const NetLayer& layer, uint16_t number, 
       tensor.tensor_class = tensor_class;
       tensor.layer = number;
       tensor.flags = flags;
-      return add(std::move(tensor), persistent);
+      return add(std::move(tensor), persistent, false, layer.groups > 1 ? shape[1] : 0);
     };
     const uint32_t trained_flag = trains ? uint32_t{PLAN_TENSOR_TRAINED} : 0u;
     Parameter result;
@@ -134,20 +137,101 @@ LayerParameters TensorTable::parameters(const NetLayer& layer, uint16_t number, 
     result.master = make("", master, own_copy ? TensorClass::kMASTER : TensorClass::kWEIGHT, true,
                          PLAN_TENSOR_PARAMETER | trained_flag);
     result.copy = own_copy ? make(".c", copy, TensorClass::kWEIGHT, true, trained_flag) : result.master;
-    if (trains && !fused) result.gradient = make(".g", TensorFormat::kFP32, TensorClass::kGRADIENT, false, 0);
+    result.trained = result.master;
+    if (trains && part != whole) {
+      DraftTensor first_channels = draft_.tensors[result.master];
+      first_channels.name = name + ".part";
+      first_channels.shape = shape = part;
+      first_channels.flags = 0;
+      if (part[0] == whole[0]) first_channels.stride_n = whole[1] * whole[2] * whole[3];
+      result.trained = view(std::move(first_channels), result.master, 0);
+    }
+    if (trains && !fused)
+      result.gradient = make(".g", TensorFormat::kFP32, TensorClass::kGRADIENT, options_.accumulate > 1, 0);
     if (trains && options_.momentum)
       result.momentum = make(".m", TensorFormat::kFP32, TensorClass::kMOMENTUM, true, PLAN_TENSOR_MOMENTUM);
+    if (trains && options_.optimizer == Optimizer::adam)
+      result.second = make(".v", TensorFormat::kFP32, TensorClass::kMOMENTUM, true, PLAN_TENSOR_MOMENTUM);
     return result;
   };
 
   const std::vector<uint64_t> shape = layer.weight_shape();
   const auto at = [&](size_t i) { return static_cast<uint32_t>(shape[i]); };
   LayerParameters result;
-  result.weight =
-      parameter(layer.name + ".weight", {at(0), at(1), at(2), at(3)}, formats_.master, copy_format, trained.weight);
+  const std::array<uint32_t, 4> weight{at(0), at(1), at(2), at(3)}, bias{1, layer.channels, 1, 1};
+  std::array<uint32_t, 4> part = weight;
+  if (trained.channels != 0) part[layer.groups > 1 ? 0 : 1] = trained.channels;
+  result.weight = parameter(layer.name + ".weight", weight, part, formats_.master, copy_format, trained.weight);
   if (layer.bias)
-    result.bias = parameter(layer.name + ".bias", {1, layer.channels, 1, 1}, TensorFormat::kFP32, TensorFormat::kFP32,
-                            trained.bias);
+    result.bias = parameter(layer.name + ".bias", bias, bias, TensorFormat::kFP32, TensorFormat::kFP32, trained.bias);
+  return result;
+}
+
+int TensorTable::view(DraftTensor tensor, int of, uint64_t offset_bytes) {
+  BB_CHECK(tensor.name.size() < PLAN_NAME_BYTES, "{}", tensor.name);
+  tensor.buffer = draft_.tensors[of].buffer;
+  tensor.offset_bytes = offset_bytes;
+  draft_.tensors.push_back(std::move(tensor));
+  return static_cast<int>(draft_.tensors.size()) - 1;
+}
+
+int TensorTable::pair(const DraftTensor& model, const std::string& both, const std::string& first,
+                      const std::string& second, std::array<uint32_t, 2> flags) {
+  const uint32_t channels = model.shape[1];
+  DraftTensor tensor = model;
+  tensor.name = both;
+  tensor.shape = {2, channels, 1, 1};
+  const int result = add(tensor, true);
+  tensor.shape = {1, channels, 1, 1};
+  tensor.name = first;
+  tensor.flags = flags[0];
+  view(tensor, result, 0);
+  tensor.name = second;
+  tensor.flags = flags[1];
+  view(tensor, result, uint64_t{channels} * sizeof(float));
+  return result;
+}
+
+NormParameters TensorTable::norm_parameters(const NetLayer& layer, uint16_t number, const TrainedParts& trained,
+                                            bool batch, bool fused) {
+  DraftTensor model;
+  model.shape = {2, layer.in.c, 1, 1};
+  model.format = TensorFormat::kFP32;
+  model.layer = number;
+  const auto make = [&](const std::string& name, TensorClass tensor_class, std::array<uint32_t, 4> shape,
+                        bool persistent, uint32_t flags = 0) {
+    DraftTensor tensor = model;
+    tensor.name = name;
+    tensor.shape = shape;
+    tensor.tensor_class = tensor_class;
+    tensor.flags = flags;
+    return add(std::move(tensor), persistent);
+  };
+  const auto parameter = [](bool trains) {
+    return uint32_t{PLAN_TENSOR_PARAMETER} | (trains ? uint32_t{PLAN_TENSOR_TRAINED} : 0u);
+  };
+  const std::string& name = layer.name;
+  NormParameters result;
+  model.tensor_class = TensorClass::kWEIGHT;
+  result.affine = pair(model, name + ".affine", name + ".weight", name + ".bias",
+                       {parameter(trained.weight), parameter(trained.bias)});
+  model.tensor_class = TensorClass::kMASTER;
+  result.running =
+      pair(model, name + ".running", name + ".mean", name + ".variance", {parameter(batch), parameter(batch)});
+  const std::array<uint32_t, 4> two{2, layer.in.c, 1, 1}, one{1, layer.in.c, 1, 1};
+  if (batch) result.moments = make(name + ".moments", TensorClass::kACTIVATION, two, false);
+  const bool adam = options_.optimizer == Optimizer::adam;
+  const auto trains = [&](Parameter& p, int master, const std::string& of, std::array<uint32_t, 4> shape, bool stored) {
+    p.master = p.copy = p.trained = master;
+    if (stored) p.gradient = make(of + ".g", TensorClass::kGRADIENT, shape, options_.accumulate > 1);
+    if (options_.momentum) p.momentum = make(of + ".m", TensorClass::kMOMENTUM, shape, true, PLAN_TENSOR_MOMENTUM);
+    if (adam) p.second = make(of + ".v", TensorClass::kMOMENTUM, shape, true, PLAN_TENSOR_MOMENTUM);
+  };
+  if (trained.weight) {
+    trains(result.both, result.affine, name, two, true);
+  } else if (trained.bias) {
+    trains(result.beta, result.affine + 2, name + ".bias", one, !fused);
+  }
   return result;
 }
 

@@ -1,4 +1,6 @@
 #include <cmath>
+#include <set>
+#include <string_view>
 
 #include "platform/check/input_error.h"
 #include "sw/plan/compiler.h"
@@ -7,6 +9,14 @@
 namespace backboard {
 
 namespace {
+
+constexpr std::string_view kWeight = "weight", kVariance = "variance";
+
+void check_positive(const Array& array, const std::string& name, const std::string& file) {
+  for (uint64_t i = 0; i < array.elements(); ++i)
+    if (array.at(i) < 0)
+      throw InputError(fmt::format("{}: element {} of '{}' is negative: no variance", file, i, name));
+}
 
 void check_array(const Arrays& weights, const std::string& name, const std::vector<std::vector<uint64_t>>& shapes,
                  const std::string& file) {
@@ -28,37 +38,42 @@ void check_array(const Arrays& weights, const std::string& name, const std::vect
 }  // namespace
 
 void check_weights(const Network& network, const Arrays& weights, const std::string& file) {
-  size_t expected = 0;
+  std::set<std::string> known;
   for (const NetLayer& layer : network.layers) {
-    if (!layer.has_weights()) continue;
-    const std::vector<uint64_t> shape = layer.weight_shape();
-    std::vector<std::vector<uint64_t>> shapes{shape};
-    if (layer.kind == LayerKind::fc) shapes.push_back({shape[0], shape[1]});
-    check_array(weights, layer.name + ".weight", shapes, file);
-    if (layer.bias) check_array(weights, layer.name + ".bias", {{layer.channels}}, file);
-    expected += layer.bias ? 2 : 1;
+    for (const LayerArray& wanted : layer.arrays()) {
+      const std::string name = layer.name + "." + wanted.suffix;
+      std::vector<std::vector<uint64_t>> shapes{wanted.shape};
+      const bool flat = layer.kind == LayerKind::fc && wanted.shape.size() == 4;
+      if (flat) shapes.push_back({wanted.shape[0], wanted.shape[1]});
+      check_array(weights, name, shapes, file);
+      if (wanted.suffix == kVariance) check_positive(weights.at(name), name, file);
+      known.insert(name);
+    }
   }
-  if (weights.size() == expected) return;
-  for (const auto& [name, array] : weights) {
-    bool known = false;
-    for (const NetLayer& layer : network.layers)
-      known |= layer.has_weights() && (name == layer.name + ".weight" || (layer.bias && name == layer.name + ".bias"));
-    if (!known) throw InputError(fmt::format("{}: '{}' is no parameter of network {}", file, name, network.name));
-  }
+  for (const auto& [name, array] : weights)
+    if (!known.contains(name))
+      throw InputError(fmt::format("{}: '{}' is no parameter of network {}", file, name, network.name));
 }
 
 Arrays initial_weights(const Network& network, uint32_t seed) {
   Arrays weights;
   uint32_t number = 0;
   for (const NetLayer& layer : network.layers) {
-    if (!layer.has_weights()) continue;
-    const CounterStream stream(seed, number++);
-    const float bound = std::sqrt(6.0f / static_cast<float>(layer.fan_in()));
-    std::vector<float> values(layer.weight_elements());
-    for (size_t i = 0; i < values.size(); ++i) values[i] = stream.symmetric(static_cast<uint32_t>(i)) * bound;
-    weights[layer.name + ".weight"] = Array::of_floats(layer.weight_shape(), values);
-    if (layer.bias)
-      weights[layer.name + ".bias"] = Array::of_floats({layer.channels}, std::vector<float>(layer.channels, 0.0f));
+    const uint32_t stream_number = number;
+    if (layer.has_weights()) ++number;
+    for (const LayerArray& wanted : layer.arrays()) {
+      uint64_t elements = 1;
+      for (const uint64_t dimension : wanted.shape) elements *= dimension;
+      // Gamma and variance start at one, biases, beta and means at zero.
+      const bool one = !layer.has_weights() && (wanted.suffix == kWeight || wanted.suffix == kVariance);
+      std::vector<float> values(elements, one ? 1.0f : 0.0f);
+      if (layer.has_weights() && wanted.suffix == kWeight) {
+        const CounterStream stream(seed, stream_number);
+        const float bound = std::sqrt(6.0f / static_cast<float>(layer.fan_in()));
+        for (size_t i = 0; i < values.size(); ++i) values[i] = stream.symmetric(static_cast<uint32_t>(i)) * bound;
+      }
+      weights[layer.name + "." + wanted.suffix] = Array::of_floats(wanted.shape, values);
+    }
   }
   return weights;
 }

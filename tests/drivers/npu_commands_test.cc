@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "drivers/npu/npu_commands.h"
+#include "drivers/npu/npu_graph_commands.h"
 
 namespace {
 
@@ -34,9 +35,9 @@ uint32_t tensor(const npu_command& command, unsigned slot) {
 
 // Addresses by the name of the operand, so that a mix-up shows.
 uint32_t address_of(const std::string& name) {
-  static const std::vector<std::string> names = {"source", "destination", "x",      "weights",  "y",    "bias",
-                                                 "dy",     "dx",          "mask",   "gradient", "copy", "momentum",
-                                                 "index",  "logits",      "labels", "error"};
+  static const std::vector<std::string> names = {
+      "source",   "destination", "x",      "weights", "y",     "bias", "dy", "dx",     "mask",    "gradient", "copy",
+      "momentum", "index",       "logits", "labels",  "error", "a",    "b",  "affine", "moments", "running",  "second"};
   for (size_t i = 0; i < names.size(); i++) {
     if (names[i] == name) return static_cast<uint32_t>(0x80000000 + 64 * i);
   }
@@ -51,6 +52,64 @@ constexpr uint32_t kHyper = 0x80001020, kLoss = 0x80001040, kGather = 0x80001004
 const npu_convolution kConvolution = {2, 1, 3, 4, 1, 2, 1};
 const npu_pooling kPooling = {2, 3, 1, 2, 0, 1};
 const npu_tile kTile = {8, 4, 16, 2};
+
+/// Each command of npu_graph_commands.h with everything that it can carry.
+npu_result fill_graph(npu_command* c, int opcode) {
+  const npu_add_arguments add = {5, NPU_PHASE_BP, a("a"), a("b"), a("y"), a("mask"), false};
+  const npu_concat_arguments concat = {5, a("a"), a("b"), a("y")};
+  const npu_slice_arguments slice = {5, NPU_PHASE_BP, a("x"), a("y"), a("mask"), 0};
+  const npu_bn_moments_arguments moments = {5, a("x"), a("moments"), a("running"), 0.0f, kLoss};
+  const npu_bn_ff_arguments bn_ff = {5, a("x"), a("affine"), a("y"), a("moments"), 1e-5f, true};
+  const npu_bn_bp_arguments bn_bp = {5,      a("dy"),       a("dx"), a("affine"), a("moments"),
+                                     a("x"), a("gradient"), 1e-5f,   kLoss};
+  const npu_bn_wg_arguments bn_wg = {5, a("dy"), a("x"), a("gradient"), a("moments"), 1e-5f, kLoss};
+  const npu_activation_ff_arguments ff = {5, a("x"), a("y"), 0.0f};
+  const npu_activation_bp_arguments bp = {5, a("dy"), a("dx"), a("y"), 0.0f};
+  const npu_dropout_arguments dropout = {5, NPU_PHASE_FF, a("x"), a("y"), 0.0f, kHyper};
+  const npu_softmax_ce_arguments loss = {5, a("logits"), a("labels"), a("error"), kHyper, kLoss};
+  const npu_norm_arguments norm = {5, a("gradient"), kLoss};
+  const npu_adam_arguments adam = {5,           a("gradient"), a("weights"), a("momentum"),
+                                   a("second"), a("copy"),     kHyper,       kLoss};
+  switch (opcode) {
+    case NPU_OP_ADD:
+      return npu_add(c, &add);
+    case NPU_OP_CONCAT:
+      return npu_concat(c, &concat);
+    case NPU_OP_SLICE:
+      return npu_slice(c, &slice);
+    case NPU_OP_BN_MOMENTS:
+      return npu_bn_moments(c, &moments);
+    case NPU_OP_BN_FF:
+      return npu_bn_ff(c, &bn_ff);
+    case NPU_OP_BN_BP:
+      return npu_bn_bp(c, &bn_bp);
+    case NPU_OP_BN_WG:
+      return npu_bn_wg(c, &bn_wg);
+    case NPU_OP_LEAKY_FF:
+      return npu_leaky_ff(c, &ff);
+    case NPU_OP_LEAKY_BP:
+      return npu_leaky_bp(c, &bp);
+    case NPU_OP_SIGMOID_FF:
+      return npu_sigmoid_ff(c, &ff);
+    case NPU_OP_SIGMOID_BP:
+      return npu_sigmoid_bp(c, &bp);
+    case NPU_OP_TANH_FF:
+      return npu_tanh_ff(c, &ff);
+    case NPU_OP_TANH_BP:
+      return npu_tanh_bp(c, &bp);
+    case NPU_OP_DROPOUT:
+      return npu_dropout(c, &dropout);
+    case NPU_OP_NORM:
+      return npu_norm(c, &norm);
+    case NPU_OP_ADAM:
+      return npu_adam_update(c, &adam);
+    case NPU_OP_MSE:
+      return npu_mse(c, &loss);
+    default:
+      FAIL("opcode " << opcode << " has no typed function");
+      return NPU_BAD_ARGUMENT;
+  }
+}
 
 /// Each opcode with everything that it can carry; `update` chooses the SGD unit for weight gradients.
 npu_result fill(npu_command* c, int opcode, bool update) {
@@ -132,8 +191,7 @@ npu_result fill(npu_command* c, int opcode, bool update) {
     case NPU_OP_SGD:
       return npu_sgd(c, &update_only);
     default:
-      FAIL("opcode " << opcode << " has no typed function");
-      return NPU_BAD_ARGUMENT;
+      return fill_graph(c, opcode);
   }
 }
 
@@ -163,8 +221,9 @@ void check_operands(const npu_command& command, int opcode, bool update) {
     if (!used[slot]) CHECK(tensor(command, slot) == 0);
   }
   CHECK(command.reserved == 0);
-  CHECK(command.reserved2 == 0);
-  CHECK(command.reserved3 == 0);
+  CHECK(command.first_channel == 0);
+  const bool normalises = opcode == NPU_OP_BN_FF || opcode == NPU_OP_BN_BP || opcode == NPU_OP_BN_WG;
+  CHECK(command.immediate == (normalises ? 1e-5f : 0.0f));
 }
 
 }  // namespace
@@ -219,6 +278,36 @@ TEST_CASE("geometry, tiles, records and phases come out in their fields") {
   CHECK(c.auxiliary == 77);
   REQUIRE(fill(&c, NPU_OP_ENCODE, false) == NPU_OK);
   CHECK(c.auxiliary == kGather);
+}
+
+TEST_CASE("numbers of graph commands come out in their fields, and bad ones are refused") {
+  npu_command c;
+  const npu_slice_arguments slice = {5, NPU_PHASE_FF, a("x"), a("y"), 0, 7};
+  REQUIRE(npu_slice(&c, &slice) == NPU_OK);
+  CHECK(c.first_channel == 7);
+  CHECK(c.flags == 0);
+  const npu_bn_moments_arguments moments = {5, a("x"), a("moments"), a("running"), 0.25f, kLoss};
+  REQUIRE(npu_bn_moments(&c, &moments) == NPU_OK);
+  CHECK(c.immediate == 0.25f);
+  CHECK(c.auxiliary == kLoss);
+  const npu_bn_bp_arguments half = {5, a("dy"), a("dx"), a("affine"), a("moments"), a("x"), 0, 1e-5f, 0};
+  CHECK(npu_bn_bp(&c, &half) == NPU_BAD_ARGUMENT);
+  const npu_activation_ff_arguments slope = {5, a("x"), a("y"), 0.25f};
+  CHECK(npu_tanh_ff(&c, &slope) == NPU_BAD_ARGUMENT);
+  REQUIRE(npu_leaky_ff(&c, &slope) == NPU_OK);
+  CHECK(c.immediate == 0.25f);
+  CHECK(npu_clip6(&c) == NPU_BAD_ARGUMENT);
+  CHECK(npu_sum(&c) == NPU_BAD_ARGUMENT);
+  const npu_dropout_arguments all = {5, NPU_PHASE_FF, a("x"), a("y"), 1.0f, kHyper};
+  CHECK(npu_dropout(&c, &all) == NPU_BAD_ARGUMENT);
+  const npu_relu_ff_arguments relu = {5, a("x"), a("y")};
+  REQUIRE(npu_relu_ff(&c, &relu) == NPU_OK);
+  REQUIRE(npu_clip6(&c) == NPU_OK);
+  CHECK(c.flags == NPU_FLAG_CLIP6);
+  const npu_avgpool_ff_arguments pool = {0, a("x"), a("y"), {2, 3, 0, 0, 0, 0}};
+  REQUIRE(npu_avgpool_ff(&c, &pool) == NPU_OK);
+  REQUIRE(npu_sum(&c) == NPU_OK);
+  CHECK(c.flags == NPU_FLAG_SUM);
 }
 
 TEST_CASE("strides and dilations of zero mean one, and the pooling window itself") {

@@ -159,7 +159,7 @@ TEST_CASE("hyper-parameters carry the loss scale and its inverse") {
   run.block.momentum = 0.875f;
   REQUIRE(run.check() == RUN_ERROR_NONE);
   run.s.progress.steps_done = 9;
-  session_publish_hyper(&run.s, 0.25f);
+  session_publish_hyper(&run.s, 0.25f, 1.0f);
   const auto& hyper = run.dram.at<npu_hyper>(run.s.plan.header->hyper_address);
   CHECK(hyper.learning_rate == 0.25f);
   CHECK(hyper.momentum == 0.875f);

@@ -134,8 +134,8 @@ TEST_CASE("Each field of a command, wrong in turn, ends in its error with the fi
       {"accumulate with update", &Good::update, [](C& c) { c.flags |= kFlagACCUMULATE; }, ErrorCode::kRESERVED,
        f::flags},
       {"reserved", &Good::conv, [](C& c) { c.reserved = 1; }, ErrorCode::kRESERVED, f::reserved},
-      {"reserved2", &Good::conv, [](C& c) { c.reserved2 = 1; }, ErrorCode::kRESERVED, f::reserved2},
-      {"reserved3", &Good::conv, [](C& c) { c.reserved3 = 1; }, ErrorCode::kRESERVED, f::reserved3},
+      {"channel of a slice", &Good::conv, [](C& c) { c.first_channel = 1; }, ErrorCode::kRESERVED, f::first_channel},
+      {"number of another opcode", &Good::conv, [](C& c) { c.immediate = -0.0f; }, ErrorCode::kRESERVED, f::immediate},
       {"no tensor", &Good::conv, [](C& c) { c.tensor1 = 0; }, ErrorCode::kTENSOR, f::tensor1},
       {"tensor not aligned", &Good::conv, [](C& c) { c.tensor1 += 32; }, ErrorCode::kTENSOR, f::tensor1},
       {"tensor outside", &Good::conv, [](C& c) { c.tensor1 = 0x1000; }, ErrorCode::kWINDOW, f::tensor1},
@@ -277,7 +277,7 @@ TEST_CASE("Wrong records, labels, indices and coded bytes end in their errors") 
   with_hyper([&](npu_hyper& h) { h.momentum = 1; }, ErrorCode::kPARAMETER, 4);
   with_hyper([&](npu_hyper& h) { h.weight_decay = -1; }, ErrorCode::kPARAMETER, 8);
   with_hyper([&](npu_hyper& h) { h.gradient_scale = 0; }, ErrorCode::kPARAMETER, 12);
-  with_hyper([&](npu_hyper& h) { h.flags = 2; }, ErrorCode::kPARAMETER, 20);
+  with_hyper([&](npu_hyper& h) { h.flags = 4; }, ErrorCode::kPARAMETER, 20);
   for (const uint32_t valid : {0u, 5u, 0xffffffffu}) {
     npu_loss_record record{};
     record.valid = valid;

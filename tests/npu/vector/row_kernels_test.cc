@@ -42,7 +42,14 @@ TEST_CASE("element-wise row kernels equal their scalar definition on every instr
     check_equal(
         y, [&](float* out, size_t n) { kernels::scale(x.data(), 1.0f / 9.0f, out, n); },
         [&](float* out, size_t n) { kernels::scalar::scale(x.data(), 1.0f / 9.0f, out, n); });
+    const kernels::Affine affine{.mean = 0.3f, .scale = 1.7f, .shift = -0.2f, .offset = 0.01f, .slope = 0.4f};
+    check_equal(
+        y, [&](float* out, size_t n) { kernels::normalise_error(other.data(), x.data(), affine, out, n); },
+        [&](float* out, size_t n) { kernels::scalar::normalise_error(other.data(), x.data(), affine, out, n); });
     for (const bool relu : {false, true}) {
+      check_equal(
+          y, [&](float* out, size_t n) { kernels::normalise(x.data(), affine, relu, out, n); },
+          [&](float* out, size_t n) { kernels::scalar::normalise(x.data(), affine, relu, out, n); });
       check_equal(
           y, [&](float* out, size_t n) { kernels::add_one_bias(x.data(), 0.3f, relu, out, n); },
           [&](float* out, size_t n) { kernels::scalar::add_one_bias(x.data(), 0.3f, relu, out, n); });

@@ -29,6 +29,20 @@ TEST_CASE("the shipped networks have the parameters and MACs that they say") {
   CHECK(load_network(kNets + "mlp.yaml").parameters() == 784 * 64 + 64 + 64 * 10 + 10);
 }
 
+TEST_CASE("the larger networks have the parameters of their publications, and about their MACs") {
+  const Network resnet8 = load_network(kNets + "resnet8.yaml"), ds_cnn = load_network(kNets + "ds_cnn.yaml");
+  const Network mobile = load_network(kNets + "mobilenetv2_035.yaml"), resnet18 = load_network(kNets + "resnet18.yaml");
+  // MLPerf Tiny's ResNet-8 has 78,666, of which 480 are moments of its normalisations (2 x (3 x 16 + 2 x 32 + 2 x 64)).
+  CHECK(resnet8.parameters() == 78666 - 480);
+  CHECK(resnet8.macs() == 12501632);
+  // MLPerf Tiny's DS-CNN: 24,908, of which 1,152 are moments (nine times 2 x 64).
+  CHECK(ds_cnn.parameters() == 24908 - 1152);
+  CHECK(mobile.classes() == 10);
+  // torchvision's ResNet-18 without its head: 11,176,512; with one of 10 classes 5,130 more. 1.81 G MAC.
+  CHECK(resnet18.parameters() == 11176512 + 5130);
+  CHECK(resnet18.macs() == 1813561344 + 5120);
+}
+
 TEST_CASE("shapes follow kernel, stride and padding") {
   const Network net = parse(
       "  - {type: conv, channels: 4, kernel: [3, 2], stride: 2, pad: [1, 0]}\n"  // (8+2-3)/2+1 = 4, (6-2)/2+1 = 3

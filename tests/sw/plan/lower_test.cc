@@ -47,6 +47,12 @@ int tensor_named(const Plan& plan, const std::string& name) {
   return -1;
 }
 
+PlanOptions policy(const std::string& name) {
+  PlanOptions options;
+  options.policy = name;
+  return options;
+}
+
 }  // namespace
 
 TEST_CASE("full training of net S: ReLU lives in flags, BP of a layer comes before its fused WG") {
@@ -175,16 +181,16 @@ TEST_CASE("FGMP tensors that commands produce are steered and counted, their vie
 
 TEST_CASE("policies: unknown ones and bad arguments list what is offered") {
   const Network net = net_s();
-  CHECK_THROWS_WITH(apply_policy("lasst:1", net), Contains("unknown policy 'lasst:1'") && Contains("last:N"));
-  CHECK_THROWS_WITH(apply_policy("last", net), Contains("offered"));
-  CHECK_THROWS_WITH(apply_policy("last:x", net), Contains("offered"));
-  CHECK_THROWS_WITH(apply_policy("full:1", net), Contains("offered"));
-  CHECK_THROWS_WITH(apply_policy("last:0", net), Contains("5 layers"));
-  CHECK_THROWS_WITH(apply_policy("last:6", net), Contains("5 layers"));
-  CHECK(apply_policy("last:5", net)[0].any());
-  CHECK(apply_policy("bias", net)[0].bias);
-  CHECK(!apply_policy("bias", net)[0].weight);
-  CHECK(apply_policy("bias", net).back().weight);
+  CHECK_THROWS_WITH(apply_policy(policy("lasst:1"), net), Contains("unknown policy 'lasst:1'") && Contains("last:N"));
+  CHECK_THROWS_WITH(apply_policy(policy("last"), net), Contains("offered"));
+  CHECK_THROWS_WITH(apply_policy(policy("last:x"), net), Contains("offered"));
+  CHECK_THROWS_WITH(apply_policy(policy("full:1"), net), Contains("offered"));
+  CHECK_THROWS_WITH(apply_policy(policy("last:0"), net), Contains("5 layers"));
+  CHECK_THROWS_WITH(apply_policy(policy("last:6"), net), Contains("5 layers"));
+  CHECK(apply_policy(policy("last:5"), net)[0].any());
+  CHECK(apply_policy(policy("bias"), net)[0].bias);
+  CHECK(!apply_policy(policy("bias"), net)[0].weight);
+  CHECK(apply_policy(policy("bias"), net).back().weight);
 }
 
 TEST_CASE("what an engine does not take is an error before anything is compiled") {
