@@ -11,30 +11,37 @@ constexpr uint32_t round_up(uint32_t count) {
   return (count + kWindowMultiple - 1) / kWindowMultiple * kWindowMultiple;
 }
 
-/// Appends positions [first, first + count), in parts of at most 64.
-void append(std::vector<Piece>& pieces, Piece piece) {
-  if (piece.count <= 64) return pieces.push_back(piece);
-  const uint32_t count = piece.count;
-  for (uint32_t done = 0; done < count; done += 64) {
-    piece.count = std::min(64u, count - done);
-    pieces.push_back(piece);
-    piece.first += piece.count;
-    piece.shift += piece.count;
+/// Appends positions [first, first + count), in parts of at most 64. Fields are written one by one: copies of a piece
+/// just put together would wait for it.
+void append(std::vector<Piece>& pieces, const Piece& piece) {
+  for (uint32_t done = 0; done < piece.count; done += 64) {
+    Piece& part = pieces.emplace_back();
+    part.n = piece.n;
+    part.row = piece.row;
+    part.first = piece.first + done;
+    part.count = std::min(64u, piece.count - done);
+    part.window = piece.window;
+    part.shift = piece.shift + done;
   }
 }
 
-/// Joins the piece to the run before it when it follows in memory and in the window.
-void extend(std::vector<Piece>& runs, const Piece& piece, uint32_t width) {
+/// Adds a piece to the runs: to the last one when it follows it in memory and in the window.
+void add_run(std::vector<Piece>& runs, const Piece& piece, uint32_t width) {
   const uint32_t first = piece.row * width + piece.first;
   if (!runs.empty()) {
     Piece& last = runs.back();
-    if (last.n == piece.n && last.window == piece.window && last.first + last.count == first &&
-        last.shift + last.count == piece.shift && last.count + piece.count <= 64) {
+    if (last.window == piece.window && last.n == piece.n && last.first + last.count == first &&
+        last.count + piece.count <= 64) {
       last.count += piece.count;
       return;
     }
   }
-  runs.push_back({piece.n, 0, first, piece.count, piece.window, piece.shift});
+  Piece& run = runs.emplace_back();
+  run.n = piece.n;
+  run.first = first;
+  run.count = piece.count;
+  run.window = piece.window;
+  run.shift = piece.shift;
 }
 
 void set_words(const LnpuConfig& config, bool one_window, PositionLayout& layout) {
@@ -85,7 +92,7 @@ PositionLayout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t
       if (++row_lane == lanes) row_lane = 0;
     }
   }
-  for (const Piece& part : layout.pieces) extend(layout.runs, part, width);
+  for (const Piece& part : layout.pieces) add_run(layout.runs, part, width);
   set_words(config, opened * plan.segments == 1, layout);
   return layout;
 }

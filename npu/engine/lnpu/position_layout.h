@@ -13,9 +13,9 @@ inline constexpr uint32_t kWindowMultiple = 8;
 
 /// Up to 64 positions that follow each other and lie in one window.
 struct Piece {
-  uint32_t n, row;         ///< image, and output row counted from the tile's first; FC: no row
-  uint32_t first, count;   ///< in a run: position in the plane of rows; in a piece: column of the row; FC: image
-  uint32_t window, shift;  ///< first bit in the window
+  uint32_t n = 0, row = 0;        ///< image, and output row counted from the tile's first; FC: no row
+  uint32_t first = 0, count = 0;  ///< in a run: position in the plane of rows; in a piece: column of the row; FC: image
+  uint32_t window = 0, shift = 0;  ///< first bit in the window
 };
 
 /// Windows over the positions of a tile. A window that has room for several output channels holds them one after the
