@@ -83,7 +83,9 @@ TEST_CASE("a run in at is the same each time, over quanta and host threads") {
   check_same_run(first, runs.run(file, "threads", kAt + "--set platform.npu.host_threads=2"));
   check_same_run(first, runs.run(file, "quantum", kAt + "--set platform.core.quantum='1 us'"));
   // Every load and store of the core through the command-level memory, among the NPU's requests.
-  const std::string no_direct = kAt + "--set platform.core.direct_memory=false ";
+  const std::string no_direct = kAt +
+                                "--set platform.core.direct_memory=false --set platform.core.dcache.enabled=false "
+                                "--set platform.core.icache.enabled=false ";
   const RunOutcome accesses = runs.run(file, "accesses", no_direct + "--set platform.dram.check_commands=true");
   REQUIRE(accesses.exit_code() == 0);
   CHECK(accesses.stat("dram.by.core_data.reads") > 10'000);
