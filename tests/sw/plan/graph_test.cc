@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "npu/sgd/random_stream.h"
+#include "sw/plan/policy_report.h"
 #include "tests/sw/plan/graph_reference.h"
 #include "tests/sw/plan/plan_player.h"
 #include "tests/sw/plan/plans.h"
@@ -336,4 +337,36 @@ TEST_CASE("Nesterov's momentum is that of the independent trainer") {
     }
     CHECK(largest_difference(trainer, play.weights(), 1e-2) < 1e-4);
   }
+}
+
+TEST_CASE("the larger networks compile for both engines, and freezing lowers what is kept, moved and needed") {
+  for (const char* file : {"resnet8.yaml", "ds_cnn.yaml", "mobilenetv2_035.yaml"}) {
+    const Network network = load_network(kSource + "/configs/nets/" + file);
+    for (const char* engine : {"reference", "lnpu"}) {
+      const PlanTarget target = plan_target(engine, 372 * 1024);
+      PlanOptions options;
+      options.batch = 2;
+      options.arena_base = 0x80000000;
+      options.arena_bytes = 0x40000000;
+      const auto memory = [&](const char* policy) {
+        options.policy = policy;
+        return plan_memory(network, options, target);
+      };
+      CAPTURE(file, engine);
+      const PlanMemory full = memory("full"), last = memory("last:1"), bias = memory("bias");
+      CHECK(last.kept < bias.kept);
+      CHECK(bias.kept < full.kept);
+      CHECK(last.peak < full.peak);
+      CHECK(last.weights == full.weights);
+      options.policy = "full";
+      const Plan plan = parse_plan(compile_plan(network, options, target, initial_weights(network, 1)), "plan");
+      CHECK(plan.program(PLAN_TRAIN_STEP).size() > 3 * network.layers.size() / 2);
+    }
+  }
+}
+
+TEST_CASE("two steps of ResNet-8 agree with the independent trainer") {
+  const Network network = load_network(kSource + "/configs/nets/resnet8.yaml");
+  PlanOptions options = rig_options(2);
+  CHECK(difference_after(network, options, 2, 2) < 1e-4);
 }
