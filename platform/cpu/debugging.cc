@@ -22,7 +22,7 @@ void RiscvCore<Xlen>::set_pc(uint64_t pc) {
 
 template <class Xlen>
 bool RiscvCore<Xlen>::at_breakpoint() const {
-  return !breakpoints_.empty() && !stepping_ && passed_ != progress() &&
+  return !stepping_ && passed_ != progress() &&
          std::binary_search(breakpoints_.begin(), breakpoints_.end(), uint64_t{pc_});
 }
 

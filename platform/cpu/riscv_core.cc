@@ -159,7 +159,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     if (retired_ >= instruction_limit_) return stop(StopReason::instruction_limit);
     // Devices may have scheduled something since the last look; an interrupt raised at t meets the instruction at t.
     const uint64_t limit_clock = clock_time_.edge_at_or_after(std::min(queue_.ahead_limit_ps(), quantum_end_ps));
-    if (stop_behind_instruction()) return;
+    if ((stepping_ || path_.watch_was_hit()) && stop_behind_instruction()) return;
     if (waiting_ || clock_ >= limit_clock) return;
     if (pending_interrupts()) {
       const TracedStep step = step_here(TracedStep::Kind::interrupt);
@@ -168,7 +168,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
         continue;
       }
     }
-    if (at_breakpoint()) {
+    if (!breakpoints_.empty() && at_breakpoint()) {
       passed_ = progress();
       return stop(StopReason::breakpoint);
     }

@@ -21,6 +21,9 @@ class GdbConnection {
   void receive(std::span<const uint8_t> bytes);
   /// What the client wants; `none` when it waits. The machine is taken as running after resume and step.
   DebugRequest take_request();
+  /// Whether `take_request` has something to give. It counts even when the client has left meanwhile, as it does behind
+  /// a kill.
+  bool requested() const { return request_ != DebugRequest::none; }
   /// The client pressed Ctrl-C since the last call.
   bool take_interrupt();
   /// The machine halted: tells the client.

@@ -41,7 +41,8 @@ BoardResult GdbSession::run_watched(uint64_t time_ps) {
 void GdbSession::flush() {
   if (!connection_) return;
   const std::string output = connection_->take_output();
-  if (connection_->broken() || !socket_.send(output)) lose_client();
+  const bool sent = socket_.send(output);
+  if (connection_->broken() || (!sent && !connection_->requested())) lose_client();
 }
 
 void GdbSession::lose_client() {
@@ -63,10 +64,10 @@ void GdbSession::look_for_client() {
   halted_ = true;  // it asks with `?`
 }
 
-/// Everything that the client has sent so far.
+/// Everything that the client has sent so far, up to what it wants done.
 void GdbSession::exchange() {
   std::string bytes;
-  while (connection_) {
+  while (connection_ && !connection_->requested()) {
     const ServerSocket::Received what = socket_.receive(bytes);
     if (what == ServerSocket::Received::closed) return lose_client();
     if (what == ServerSocket::Received::nothing) return;

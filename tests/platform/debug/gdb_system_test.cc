@@ -20,15 +20,15 @@ std::string firmware(const std::string& name) {
   return FIRMWARE_FOLDER "/" + name + ".elf";
 }
 
-/// What the debugger promises holds at both timing levels.
-constexpr const char* kTimingLevels[] = {"timing=lt", "timing=at"};
+/// What the debugger promises holds at both timing levels, and through caches.
+constexpr const char* kBoards[] = {"timing=lt", "timing=at", "core.icache.enabled=true", "core.dcache.enabled=true"};
 
 }  // namespace
 
 TEST_CASE("gdb-multiarch debugs the example: points, registers, CSRs, variables, stepping, to the exit") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
-    DebuggedProgram program({"exec", firmware("example"), "--set", timing});
+  for (const std::string board : kBoards) {
+    INFO(board);
+    DebuggedProgram program({"exec", firmware("example"), "--set", board});
     const std::string log = program.gdb(firmware("example"),
                                         "break main\n"
                                         "continue\n"
@@ -91,15 +91,15 @@ TEST_CASE("gdb-multiarch debugs the example: points, registers, CSRs, variables,
 }
 
 TEST_CASE("a debugger that only lets the program run changes nothing: statistics are the same bytes") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
+  for (const std::string board : kBoards) {
+    INFO(board);
     const TemporaryFolder plain;
     const auto alone =
-        backboard::test::run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --set " + timing +
+        backboard::test::run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --set " + board +
                                                             " --stats '" + plain.path("stats") + "'");
     REQUIRE(alone.exit_code == 0);
     const TemporaryFolder debugged;
-    DebuggedProgram program({"exec", firmware("example"), "--set", timing, "--stats", debugged.path("stats")});
+    DebuggedProgram program({"exec", firmware("example"), "--set", board, "--stats", debugged.path("stats")});
     GdbClient client(program.socket());
     // Looking, and points that are never met, are no interference.
     CHECK(client.ask("Z0,80000000,2") == "OK");
@@ -117,9 +117,9 @@ TEST_CASE("a debugger that only lets the program run changes nothing: statistics
 }
 
 TEST_CASE("Ctrl-C halts an endless program: it is stepped, detached from, attached again and killed") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
-    DebuggedProgram program({"exec", firmware("test_exec_endless"), "--set", timing});
+  for (const std::string board : kBoards) {
+    INFO(board);
+    DebuggedProgram program({"exec", firmware("test_exec_endless"), "--set", board});
     {
       GdbClient client(program.socket());
       CHECK(client.ask("?").substr(0, 3) == "T05");
@@ -160,16 +160,16 @@ TEST_CASE("an address that cannot be listened on is bad input") {
 }
 
 TEST_CASE("looking at devices takes nothing from the guest: output and statistics are those without gdb") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
+  for (const std::string board : kBoards) {
+    INFO(board);
     const TemporaryFolder folder;
     const std::string input = folder.write("input", "abcdpeq");
     const std::string arguments = "--uart-input '" + input + "' --stats '";
-    const auto alone = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("test_shell") + "' --set " + timing + " " +
+    const auto alone = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("test_shell") + "' --set " + board + " " +
                                                           arguments + folder.path("alone") + "'");
     REQUIRE(alone.exit_code == 0);
     DebuggedProgram program(
-        {"exec", firmware("test_shell"), "--set", timing, "--uart-input", input, "--stats", folder.path("debugged")});
+        {"exec", firmware("test_shell"), "--set", board, "--uart-input", input, "--stats", folder.path("debugged")});
     // At the start of the handler a byte waits in the receiver, and the PLIC has been claimed or waits for it.
     const std::string log = program.gdb(firmware("test_shell"),
                                         "break on_uart\n"
@@ -198,13 +198,13 @@ TEST_CASE("looking at devices takes nothing from the guest: output and statistic
 }
 
 TEST_CASE("a program stepped through thousands of instructions ends with the statistics of one that ran") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
+  for (const std::string board : kBoards) {
+    INFO(board);
     const TemporaryFolder folder;
-    const auto alone = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --set " + timing +
+    const auto alone = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("example") + "' --set " + board +
                                                           " --stats '" + folder.path("alone") + "'");
     REQUIRE(alone.exit_code == 0);
-    DebuggedProgram program({"exec", firmware("example"), "--set", timing, "--stats", folder.path("stepped")});
+    DebuggedProgram program({"exec", firmware("example"), "--set", board, "--stats", folder.path("stepped")});
     GdbClient client(program.socket());
     client.ask("QStartNoAckMode");
     for (unsigned i = 0; i < 3000; ++i) REQUIRE(client.ask(i % 2 ? "s" : "vCont;s:1;c").substr(0, 3) == "T05");
@@ -215,10 +215,10 @@ TEST_CASE("a program stepped through thousands of instructions ends with the sta
 }
 
 TEST_CASE("watchpoints of each kind name the access and the address, and nothing else stops the program") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
+  for (const std::string board : kBoards) {
+    INFO(board);
     // x0 is read 8 times per number when main prints; what is watched is a byte in the middle of a word.
-    DebuggedProgram program({"exec", firmware("example"), "--set", timing});
+    DebuggedProgram program({"exec", firmware("example"), "--set", board});
     const std::string log = program.gdb(firmware("example"),
                                         "break main\n"
                                         "continue\n"
@@ -243,9 +243,9 @@ TEST_CASE("watchpoints of each kind name the access and the address, and nothing
 }
 
 TEST_CASE("simulated time stands still while the program is halted, and memory outside the map is refused") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
-    DebuggedProgram program({"exec", firmware("example"), "--set", timing});
+  for (const std::string board : kBoards) {
+    INFO(board);
+    DebuggedProgram program({"exec", firmware("example"), "--set", board});
     const std::string log = program.gdb(firmware("example"),
                                         "break npu_submit_fenced\n"
                                         "continue\n"
@@ -284,9 +284,9 @@ TEST_CASE("simulated time stands still while the program is halted, and memory o
 }
 
 TEST_CASE("gdb loads a program anew, runs it, detaches and attaches again") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
-    DebuggedProgram program({"exec", firmware("test_exec_endless"), "--set", timing});
+  for (const std::string board : kBoards) {
+    INFO(board);
+    DebuggedProgram program({"exec", firmware("test_exec_endless"), "--set", board});
     const std::string log = program.gdb(firmware("example"),
                                         "load\n"
                                         "tbreak main\n"
@@ -296,7 +296,7 @@ TEST_CASE("gdb loads a program anew, runs it, detaches and attaches again") {
     CHECK(program.exit_code() == 0);
     CHECK(program.out() == "10 11 12 13 14 15 16 17 \r\n");
 
-    DebuggedProgram endless({"exec", firmware("test_exec_endless"), "--set", timing});
+    DebuggedProgram endless({"exec", firmware("test_exec_endless"), "--set", board});
     const std::string elf = firmware("test_exec_endless");
     check_says(endless.gdb(elf, "stepi\nprint $minstret > 0\ndetach\n"), {"$1 = 1", "detached"});
     check_says(endless.gdb(elf, "print $a0 > 1000\nset var $a0 = 5\nstepi\nstepi\nprint $a0\nkill\n"),
@@ -306,17 +306,17 @@ TEST_CASE("gdb loads a program anew, runs it, detaches and attaches again") {
 }
 
 TEST_CASE("monitor trace writes every step between on and off, and changes nothing") {
-  for (const std::string timing : kTimingLevels) {
-    INFO(timing);
+  for (const std::string board : kBoards) {
+    INFO(board);
     const TemporaryFolder folder;
     const auto alone =
-        run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --set " + timing + " --trace '" +
+        run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --set " + board + " --trace '" +
                                            folder.path("whole") + "' --stats '" + folder.path("stats") + "'");
-    const auto untraced = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --set " + timing +
+    const auto untraced = run_program(BACKBOARD_PROGRAM, "exec '" + firmware("hello") + "' --set " + board +
                                                              " --stats '" + folder.path("untraced") + "'");
     CHECK(alone.exit_code == 0);
     CHECK(read_text(folder.path("stats")) == read_text(folder.path("untraced")));
-    DebuggedProgram program({"exec", firmware("hello"), "--set", timing, "--trace", folder.path("part")});
+    DebuggedProgram program({"exec", firmware("hello"), "--set", board, "--trace", folder.path("part")});
     const std::string log = program.gdb(firmware("hello"),
                                         "break main\n"
                                         "continue\n"
@@ -333,7 +333,7 @@ TEST_CASE("monitor trace writes every step between on and off, and changes nothi
     CHECK(part.find(" x2=") != std::string::npos);  // the stack pointer
     CHECK(whole.find(part) != std::string::npos);
     CHECK(whole.substr(0, 2) == "0 ");
-    DebuggedProgram without({"exec", firmware("hello"), "--set", timing});
+    DebuggedProgram without({"exec", firmware("hello"), "--set", board});
     check_says(without.gdb(firmware("hello"), "monitor trace on\nkill\n"), {"--trace FILE"});
   }
 }
@@ -415,4 +415,12 @@ TEST_CASE("monitor reset starts the board and its program again, also behind a l
       locked.gdb(firmware("test_debug_lockup"), "continue\nmonitor reset\ncontinue\nprint/x $mcause\nkill\n");
   check_says(again, {"SIGABRT", "reset vector", "SIGABRT", "$1 = 0x1", "killed"});
   CHECK(locked.exit_code() == 1);
+}
+
+TEST_CASE("a kill counts although the client leaves at once") {
+  for (unsigned i = 0; i < 5; ++i) {
+    DebuggedProgram program({"exec", firmware("hello")});
+    { GdbClient(program.socket()).send("k"); }
+    CHECK(program.exit_code() == 1);
+  }
 }
