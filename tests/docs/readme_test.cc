@@ -64,6 +64,7 @@ TEST_CASE("every file of the repository that a page names exists") {
         continue;
       const std::string path = it->str();
       const char after = it->suffix().length() ? *it->suffix().first : ' ';
+      if (it->suffix().str().substr(0, 2) == ".*") continue;  // every file of that name
       if (after == '*' || after == '{' || path.find("NAME") != std::string::npos) continue;
       INFO(page << ": " << path);
       CHECK(std::filesystem::exists(kSource / path));
