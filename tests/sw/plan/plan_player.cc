@@ -95,14 +95,34 @@ Arrays PlanPlayer::weights() {
       plan_, [this](uint32_t address, void* to, size_t size_bytes) { std::memcpy(to, at(address), size_bytes); });
 }
 
-npu_tensor_statistics PlanPlayer::statistics(const std::string& tensor) {
-  for (size_t i = 0; i < plan_.tensors.size(); ++i) {
-    if (tensor != plan_.tensors[i].name) continue;
-    npu_tensor_statistics record;
-    std::memcpy(&record, at(plan_.descriptors[i].statistics), sizeof record);
-    return record;
-  }
+size_t PlanPlayer::number_of(const std::string& tensor) const {
+  for (size_t i = 0; i < plan_.tensors.size(); ++i)
+    if (tensor == plan_.tensors[i].name) return i;
   BB_CHECK(false, "no tensor {}", tensor);
+}
+
+std::vector<float> PlanPlayer::values(const std::string& tensor) {
+  const npu::Descriptor& d = plan_.descriptors[number_of(tensor)];
+  BB_CHECK(d.format == static_cast<uint8_t>(npu::TensorFormat::kFP32), "{} has format {}", tensor, d.format);
+  const uint32_t stride_h = d.stride_h ? d.stride_h : d.shape_w,
+                 stride_c = d.stride_c ? d.stride_c : stride_h * d.shape_h;
+  const uint32_t stride_n = d.stride_n ? d.stride_n : stride_c * d.shape_c;
+  std::vector<float> values;
+  for (uint32_t n = 0; n < d.shape_n; ++n)
+    for (uint32_t c = 0; c < d.shape_c; ++c)
+      for (uint32_t h = 0; h < d.shape_h; ++h)
+        for (uint32_t w = 0; w < d.shape_w; ++w) {
+          float value;
+          std::memcpy(&value, at(d.address + 4 * (n * stride_n + c * stride_c + h * stride_h + w)), 4);
+          values.push_back(value);
+        }
+  return values;
+}
+
+npu_tensor_statistics PlanPlayer::statistics(const std::string& tensor) {
+  npu_tensor_statistics record;
+  std::memcpy(&record, at(plan_.descriptors[number_of(tensor)].statistics), sizeof record);
+  return record;
 }
 
 }  // namespace backboard::sw_test

@@ -33,12 +33,15 @@ class PlanPlayer {
   double accuracy();
 
   Arrays weights();
+  /// Elements of a tensor in dense binary32 as they lie in memory, (n, c, h, w).
+  std::vector<float> values(const std::string& tensor);
   npu_tensor_statistics statistics(const std::string& tensor);
   const DataSet& data() const { return data_; }
   const Plan& plan() const { return plan_; }
   npu::NpuTotals totals() const { return rig_.totals(); }
 
  private:
+  size_t number_of(const std::string& tensor) const;
   npu_loss_record play(plan_program_kind kind, std::span<const uint32_t> images, const npu_hyper& hyper);
   uint8_t* at(uint32_t address) { return rig_.memory().data() + (address - test::FlatMemory::kBase); }
 
