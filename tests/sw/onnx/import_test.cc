@@ -418,3 +418,58 @@ TEST_CASE("onnx: the scale of a pixel comes from the model's metadata") {
   entry.set_value("1e999");
   CHECK_THROWS_WITH(read(model), Catch::Contains("test.onnx: metadata 'backboard.input_scale'"));
 }
+
+TEST_CASE("onnx: ResNet-18 at 224 x 224 is read with its known number of parameters") {
+  ModelBuilder model(17);
+  model.input({kOpen, 3, 224, 224});
+  const auto zeros = [&](const std::string& name, std::vector<int64_t> dims) {
+    int64_t count = 1;
+    for (const int64_t dim : dims) count *= dim;
+    onnx::TensorProto& tensor = model.reals(name, dims, {});
+    tensor.set_raw_data(std::string(static_cast<size_t>(count) * 4, '\0'));
+  };
+  const auto conv = [&](const std::string& name, const std::string& from, int64_t inputs, int64_t outputs,
+                        int64_t kernel, int64_t stride) {
+    const int64_t pad = kernel / 2;
+    zeros(name + ".weight", {outputs, inputs, kernel, kernel});
+    model.node("Conv", {from, name + ".weight"}, name,
+               {{"strides", std::vector<int64_t>{stride, stride}}, {"pads", std::vector<int64_t>{pad, pad, pad, pad}}});
+    for (const char* suffix : {".gamma", ".beta", ".mean", ".var"}) zeros(name + suffix, {outputs});
+    model.node("BatchNormalization", {name, name + ".gamma", name + ".beta", name + ".mean", name + ".var"}, name + "n",
+               {{"training_mode", int64_t{1}}});
+    return name + "n";
+  };
+  model.node("Relu", {conv("conv1", "x", 3, 64, 7, 2)}, "r");
+  model.node("MaxPool", {"r"}, "p",
+             {{"kernel_shape", std::vector<int64_t>{3, 3}},
+              {"strides", std::vector<int64_t>{2, 2}},
+              {"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  std::string from = "p";
+  int64_t channels = 64;
+  for (int stage = 0; stage < 4; ++stage) {
+    const int64_t outputs = int64_t{64} << stage;
+    for (int block = 0; block < 2; ++block) {
+      const std::string name = "layer" + std::to_string(stage + 1) + "." + std::to_string(block);
+      const int64_t stride = stage > 0 && block == 0 ? 2 : 1;
+      model.node("Relu", {conv(name + ".conv1", from, channels, outputs, 3, stride)}, name + "r");
+      const std::string second = conv(name + ".conv2", name + "r", outputs, outputs, 3, 1);
+      const std::string beside = stride == 1 ? from : conv(name + ".down", from, channels, outputs, 1, stride);
+      model.node("Add", {second, beside}, name + "a");
+      model.node("Relu", {name + "a"}, name + "y");
+      from = name + "y";
+      channels = outputs;
+    }
+  }
+  model.node("GlobalAveragePool", {from}, "pooled");
+  model.node("Flatten", {"pooled"}, "flat");
+  zeros("fc.weight", {10, 512});
+  zeros("fc.bias", {10});
+  model.node("Gemm", {"flat", "fc.weight", "fc.bias"}, "logits", {{"transB", int64_t{1}}});
+  model.output("logits");
+  const Network network = read(model).network;
+  // 11,689,512 of the published network of 1000 classes, less 990 rows of 513.
+  CHECK(network.parameters() == 11'689'512 - 990 * 513);
+  CHECK(network.macs() == 1'813'566'464);
+  CHECK(network.layers.size() == 68);
+  CHECK(network.classes() == 10);
+}
