@@ -73,7 +73,7 @@ void TraceFile::parse(std::string_view line, TraceRequest& request) const {
   if (*address >= capacity_bytes_) {
     fail(fmt::format("address {:#x} exceeds the memory of {:#x} bytes", *address, capacity_bytes_));
   }
-  if (timed && *cycle < last_cycle_) fail(fmt::format("cycle {} after cycle {}", *cycle, last_cycle_));
+  if (*cycle < last_cycle_) fail(fmt::format("cycle {} after cycle {}", *cycle, last_cycle_));
   // Far from where the times of commands would overflow.
   if (*cycle > uint64_t{1} << 56) fail(fmt::format("cycle {} exceeds 2^56", *cycle));
   request = {*cycle, *address, *write};

@@ -242,7 +242,7 @@ TEST_CASE("bad input of every part is one line and exit code 2, before anything 
   const std::string out = " --out " + folder.path("out");
   for (const std::string set :
        {"firmware=nothing", "policy=lst:1", "network=absent.yaml", "data.train.images=absent.csv", "weights=absent.npz",
-        "platform.timing=at", "platform.npu.engine=lnpv", "training.batch=0", "training.epoch=3", "plan=x.plan"}) {
+        "platform.timing=it", "platform.npu.engine=lnpv", "training.batch=0", "training.epoch=3", "plan=x.plan"}) {
     INFO(set);
     const ProgramResult result = run(file + " --set " + set + out);
     CHECK(result.exit_code == 2);
