@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x4E4C5042u /* "BPLN" */
-#define PLAN_VERSION 1u
+#define PLAN_VERSION 2u /* 1: the checksum left the header out */
 #define PLAN_NAME_BYTES 24u
 
 /** A table inside the plan. */
@@ -36,7 +36,7 @@ typedef struct plan_header {
   uint32_t magic;
   uint32_t version;
   uint32_t total_bytes;
-  uint32_t crc32;          /**< IEEE CRC-32 (zlib's) of all bytes after this header */
+  uint32_t crc32;          /**< IEEE CRC-32 (zlib's) of all bytes but these four */
   uint32_t header_bytes;   /**< sizeof(plan_header) */
   uint32_t engine;         /**< ENGINE that it was compiled for */
   uint32_t ops_lo, ops_hi; /**< opcodes used */

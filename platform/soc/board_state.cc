@@ -15,7 +15,10 @@ namespace {
 /// Little-endian, packed: the file's first bytes. What follows is one zlib stream.
 struct SaveHeader {
   static constexpr char kMagic[8] = {'B', 'B', 'S', 'A', 'V', 'E', '\r', '\n'};
-  static constexpr uint32_t kVersion = 2;
+  /// Of this header and of the archive's form. What models save may change without it: each value says its name, type
+  /// and size, and a file that does not fit is refused at the first that differs. 1: the first layout; 2: values did
+  /// not say their types.
+  static constexpr uint32_t kVersion = 3;
 
   char magic[8];
   uint32_t version;

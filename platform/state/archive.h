@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <vector>
 
 #include "platform/check/input_error.h"
@@ -15,8 +16,8 @@
 namespace backboard {
 
 /// A byte stream of named values that is either written or read. A model has one `void state(StateArchive&)`
-/// that lists what it remembers; the same list saves and restores. Every value carries the hash of its name, so
-/// that a file of another version fails with the name of the first value that does not fit.
+/// that lists what it remembers; the same list saves and restores. Every value carries the hash of its name, its type's
+/// name and its size, so that a file of another layout fails with the name of the first value that does not fit.
 class StateArchive {
  public:
   /// An archive to save into.
@@ -32,12 +33,14 @@ class StateArchive {
   /// A plain value: integers, floats, enums, bool and structs without padding or pointers.
   template <class T>
   requires std::is_trivially_copyable_v<T>
-  void value(std::string_view name, T& v) { raw(name, &v, sizeof v); }
+  void value(std::string_view name, T& v) { raw(name, type_of<T>(), &v, sizeof v); }
 
   /// A fixed range of plain values, whose length both sides know.
   template <class T>
   requires std::is_trivially_copyable_v<T>
-  void range(std::string_view name, std::span<T> values) { raw(name, values.data(), values.size_bytes()); }
+  void range(std::string_view name, std::span<T> values) {
+    raw(name, type_of<T>(), values.data(), values.size_bytes());
+  }
 
   /// A vector of plain values; its length is part of the stream.
   template <class T>
@@ -49,7 +52,7 @@ class StateArchive {
       if (count > (bytes_.size() - position_) / sizeof(T)) fail(name, "length exceeds the file");
       values.resize(count);
     }
-    raw(name, values.data(), values.size() * sizeof(T));
+    raw(name, type_of<T>(), values.data(), values.size() * sizeof(T));
   }
 
   /// A string; its length is part of the stream.
@@ -71,10 +74,18 @@ class StateArchive {
   }
 
  private:
-  void raw(std::string_view name, void* data, size_t size_bytes) {
-    uint32_t tag = 2166136261u;  // FNV-1a over the name, then the size
-    for (const char c : name) tag = (tag ^ static_cast<uint8_t>(c)) * 16777619u;
-    tag ^= static_cast<uint32_t>(size_bytes);
+  static uint32_t fnv1a(uint32_t hash, std::string_view text) {
+    for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
+    return hash;
+  }
+  /// Hash of the type's name as the ABI writes it, which compilers agree on.
+  template <class T>
+  static uint32_t type_of() {
+    static const uint32_t hash = fnv1a(2166136261u, typeid(T).name());
+    return hash;
+  }
+  void raw(std::string_view name, uint32_t type, void* data, size_t size_bytes) {
+    const uint32_t tag = fnv1a(type, name) ^ static_cast<uint32_t>(size_bytes);
     if (!reading_) {
       append(&tag, sizeof tag);
       append(data, size_bytes);

@@ -79,4 +79,10 @@ uint32_t crc32_of(std::span<const uint8_t> bytes) {
   return static_cast<uint32_t>(crc32_z(crc32_z(0, nullptr, 0), bytes.data(), bytes.size()));
 }
 
+uint32_t crc32_around(std::span<const uint8_t> bytes, size_t offset) {
+  const auto before = crc32_z(0, bytes.data(), offset);
+  const auto behind = bytes.subspan(offset + 4);
+  return static_cast<uint32_t>(crc32_z(before, behind.data(), behind.size()));
+}
+
 }  // namespace backboard

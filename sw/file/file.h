@@ -20,5 +20,7 @@ std::vector<uint8_t> gunzip(std::span<const uint8_t> bytes, const std::string& f
 
 /// IEEE CRC-32 (zlib's).
 uint32_t crc32_of(std::span<const uint8_t> bytes);
+/// The same of all bytes but the four at `offset`, where the checksum itself stands.
+uint32_t crc32_around(std::span<const uint8_t> bytes, size_t offset);
 
 }  // namespace backboard

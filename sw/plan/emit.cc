@@ -33,7 +33,8 @@ class Emitter {
     header_.segments = segments();
     align();
     header_.total_bytes = static_cast<uint32_t>(bytes_.size());
-    header_.crc32 = crc32_of(std::span(bytes_).subspan(sizeof(plan_header)));
+    std::memcpy(bytes_.data(), &header_, sizeof header_);
+    header_.crc32 = crc32_around(bytes_, offsetof(plan_header, crc32));
     std::memcpy(bytes_.data(), &header_, sizeof header_);
     return std::move(bytes_);
   }

@@ -91,13 +91,13 @@ void PlanParser::header() {
   if (header.magic != PLAN_MAGIC) fail(offsetof(plan_header, magic), "not a training plan (magic 'BPLN')");
   if (header.version != PLAN_VERSION)
     fail(offsetof(plan_header, version),
-         fmt::format("version {} is not read; known: {}", header.version, PLAN_VERSION));
+         fmt::format("version {} is not read, only version {}: compile the plan again", header.version, PLAN_VERSION));
   if (header.total_bytes != bytes_.size())
     fail(offsetof(plan_header, total_bytes),
          fmt::format("the header says {} bytes, the file has {}", header.total_bytes, bytes_.size()));
   if (header.header_bytes != sizeof header)
     fail(offsetof(plan_header, header_bytes), fmt::format("a header of {} bytes", header.header_bytes));
-  if (header.crc32 != crc32_of(bytes_.subspan(sizeof header)))
+  if (header.crc32 != crc32_around(bytes_, offsetof(plan_header, crc32)))
     fail(offsetof(plan_header, crc32), "the checksum does not fit the contents");
   if (header.batch == 0 || header.batch > kMaxBatch)
     fail(offsetof(plan_header, batch), fmt::format("a batch of {}", header.batch));

@@ -28,16 +28,20 @@ run_error changed(const std::function<void(SamplePlan&)>& change) {
   return check(dram, plan.bytes(), &view);
 }
 
-/// The code for a plan whose header was changed after its bytes were made.
-run_error header_changed(const std::function<void(plan_header&)>& change) {
+/// The code for a plan whose header was changed after its bytes were made, with its CRC set again or left alone.
+run_error header_changed(const std::function<void(plan_header&)>& change, bool sealed = false) {
   FakeDram dram(SamplePlaces::kDramBytes);
   auto bytes = SamplePlan().bytes();
   plan_header header;
   std::memcpy(&header, bytes.data(), sizeof header);
   change(header);
   std::memcpy(bytes.data(), &header, sizeof header);
+  if (sealed) seal_plan(bytes);
   plan_view view;
   return check(dram, bytes, &view);
+}
+run_error header_sealed(const std::function<void(plan_header&)>& change) {
+  return header_changed(change, true);
 }
 
 }  // namespace
@@ -75,14 +79,21 @@ TEST_CASE("a plan that is misplaced, cut short or foreign is refused before it i
 }
 
 TEST_CASE("each fault of a table has its code") {
-  CHECK(header_changed([](plan_header& h) { h.commands.offset += 4; }) == RUN_ERROR_PLAN_TABLE);
-  CHECK(header_changed([](plan_header& h) { h.layers.offset = 0; }) == RUN_ERROR_PLAN_TABLE);
-  CHECK(header_changed([](plan_header& h) { h.layers.offset = 0xFFFFFFC0; }) == RUN_ERROR_PLAN_TABLE);
-  CHECK(header_changed([](plan_header& h) { h.segments.count = 0x10000000; }) == RUN_ERROR_PLAN_TABLE);
-  CHECK(header_changed([](plan_header& h) { h.commands.count = 65537; }) == RUN_ERROR_PLAN_TABLE);
-  CHECK(header_changed([](plan_header& h) { h.tensors.count--; }) == RUN_ERROR_PLAN_TABLE);
-  CHECK(header_changed([](plan_header& h) { h.programs.count = 3; }) == RUN_ERROR_PLAN_TABLE);
-  CHECK(header_changed([](plan_header& h) { h.data_descriptor = kSampleTensors; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.commands.offset += 4; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.layers.offset = 0; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.layers.offset = 0xFFFFFFC0; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.segments.count = 0x10000000; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.commands.count = 65537; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.tensors.count--; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.programs.count = 3; }) == RUN_ERROR_PLAN_TABLE);
+  CHECK(header_sealed([](plan_header& h) { h.data_descriptor = kSampleTensors; }) == RUN_ERROR_PLAN_TABLE);
+}
+
+TEST_CASE("a flipped bit of the header is refused, whichever it is") {
+  for (size_t word = 0; word < sizeof(plan_header) / 4; word++) {
+    INFO("word " << word);
+    CHECK(header_changed([&](plan_header& h) { reinterpret_cast<uint32_t*>(&h)[word] ^= 0x40; }) != RUN_ERROR_NONE);
+  }
 }
 
 TEST_CASE("each fault of arena, addresses, limits and programs has its code") {
@@ -144,7 +155,7 @@ TEST_CASE("no change of bytes makes the check read outside the plan, or the load
       const uint32_t values[] = {0, 1, 0xFFFFFFFF, 0x80000000, size, static_cast<uint32_t>(random())};
       std::memcpy(&bytes[4 * at], &values[random() % 6], 4);
     }
-    if (random() % 8 != 0) seal(bytes, sizeof(plan_header));
+    if (random() % 8 != 0) seal_plan(bytes);
     std::fill(dram.bytes.begin(), dram.bytes.end(), uint8_t{0xA5});
     dram.put(SamplePlaces::kPlan, bytes);
     session s{};

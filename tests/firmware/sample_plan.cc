@@ -96,14 +96,20 @@ std::vector<uint8_t> SamplePlan::bytes() {
   header.segments = append(out, segments);
   header.total_bytes = static_cast<uint32_t>(out.size());
   std::memcpy(out.data(), &header, sizeof header);
-  seal(out, sizeof header);
+  seal_plan(out);
   return out;
 }
 
-void seal(std::vector<uint8_t>& bytes, uint32_t header_bytes) {
-  const uint32_t crc = crc32_update(0, bytes.data() + header_bytes, bytes.size() - header_bytes);
-  std::memcpy(bytes.data() + offsetof(plan_header, crc32), &crc, sizeof crc);
-  static_assert(offsetof(plan_header, crc32) == offsetof(data_header, crc32));
+void seal_plan(std::vector<uint8_t>& bytes) {
+  constexpr size_t kAt = offsetof(plan_header, crc32), kBehind = kAt + 4;
+  uint32_t crc = crc32_update(0, bytes.data(), kAt);
+  crc = crc32_update(crc, bytes.data() + kBehind, bytes.size() - kBehind);
+  std::memcpy(bytes.data() + kAt, &crc, sizeof crc);
+}
+
+void seal_data(std::vector<uint8_t>& bytes) {
+  const uint32_t crc = crc32_update(0, bytes.data() + sizeof(data_header), bytes.size() - sizeof(data_header));
+  std::memcpy(bytes.data() + offsetof(data_header, crc32), &crc, sizeof crc);
 }
 
 std::vector<uint8_t> sample_data(uint32_t count) {
@@ -121,7 +127,7 @@ std::vector<uint8_t> sample_data(uint32_t count) {
   std::vector<uint8_t> out(h.total_bytes);
   for (uint32_t i = 0; i < count; i++) out[h.labels_offset + i] = static_cast<uint8_t>(i % 3);
   std::memcpy(out.data(), &h, sizeof h);
-  seal(out, sizeof h);
+  seal_data(out);
   return out;
 }
 

@@ -32,8 +32,9 @@ struct SamplePlan {
   std::vector<uint8_t> bytes();
 };
 
-/// Sets the CRC of a plan's or a data set's bytes (both headers begin alike).
-void seal(std::vector<uint8_t>& bytes, uint32_t header_bytes);
+/// Sets the CRC of a plan's bytes (all but the CRC itself), of a data set's (all behind the header).
+void seal_plan(std::vector<uint8_t>& bytes);
+void seal_data(std::vector<uint8_t>& bytes);
 
 /// `count` images of 1 x 4 x 4, labels i % 3.
 std::vector<uint8_t> sample_data(uint32_t count);

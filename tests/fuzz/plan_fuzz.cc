@@ -1,9 +1,8 @@
 // The plan parser: any bytes end in a Plan or an InputError, with a wrong checksum and with a right one.
-#include <zlib.h>
-
 #include <cstring>
 
 #include "platform/check/input_error.h"
+#include "sw/file/file.h"
 #include "sw/net/network.h"
 #include "sw/plan/compiler.h"
 #include "sw/plan/plan.h"
@@ -39,9 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (mend) {
       if (size < sizeof(plan_header)) break;
       const auto total = static_cast<uint32_t>(size);
-      const auto sum = static_cast<uint32_t>(
-          crc32(0, bytes.data() + sizeof(plan_header), static_cast<uInt>(size - sizeof(plan_header))));
       std::memcpy(bytes.data() + offsetof(plan_header, total_bytes), &total, sizeof total);
+      const uint32_t sum = backboard::crc32_around(bytes, offsetof(plan_header, crc32));
       std::memcpy(bytes.data() + offsetof(plan_header, crc32), &sum, sizeof sum);
     }
     try {

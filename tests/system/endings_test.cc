@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstddef>
+#include <cstring>
+#include <span>
 
 #include "drivers/plan/plan_format.h"
+#include "sw/file/file.h"
 #include "tests/system/board_run.h"
 
 using namespace backboard::test;
@@ -108,6 +111,9 @@ TEST_CASE("a plan that needs what the NPU does not offer is refused by the firmw
   REQUIRE(BoardRuns::program("plan " SOURCE_FOLDER "/configs/nets/s.yaml -o " + plan).exit_code == 0);
   std::string bytes = read_text(plan);
   bytes.at(offsetof(plan_header, formats) + 3) = 0x40;  // a format that no engine has
+  const std::span<const uint8_t> all(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const uint32_t crc = backboard::crc32_around(all, offsetof(plan_header, crc32));
+  std::memcpy(bytes.data() + offsetof(plan_header, crc32), &crc, sizeof crc);
   runs.write("net.plan", bytes);
   const std::string file = runs.write("plan.yaml", "plan: net.plan\ndata: {train: {extends: " SOURCE_FOLDER
                                                    "/configs/data/optdigits_100.yaml}}\ntraining: {max_steps: 2}\n");

@@ -23,7 +23,7 @@ void repair(std::vector<uint8_t>& bytes) {
   if (bytes.size() < sizeof(plan_header)) return;
   const uint32_t size = static_cast<uint32_t>(bytes.size());
   std::memcpy(bytes.data() + offsetof(plan_header, total_bytes), &size, 4);
-  const uint32_t crc = crc32_of(std::span(bytes).subspan(sizeof(plan_header)));
+  const uint32_t crc = crc32_around(bytes, offsetof(plan_header, crc32));
   std::memcpy(bytes.data() + offsetof(plan_header, crc32), &crc, 4);
 }
 
@@ -119,12 +119,24 @@ TEST_CASE("weights that do not fit are refused by name") {
   CHECK_THROWS_WITH(check_weights(net, bad, "w.npz"), Contains("element 1 of 'fc2.bias'"));
 }
 
+TEST_CASE("a flipped bit anywhere in a plan, its header included, is refused") {
+  const std::vector<uint8_t> good = compile(net_s(), small(), "lnpu").bytes;
+  for (size_t at = 0; at < good.size(); at += at < sizeof(plan_header) ? 1 : 977) {
+    std::vector<uint8_t> bad = good;
+    bad[at] ^= 0x10;
+    INFO("byte " << at);
+    CHECK_THROWS_AS(parse_plan(bad, "x.plan"), InputError);
+  }
+}
+
 TEST_CASE("a plan with a wrong field is refused with its offset") {
   const Plan plan = compile(net_s(), small(), "lnpu");
   const std::vector<uint8_t>& good = plan.bytes;
   const plan_header& h = plan.header;
   CHECK_THAT(error_with(good, 0, 0x12345678), Contains("x.plan: offset 0x0: not a training plan"));
   CHECK_THAT(error_with(good, offsetof(plan_header, version), 9), Contains("version 9"));
+  CHECK_THAT(error_with(good, offsetof(plan_header, version), 1),
+             Contains("version 1 is not read, only version 2: compile the plan again"));
   CHECK_THAT(error_with(good, offsetof(plan_header, crc32), 9, false), Contains("checksum"));
   CHECK_THAT(error_with(good, offsetof(plan_header, total_bytes), 9, false), Contains("the header says 9 bytes"));
   CHECK_THAT(error_with(good, offsetof(plan_header, batch), 0), Contains("a batch of 0"));
