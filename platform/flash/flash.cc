@@ -82,7 +82,7 @@ BusResponse Flash::access_array(BusAccess& access, uint64_t& delay_ps) {
   return BusResponse::ok;
 }
 
-void Flash::reject(std::string reason) {
+void Flash::reject(const std::string& reason) {
   findings_.report(finding_of("flash", "FLASH_COMMAND", *access_, reason + ": the command is rejected"));
   bank_.set(Field::FLASH_IRQ_ERROR, 1);
   update_irq();

@@ -77,7 +77,7 @@ class Flash final : public BusTarget, public EventClient, public Saved {
   void wire_registers();
   BusResponse access_array(BusAccess& access, uint64_t& delay_ps);
   void write_command(uint32_t code);
-  void reject(std::string reason);
+  void reject(const std::string& reason);
   void start(Operation operation, uint64_t address, uint64_t duration_ps);
   void report_lost_bits();
   void tear(uint64_t now_ps);
