@@ -94,6 +94,24 @@ double plain_gemm_seconds(uint32_t rows, uint32_t columns, uint32_t steps, doubl
   return median_seconds(seconds, [&] { strided_gemm(Arithmetic::kExactProduct, gemm, workspace); });
 }
 
+/// Elements of x and dy that are decoded before they are multiplied: as a device's tiles come through its buffer, a
+/// batch comes in pieces of whole images, and what was decoded is still in the host's cache when it is used.
+constexpr size_t kPieceElements = size_t{1} << 19;
+
+/// Some images of a layer's batch.
+struct Piece {
+  Piece(const ConvTile& whole, uint32_t images, const KernelOptions& options, uint32_t seed)
+      : tile(whole),
+        x({images, whole.c, whole.h, whole.w}, options.activation_zeros, options.threshold, seed),
+        dy({images, whole.k, whole.oh, whole.ow}, options.error_zeros, options.threshold, seed + 1) {
+    tile.n = images;
+  }
+
+  ConvTile tile;
+  CodedTensor x, dy;
+  std::vector<float> sums;  ///< of FF and BP
+};
+
 /// The operands of a layer and what lnpu does with them in one phase.
 class LayerRun {
  public:
@@ -101,43 +119,63 @@ class LayerRun {
       : phase_(phase),
         tile_(ConvTile::whole(batch, layer.c, layer.size, layer.size, layer.k, layer.kernel, layer.kernel, layer.stride,
                               layer.pad)),
-        x_({tile_.n, tile_.c, tile_.h, tile_.w}, options.activation_zeros, options.threshold, 1),
-        w_({tile_.k, tile_.c, tile_.kh, tile_.kw}, options.weight_zeros, options.threshold, 2),
-        dy_({tile_.n, tile_.k, tile_.oh, tile_.ow}, options.error_zeros, options.threshold, 3),
-        acc_(phase == BenchPhase::kFf   ? dy_.size()
-             : phase == BenchPhase::kBp ? x_.size()
-                                        : w_.size()) {}
+        w_({tile_.k, tile_.c, tile_.kh, tile_.kw}, options.weight_zeros, options.threshold, 1),
+        gradient_(phase == BenchPhase::kWg ? w_.size() : 0) {
+    const size_t image = size_t{tile_.c} * tile_.h * tile_.w + size_t{tile_.k} * tile_.oh * tile_.ow;
+    const auto most = static_cast<uint32_t>(std::max<size_t>(1, kPieceElements / image));
+    for (uint32_t first = 0; first < batch; first += most) {
+      Piece& piece = pieces_.emplace_back(tile_, std::min(most, batch - first), options, 2 * first + 2);
+      if (phase == BenchPhase::kFf) piece.sums.resize(piece.dy.size());
+      if (phase == BenchPhase::kBp) piece.sums.resize(piece.x.size());
+    }
+  }
 
   const ConvTile& tile() const { return tile_; }
   const Facts& facts() const { return facts_; }
 
   void decode() {
-    (phase_ == BenchPhase::kFf ? x_ : dy_).decode();
-    (phase_ == BenchPhase::kWg ? x_ : w_).decode();
+    if (phase_ != BenchPhase::kWg) w_.decode();
+    for (Piece& piece : pieces_) decode(piece);
   }
   /// Facts alone.
   void count() {
     facts_ = {};
-    if (phase_ == BenchPhase::kFf) lnpu::ff_facts(config_, tile_, x_.operand(), w_.operand(), facts_, workspace_);
-    if (phase_ == BenchPhase::kBp) lnpu::bp_facts(config_, tile_, dy_.operand(), w_.operand(), facts_, workspace_);
-    if (phase_ == BenchPhase::kWg) lnpu::wg_facts(config_, tile_, x_.operand(), dy_.operand(), facts_, workspace_);
+    for (const Piece& piece : pieces_) {
+      const ConvTile& tile = piece.tile;
+      const Operand x = piece.x.operand(), dy = piece.dy.operand();
+      if (phase_ == BenchPhase::kFf) lnpu::ff_facts(config_, tile, x, w_.operand(), facts_, workspace_);
+      if (phase_ == BenchPhase::kBp) lnpu::bp_facts(config_, tile, dy, w_.operand(), facts_, workspace_);
+      if (phase_ == BenchPhase::kWg) lnpu::wg_facts(config_, tile, x, dy, facts_, workspace_);
+    }
   }
   /// All of it: decoding, clear sums, values and facts.
   void run() {
-    decode();
     facts_ = {};
-    std::fill(acc_.begin(), acc_.end(), 0.0f);
-    float* const acc = acc_.data();
-    if (phase_ == BenchPhase::kFf) lnpu::ff_tile(config_, tile_, x_.operand(), w_.operand(), acc, facts_, workspace_);
-    if (phase_ == BenchPhase::kBp) lnpu::bp_tile(config_, tile_, dy_.operand(), w_.operand(), acc, facts_, workspace_);
-    if (phase_ == BenchPhase::kWg) lnpu::wg_tile(config_, tile_, x_.operand(), dy_.operand(), acc, facts_, workspace_);
+    std::fill(gradient_.begin(), gradient_.end(), 0.0f);
+    if (phase_ != BenchPhase::kWg) w_.decode();
+    for (Piece& piece : pieces_) {
+      decode(piece);
+      std::fill(piece.sums.begin(), piece.sums.end(), 0.0f);
+      const ConvTile& tile = piece.tile;
+      const Operand x = piece.x.operand(), dy = piece.dy.operand();
+      float* const sums = piece.sums.data();
+      if (phase_ == BenchPhase::kFf) lnpu::ff_tile(config_, tile, x, w_.operand(), sums, facts_, workspace_);
+      if (phase_ == BenchPhase::kBp) lnpu::bp_tile(config_, tile, dy, w_.operand(), sums, facts_, workspace_);
+      if (phase_ == BenchPhase::kWg) lnpu::wg_tile(config_, tile, x, dy, gradient_.data(), facts_, workspace_);
+    }
   }
 
  private:
+  void decode(Piece& piece) {
+    if (phase_ != BenchPhase::kBp) piece.x.decode();
+    if (phase_ != BenchPhase::kFf) piece.dy.decode();
+  }
+
   BenchPhase phase_;
   ConvTile tile_;
-  CodedTensor x_, w_, dy_;
-  std::vector<float> acc_;
+  CodedTensor w_;
+  std::vector<Piece> pieces_;
+  std::vector<float> gradient_;
   lnpu::LnpuConfig config_;
   Facts facts_;
   Workspace workspace_;
