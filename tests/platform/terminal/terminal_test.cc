@@ -1,6 +1,10 @@
 // The UART's other end: where it may be, what comes in, and that a logged run can be repeated.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <optional>
 
 #include "tests/support/background_program.h"
@@ -109,6 +113,14 @@ TEST_CASE("stdio: input of a pipe reaches the guest, which outlives its end") {
 
 TEST_CASE("pty: a terminal program may open the other side") {
   BackgroundProgram program(BACKBOARD_PROGRAM, {"exec", kShell, "--uart", "pty"});
+  const int probe = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (probe < 0) {  // a bare chroot has no /dev/pts
+    WARN("no pseudo terminals on this machine: only the error is tested");
+    CHECK(program.exit_code() == 2);
+    CHECK(program.err().find("error: --uart pty: ") != std::string::npos);
+    return;
+  }
+  ::close(probe);
   const std::string name = place_of(program);
   REQUIRE(name.compare(0, 9, "/dev/pts/") == 0);
   const int terminal = ::open(name.c_str(), O_RDWR | O_NOCTTY);
