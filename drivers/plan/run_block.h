@@ -46,7 +46,8 @@ typedef struct run_block {
   float clip_norm;       /**< largest norm of all gradients together; 0: none. The plan must measure it */
   float beta2;           /**< Adam */
   float adam_epsilon;    /**< Adam */
-  uint32_t reserved[3];
+  float max_loss;        /**< an epoch whose mean loss is larger ends the run as diverged; 0: no limit */
+  uint32_t reserved[2];
 } run_block;
 
 typedef struct run_result {

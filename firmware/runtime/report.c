@@ -79,7 +79,11 @@ void report_epoch(const session* s, uint32_t epoch, float mean_loss, float learn
 static void report_divergence(const session* s) {
   const run_result* r = s->result;
   const plan_header* h = s->plan.header;
-  if (r == NULL || r->first_bad_step == 0) return;
+  if (r == NULL) return;
+  if (r->first_bad_step == 0) {
+    printf(": seen at step %" PRIu32 "; no error or gradient saturated or was not finite", s->progress.steps_done);
+    return;
+  }
   printf(": began at step %" PRIu32, r->first_bad_step);
   if (r->first_bad_tensor < h->tensors.count) {
     const plan_tensor* tensor = &s->plan.tensors[r->first_bad_tensor];
@@ -112,7 +116,7 @@ static void report_npu_missing(const session* s) {
 
 void report_failure(const session* s, run_error error) {
   printf("error %d: %s", (int)error, run_error_text(error));
-  if (error == RUN_ERROR_LOSS) report_divergence(s);
+  if (error == RUN_ERROR_LOSS || error == RUN_ERROR_LOSS_LIMIT) report_divergence(s);
   if (error == RUN_ERROR_NPU_COMMAND) report_npu_error(s);
   if (error == RUN_ERROR_NPU_CAPABILITY) report_npu_missing(s);
   printf("\n");

@@ -27,6 +27,7 @@ static bool settings_valid(const run_block* run) {
   if (run->loss_scale_dynamic == 1 && run->loss_scale_interval == 0) return false;
   if (run->nesterov > 1 || !between(run->clip_norm, 0.0f, 1e30f)) return false;
   if (!between(run->beta2, 0.0f, 1.0f) || !between(run->adam_epsilon, 0.0f, 1.0f)) return false;
+  if (!between(run->max_loss, 0.0f, 1e30f)) return false;
   return between(run->fgmp_share, -1.0f, 1.0f) && between(run->fgmp_stall_step, 0.0f, 1.0f);
 }
 

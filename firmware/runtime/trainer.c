@@ -214,6 +214,7 @@ static run_error epoch_run(session* s) {
   s->result->eval_correct[epoch] = correct;
   report_epoch(s, epoch, mean_loss, rate, correct);
   result_update(s);
+  if (complete && s->run->max_loss > 0.0f && mean_loss > s->run->max_loss) return RUN_ERROR_LOSS_LIMIT;
   const uint32_t every = s->run->checkpoint_every;
   const bool last = p->epochs_done == s->run->epochs || step_limit_reached(s);
   const bool due = every != CHECKPOINT_NEVER && (last || (complete && every != 0 && p->epochs_done % every == 0));

@@ -59,6 +59,7 @@ struct TrainingConfig {
   float beta2 = 0.999f;
   float adam_epsilon = 1e-8f;
   LossScaleConfig loss_scale;
+  float divergence = 10.0f;
   std::optional<float> fgmp_share;
   float fgmp_stall_step = 0.0f;
   uint32_t evaluate_every = 0;
@@ -82,6 +83,9 @@ struct TrainingConfig {
     v("beta2", beta2, Reals{0.0, 0.99999}, "Adam: decay of the squared gradients");
     v("adam_epsilon", adam_epsilon, Reals{1e-12, 1.0}, "Adam: added to the root");
     v("loss_scale", loss_scale, "Loss scaling");
+    v("divergence", divergence, Reals{0.0, 1e6},
+      "An epoch whose mean loss is beyond so many times that of guessing, ln(classes), ends the run as diverged; 0: "
+      "never");
     v("fgmp_share", fgmp_share, Reals{0.0, 1.0},
       "Share of non-zeros in FP16 that the firmware steers for, or off: thresholds stay as compiled");
     v("fgmp_stall_step", fgmp_stall_step, Reals{0.0, 1.0}, "Added to the share when the loss of an epoch stalls");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "sw/plan/plan.h"
@@ -76,7 +77,7 @@ PrepareRequest prepare_request(const RunConfig& config) {
   return request;
 }
 
-run_block run_block_of(const RunConfig& config) {
+run_block run_block_of(const RunConfig& config, uint32_t classes) {
   const TrainingConfig& training = config.training;
   run_block block;
   std::memset(&block, 0, sizeof block);
@@ -92,6 +93,8 @@ run_block run_block_of(const RunConfig& config) {
   block.clip_norm = training.clip_norm;
   block.beta2 = training.beta2;
   block.adam_epsilon = training.adam_epsilon;
+  // A network with one output has nothing to guess: two stand for it.
+  block.max_loss = training.divergence * std::log(static_cast<float>(std::max(classes, 2u)));
   block.loss_scale = training.loss_scale.initial;
   block.loss_scale_dynamic = training.loss_scale.dynamic;
   block.loss_scale_interval = training.loss_scale.interval;
@@ -117,7 +120,7 @@ RunImage place_run(const RunConfig& config, PreparedRun prepared) {
                                  header.arena_base, arena_end));
   }
   Placer placer(dram_base(config) + kFirmwareBytes, header.arena_base);
-  run_block block = run_block_of(config);
+  run_block block = run_block_of(config, header.classes);
   image.argument = placer.place(sizeof block, "the run block");
   block.result_bytes = sizeof(run_result);
   block.result_address = placer.place(block.result_bytes, "the result block");

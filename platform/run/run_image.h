@@ -29,8 +29,8 @@ struct RunImage {
 /// part for firmware, run block, plan and data.
 PrepareRequest prepare_request(const RunConfig& config);
 
-/// The run block of a run file, addresses still zero.
-run_block run_block_of(const RunConfig& config);
+/// The run block of a run file for a network of `classes` outputs, addresses still zero.
+run_block run_block_of(const RunConfig& config, uint32_t classes);
 
 /// Places run block, result, plan and data one behind the other above the firmware's part of DRAM. Throws InputError
 /// when they do not fit below the plan's arena.

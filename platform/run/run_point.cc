@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "drivers/plan/run_error.h"
 #include "npu/device/npu_device.h"
 #include "platform/config/atomic_file.h"
 #include "platform/run/expectations.h"
@@ -56,12 +57,16 @@ void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summ
   }
   try {
     const RunConfig& config = prepared.point.config;
-    summary.training = training_from(result, config.plan.empty() ? config.policy : "plan");
+    std::vector<std::string> tensors;
+    for (const plan_tensor& tensor : parse_plan(prepared.plan, "the plan").tensors) tensors.push_back(tensor.name);
+    summary.training = training_from(result, config.plan.empty() ? config.policy : "plan", tensors);
     if (!summary.training) {
       summary.failures.push_back("the firmware has not begun its result block");
     } else if (result.state != kResultFinished && !summary.interrupted) {
+      const bool diverged = result.error == RUN_ERROR_LOSS || result.error == RUN_ERROR_LOSS_LIMIT;
       summary.failures.push_back(
-          fmt::format("the firmware {} (error {})", result.state == 0 ? "did not finish" : "gave up", result.error));
+          fmt::format("the firmware {} (error {}){}", result.state == 0 ? "did not finish" : "gave up", result.error,
+                      diverged ? ": training diverged" + divergence_text(*summary.training) : ""));
     }
   } catch (const InputError& error) {
     summary.failures.push_back(error.what());

@@ -37,6 +37,10 @@ Json training_json(const TrainingSummary& training) {
   json["epochs"] = training.epochs;
   json["steps"] = training.steps;
   json["overflows"] = training.overflows;
+  json["skipped"] = training.skipped;
+  json["bad_steps"] = training.bad_steps;
+  json["first_bad_step"] = training.first_bad_step;
+  json["first_bad_tensor"] = training.first_bad_tensor;
   json["loss"] = training.loss;
   json["accuracy_before"] = number_or_null(training.accuracy_before);
   json["accuracy_after"] = number_or_null(training.accuracy_after);
@@ -55,6 +59,10 @@ TrainingSummary training_of(const Json& json) {
   training.epochs = json.at("epochs");
   training.steps = json.at("steps");
   training.overflows = json.at("overflows");
+  training.skipped = json.at("skipped");
+  training.bad_steps = json.at("bad_steps");
+  training.first_bad_step = json.at("first_bad_step");
+  training.first_bad_tensor = json.at("first_bad_tensor");
   // A loss that is NaN or infinite is null in JSON.
   for (const Json& loss : json.at("loss")) training.loss.push_back(loss.is_null() ? std::nan("") : loss.get<double>());
   training.accuracy_before = read_number(json.at("accuracy_before"));
@@ -180,6 +188,11 @@ std::string one_point_table(const RunSummary& s) {
     row("training",
         fmt::format("policy {}, {} epochs, {} steps, {} examples", t.policy, t.epochs, t.steps, t.examples));
     if (!t.loss.empty()) row("loss", fmt::format("{:.4f} first, {:.4f} last epoch", t.loss.front(), t.loss.back()));
+    if (t.overflows + t.skipped != 0) {
+      row("loss scale",
+          fmt::format("{:g} last, {} overflows, {} updates left out", t.loss_scale, t.overflows, t.skipped));
+    }
+    if (t.bad_steps != 0) row("bad numbers", divergence_text(t).substr(1));
     row("accuracy before", percent_text(t.accuracy_before));
     row("accuracy after", percent_text(t.accuracy_after));
   }
@@ -214,7 +227,8 @@ std::string variants_table(std::span<const RunSummary> points) {
 
 }  // namespace
 
-std::optional<TrainingSummary> training_from(const run_result& result, const std::string& policy) {
+std::optional<TrainingSummary> training_from(const run_result& result, const std::string& policy,
+                                             std::span<const std::string> tensors) {
   if (result.magic == 0) return std::nullopt;
   if (result.magic != RESULT_MAGIC || result.version != RUN_VERSION) {
     throw InputError(fmt::format("the firmware's result block has magic {:#x} and version {}; expected {:#x} and {}",
@@ -229,6 +243,13 @@ std::optional<TrainingSummary> training_from(const run_result& result, const std
   training.epochs = result.epochs_done;
   training.steps = result.steps_done;
   training.overflows = result.overflows;
+  training.skipped = result.skipped;
+  training.bad_steps = result.bad_steps;
+  training.first_bad_step = result.first_bad_step;
+  if (result.first_bad_step != 0) {
+    training.first_bad_tensor =
+        result.first_bad_tensor < tensors.size() ? tensors[result.first_bad_tensor] : "the loss";
+  }
   training.loss_scale = static_cast<double>(result.loss_scale);
   training.fgmp_share = static_cast<double>(result.fgmp_share);
   training.accuracy_before = percent(result.before_correct, result.before_total);
@@ -239,6 +260,12 @@ std::optional<TrainingSummary> training_from(const run_result& result, const std
     training.accuracy_by_epoch.push_back(percent(result.eval_correct[epoch], total));
   }
   return training;
+}
+
+std::string divergence_text(const TrainingSummary& training) {
+  if (training.first_bad_step == 0) return {};
+  return fmt::format(" from step {} in {}, {} bad steps of {}", training.first_bad_step, training.first_bad_tensor,
+                     training.bad_steps, training.steps);
 }
 
 std::string summary_json(const RunSummary& summary) {

@@ -15,6 +15,10 @@ namespace backboard {
 struct TrainingSummary {
   std::string policy;
   uint64_t examples = 0, epochs = 0, steps = 0, overflows = 0;
+  uint64_t skipped = 0;                                   ///< updates left out because of an overflow
+  uint64_t bad_steps = 0;                                 ///< with saturated or non-finite errors, gradients or loss
+  uint64_t first_bad_step = 0;                            ///< counted from 1; 0: none
+  std::string first_bad_tensor;                           ///< where that step went wrong; empty: nowhere
   std::vector<double> loss;                               ///< mean of each epoch
   std::optional<double> accuracy_before, accuracy_after;  ///< percent; nothing when there was no evaluation
   std::vector<std::optional<double>> accuracy_by_epoch;   ///< percent, where an epoch was evaluated
@@ -54,9 +58,13 @@ struct RunSummary {
   bool passed() const { return exit_code == 0 && !interrupted && failures.empty(); }
 };
 
-/// What the firmware wrote. Nothing when the block was never begun. Throws InputError when it holds what no firmware
-/// of this version writes.
-std::optional<TrainingSummary> training_from(const run_result& result, const std::string& policy);
+/// What the firmware wrote; `tensors` are the names of the plan's tensors in the order of its table. Nothing when the
+/// block was never begun. Throws InputError when it holds what no firmware of this version writes.
+std::optional<TrainingSummary> training_from(const run_result& result, const std::string& policy,
+                                             std::span<const std::string> tensors = {});
+
+/// When and where a training began to go wrong: " from step 4 in fc2.y, 1 bad steps of 4"; empty when it never did.
+std::string divergence_text(const TrainingSummary& training);
 
 std::string summary_json(const RunSummary& summary);
 /// Reads what `summary_json` wrote; `file` is used in errors.

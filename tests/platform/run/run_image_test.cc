@@ -1,6 +1,7 @@
 #include "platform/run/run_image.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstring>
 
 #include "platform/config/config.h"
@@ -21,7 +22,7 @@ TEST_CASE("the run block says what the training keys say") {
       "training:\n  epochs: 20\n  max_steps: 7\n  shuffle: 42\n  learning_rate: [0.02, {epoch: 10, rate: 0.01}]\n"
       "  momentum: 0.9\n  weight_decay: 0.0001\n  loss_scale: {initial: 1024, dynamic: true, interval: 500}\n"
       "  fgmp_share: 0.1\n  fgmp_stall_step: 0.05\n  evaluate_every: 2\n  checkpoint_every: 5\n  resume: true\n");
-  const run_block block = run_block_of(config);
+  const run_block block = run_block_of(config, 10);
   CHECK(block.magic == RUN_MAGIC);
   CHECK(block.version == RUN_VERSION);
   CHECK(block.epochs == 20);
@@ -39,13 +40,15 @@ TEST_CASE("the run block says what the training keys say") {
   CHECK(block.loss_scale_interval == 500);
   CHECK(block.fgmp_share == 0.1f);
   CHECK(block.fgmp_stall_step == 0.05f);
+  CHECK(block.max_loss == Approx(10 * std::log(10.0)));  // ten classes
   CHECK(block.evaluate_every == 2);
   CHECK(block.checkpoint_every == 5);
   CHECK(block.resume == 1);
 }
 
 TEST_CASE("off means no shuffle, thresholds as compiled, no checkpoints") {
-  const run_block block = run_block_of(config_of("training: {shuffle: off, fgmp_share: off, checkpoint_every: off}\n"));
+  const run_block block =
+      run_block_of(config_of("training: {shuffle: off, fgmp_share: off, checkpoint_every: off}\n"), 10);
   CHECK(block.shuffle == 0);
   CHECK(block.fgmp_share == -1.0f);
   CHECK(block.checkpoint_every == 0xffffffff);

@@ -77,6 +77,30 @@ TEST_CASE("the firmware's result block becomes accuracies in percent and losses 
   CHECK(training->policy == "full");
 }
 
+TEST_CASE("what went wrong in a training is named by the plan's tensors, and survives a summary's text") {
+  run_result result = finished();
+  CHECK(divergence_text(*training_from(result, "full")).empty());
+  result.steps_done = 9;
+  result.overflows = 3;
+  result.loss_scale = 512;
+  result.skipped = 2;
+  result.bad_steps = 5;
+  result.first_bad_step = 4;
+  result.first_bad_tensor = 1;
+  const std::vector<std::string> tensors = {"fc2.weight", "fc2.y"};
+  RunSummary summary = point("", 0, 60, 90);
+  summary.training = training_from(result, "full", tensors);
+  CHECK(divergence_text(*summary.training) == " from step 4 in fc2.y, 5 bad steps of 9");
+  const RunSummary read = parse_summary(summary_json(summary), "summary.json");
+  CHECK(divergence_text(*read.training) == divergence_text(*summary.training));
+  CHECK(read.training->skipped == 2);
+  const std::string table = summary_table(std::span(&summary, 1));
+  CHECK(table.find("512 last, 3 overflows, 2 updates left out") != std::string::npos);
+  CHECK(table.find("from step 4 in fc2.y") != std::string::npos);
+  result.first_bad_tensor = 0xffffffff;
+  CHECK(training_from(result, "full", tensors)->first_bad_tensor == "the loss");
+}
+
 TEST_CASE("a result block that was never begun is no training, a damaged one is an error") {
   run_result result = finished();
   result.magic = 0;
