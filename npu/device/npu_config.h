@@ -16,6 +16,7 @@ struct NpuConfig {
   uint64_t buffer_bytes = 372 * kKiB;  ///< local buffer
   DmaConfig dma;
   EngineConfigs engines;
+  uint64_t power_bin_ps = 100'000'000;
   uint32_t host_threads = 1;  ///< of the simulator; never changes a result
 
   template <class V>
@@ -32,6 +33,9 @@ struct NpuConfig {
     v("neuroflix", engines.neuroflix, "Engine neuroflix");
     v("taxonn", engines.taxonn, "Engine taxonn");
     v("energy", engines.energy, "Energy constants of all engines");
+    v("area", engines.area, "Constants of area and leakage of all engines");
+    v("power_bin", power_bin_ps, Picoseconds{1'000, 1'000'000'000'000},
+      "First width of the bins of power.csv; doubled when a run has more than 4096");
     v("host_threads", host_threads, Range{1, 64},
       "Threads of the simulator for tile arithmetic; results do not change");
   }

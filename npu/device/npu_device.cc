@@ -49,6 +49,7 @@ class NpuDevice::Impl final : public RingClient {
   void state(StateArchive& archive);
   void reset();
   NpuTotals totals() const;
+  const TimeBins<double, 1>& energy_over_time() const { return sequencer_.energy_over_time(); }
   void use_requests(RequestPort& port) { dma_.use_requests(port); }
 
   void on_fence(uint32_t value, bool interrupt) override;
@@ -104,6 +105,7 @@ NpuDevice::Impl::Impl(std::unique_ptr<Engine> engine, const NpuConfig& config, E
       sequencer_(*engine_, static_cast<uint32_t>(config.buffer_bytes), config.clock_hz, queue, dma_),
       ring_(*engine_, config.clock_hz, queue, dma_, sequencer_),
       performance_(ring_, sequencer_, dma_, config.clock_hz) {
+  sequencer_.set_power_bin(config.power_bin_ps);
   ring_.set_client(*this);
   publish_capabilities();
   hook_control();
@@ -302,6 +304,7 @@ NpuTotals NpuDevice::Impl::totals() const {
   totals.facts = sequencer_.totals().facts;
   totals.cycles = sequencer_.totals().cycles;
   totals.energy = sequencer_.totals().energy;
+  totals.by_phase = sequencer_.totals().by_phase;
   totals.produced = sequencer_.totals().produced;
   return totals;
 }
@@ -349,6 +352,10 @@ void NpuDevice::reset() {
 
 NpuTotals NpuDevice::totals() const {
   return impl_->totals();
+}
+
+const TimeBins<double, 1>& NpuDevice::energy_over_time() const {
+  return impl_->energy_over_time();
 }
 
 }  // namespace backboard::npu

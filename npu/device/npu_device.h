@@ -30,10 +30,11 @@ struct NpuTotals {
   uint64_t write_bytes = 0;
   uint64_t saturated = 0;
   uint64_t nonfinite = 0;
-  Facts facts;              ///< of all compute steps
-  CyclesByUnit cycles;      ///< of the units, which work side by side
-  EnergyByCause energy;     ///< of the NPU itself, without DRAM
-  uint64_t interrupts = 0;  ///< rising edges of the interrupt wire
+  Facts facts;                          ///< of all compute steps
+  CyclesByUnit cycles;                  ///< of the units, which work side by side
+  EnergyByCause energy;                 ///< of the NPU itself, without DRAM
+  std::array<Price, kPhases> by_phase;  ///< cycles and energy by Phase of the command
+  uint64_t interrupts = 0;              ///< rising edges of the interrupt wire
   uint64_t errors = 0;
   std::array<ElementTally, kTensorClasses> produced;  ///< by TensorClass of the output
 };
@@ -65,6 +66,8 @@ class NpuDevice final : public BusTarget, public Saved {
   void reset();
 
   NpuTotals totals() const;
+  /// Dynamic energy over time, in picojoules.
+  const TimeBins<double, 1>& energy_over_time() const;
 
  private:
   class Impl;

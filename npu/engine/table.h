@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "npu/area/area.h"
 #include "npu/engine/daa/config.h"
 #include "npu/engine/energy_constants.h"
 #include "npu/engine/engine.h"
@@ -23,6 +25,7 @@ struct EngineConfigs {
   neuroflix::NeuroflixConfig neuroflix;
   taxonn::TaxonnConfig taxonn;
   EnergyConstants energy;
+  AreaConstants area;
   uint32_t host_threads = 1;  ///< of the simulator, for tile arithmetic; never changes a result
 };
 
@@ -32,9 +35,14 @@ struct EngineRow {
   const char* description;
   const Offer& (*offer)();
   std::unique_ptr<Engine> (*make)(const EngineConfigs& configs);
+  /// What it is built of, without the local buffer; null: no estimate of area, and no statistics of it.
+  Inventory (*inventory)(const EngineConfigs& configs) = nullptr;
 };
 
 std::span<const EngineRow> engine_table();
+
+/// Area of an engine with its local buffer; nothing when the row has no inventory.
+std::optional<Area> area_of_engine(const EngineRow& row, const EngineConfigs& configs, uint64_t buffer_bytes);
 
 /// The row of a name or id; null when there is none.
 const EngineRow* find_engine(const std::string& name);

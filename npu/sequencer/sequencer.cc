@@ -193,11 +193,15 @@ bool Sequencer::issue_compute() {
   totals_.nonfinite += facts.nonfinite;
   totals_.cycles += cost.cycles;
   totals_.energy += cost.energy;
+  Price& phase = totals_.by_phase[job_.command.phase % kPhases];
+  phase.cycles += cost.cycles;
+  phase.energy += cost.energy;
   const uint64_t cycles = std::max<uint64_t>(cost.cycles.step(), 1);
   const uint64_t duration_ps = clock_.to_ps(cycles);
   totals_.compute_ps += duration_ps;
   computing_ = true;
   compute_end_ps_ = queue_.now_ps() + duration_ps;
+  energy_bins_.spread(0, cost.energy.total_pj(), queue_.now_ps(), compute_end_ps_);
   queue_.schedule(compute_end_ps_, id_);
   return true;
 }

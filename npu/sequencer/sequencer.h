@@ -13,6 +13,7 @@
 #include "npu/sequencer/tensor_transfer.h"
 #include "platform/events/event_queue.h"
 #include "platform/state/archive.h"
+#include "platform/stats/time_bins.h"
 
 namespace backboard::npu {
 
@@ -31,6 +32,11 @@ struct ElementTally {
   uint64_t elements() const { return zeros + low + high; }
 };
 
+inline constexpr unsigned kPhases = 0
+#define PHASE(name, value, description) +1
+#include "drivers/npu/traffic.def"
+    ;
+
 /// What jobs added up to since the board was built.
 struct SequencerTotals {
   Facts facts;
@@ -40,6 +46,7 @@ struct SequencerTotals {
   uint64_t nonfinite = 0;
   CyclesByUnit cycles;  ///< units work side by side: the sum is more than compute_ps
   EnergyByCause energy;
+  std::array<Price, kPhases> by_phase;                ///< cycles and energy by Phase of the command
   std::array<ElementTally, kTensorClasses> produced;  ///< by TensorClass of the output
 };
 
@@ -66,6 +73,10 @@ class Sequencer final : public EventClient {
 
   const Schedule& schedule() const { return schedule_; }
   const SequencerTotals& totals() const { return totals_; }
+  /// Dynamic energy of the engine over time, each compute step's spread over its duration. Before anything runs,
+  /// `set_power_bin` says the first width.
+  const TimeBins<double, 1>& energy_over_time() const { return energy_bins_; }
+  void set_power_bin(uint64_t width_ps) { energy_bins_ = TimeBins<double, 1>(width_ps); }
   void state(StateArchive& archive);
 
  private:
@@ -123,7 +134,8 @@ class Sequencer final : public EventClient {
   /// Loads whose directory is here and whose blocks wait for a free transfer.
   std::vector<uint32_t> blocks_due_;
   SequencerTotals totals_;
-  std::vector<uint32_t> blocks_;  ///< scratch
+  TimeBins<double, 1> energy_bins_{100'000'000};  ///< pJ
+  std::vector<uint32_t> blocks_;                  ///< scratch
 };
 
 /// Saves and restores a job, field by field.

@@ -48,6 +48,8 @@ void Sequencer::state(StateArchive& archive) {
   archive.value("facts", totals_.facts);
   archive.value("cycles", totals_.cycles);
   archive.value("energy", totals_.energy);
+  archive.value("by_phase", totals_.by_phase);
+  energy_bins_.state(archive);
   archive.value("compute_ps", totals_.compute_ps);
   archive.value("load_stall_ps", totals_.load_stall_ps);
   archive.value("saturated", totals_.saturated);

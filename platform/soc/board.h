@@ -127,6 +127,8 @@ class Board {
   StatsTree stats();
   /// Bytes of transactions and requests at the DRAM over time, by initiator: bandwidth.csv.
   std::string bandwidth_csv();
+  /// Power of the NPU over time, leakage apart: power.csv.
+  std::string power_csv();
   /// Whose bytes crossed into DRAM, the core's direct accesses included: traffic.csv.
   TrafficTable traffic();
   /// Conservation of bytes: masters = bus = targets, DRAM's own counters = traffic(). Nothing when it holds, else a

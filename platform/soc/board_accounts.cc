@@ -67,7 +67,8 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   energy.real("total", n.energy.total_pj(), "pJ", "The NPU, without DRAM");
   const auto& pairs = n.facts.macs_by_class;
   const StatsWriter by_class = writer.part("macs_by_class");
-  by_class.counter("LL", pairs[npu::kClassLow][npu::kClassLow], "MACs", "Both operands low (lnpu: FP8; daa: on the low unit)");
+  by_class.counter("LL", pairs[npu::kClassLow][npu::kClassLow], "MACs",
+                   "Both operands low (lnpu: FP8; daa: on the low unit)");
   by_class.counter("LH", pairs[npu::kClassLow][npu::kClassHigh], "MACs", "Input low, other operand wider");
   by_class.counter("HL", pairs[npu::kClassHigh][npu::kClassLow], "MACs", "Input wider, other operand low");
   by_class.counter("HH", pairs[npu::kClassHigh][npu::kClassHigh], "MACs", "Both wider (daa: on the high unit)");
@@ -76,6 +77,35 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
     with_zero += pairs[npu::kClassZero][other] + pairs[other][npu::kClassZero];
   }
   by_class.counter("zero", with_zero, "MACs", "An operand is zero; skipped or not");
+}
+
+/// What compute steps took, by the phase of their command.
+void phase_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
+  for (unsigned i = 0; i < npu::kPhases; ++i) {
+    const npu::Price& price = n.by_phase[i];
+    if (price.cycles.multipliers == 0 && price.cycles.elementwise == 0) continue;
+    const StatsWriter part = writer.part("by_phase").part(lower_case(name_of(static_cast<Phase>(i))));
+    part.counter("multiplier_cycles", price.cycles.multipliers, "cycles", "Work of the multiplier array");
+    part.counter("elementwise_cycles", price.cycles.elementwise, "cycles", "Work of the element-wise unit");
+    part.real("energy", price.energy.total_pj(), "pJ", "The NPU, without DRAM and leakage");
+    part.real("array_energy", price.energy.total_pj() - price.energy.elementwise_pj, "pJ",
+              "The same without element operations");
+  }
+}
+
+/// The estimate of area, and what leaks while simulated time passes.
+void area_stats(const StatsWriter& writer, const npu::Area& area, uint64_t now_ps) {
+  const StatsWriter part = writer.part("area");
+  part.real("multipliers", area.multipliers_um2, "um2", "Multipliers (estimate by parts, npu.area)");
+  part.real("adders", area.adders_um2, "um2", "Adders");
+  part.real("registers", area.registers_um2, "um2", "Registers and multiplexers");
+  part.real("buffer", area.buffers_um2, "um2", "Local buffer");
+  part.real("logic", area.logic_um2(), "um2", "Multipliers, adders, registers");
+  part.real("total", area.total_um2(), "um2", "All of it; without DMA, ring, codec and sequencer");
+  const StatsWriter leakage = writer.part("leakage");
+  leakage.real("power", area.leakage_mw, "mW", "Leakage of that area");
+  leakage.real("energy", area.leakage_mw * static_cast<double>(now_ps) * 1e-3, "pJ",
+               "Leakage during the simulated time; no part of npu.energy.total");
 }
 
 void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
@@ -93,6 +123,7 @@ void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   writer.counter("interrupts", n.interrupts, "1", "Rising edges of the interrupt");
   writer.counter("errors", n.errors, "1", "Commands that failed");
   engine_stats(writer, n);
+  phase_stats(writer, n);
   for (unsigned i = 0; i < kTensorClasses; ++i) {
     const npu::ElementTally& tally = n.produced[i];
     if (tally.elements() == 0) continue;
@@ -127,6 +158,20 @@ TrafficTable Board::traffic() {
 
 std::string Board::bandwidth_csv() {
   return impl_->dram.bandwidth().csv();
+}
+
+std::string Board::power_csv() {
+  const TimeBins<double, 1>& energy = impl_->npu.energy_over_time();
+  const std::optional<npu::Area> area = impl_->area();
+  std::string text = "start_ps,width_ps,dynamic_mw,leakage_mw\n";
+  const double width_ps = static_cast<double>(energy.width_ps());
+  for (size_t bin = 0; bin < energy.bins().size(); ++bin) {
+    // 1 pJ in 1 ps is 1 W.
+    const double dynamic_mw = energy.bins()[bin][0] / width_ps * 1e3;
+    text += fmt::format("{},{},{:.6g},{}\n", bin * energy.width_ps(), energy.width_ps(), dynamic_mw,
+                        area ? fmt::format("{:.6g}", area->leakage_mw) : "");
+  }
+  return text;
 }
 
 std::optional<std::string> Board::conservation_error() {
@@ -176,6 +221,7 @@ StatsTree Board::stats() {
   impl_->wiring.router().stats(StatsWriter(tree, "bus"));
   impl_->dram.stats(StatsWriter(tree, "dram"));
   npu_stats(StatsWriter(tree, "npu"), impl_->npu.totals());
+  if (const auto area = impl_->area()) area_stats(StatsWriter(tree, "npu"), *area, queue().now_ps());
   const StatsWriter uart_part(tree, "uart");
   uart_part.counter("transmitted", impl_->uart.transmitted_bytes(), "bytes", "Bytes transmitted");
   uart_part.counter("received", impl_->uart.received_bytes(), "bytes", "Bytes received");

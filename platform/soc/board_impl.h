@@ -68,6 +68,11 @@ class Board::Impl final : public EndSink, public CoreObserver, public EventClien
   void state(StateArchive& archive);
   uint64_t digest() const;
   PlacedFindings& findings_at(Place place);
+  /// Of the configured engine; nothing when it has no estimate.
+  std::optional<npu::Area> area() const {
+    const npu::EngineRow* row = npu::find_engine(config.npu.engine);
+    return row ? npu::area_of_engine(*row, config.npu.engines, config.npu.buffer_bytes) : std::nullopt;
+  }
 
   BoardConfig config;
   BoardOutput output;

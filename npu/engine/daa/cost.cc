@@ -47,4 +47,24 @@ Price price(const Facts& facts, const DaaConfig& config, const EnergyConstants& 
   return price;
 }
 
+Inventory inventory(const DaaConfig& config) {
+  const uint64_t units = uint64_t{config.rows} * config.columns;
+  constexpr uint32_t kOperand_bits = 16;
+  Inventory list{
+      {Circuits::Kind::kFloatMultiplier, units, kBfloat16Bits},
+      {Circuits::Kind::kFloat32Adder, units},
+      {Circuits::Kind::kRegister, units, 32 + 2 * kOperand_bits},
+  };
+  const bool dense = config.ff == Mode::kDense && config.bp == Mode::kDense && config.wg == Mode::kDense;
+  if (!dense) {
+    list.push_back({Circuits::Kind::kFloatMultiplier, units, config.low_mantissa + 1});
+    list.push_back({Circuits::Kind::kFloat32Adder, units});
+    list.push_back({Circuits::Kind::kRegister, units, 2 * kOperand_bits});
+    list.push_back({Circuits::Kind::kMultiplexer, units, 4 * kOperand_bits});
+    if (config.arbiter == Arbiter::kValue) list.push_back({Circuits::Kind::kIntegerAdder, 3 * units, 8});
+  }
+  add_vector_unit(list, config.elementwise_per_cycle);
+  return list;
+}
+
 }  // namespace backboard::npu::daa

@@ -31,4 +31,18 @@ Price price(const Facts& facts, const LnpuConfig& config, const EnergyConstants&
   return price;
 }
 
+Inventory inventory(const LnpuConfig& config) {
+  const uint64_t multipliers = uint64_t{config.cores} * config.lanes * config.multipliers_per_lane;
+  const bool wide = config.accumulator == Accumulator::kFp32;
+  Inventory list{
+      {Circuits::Kind::kFloatMultiplier, multipliers, 11},
+      {wide ? Circuits::Kind::kFloat32Adder : Circuits::Kind::kFloat16Adder, 2 * multipliers},
+      {Circuits::Kind::kRegister, 2 * multipliers, wide ? 32u : 16u},
+      {Circuits::Kind::kRegister, multipliers, 16},  // weight
+      {Circuits::Kind::kRegister, uint64_t{config.cores} * config.lanes * config.ilb_window, 16},
+  };
+  add_vector_unit(list, config.elementwise_per_cycle);
+  return list;
+}
+
 }  // namespace backboard::npu::lnpu

@@ -62,4 +62,24 @@ Price price(const Facts& facts, const NeuroflixConfig& config, const EnergyConst
   return price;
 }
 
+Inventory inventory(const NeuroflixConfig& config) {
+  const uint64_t units = uint64_t{config.rows} * config.array_columns();
+  constexpr uint32_t kBrickSum_bits = 13;  // 8 bits of product, 16 terms, a sign
+  Inventory list;
+  if (config.units == Units::kBfloat16) {
+    list.push_back({Circuits::Kind::kFloatMultiplier, units, kBfloat16Bits});
+    list.push_back({Circuits::Kind::kRegister, units, 32 + 2 * 16});
+  } else {
+    const uint64_t bricks = units * config.bricks;
+    list.push_back({Circuits::Kind::kIntegerMultiplier, bricks, kBrickBits, kBrickBits});
+    list.push_back({Circuits::Kind::kIntegerAdder, bricks, kBrickSum_bits});
+    list.push_back({Circuits::Kind::kRegister, bricks, kBrickSum_bits});
+    list.push_back({Circuits::Kind::kIntegerAdder, units, 32});
+    list.push_back({Circuits::Kind::kRegister, units, 32 + config.low_bits + config.high_bits});
+  }
+  list.push_back({Circuits::Kind::kFloat32Adder, units});
+  add_vector_unit(list, config.elementwise_per_cycle);
+  return list;
+}
+
 }  // namespace backboard::npu::neuroflix

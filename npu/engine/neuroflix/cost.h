@@ -1,6 +1,7 @@
 // Prices the facts of the neuroflix engine. Pure.
 #pragma once
 
+#include "npu/area/area.h"
 #include "npu/engine/cost.h"
 #include "npu/engine/energy_constants.h"
 #include "npu/engine/facts.h"
@@ -12,5 +13,9 @@ namespace backboard::npu::neuroflix {
 /// the way in and out, and b cycles to drain the bricks' accumulators into the merged sum. The bfloat16 baseline takes
 /// K + r + c - 2.
 Price price(const Facts& facts, const NeuroflixConfig& config, const EnergyConstants& energy);
+
+/// What the engine is built of. Bricks: a multiplier of 4 by 4 bits with an accumulator of 13 bits; a unit merges them
+/// with a 32-bit adder and adds the sum of a group in binary32. bfloat16: multiplier, binary32 adder, accumulator.
+Inventory inventory(const NeuroflixConfig& config);
 
 }  // namespace backboard::npu::neuroflix

@@ -16,4 +16,14 @@ Price price(const Facts& facts, const ReferenceConfig& config, const EnergyConst
   return price;
 }
 
+Inventory inventory(const ReferenceConfig& config) {
+  Inventory list{
+      {Circuits::Kind::kFloat32Multiplier, config.multipliers},
+      {Circuits::Kind::kFloat32Adder, config.multipliers},
+      {Circuits::Kind::kRegister, config.multipliers, 3 * 32},
+  };
+  add_vector_unit(list, config.elementwise_per_cycle);
+  return list;
+}
+
 }  // namespace backboard::npu::reference

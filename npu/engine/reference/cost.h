@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "npu/area/area.h"
 #include "npu/engine/cost.h"
 #include "npu/engine/energy_constants.h"
 #include "npu/engine/facts.h"
@@ -24,5 +25,8 @@ struct ReferenceConfig {
 };
 
 Price price(const Facts& facts, const ReferenceConfig& config, const EnergyConstants& energy);
+
+/// What the engine is built of: a binary32 multiplier, adder, accumulator and two operand registers a product.
+Inventory inventory(const ReferenceConfig& config);
 
 }  // namespace backboard::npu::reference

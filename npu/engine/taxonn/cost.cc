@@ -30,4 +30,32 @@ Price price(const Facts& facts, const TaxonnConfig& config, const EnergyConstant
   return price;
 }
 
+Inventory inventory(const TaxonnConfig& config) {
+  // The sign is one of the bits. Which operands meet: x and W, delta and W, delta and x.
+  int32_t x = 0, weight = 0, delta = 0;
+  const auto widen = [&](const Widths& widths) {
+    x = std::max(x, widths.x.bits() + 1);
+    weight = std::max(weight, widths.weight.bits() + 1);
+    delta = std::max(delta, widths.delta.bits() + 1);
+  };
+  widen(config.widths);
+  for (const LayerWidths& layer : config.layers) widen(layer.widths);
+  Inventory list;
+  const auto array = [&](int32_t a, int32_t b) {
+    list.push_back(
+        {Circuits::Kind::kIntegerMultiplier, config.units, static_cast<uint32_t>(a), static_cast<uint32_t>(b)});
+    list.push_back({Circuits::Kind::kIntegerAdder, config.units, 32});
+    list.push_back({Circuits::Kind::kRegister, config.units, static_cast<uint32_t>(32 + a + b)});
+  };
+  if (config.trainer == Trainer::kShared) {
+    const int32_t first = std::max(x, delta), second = std::max(weight, x);
+    array(first, second);
+    list.push_back({Circuits::Kind::kMultiplexer, config.units, static_cast<uint32_t>(2 * (first + second))});
+  } else {
+    array(x, weight), array(delta, weight), array(x, delta);
+  }
+  add_vector_unit(list, config.elementwise_per_cycle);
+  return list;
+}
+
 }  // namespace backboard::npu::taxonn

@@ -81,6 +81,40 @@ TEST_CASE("a firmware without a plan runs, and its run folder is complete") {
   CHECK(read_text(folder.path("again/stats.json")) == read_text(folder.path("out/stats.json")));
 }
 
+TEST_CASE("power over time and energy by phase add up to the energy, leakage stands beside it") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("short.yaml", kTraining);
+  REQUIRE(run(file + " --quiet --set platform.npu.power_bin='20 us' --out " + folder.path("out")).exit_code == 0);
+  const json stats = json::parse(read_text(folder.path("out/stats.json")));
+  const auto stat = [&](const std::string& path) { return stats.at(path).at("value").get<double>(); };
+  const double total_pj = stat("npu.energy.total");
+  double phases_pj = 0, cycles = 0, bins_pj = 0, leakage_mw = 0;
+  for (const char* phase : {"ff", "wg", "bp", "update", "data", "other"}) {
+    const std::string path = std::string("npu.by_phase.") + phase;
+    if (!stats.contains(path + ".energy")) continue;
+    phases_pj += stat(path + ".energy");
+    cycles += stat(path + ".multiplier_cycles");
+  }
+  CHECK(phases_pj == Approx(total_pj));
+  CHECK(cycles == stat("npu.cycles.multipliers"));
+  CHECK(stat("npu.by_phase.ff.multiplier_cycles") > 0);
+  CHECK(stat("npu.by_phase.wg.multiplier_cycles") > 0);
+  std::istringstream lines(read_text(folder.path("out/power.csv")));
+  std::string line;
+  std::getline(lines, line);
+  CHECK(line == "start_ps,width_ps,dynamic_mw,leakage_mw");
+  while (std::getline(lines, line)) {
+    double start = 0, width = 0, dynamic_mw = 0;
+    char comma = 0;
+    std::istringstream(line) >> start >> comma >> width >> comma >> dynamic_mw >> comma >> leakage_mw;
+    bins_pj += dynamic_mw * width * 1e-3;
+  }
+  CHECK(bins_pj == Approx(total_pj).epsilon(1e-4));
+  CHECK(leakage_mw == Approx(stat("npu.leakage.power")).epsilon(1e-4));
+  CHECK(stat("npu.leakage.energy") == Approx(leakage_mw * stat("simulated_ps") * 1e-3).epsilon(1e-4));
+  CHECK(stat("npu.area.total") == Approx(stat("npu.area.logic") + stat("npu.area.buffer")));
+}
+
 TEST_CASE("findings.json names function and source line of the instruction that erred") {
   const TemporaryFolder folder;
   const std::string file = folder.write("finding.yaml", "firmware: " FIRMWARE_FOLDER "/test_exec_finding.elf\n");

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "platform/stats/stats_writer.h"
+#include "platform/stats/time_bins.h"
 #include "platform/stats/traffic_table.h"
 
 using namespace backboard;
@@ -77,4 +78,21 @@ TEST_CASE("a saved traffic table goes on where it was") {
   table.record(kWeights, BusOp::read, 1);
   restored.record(kWeights, BusOp::read, 1);
   CHECK(restored.csv() == table.csv());
+}
+
+TEST_CASE("amounts over time lie in bins, are spread over a duration, and merge when there are too many") {
+  TimeBins<double, 1> bins(100);
+  bins.add(0, 5.0, 99);
+  bins.spread(0, 10.0, 50, 150);  // half of it in either bin
+  bins.spread(0, 3.0, 120, 120);
+  REQUIRE(bins.bins().size() == 2);
+  CHECK(bins.bins()[0][0] == Approx(10.0));
+  CHECK(bins.bins()[1][0] == Approx(8.0));
+  bins.spread(0, 4.0, 100, 200);  // ends where a bin ends: nothing in the next one
+  CHECK(bins.bins().size() == 2);
+  CHECK(bins.bins()[1][0] == Approx(12.0));
+  bins.add(0, 1.0, 100 * TimeBins<double, 1>::kMostBins);
+  CHECK(bins.width_ps() == 200);
+  CHECK(bins.bins().size() == TimeBins<double, 1>::kMostBins / 2 + 1);
+  CHECK(bins.bins()[0][0] == Approx(22.0));
 }
