@@ -1,6 +1,7 @@
 // backboard bench [NAME] [--json FILE]
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,47 @@ struct BenchOptions {
   std::string json;
 };
 
+std::vector<std::string> distinct(const std::vector<Measurement>& measurements, std::string Measurement::*field) {
+  std::vector<std::string> values;
+  for (const Measurement& m : measurements) {
+    if (std::find(values.begin(), values.end(), m.*field) == values.end()) values.push_back(m.*field);
+  }
+  return values;
+}
+
+void print_table(const std::vector<Measurement>& measurements) {
+  const std::vector<std::string> columns = distinct(measurements, &Measurement::column);
+  fmt::print("{:<18}", "");
+  for (const std::string& column : columns) fmt::print("  {:>7}", column);
+  fmt::print("\n");
+  for (const std::string& row : distinct(measurements, &Measurement::name)) {
+    fmt::print("{:<18}", row);
+    for (const std::string& column : columns) {
+      const auto is_here = [&](const Measurement& m) { return m.name == row && m.column == column; };
+      const auto cell = std::find_if(measurements.begin(), measurements.end(), is_here);
+      const size_t width = std::max<size_t>(column.size(), 7);
+      if (cell == measurements.end()) {
+        fmt::print("  {:>{}}", "", width);
+      } else {
+        fmt::print("  {:>{}.{}f}", cell->value, width, cell->unit == "MIPS" ? 0 : 2);
+      }
+    }
+    fmt::print("\n");
+  }
+}
+
+void print_list(const std::vector<Measurement>& measurements) {
+  for (const Measurement& m : measurements) {
+    fmt::print("{:<40} {:>10.2f} {:<10} {}\n", m.name, m.value, m.unit, m.note);
+  }
+}
+
+nlohmann::ordered_json json_of(const Measurement& m) {
+  nlohmann::ordered_json json = {{"name", m.name}, {"value", m.value}, {"unit", m.unit}, {"note", m.note}};
+  if (!m.column.empty()) json["column"] = m.column;
+  return json;
+}
+
 int bench(const BenchOptions& options) {
   if (options.name.empty()) {
     for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<14}{}\n", benchmark.name, benchmark.help);
@@ -29,10 +71,9 @@ int bench(const BenchOptions& options) {
     if (options.name != benchmark.name) continue;
     const std::vector<Measurement> measurements = benchmark.measure();
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const Measurement& m : measurements) {
-      fmt::print("{:<40} {:>10.2f} {:<10} {}\n", m.name, m.value, m.unit, m.note);
-      list.push_back({{"name", m.name}, {"value", m.value}, {"unit", m.unit}, {"note", m.note}});
-    }
+    const bool table = !measurements.empty() && !measurements.front().column.empty();
+    table ? print_table(measurements) : print_list(measurements);
+    for (const Measurement& m : measurements) list.push_back(json_of(m));
     const nlohmann::ordered_json whole = {{"benchmark", benchmark.name}, {"measurements", list}};
     if (!options.json.empty()) write_file_atomically(options.json, whole.dump(2) + "\n");
     return kExitPassed;

@@ -1,146 +1,183 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <ctime>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "firmware/bench/bench.h"
 #include "platform/check/check.h"
+#include "platform/check/input_error.h"
+#include "platform/cli/bench_programs.h"
 #include "platform/cli/benchmarks.h"
+#include "platform/cli/qemu_guest.h"
+#include "platform/elf/elf_file.h"
 #include "platform/run/board_session.h"
 #include "platform/soc/board.h"
 
 namespace backboard {
 namespace {
 
-class NoOutput final : public CharacterSink {
+/// One way to run the core: a column.
+struct Mode {
+  const char* name;
+  bool caches = false;
+  bool data = false;
+  uint64_t quantum_ps = CoreConfig{}.quantum_ps;
+  const char* ratio = nullptr;  ///< name of the column that compares it with QEMU
+};
+constexpr uint64_t kMicrosecondPs = 1'000'000;
+constexpr Mode kModes[] = {
+    {.name = "interpreter", .ratio = "interpreter/qemu"},
+    {.name = "1 us", .quantum_ps = kMicrosecondPs},
+    {.name = "tags", .caches = true, .ratio = "tags/qemu"},
+    {.name = "data", .caches = true, .data = true},
+};
+constexpr unsigned kRepeats = 3;  ///< the fastest counts: whatever else the host does only makes it slower
+
+/// What the child that ran a program tells.
+struct BoardRun {
+  double cpu_seconds = 0.0;
+  uint64_t instructions = 0;
+  bool passed = false;
+  bool interrupted = false;
+  char output[16] = {};  ///< what the program printed, zero-terminated
+};
+
+class Recorder final : public CharacterSink {
  public:
-  void put(uint8_t, uint64_t) override {}
-};
-
-constexpr uint64_t kProgramAddress = 0x80000000;
-
-// Eight instructions of integer arithmetic and a loop (RISC-V unprivileged ISA, RV32I).
-const std::vector<uint32_t> kArithmetic{
-    0x00150513,  // addi a0, a0, 1
-    0x00a5c5b3,  // xor a1, a1, a0
-    0x00359613,  // slli a2, a1, 3
-    0x00c506b3,  // add a3, a0, a2
-    0x40b68733,  // sub a4, a3, a1
-    0x00e677b3,  // and a5, a2, a4
-    0x00f56833,  // or a6, a0, a5
-    0xfe5ff06f,  // jal x0, -28
-};
-
-// The same with memory: a word is loaded, changed and stored.
-const std::vector<uint32_t> kMemory{
-    0x80001537,  // lui a0, 0x80001
-    0x00052583,  // lw a1, 0(a0)
-    0x00158593,  // addi a1, a1, 1
-    0x00b52023,  // sw a1, 0(a0)
-    0x00452603,  // lw a2, 4(a0)
-    0x00b60633,  // add a2, a2, a1
-    0x00c52223,  // sw a2, 4(a0)
-    0xfe9ff06f,  // jal x0, -24
-};
-
-// 64 KiB are copied, two words a turn: with caches of 16 KiB every line misses.
-const std::vector<uint32_t> kCopy{
-    0x80100537,  // lui a0, 0x80100
-    0x801105b7,  // lui a1, 0x80110
-    0x80110637,  // lui a2, 0x80110
-    0x00052683,  // lw a3, 0(a0)
-    0x00452703,  // lw a4, 4(a0)
-    0x00d5a023,  // sw a3, 0(a1)
-    0x00e5a223,  // sw a4, 4(a1)
-    0x00850513,  // addi a0, a0, 8
-    0x00858593,  // addi a1, a1, 8
-    0xfec514e3,  // bne a0, a2, -24
-    0xfd9ff06f,  // jal x0, -40
-};
-
-struct Guest {
-  const char* name;
-  const std::vector<uint32_t>* program;
-};
-const Guest kGuests[] = {{"arithmetic loop", &kArithmetic}, {"load/store loop", &kMemory}, {"copy of 64 KiB", &kCopy}};
-
-struct CacheMode {
-  const char* name;
-  bool enabled;
-  bool data;
-};
-constexpr CacheMode kCacheModes[] = {{"no caches", false, false}, {"tags", true, false}, {"data", true, true}};
-
-constexpr uint64_t kInstructions = 100'000'000;
-
-/// Guest MIPS of each program on a board of its own.
-std::vector<double> measure_board(const CacheMode& mode) {
-  NoOutput output;
-  BoardConfig config;
-  config.core.code_cache.enabled = config.core.data_cache.enabled = mode.enabled;
-  config.core.code_cache.data = config.core.data_cache.data = mode.data;
-  Board board(config, {output, output});
-  std::vector<double> mips;
-  uint64_t limit = 0;
-  for (const Guest& guest : kGuests) {
-    const uint64_t address = kProgramAddress + mips.size() * 0x100;
-    std::vector<uint8_t> bytes(guest.program->size() * sizeof(uint32_t));
-    std::memcpy(bytes.data(), guest.program->data(), bytes.size());
-    BB_CHECK(board.write_memory(address, bytes), "the default board has DRAM at {:#x}", address);
-    limit += kInstructions;
-    board.set_instruction_limit(limit);
-    if (mips.empty()) {
-      board.start(address);
-    } else {
-      board.core().set_pc(address);
-      board.core().resume();
-    }
-    const SessionResult result = run_session(board, {});
-    mips.push_back(static_cast<double>(kInstructions) / result.wall_seconds / 1e6);
-    if (result.interrupted) break;
+  explicit Recorder(BoardRun& run) : run_(run) {}
+  void put(uint8_t byte, uint64_t) override {
+    if (used_ + 1 < sizeof run_.output) run_.output[used_++] = static_cast<char>(byte);
   }
-  return mips;
+
+ private:
+  BoardRun& run_;
+  size_t used_ = 0;
+};
+
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-/// The same in a child process: one board a process. Fewer figures when it was interrupted.
-std::vector<double> measure_in_child(const CacheMode& mode) {
+BoardRun run_on_board(const BenchProgram& program, const Mode& mode, uint32_t rounds) {
+  BoardRun run;
+  Recorder output(run);
+  BoardConfig config;
+  config.core.code_cache.enabled = config.core.data_cache.enabled = mode.caches;
+  config.core.code_cache.data = config.core.data_cache.data = mode.data;
+  config.core.quantum_ps = mode.quantum_ps;
+  Board board(config, {output, output});
+  const ElfFile elf = ElfFile::parse({program.elf.begin(), program.elf.end()}, program.name);
+  board.load(elf, program.name);
+  uint8_t bytes[sizeof rounds];
+  std::memcpy(bytes, &rounds, sizeof rounds);
+  BB_CHECK(board.write_memory(BENCH_ROUNDS_ADDRESS, bytes), "the default board has no DRAM there");
+  board.start(elf.entry());
+  const double start = cpu_seconds();
+  const SessionResult result = run_session(board, {});
+  run.cpu_seconds = cpu_seconds() - start;
+  run.instructions = board.core().statistics().instructions;
+  run.passed = result.board.exit_code == 0;
+  run.interrupted = result.interrupted;
+  return run;
+}
+
+/// The same in a child process: one board a process.
+BoardRun run_in_child(const BenchProgram& program, const Mode& mode, uint32_t rounds) {
   int ends[2];
   BB_CHECK(pipe(ends) == 0, "{}", std::strerror(errno));
   const pid_t child = fork();
   BB_CHECK(child >= 0, "{}", std::strerror(errno));
   if (child == 0) {
-    const std::vector<double> mips = measure_board(mode);
-    const size_t size_bytes = mips.size() * sizeof(double);
-    _exit(write(ends[1], mips.data(), size_bytes) == static_cast<ssize_t>(size_bytes) ? 0 : 1);
+    const BoardRun run = run_on_board(program, mode, rounds);
+    _exit(write(ends[1], &run, sizeof run) == sizeof run ? 0 : 1);
   }
   close(ends[1]);
-  double figures[std::size(kGuests)];
-  const ssize_t received = read(ends[0], figures, sizeof figures);
+  BoardRun run;
+  const ssize_t received = read(ends[0], &run, sizeof run);
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  BB_CHECK(received >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0, "the measuring process ended with {:#x}",
-           status);
-  return {figures, figures + static_cast<size_t>(received) / sizeof(double)};
+  BB_CHECK(received == sizeof run && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+           "the measuring process ended with {:#x}", status);
+  return run;
+}
+
+double mips(uint64_t instructions, double seconds) {
+  return static_cast<double>(instructions) / seconds / 1e6;
+}
+
+/// Guest MIPS under QEMU: what the rounds take beyond a run of one round, for QEMU needs a while to start.
+class QemuColumn {
+ public:
+  QemuColumn(const BenchProgram& program, uint64_t instructions, uint64_t instructions_of_one, const char* expected)
+      : program_(program), instructions_(instructions - instructions_of_one), expected_(expected) {}
+  void repeat() {
+    shortest_ = std::min(shortest_, run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, 1).cpu_seconds);
+    const QemuRun run = run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, program_.rounds);
+    if (run.output != expected_) {
+      throw InputError(
+          fmt::format("bench: {}: QEMU printed '{}', the board '{}'", program_.name, run.output, expected_));
+    }
+    longest_ = std::min(longest_, run.cpu_seconds);
+  }
+  double value() const { return mips(instructions_, std::max(longest_ - shortest_, 1e-6)); }
+
+ private:
+  const BenchProgram& program_;
+  uint64_t instructions_;
+  const char* expected_;
+  double shortest_ = 1e9, longest_ = 1e9;
+};
+
+/// All columns of one program, measured in turns so that a host that slows down slows all of them. False: Ctrl-C.
+bool measure_program(const BenchProgram& program, bool with_qemu, std::vector<Measurement>& table) {
+  const BoardRun one = run_in_child(program, kModes[0], 1);
+  std::optional<QemuColumn> qemu;
+  std::optional<BoardRun> first;
+  std::vector<double> best(std::size(kModes));
+  for (unsigned repeat = 0; repeat < kRepeats; ++repeat) {
+    for (size_t i = 0; i < std::size(kModes); ++i) {
+      const BoardRun run = run_in_child(program, kModes[i], program.rounds);
+      if (run.interrupted) return false;
+      if (!first) first = run;
+      BB_CHECK(run.passed && std::strcmp(run.output, first->output) == 0, "{}: {}", program.name, run.output);
+      best[i] = std::max(best[i], mips(run.instructions, run.cpu_seconds));
+    }
+    if (!with_qemu) continue;
+    if (!qemu) qemu.emplace(program, first->instructions, one.instructions, first->output);
+    qemu->repeat();
+  }
+  const auto add = [&](const char* column, double value, const char* unit) {
+    table.push_back({program.name, value, unit, "", column});
+  };
+  for (size_t i = 0; i < std::size(kModes); ++i) add(kModes[i].name, best[i], "MIPS");
+  if (!qemu) return true;
+  add("qemu", qemu->value(), "MIPS");
+  for (size_t i = 0; i < std::size(kModes); ++i) {
+    if (kModes[i].ratio) add(kModes[i].ratio, best[i] / qemu->value(), "x");
+  }
+  return true;
 }
 
 }  // namespace
 
 std::vector<Measurement> measure_core() {
-  std::vector<Measurement> measurements;
-  std::vector<double> without;
-  for (const CacheMode& mode : kCacheModes) {
-    const std::vector<double> mips = measure_in_child(mode);
-    for (size_t i = 0; i < mips.size(); ++i) {
-      const bool compared = i < without.size();
-      measurements.push_back({fmt::format("{}, {}", kGuests[i].name, mode.name), mips[i], "MIPS",
-                              compared ? fmt::format("{:.2f} x without caches", mips[i] / without[i]) : ""});
-    }
-    if (mips.size() < std::size(kGuests)) break;
-    if (without.empty()) without = mips;
+  const bool with_qemu = qemu_installed();
+  if (!with_qemu) fmt::print(stderr, "bench: qemu-system-riscv32 (Debian: qemu-system-misc) is not installed\n");
+  std::vector<Measurement> table;
+  for (const BenchProgram& program : bench_programs()) {
+    if (!measure_program(program, with_qemu, table)) break;
   }
-  return measurements;
+  return table;
 }
 
 }  // namespace backboard

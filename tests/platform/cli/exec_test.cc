@@ -136,3 +136,16 @@ TEST_CASE("an internal error, which aborts the program, is exit code 3") {
                                               "/test_exec_endless.elf & pid=$!; sleep 1; kill -ABRT $pid; wait $pid'");
   CHECK(result.exit_code == 3);
 }
+
+TEST_CASE("the programs of bench core print what QEMU 7.2 prints for them") {
+  const std::pair<const char*, const char*> programs[] = {
+      {"integer", "c6e1776f"}, {"gemm", "14c7c6ba"}, {"copy", "000a766f"}, {"stream", "00000001"},
+      {"mark", "00009be0"},    {"fp32", "430e3280"}, {"poll", "00000001"}, {"interrupts", "00000001"},
+  };
+  for (const auto& [name, expected] : programs) {
+    INFO(name);
+    const ProgramResult result = exec(std::string("bench_") + name);
+    CHECK(result.exit_code == 0);
+    CHECK(result.out == std::string(expected) + "\r\n");
+  }
+}

@@ -1,0 +1,41 @@
+#include "platform/cli/bench_programs.h"
+
+// BENCH_FOLDER: where the build puts firmware. The files become bytes of this object.
+// NOLINTBEGIN(hicpp-no-assembler)
+#define PROGRAM(name)                                                 \
+  __asm__(".section .rodata\n.balign 16\nbench_" #name                \
+          "_first:\n"                                                 \
+          ".incbin \"" BENCH_FOLDER "/bench_" #name                   \
+          ".elf\"\n"                                                  \
+          "bench_" #name "_last:\n.previous");                        \
+  extern "C" {                                                        \
+  extern const uint8_t bench_##name##_first[], bench_##name##_last[]; \
+  }
+// NOLINTEND(hicpp-no-assembler)
+
+PROGRAM(integer)
+PROGRAM(gemm)
+PROGRAM(copy)
+PROGRAM(stream)
+PROGRAM(mark)
+PROGRAM(fp32)
+PROGRAM(poll)
+PROGRAM(interrupts)
+
+namespace backboard {
+
+std::vector<BenchProgram> bench_programs() {
+#define ROW(name, text, rounds)                 \
+  {                                             \
+    text, rounds, {                             \
+      bench_##name##_first, bench_##name##_last \
+    }                                           \
+  }
+  return {ROW(integer, "integer mix", 1000),    ROW(gemm, "int8 GEMM", 100),
+          ROW(copy, "memcpy and memset", 2500), ROW(stream, "copy of 64 KiB", 1000),
+          ROW(mark, "CoreMark-like", 1500),     ROW(fp32, "fp32", 500),
+          ROW(poll, "MMIO poll", 4'000'000),    ROW(interrupts, "interrupt storm", 100'000)};
+#undef ROW
+}
+
+}  // namespace backboard
