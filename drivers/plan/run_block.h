@@ -47,7 +47,8 @@ typedef struct run_block {
   float beta2;           /**< Adam */
   float adam_epsilon;    /**< Adam */
   float max_loss;        /**< an epoch whose mean loss is larger ends the run as diverged; 0: no limit */
-  uint32_t reserved[2];
+  uint32_t dram_bytes;   /**< DRAM of this board from the base of the map; 0: as in memory_map.def */
+  uint32_t reserved[1];
 } run_block;
 
 typedef struct run_result {

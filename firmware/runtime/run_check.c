@@ -38,6 +38,7 @@ run_error run_check(uint32_t address, const memory_limits* limits) {
   }
   const run_block* run = memory_at(address);
   if (run->magic != RUN_MAGIC || run->version != RUN_VERSION) return RUN_ERROR_RUN_MAGIC;
+  if (run->dram_bytes > UINT32_MAX - limits->dram.base) return RUN_ERROR_RUN_RANGE;
   const region result = {run->result_address, run->result_bytes};
   if (result.base % RESULT_ALIGNMENT != 0 || result.size_bytes < sizeof(run_result)) return RUN_ERROR_RUN_RESULT;
   if (!region_inside(result, limits->dram)) return RUN_ERROR_RUN_RESULT;

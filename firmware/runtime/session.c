@@ -54,9 +54,10 @@ run_error session_check(session* s, uint32_t run_address, const memory_limits* l
   run_error error = run_check(run_address, limits);
   if (error != RUN_ERROR_NONE) return error;
   s->run = memory_at(run_address);
-  error = plan_check(s->run->plan_address, s->run->plan_bytes, limits, &s->plan);
+  if (s->run->dram_bytes != 0) s->limits.dram.size_bytes = s->run->dram_bytes;
+  error = plan_check(s->run->plan_address, s->run->plan_bytes, &s->limits, &s->plan);
   if (error == RUN_ERROR_NONE) error = data_sets_check(s);
-  if (error == RUN_ERROR_NONE) error = overlap_check(run_address, &s->plan, &s->train, &s->eval, limits);
+  if (error == RUN_ERROR_NONE) error = overlap_check(run_address, &s->plan, &s->train, &s->eval, &s->limits);
   if (error == RUN_ERROR_NONE) error = tensors_sort(s);
   if (error == RUN_ERROR_NONE) s->progress = steer_start(s->run);
   return error;

@@ -67,7 +67,8 @@ class CodedTensor {
   std::vector<Block> blocks_;
 };
 
-/// rows x columns x steps with dense operands.
+}  // namespace
+
 double plain_gemm_seconds(uint32_t rows, uint32_t columns, uint32_t steps, double seconds) {
   std::vector<float> a(size_t{rows} * steps, 1.0f), b(size_t{columns} * steps, 0.5f), c(size_t{rows} * columns);
   std::vector<ptrdiff_t> a_row(rows), a_step(steps), b_step(steps), c_row(rows);
@@ -93,6 +94,8 @@ double plain_gemm_seconds(uint32_t rows, uint32_t columns, uint32_t steps, doubl
   Workspace workspace;
   return median_seconds(seconds, [&] { strided_gemm(Arithmetic::kExactProduct, gemm, workspace); });
 }
+
+namespace {
 
 /// Elements of x and dy that are decoded before they are multiplied: as a device's tiles come through its buffer, a
 /// batch comes in pieces of whole images, and what was decoded is still in the host's cache when it is used.

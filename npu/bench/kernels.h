@@ -38,6 +38,10 @@ struct KernelOptions {
 /// Measures every row; deterministic operands. BP of the first layers is left out: training does not need it.
 std::vector<KernelRow> measure_kernels(const KernelOptions& options);
 
+/// Median time of a plain binary32 GEMM, rows x columns outputs of `steps` products each, dense operands, one thread.
+/// Measures for `seconds`, at least 3 times.
+double plain_gemm_seconds(uint32_t rows, uint32_t columns, uint32_t steps, double seconds);
+
 /// The vector unit that the kernels run on, as Highway calls it (AVX3 is AVX-512).
 std::string vector_unit();
 /// Pins the kernels of this process to a vector unit ("AVX3", "AVX2", "SSE4"); false when the host does not have it.

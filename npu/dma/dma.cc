@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "platform/check/check.h"
+#include "platform/host_time/host_time.h"
 
 namespace backboard::npu {
 
@@ -85,6 +86,7 @@ uint64_t Dma::burst(DmaTransfer& transfer, uint32_t address, uint8_t* data, uint
 }
 
 uint64_t Dma::issue(DmaTransfer& transfer) {
+  const HostSpan span(HostPart::dma);
   uint64_t complete_ps = queue_.now_ps();
   next_issue_ps_ = std::max(next_issue_ps_, queue_.now_ps());
   uint8_t* data = transfer.bytes.data();

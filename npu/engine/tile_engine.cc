@@ -8,6 +8,7 @@
 #include "npu/sgd/sgd_unit.h"
 #include "npu/vector/elementwise.h"
 #include "platform/check/check.h"
+#include "platform/host_time/host_time.h"
 
 namespace backboard::npu {
 namespace {
@@ -95,11 +96,13 @@ void TileEngine::multiply(Pass pass, const ConvTile& tile, const Operand& first,
   const uint32_t parts = share ? std::min(channels, pool_.threads()) : 1;
   if (!share) {
     arithmetic_->multiply(pass, tile, first, second, acc, workspaces_[0]);
+    const HostSpan span(HostPart::counts);
     arithmetic_->count(pass, tile, first, second, facts, workspaces_[0]);
     return;
   }
   // Counting looks at the operands only, so it is one more part.
   pool_.run(parts + 1, [&](uint32_t part, uint32_t thread) {
+    const HostSpan span(part == parts ? HostPart::counts : HostPart::kernels);
     if (part == parts) return arithmetic_->count(pass, tile, first, second, facts, workspaces_[thread]);
     const Slice slice = slice_of(pass, tile, first, second, acc, part, parts);
     arithmetic_->multiply(pass, slice.tile, slice.first, slice.second, slice.acc, workspaces_[thread]);
@@ -179,6 +182,7 @@ void compute_update(const Job& job, const Step& step, const Box& box, const std:
 }
 
 ErrorCode TileEngine::compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
+  const HostSpan span(is_layer(job.opcode()) ? HostPart::kernels : HostPart::vector);
   if (!is_layer(job.opcode())) return compute_vector(job, step, buffer, facts);
   compute_layer(job, step, buffer, facts);
   return ErrorCode::kNONE;

@@ -6,6 +6,7 @@
 #include "npu/command/operands.h"
 #include "npu/engine/layer_shape.h"
 #include "platform/check/check.h"
+#include "platform/host_time/host_time.h"
 
 namespace backboard::npu {
 namespace {
@@ -34,7 +35,10 @@ Sequencer::Sequencer(const Engine& engine, uint32_t buffer_bytes, uint64_t clock
 
 ErrorCode Sequencer::start(const Job& job, uint8_t& detail) {
   BB_CHECK(!running_);
-  Planned planned = engine_.plan(job, buffer_bytes_);
+  Planned planned = [&] {
+    const HostSpan span(HostPart::plan);
+    return engine_.plan(job, buffer_bytes_);
+  }();
   if (planned.error != ErrorCode::kNONE) {
     detail = planned.detail;
     return planned.error;
@@ -152,6 +156,7 @@ void Sequencer::start_blocks(uint32_t number) {
 }
 
 void Sequencer::finish_load(uint32_t number, DmaTransfer& transfer) {
+  const HostSpan span(HostPart::codec);
   const Step& step = step_of(StepKind::load, number);
   const Tensor& tensor = job_[step.operand];
   SlotContents& slot = buffer_[step.slot];
@@ -221,6 +226,7 @@ bool Sequencer::issue_store() {
     const Opcode opcode = job_.opcode();
     const bool raw = opcode == Opcode::kCOPY || (opcode == Opcode::kMAXPOOL_FF && step.operand == 3);
     ClassCounts counts;
+    const HostSpan span(HostPart::codec);
     encode_box(job_[step.operand], step.box, buffer_[step.slot], raw, transfer, counts);
     buffer_.produced[step.operand].add(counts);
     ElementTally& tally = totals_.produced[static_cast<unsigned>(job_[step.operand].tensor_class)];

@@ -1,4 +1,4 @@
-// backboard bench [NAME] [--json FILE]
+// backboard bench [NAME] [--json FILE]; backboard bench training [--net NET] [--batch N] ...
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,9 +14,11 @@
 namespace backboard {
 namespace {
 
-struct BenchOptions {
+struct Request {
   std::string name;
   std::string json;
+  BenchOptions options;
+  std::vector<const CLI::Option*> of_training;
 };
 
 std::vector<std::string> distinct(const std::vector<Measurement>& measurements, std::string Measurement::*field) {
@@ -60,7 +62,7 @@ nlohmann::ordered_json json_of(const Measurement& m) {
   return json;
 }
 
-int bench(const BenchOptions& options) {
+int bench(const Request& options) {
   if (options.name.empty()) {
     for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<14}{}\n", benchmark.name, benchmark.help);
     return kExitPassed;
@@ -69,7 +71,11 @@ int bench(const BenchOptions& options) {
   for (const Benchmark& benchmark : benchmarks()) {
     known.emplace_back(benchmark.name);
     if (options.name != benchmark.name) continue;
-    const std::vector<Measurement> measurements = benchmark.measure();
+    for (const CLI::Option* option : options.of_training) {
+      if (option->count() != 0 && !benchmark.has_options)
+        throw InputError(option->get_name() + " is for `bench training`");
+    }
+    const std::vector<Measurement> measurements = benchmark.measure(options.options);
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     const bool table = !measurements.empty() && !measurements.front().column.empty();
     table ? print_table(measurements) : print_list(measurements);
@@ -84,10 +90,25 @@ int bench(const BenchOptions& options) {
 }  // namespace
 
 CommandAction declare_bench(CLI::App& app) {
-  auto options = std::make_shared<BenchOptions>();
-  app.add_option("NAME", options->name, "Benchmark; lists them when absent");
-  app.add_option("--json", options->json, "Write the figures as JSON");
-  return [options] { return bench(*options); };
+  auto request = std::make_shared<Request>();
+  BenchOptions& o = request->options;
+  app.add_option("NAME", request->name, "Benchmark; lists them when absent");
+  app.add_option("--json", request->json, "Write the figures as JSON");
+  request->of_training = {
+      app.add_option("--net", o.net, "training: network file, or name in configs/nets")->capture_default_str(),
+      app.add_option("--batch", o.batch, "training: images of a step")
+          ->check(CLI::Range(1u, 1024u))
+          ->capture_default_str(),
+      app.add_option("--threads", o.threads, "training: threads of the host (npu.host_threads)")
+          ->check(CLI::Range(1u, 64u))
+          ->capture_default_str(),
+      app.add_option("--steps", o.steps, "training: steps measured, after one that is not")
+          ->check(CLI::Range(1u, 1000u))
+          ->capture_default_str(),
+      app.add_option("--engine", o.engine, "training: NPU engine")->capture_default_str(),
+      app.add_option("--timing", o.timing, "training: lt or at")->capture_default_str(),
+      app.add_flag("--torch,!--no-torch", o.torch, "training: measure PyTorch's step too")};
+  return [request] { return bench(*request); };
 }
 
 }  // namespace backboard

@@ -1,6 +1,7 @@
 // Benchmarks of the program, in one explicit table.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,11 +18,23 @@ struct Measurement {
   std::string column = {};
 };
 
+/// What may be chosen; only `training` has a choice.
+struct BenchOptions {
+  std::string net = "resnet18";  ///< file, or name in configs/nets
+  uint32_t batch = 1;
+  uint32_t threads = 2;
+  uint32_t steps = 5;
+  std::string engine = "lnpu";
+  std::string timing = "lt";
+  bool torch = true;  ///< measure PyTorch beside it
+};
+
 struct Benchmark {
   const char* name;
   const char* help;
   /// Measures on this machine; takes seconds.
-  std::vector<Measurement> (*measure)();
+  std::vector<Measurement> (*measure)(const BenchOptions& options);
+  bool has_options = false;
 };
 
 std::span<const Benchmark> benchmarks();
@@ -32,5 +45,7 @@ std::vector<Measurement> measure_core();
 /// Multiply-accumulates a host second of one core: FF, BP and WG of named layers of net S and ResNet-18.
 std::vector<Measurement> measure_kernels();
 std::vector<Measurement> measure_kernels_avx2();
+/// A training step of the whole platform: wall time by part, plain GEMMs of its sizes, PyTorch's step.
+std::vector<Measurement> measure_training_step(const BenchOptions& options);
 
 }  // namespace backboard

@@ -1,6 +1,7 @@
 #include "platform/events/event_queue.h"
 
 #include "platform/check/check.h"
+#include "platform/host_time/host_time.h"
 
 namespace backboard {
 
@@ -25,7 +26,9 @@ void EventQueue::run_one() {
   const Event event = *events_.begin();
   events_.erase(events_.begin());
   now_ps_ = event.time_ps;
-  clients_[event.client].callback->on_event(event.tag, now_ps_);
+  const Client& client = clients_[event.client];
+  const HostSpan span(client.rank == EventRank::core ? HostPart::core : HostPart::rest);
+  client.callback->on_event(event.tag, now_ps_);
 }
 
 void EventQueue::run_until(uint64_t time_ps) {

@@ -104,6 +104,7 @@ run_block run_block_of(const RunConfig& config, uint32_t classes) {
   block.checkpoint_every = training.checkpoint_every.value_or(0xffffffffu);
   block.resume = training.resume;
   block.schedule_points = static_cast<uint32_t>(training.learning_rate.size());
+  block.dram_bytes = static_cast<uint32_t>(std::min(dram_end(config), uint64_t{UINT32_MAX}) - dram_base(config));
   for (size_t i = 0; i < training.learning_rate.size(); ++i) {
     block.schedule[i] = {training.learning_rate[i].epoch, training.learning_rate[i].rate};
   }

@@ -66,26 +66,35 @@ std::vector<uint8_t> pack_data(const PackSpec& spec) {
     throw InputError(fmt::format("{}: {} images of {} bytes are more than a data file holds", spec.images, rows.size(),
                                  image_bytes));
 
+  std::vector<uint8_t> images, labels;
+  images.reserve(rows.size() * image_bytes);
+  for (const uint32_t row : rows) {
+    const std::vector<uint8_t> image = make_image(source, spec, row);
+    images.insert(images.end(), image.begin(), image.end());
+    labels.push_back(static_cast<uint8_t>(source.labels[row]));
+  }
+  return write_data({static_cast<uint32_t>(rows.size()), class_count(source, spec), shape,
+                     static_cast<float>(spec.scale), images, labels});
+}
+
+std::vector<uint8_t> write_data(const DataSet& data) {
   data_header header{};
   header.magic = DATA_MAGIC;
   header.version = DATA_VERSION;
   header.header_bytes = sizeof(data_header);
-  header.count = static_cast<uint32_t>(rows.size());
-  header.c = shape.c;
-  header.h = shape.h;
-  header.w = shape.w;
-  header.classes = class_count(source, spec);
-  header.scale = static_cast<float>(spec.scale);
+  header.count = data.count;
+  header.c = data.shape.c;
+  header.h = data.shape.h;
+  header.w = data.shape.w;
+  header.classes = data.classes;
+  header.scale = data.scale;
   header.images_offset = round_up(sizeof header);
-  header.labels_offset = round_up(header.images_offset + rows.size() * image_bytes);
-  header.total_bytes = round_up(uint64_t{header.labels_offset} + rows.size());
+  header.labels_offset = round_up(header.images_offset + data.images.size());
+  header.total_bytes = round_up(header.labels_offset + data.labels.size());
 
   std::vector<uint8_t> bytes(header.total_bytes, 0);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const std::vector<uint8_t> image = make_image(source, spec, rows[i]);
-    std::memcpy(bytes.data() + header.images_offset + i * image_bytes, image.data(), image_bytes);
-    bytes[header.labels_offset + i] = static_cast<uint8_t>(source.labels[rows[i]]);
-  }
+  std::copy(data.images.begin(), data.images.end(), bytes.begin() + header.images_offset);
+  std::copy(data.labels.begin(), data.labels.end(), bytes.begin() + header.labels_offset);
   header.crc32 = crc32_of(std::span(bytes).subspan(sizeof header));
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;

@@ -26,6 +26,10 @@ struct DataSet {
 /// @throws InputError `file: offset 0x..: ...` unless the file is whole and every label below `classes`.
 DataSet parse_data(std::span<const uint8_t> bytes, const std::string& file);
 
+/// The bytes of a data file: header with checksum, images, labels. Shape, scale and labels are as parse_data() wants
+/// them.
+std::vector<uint8_t> write_data(const DataSet& data);
+
 /// For people: sizes, scale, images of each class.
 std::string describe_data(const DataSet& data);
 

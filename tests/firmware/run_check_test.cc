@@ -84,6 +84,12 @@ TEST_CASE("each fault of the run block has its code") {
   CHECK(run_changed([](run_block& r) { r.fgmp_share = INFINITY; }) == RUN_ERROR_RUN_RANGE);
 }
 
+TEST_CASE("the run block says how much DRAM there is, in place of the default map") {
+  CHECK(run_changed([](run_block& r) { r.dram_bytes = SamplePlaces::kDramBytes; }) == RUN_ERROR_NONE);
+  CHECK(run_changed([](run_block& r) { r.dram_bytes = SamplePlan::kArena - 0x80000000; }) == RUN_ERROR_PLAN_RANGE);
+  CHECK(run_changed([](run_block& r) { r.dram_bytes = 0x80000000; }) == RUN_ERROR_RUN_RANGE);  // past 32-bit addresses
+}
+
 TEST_CASE("parts that overlap are refused") {
   CHECK(run_changed([](run_block& r) { r.result_address = SamplePlan::kArena; }) == RUN_ERROR_RUN_OVERLAP);
   CHECK(run_changed([](run_block& r) { r.result_address = 0x80000000; }) == RUN_ERROR_RUN_OVERLAP);

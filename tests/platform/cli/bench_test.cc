@@ -1,0 +1,47 @@
+// `backboard bench` from outside.
+#include <catch2/catch.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+
+using backboard::test::ProgramResult;
+using backboard::test::read_text;
+using backboard::test::TemporaryFolder;
+
+namespace {
+
+ProgramResult backboard_run(const std::string& arguments) {
+  return backboard::test::run_program(BACKBOARD_PROGRAM, arguments);
+}
+
+}  // namespace
+
+TEST_CASE("bench training measures steps of the whole board by part, and refuses what it does not know") {
+  const TemporaryFolder folder;
+  const std::string json = folder.path("bench.json");
+  const ProgramResult result =
+      backboard_run("bench training --net s --batch 4 --steps 2 --threads 2 --no-torch --json " + json);
+  REQUIRE(result.exit_code == 0);
+  const nlohmann::json measured = nlohmann::json::parse(read_text(json));
+  std::map<std::string, double> value;
+  for (const nlohmann::json& m : measured["measurements"]) value[m["name"]] = m["value"];
+  CHECK(value["step, fastest"] > 0);
+  CHECK(value["multiply-accumulates"] > 0);
+  CHECK(value["plain GEMM"] > 0);
+  CHECK(value["own thread: codec"] > 0);
+  CHECK(value.count("PyTorch") == 0);
+  CHECK(value.count("ratio to PyTorch") == 0);
+  // The parts of the program's own thread are all of the wall time.
+  double parts_ms = 0;
+  for (const auto& [name, ms] : value) {
+    if (name.rfind("own thread: ", 0) == 0) parts_ms += ms;
+  }
+  CHECK(parts_ms >= value["step, fastest"]);
+  CHECK(backboard_run("bench training --net no_such_net --no-torch").exit_code == 2);
+  CHECK(backboard_run("bench training --net s --timing both --no-torch").exit_code == 2);
+  CHECK(backboard_run("bench training --net s --engine none --no-torch").exit_code == 2);
+  const ProgramResult other = backboard_run("bench core --net s");
+  CHECK(other.exit_code == 2);
+  CHECK(other.err == "backboard: error: --net is for `bench training`\n");
+}
