@@ -39,14 +39,16 @@ class CodedTensor {
       bytes_.insert(bytes_.end(), coded.begin(), coded.begin() + used);
       first += count;
     }
+    bytes_.resize(bytes_.size() + kCodecSlack_bytes);
   }
 
   /// Decodes all blocks; in the order of blocks the elements are those of (n, c, h, w).
   void decode() {
     size_t first = 0, at = 0;
     for (const Block& block : blocks_) {
-      const bool good = decode_block(kFormat, {bytes_.data() + at, block.bytes},
-                                     {values_.data() + first, block.elements}, classes_.data() + first);
+      const bool good =
+          decode_block(kFormat, {bytes_.data() + at, block.bytes}, {values_.data() + first, block.elements},
+                       classes_.data() + first, bytes_.size() - at - block.bytes);
       BB_CHECK(good, "element {}", first);
       at += block.bytes;
       first += block.elements;

@@ -20,7 +20,7 @@
 namespace backboard::npu {
 
 /// Encoders may write and decoders may read whole vectors: this many bytes beyond the end of a block's bytes are
-/// written (scratch) by encode_block when the buffer has them; decode_block never reads beyond its span.
+/// written (scratch) by encode_block when the buffer has them, and decode_block is faster where it may read as many.
 inline constexpr uint32_t kCodecSlack_bytes = 64;
 
 /// Encodes one block and returns the bytes used, at most worst_case_block_bytes(). `format` is FP16Z or FGMP; `rule` is
@@ -31,8 +31,9 @@ uint32_t encode_block(TensorFormat format, ClassRule rule, std::span<const float
 
 /// Decodes one block of values.size() elements from exactly `bytes` (the directory's length). Gives values and, unless
 /// null, classes. Returns false when the bytes are not a block: wrong length, or a left-over bit set; then the outputs
-/// hold no meaning. Any bytes are safe.
-bool decode_block(TensorFormat format, std::span<const uint8_t> bytes, std::span<float> values, uint8_t* classes);
+/// hold no meaning. Any bytes are safe. `behind`: how many bytes behind the block may be read, whatever they are.
+bool decode_block(TensorFormat format, std::span<const uint8_t> bytes, std::span<float> values, uint8_t* classes,
+                  size_t behind = 0);
 
 /// Bytes of a block of `elements` with these classes (the formula above).
 uint32_t block_bytes(TensorFormat format, uint32_t elements, uint32_t low, uint32_t high);

@@ -413,7 +413,9 @@ HWY_INLINE uint32_t count_map(const uint8_t* bytes, size_t length, uint32_t at, 
   return sum;
 }
 
-bool decode_block_vector(bool mixed, const uint8_t* bytes, size_t length, float* values, uint32_t n, uint8_t* classes) {
+/// `behind`: bytes behind the block that may be read.
+bool decode_block_vector(bool mixed, const uint8_t* bytes, size_t length, size_t behind, float* values, uint32_t n,
+                         uint8_t* classes) {
   if (length < (n + 7) / 8 || length > worst_case_block_bytes(TensorFormat::kFGMP, n)) return false;
   const uint32_t nonzeros = count_map(bytes, length, 0, n);
   const uint32_t map_bits = n + (mixed ? nonzeros : 0), map_bytes = (map_bits + 7) / 8;
@@ -422,14 +424,21 @@ bool decode_block_vector(bool mixed, const uint8_t* bytes, size_t length, float*
   const uint32_t high = mixed ? count_map(bytes, length, n, nonzeros) : nonzeros;
   if (length != size_t{map_bytes} + 2 * size_t{high} + (nonzeros - high)) return false;
   if (n == 0) return true;
-  // A copy with room behind it: whole vectors can be read from every place without a look at the end.
+  const auto decode = [=](const uint8_t* from) HWY_ATTR {
+    const uint8_t* const streams = from + map_bytes;
+    BlockReader reader{from, length + kCodecSlack_bytes, n, mixed, streams, streams + 2 * size_t{high}};
+    decode_elements(reader, values, classes);
+  };
+  // With room behind it, whole vectors can be read from every place of a block without a look at the end.
+  if (behind >= kCodecSlack_bytes) {
+    decode(bytes);
+    return true;
+  }
   constexpr uint32_t kWorst = kMaxBlockElements / 4 + 2 * kMaxBlockElements;
   alignas(64) uint8_t copy[kWorst + kCodecSlack_bytes];
   std::memcpy(copy, bytes, length);
   std::memset(copy + length, 0, kCodecSlack_bytes);
-  const uint8_t* const streams = copy + map_bytes;
-  BlockReader reader{copy, length + kCodecSlack_bytes, n, mixed, streams, streams + 2 * size_t{high}};
-  decode_elements(reader, values, classes);
+  decode(copy);
   return true;
 }
 
@@ -442,9 +451,10 @@ namespace backboard::npu {
 
 HWY_EXPORT(decode_block_vector);
 
-bool decode_block(TensorFormat format, std::span<const uint8_t> bytes, std::span<float> values, uint8_t* classes) {
+bool decode_block(TensorFormat format, std::span<const uint8_t> bytes, std::span<float> values, uint8_t* classes,
+                  size_t behind) {
   if (!is_coded(format) || values.size() > kMaxBlockElements) return false;
-  return HWY_DYNAMIC_DISPATCH(decode_block_vector)(format == TensorFormat::kFGMP, bytes.data(), bytes.size(),
+  return HWY_DYNAMIC_DISPATCH(decode_block_vector)(format == TensorFormat::kFGMP, bytes.data(), bytes.size(), behind,
                                                    values.data(), static_cast<uint32_t>(values.size()), classes);
 }
 

@@ -5,6 +5,7 @@
 #include "npu/engine/fully_connected.h"
 #include "npu/engine/padded_image.h"
 #include "npu/engine/pointwise.h"
+#include "npu/engine/thin_wg.h"
 #include "platform/check/check.h"
 
 namespace backboard::npu {
@@ -344,6 +345,9 @@ void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float
     return run_wg(runner, dense, image.values, dy, acc, workspace);
   }
   const Padded image = pad_input(t, x, false, workspace);
+  if (!runner.own() && is_thin(runner.arithmetic, t) && thin_wg(runner.arithmetic, t, image, dy, acc, workspace)) {
+    return;
+  }
   StridedGemm gemm;
   gemm.c = acc;
   gemm.masked = nonfinite_x(t, x) || nonfinite_y(t, dy) || (runner.sums_in_fp16() && nonfinite_w(t, acc));

@@ -171,14 +171,16 @@ uint32_t decode_blocks(const Tensor& tensor, const Box& box, std::span<const uin
     const BlockBox block = geometry.box(blocks[i]);
     const std::span<const uint8_t> coded = bytes.subspan(at, entry_of(directory, i));
     at += coded.size();
+    const size_t behind = bytes.size() - at;
     const size_t elements = block.elements();
     bool good;
     if (inside(block, box)) {
       const size_t first = row_in_slot(box, block.n, block.c0, block.h0);
       good = decode_block(tensor.format, coded, {slot.values.data() + first, elements},
-                          decoding.classes ? slot.classes.data() + first : nullptr);
+                          decoding.classes ? slot.classes.data() + first : nullptr, behind);
     } else {
-      good = decode_block(tensor.format, coded, {values.data(), elements}, decoding.classes ? classes.data() : nullptr);
+      good = decode_block(tensor.format, coded, {values.data(), elements}, decoding.classes ? classes.data() : nullptr,
+                          behind);
       if (good) copy_rows(block, box, values.data(), slot.values.data());
       if (good && decoding.classes) copy_rows(block, box, classes.data(), slot.classes.data());
     }

@@ -66,7 +66,29 @@ HWY_INLINE uint32_t padded_row(const uint8_t* line, uint32_t width, uint32_t pad
   return words;
 }
 
+/// fill_activation_bits() for rows that lie in one word, padding included.
+void fill_row_words(const ConvTile& t, const uint8_t* classes, const ActivationBits& bits) {
+  for (uint32_t c = 0; c < t.c; ++c) {
+    for (uint32_t n = 0; n < t.n; ++n) {
+      const uint8_t* image = classes + n * t.x_stride_n + c * t.x_stride_c;
+      for (uint32_t p = 0; p < bits.row_residues; ++p) {
+        const size_t at = bits.plane(c, p, 0) + size_t{n} * bits.image_rows;
+        for (uint32_t i = 0; i < bits.image_rows; ++i) {
+          const int64_t ih = (int64_t{t.oh0} + i) * t.stride_h + p - t.pad_h;
+          ClassWord word;
+          if (ih >= t.ih0 && ih < int64_t{t.ih0} + t.ih_rows && ih < t.h) {
+            word = line_word(image + static_cast<size_t>(ih - t.ih0) * t.w, t.w);
+          }
+          bits.high[at + i] = word.high << t.pad_w;
+          if (bits.nonzero != nullptr) bits.nonzero[at + i] = word.nonzero << t.pad_w;
+        }
+      }
+    }
+  }
+}
+
 void fill_activation_bits_vector(const ConvTile& t, const uint8_t* classes, const ActivationBits& bits) {
+  if (t.stride_w == 1 && bits.words == 1 && t.w + t.pad_w <= 64) return fill_row_words(t, classes, bits);
   std::vector<uint64_t> row((size_t{t.w} + t.pad_w + 63) / 64 * 2);
   uint64_t *const nonzero = row.data(), *const high = nonzero + row.size() / 2;
   uint64_t even = 0;
@@ -137,6 +159,16 @@ void or_group_vector(const ConvTile& t, const ActivationBits& bits, const uint64
     }
     or_rows(sources, end - first, used, rows + size_t{word} * bits.pitch);
   }
+  if (layout.rows_in_words) {
+    const uint64_t inside = ~uint64_t{0} >> (64 - t.ow);
+    uint64_t window = 0;
+    for (const Piece& piece : layout.pieces) {
+      const uint64_t word = (rows[size_t{piece.n} * bits.image_rows + piece.row] & inside) << piece.shift;
+      window = piece.shift == 0 ? word : window | word;
+      windows[piece.window] = window;
+    }
+    return;
+  }
   for (const Piece& piece : layout.pieces) {
     const uint64_t* from = rows + size_t{piece.n} * bits.image_rows + piece.row + piece.first / 64 * bits.pitch;
     const uint32_t low = piece.first % 64;
@@ -159,6 +191,26 @@ void add_error_bits_vector(const ConvTile& t, const uint8_t* classes, const Posi
   }
 }
 
+void set_error_bits_vector(const ConvTile& t, const uint8_t* classes, const PositionLayout& layout, uint64_t* nonzero,
+                           uint64_t* high) {
+  for (const Piece& run : layout.runs) {
+    const uint8_t* line = classes + run.n * t.y_stride_n + run.first;
+    uint64_t *to = nonzero + run.window, *to_high = high + run.window;
+    const uint32_t count = run.count;
+    if (run.shift == 0) {
+      for (uint32_t k = 0; k < t.k; ++k, line += t.y_stride_k, to += layout.windows, to_high += layout.windows) {
+        store_line_word(line, count, to, to_high);
+      }
+      continue;
+    }
+    for (uint32_t k = 0; k < t.k; ++k, line += t.y_stride_k, to += layout.windows, to_high += layout.windows) {
+      const ClassWord word = line_word(line, count);
+      *to |= word.nonzero << run.shift;
+      *to_high |= word.high << run.shift;
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu::lnpu
 HWY_AFTER_NAMESPACE();
@@ -169,6 +221,7 @@ namespace backboard::npu::lnpu {
 HWY_EXPORT(fill_activation_bits_vector);
 HWY_EXPORT(or_group_vector);
 HWY_EXPORT(add_error_bits_vector);
+HWY_EXPORT(set_error_bits_vector);
 
 ActivationBits activation_bits(const ConvTile& t) {
   const uint32_t down = (t.kh - 1) * t.dilation_h, right = (t.kw - 1) * t.dilation_w;
@@ -193,6 +246,11 @@ void or_group(const ConvTile& tile, const ActivationBits& bits, const uint64_t* 
 void add_error_bits(const ConvTile& tile, const uint8_t* classes, const PositionLayout& layout, uint32_t copy,
                     uint64_t* nonzero, uint64_t* high) {
   HWY_DYNAMIC_DISPATCH(add_error_bits_vector)(tile, classes, layout, copy, nonzero, high);
+}
+
+void set_error_bits(const ConvTile& tile, const uint8_t* classes, const PositionLayout& layout, uint64_t* nonzero,
+                    uint64_t* high) {
+  HWY_DYNAMIC_DISPATCH(set_error_bits_vector)(tile, classes, layout, nonzero, high);
 }
 
 }  // namespace backboard::npu::lnpu

@@ -53,6 +53,20 @@ HWY_INLINE ClassWord line_word(const uint8_t* classes, uint32_t count) {
 #endif
 }
 
+/// line_word() to memory; masks need not come through general registers then.
+HWY_INLINE void store_line_word(const uint8_t* classes, uint32_t count, uint64_t* nonzero, uint64_t* high) {
+#if HWY_TARGET <= HWY_AVX3
+  const __m512i c = _mm512_maskz_loadu_epi8(_bzhi_u64(~uint64_t{0}, count), classes);
+  const __mmask64 some = _mm512_test_epi8_mask(c, c), wide = _mm512_test_epi8_mask(c, _mm512_set1_epi8(2));
+  std::memcpy(nonzero, &some, sizeof(some));
+  std::memcpy(high, &wide, sizeof(wide));
+#else
+  const ClassWord word = line_word(classes, count);
+  *nonzero = word.nonzero;
+  *high = word.high;
+#endif
+}
+
 /// The bits under `mask`, moved together at the low end.
 HWY_INLINE uint64_t bits_under(uint64_t bits, uint64_t mask) {
 #if HWY_TARGET <= HWY_AVX2

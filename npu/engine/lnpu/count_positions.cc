@@ -78,10 +78,15 @@ void count_convolution(const LnpuConfig& config, const ConvTile& t, const uint8_
   const size_t window_words = size_t{layout.words} * layout.windows;
   const Blocks blocks(t.k, grid.strips, layout.copies);
   const TwoBitmaps errors(kErrors, blocks.begin.back() * window_words, workspace);
-  for_each_channel(t.k, grid.strips, layout.copies, [&](uint32_t strip, uint32_t block, uint32_t copy, uint32_t k) {
+  const auto add_channel = [&](uint32_t strip, uint32_t block, uint32_t copy, uint32_t k) {
     const size_t at = (blocks.begin[strip] + block) * window_words;
     add_error_bits(t, dy + k * t.y_stride_k, layout, copy, errors.nonzero + at, errors.high + at);
-  });
+  };
+  if (layout.rows_in_words) {
+    set_error_bits(t, dy, layout, errors.nonzero, errors.high);
+  } else {
+    for_each_channel(t.k, grid.strips, layout.copies, add_channel);
+  }
   ActivationBits rows = activation_bits(t);
   const size_t size = rows.size(t.c);
   rows.high = workspace.array<uint64_t>(kActivations, both ? 2 * size : size);

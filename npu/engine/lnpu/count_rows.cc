@@ -100,16 +100,21 @@ void lay_units(CountRows& p, const ConvTile& t, bool backward, const Positions& 
     }
   }
   for (uint32_t tap = 0; tap < p.kh; ++tap) {
-    uint32_t* next = unit_of + size_t{tap} * p.units;
+    // Images differ by the number of their first unit only.
+    uint32_t* const units = unit_of + size_t{tap} * p.units;
+    const uint32_t image_units = out.rows * p.segments, step = p.in_rows * p.segments;
+    uint32_t* next = units;
     uint32_t rows = 0;
-    for (uint32_t n = 0; n < p.n; ++n) {
-      for (uint32_t row = 0; row < out.rows; ++row) {
-        const int64_t at = input_index(t, backward, true, out.row0 + row, tap);
-        rows += at >= 0;
-        if (at >= 0) row_read[static_cast<uint32_t>(at) - in_row0] = 1;
-        const uint32_t first = at < 0 ? empty : (n * p.in_rows + static_cast<uint32_t>(at) - in_row0) * p.segments;
-        for (uint32_t s = 0; s < p.segments; ++s) *next++ = at < 0 ? empty : first + s;
-      }
+    for (uint32_t row = 0; row < out.rows; ++row) {
+      const int64_t at = input_index(t, backward, true, out.row0 + row, tap);
+      rows += at >= 0;
+      if (at >= 0) row_read[static_cast<uint32_t>(at) - in_row0] = 1;
+      const uint32_t first = at < 0 ? empty : (static_cast<uint32_t>(at) - in_row0) * p.segments;
+      for (uint32_t s = 0; s < p.segments; ++s) *next++ = at < 0 ? empty : first + s;
+    }
+    rows *= p.n;
+    for (uint32_t n = 1; n < p.n; ++n) {
+      for (uint32_t i = 0; i < image_units; ++i) *next++ = units[i] == empty ? empty : units[i] + n * step;
     }
     for (uint32_t i = 0; i < p.kw; ++i) valid[tap * p.kw + i] = rows * columns[i];
   }

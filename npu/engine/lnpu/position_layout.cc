@@ -49,6 +49,39 @@ void set_words(const LnpuConfig& config, bool one_window, PositionLayout& layout
   layout.words = (layout.bits * layout.copies + 63) / 64;
 }
 
+/// Pieces and runs of whole rows of at most 64 positions, `together` rows a window: the common case, quickly.
+void lay_rows(uint32_t images, uint32_t tile_rows, uint32_t width, uint32_t together, PositionLayout& layout) {
+  layout.pieces.resize(size_t{images} * tile_rows);
+  layout.runs.resize(layout.pieces.size());
+  Piece *piece = layout.pieces.data(), *run = layout.runs.data();
+  uint32_t open = 0, window = 0, shift = 0, run_count = 0;  // rows in the window; positions of the run at hand
+  for (uint32_t n = 0; n < images; ++n) {
+    for (uint32_t row = 0; row < tile_rows; ++row, ++piece) {
+      piece->n = n;
+      piece->row = row;
+      piece->count = width;
+      piece->window = window;
+      piece->shift = shift;
+      if (open == 0 || row == 0 || run_count + width > 64) {
+        run->n = n;
+        run->first = row * width;
+        run->window = window;
+        run->shift = shift;
+        run_count = 0;
+        ++run;
+      }
+      run_count += width;
+      run[-1].count = run_count;
+      shift += width;
+      layout.bits = std::max(layout.bits, shift);
+      if (++open < together) continue;
+      open = shift = 0;
+      ++window;
+    }
+  }
+  layout.runs.resize(static_cast<size_t>(run - layout.runs.data()));
+}
+
 }  // namespace
 
 PositionLayout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t tile_rows, uint32_t width) {
@@ -69,6 +102,12 @@ PositionLayout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t
     layout.lane_begin.push_back(next.back() + round_up(windows));
   }
   layout.windows = layout.lane_begin.back();
+  if (plan.balanced && plan.segments == 1 && width <= 64) {
+    lay_rows(images, tile_rows, width, together, layout);
+    set_words(config, opened == 1, layout);
+    layout.rows_in_words = layout.words == 1 && layout.copies == 1;
+    return layout;
+  }
   layout.pieces.reserve(size_t{rows} * plan.segments);
   layout.runs.reserve(size_t{rows} * plan.segments);
   std::vector<uint32_t> begin;

@@ -7,19 +7,14 @@
 #include <algorithm>
 #include <vector>
 
+#include "npu/engine/lnpu/byte_pairs.h"
+#include "npu/engine/lnpu/position_grid.h"
 #include "npu/engine/lnpu/position_pairs.h"
 #include "platform/check/check.h"
 
 #ifndef BACKBOARD_NPU_ENGINE_LNPU_POSITION_PAIRS_TYPES_
 #define BACKBOARD_NPU_ENGINE_LNPU_POSITION_PAIRS_TYPES_
 namespace backboard::npu::lnpu {
-
-/// Counts go by two in a word: of low elements in the lower half, of high ones in the upper.
-struct CountSums {
-  uint64_t pairs[2][2] = {};     ///< error low, high times activation low, high
-  uint64_t errors[2] = {};       ///< error low, high times the taps inside the input
-  uint64_t activations[2] = {};  ///< activation low, high
-};
 
 /// Widest vector of 32-bit words.
 inline constexpr uint32_t kMostLanes = 16;
@@ -31,38 +26,6 @@ HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-/// Adds the classes of up to 127 channels `stride` apart at each of `count` elements: sums of all classes (0, 1, 2) and
-/// of those of high elements alone. Reads no others.
-template <class D>
-HWY_INLINE void add_channels(D d8, const uint8_t* classes, size_t stride, uint32_t channels, uint32_t at, uint8_t* all,
-                             uint8_t* high) {
-  auto sum = hn::Zero(d8), sum_high = hn::Zero(d8);
-  const auto two = hn::Set(d8, uint8_t{2});
-  for (uint32_t c = 0; c < channels; ++c) {
-    const auto value = hn::LoadU(d8, classes + c * stride + at);
-    sum = hn::Add(sum, value);
-    sum_high = hn::Add(sum_high, hn::And(value, two));
-  }
-  hn::StoreU(sum, d8, all + at);
-  hn::StoreU(sum_high, d8, high + at);
-}
-
-void sum_channels(const uint8_t* classes, size_t stride, uint32_t channels, uint32_t count, uint8_t* all,
-                  uint8_t* high) {
-  const hn::ScalableTag<uint8_t> d8;
-  const hn::CappedTag<uint8_t, 16> small;
-  const auto run = [&](auto d) HWY_ATTR {
-    const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-    for (uint32_t i = 0; i + lanes <= count; i += lanes) add_channels(d, classes, stride, channels, i, all, high);
-    // The last vector overlaps the one before.
-    if (count % lanes != 0) add_channels(d, classes, stride, channels, count - lanes, all, high);
-  };
-  if (count >= hn::Lanes(d8)) return run(d8);
-  if (count >= hn::Lanes(small)) return run(small);
-  const hn::CappedTag<uint8_t, 1> one;
-  for (uint32_t i = 0; i < count; ++i) add_channels(one, classes, stride, channels, i, all, high);
-}
 
 /// Adds packed counts of a row of sums to `counts`, with zeros behind the row up to a whole vector: `all` and `high`
 /// have a vector to spare.
@@ -91,7 +54,8 @@ void add_words(const uint32_t* from, uint32_t count, bool first, uint32_t* to) {
   }
 }
 
-/// Sums over positions. `valid`: taps inside the input; zero where there is no position, as `errors` are then. All have
+/// Sums over positions. Counts go by two in a word: of low elements in the lower half, of high ones in the upper.
+/// `valid`: taps inside the input; zero where there is no position, as `errors` are then. All have
 /// a vector to spare, of zeros in `valid`.
 void multiply_counts(const uint32_t* errors, const uint32_t* activations, const uint32_t* valid, uint32_t count,
                      CountSums* sums) {
@@ -140,32 +104,16 @@ HWY_AFTER_NAMESPACE();
 namespace backboard::npu::lnpu {
 namespace {
 
-HWY_EXPORT(sum_channels);
 HWY_EXPORT(add_packed_row);
 HWY_EXPORT(add_words);
 HWY_EXPORT(multiply_counts);
 
 enum Slot : unsigned { kBytes = 14, kPlanes, kAcross, kActivations, kErrors, kValid };
 
-/// Counts go in rows of one pitch: those of output positions, and those of the input by residues of row and column
-/// modulo the stride, so that a tap is a fixed distance.
-struct Grid {
-  uint32_t row_residues, column_residues;
-  uint32_t rows, pitch;  ///< of one residue; output rows are the first ones
-  size_t positions;      ///< words from the first position to the last one
-
-  explicit Grid(const ConvTile& t) {
-    const uint32_t down = (t.kh - 1) * t.dilation_h, right = (t.kw - 1) * t.dilation_w;
-    row_residues = std::min(t.stride_h, down + 1);
-    column_residues = std::min(t.stride_w, right + 1);
-    rows = t.oh_rows + down / t.stride_h;
-    pitch = t.ow + right / t.stride_w;
-    positions = size_t{t.oh_rows - 1} * pitch + t.ow;
-  }
-  size_t plane() const { return size_t{rows} * pitch; }
-  /// Room for whole vectors, and for a tap's distance, behind a plane.
-  size_t padded_plane() const { return plane() + 2 * kMostLanes; }
-};
+/// With room for whole vectors, and for a tap's distance, behind a plane.
+size_t padded_plane(const PositionGrid& grid) {
+  return grid.plane() + 2 * kMostLanes;
+}
 
 /// The two byte sums of a block of channels, and their memory.
 struct ByteSums {
@@ -180,12 +128,11 @@ struct ByteSums {
 };
 
 /// Counts of errors at each position of one image, output channels [k0, k1).
-void count_errors(const ConvTile& t, const Grid& grid, const uint8_t* dy, uint32_t k0, uint32_t k1,
+void count_errors(const ConvTile& t, const PositionGrid& grid, const uint8_t* dy, uint32_t k0, uint32_t k1,
                   const ByteSums& sums, uint32_t* counts) {
   for (uint32_t k = k0; k < k1; k += ByteSums::kMostChannels) {
     const uint32_t channels = std::min(ByteSums::kMostChannels, k1 - k);
-    HWY_DYNAMIC_DISPATCH(sum_channels)
-    (dy + k * t.y_stride_k, t.y_stride_k, channels, t.oh_rows * t.ow, sums.all, sums.high);
+    sum_channels(dy + k * t.y_stride_k, t.y_stride_k, channels, t.oh_rows * t.ow, sums.all, sums.high);
     const auto add = HWY_DYNAMIC_DISPATCH(add_packed_row);
     for (uint32_t row = 0; row < t.oh_rows; ++row) {
       add(sums.all + size_t{row} * t.ow, sums.high + size_t{row} * t.ow, t.ow, k == k0, counts + row * grid.pitch);
@@ -194,9 +141,9 @@ void count_errors(const ConvTile& t, const Grid& grid, const uint8_t* dy, uint32
 }
 
 /// Adds a row of the input to the planes of its residue, a column at a time.
-void add_residues(const ConvTile& t, const Grid& grid, const uint8_t* all, const uint8_t* high, uint32_t* row) {
+void add_residues(const ConvTile& t, const PositionGrid& grid, const uint8_t* all, const uint8_t* high, uint32_t* row) {
   for (uint32_t q = 0; q < grid.column_residues; ++q) {
-    uint32_t* const to = row + q * grid.padded_plane();
+    uint32_t* const to = row + q * padded_plane(grid);
     // Columns j with 0 <= q + j * stride - pad < w.
     const uint32_t first = q < t.pad_w ? (t.pad_w - q + t.stride_w - 1) / t.stride_w : 0;
     for (uint32_t j = first; j < grid.pitch; ++j) {
@@ -208,15 +155,14 @@ void add_residues(const ConvTile& t, const Grid& grid, const uint8_t* all, const
 }
 
 /// Counts of activations that taps read at each position of one image, input channels [c0, c1).
-void count_activations(const ConvTile& t, const Grid& grid, const uint8_t* x, uint32_t c0, uint32_t c1,
+void count_activations(const ConvTile& t, const PositionGrid& grid, const uint8_t* x, uint32_t c0, uint32_t c1,
                        const ByteSums& sums, uint32_t* planes, uint32_t* across, uint32_t* counts) {
-  const size_t size = grid.padded_plane();
+  const size_t size = padded_plane(grid);
   std::fill_n(planes, size * grid.row_residues * grid.column_residues, 0u);
   const auto add_row = HWY_DYNAMIC_DISPATCH(add_packed_row);
   for (uint32_t c = c0; c < c1; c += ByteSums::kMostChannels) {
-    HWY_DYNAMIC_DISPATCH(sum_channels)
-    (x + c * t.x_stride_c, t.x_stride_c, std::min(ByteSums::kMostChannels, c1 - c), t.ih_rows * t.w, sums.all,
-     sums.high);
+    sum_channels(x + c * t.x_stride_c, t.x_stride_c, std::min(ByteSums::kMostChannels, c1 - c), t.ih_rows * t.w,
+                 sums.all, sums.high);
     for (uint32_t p = 0; p < grid.row_residues; ++p) {
       for (uint32_t i = 0; i < grid.rows; ++i) {
         const int64_t ih = (int64_t{t.oh0} + i) * t.stride_h + p - t.pad_h;
@@ -248,8 +194,8 @@ void count_activations(const ConvTile& t, const Grid& grid, const uint8_t* x, ui
 }
 
 /// Taps inside the input at each position; zero between the rows and behind the last one. Returns their sum.
-uint64_t count_valid(const ConvTile& t, const Grid& grid, uint32_t* valid) {
-  std::fill_n(valid, grid.padded_plane(), 0u);
+uint64_t count_valid(const ConvTile& t, const PositionGrid& grid, uint32_t* valid) {
+  std::fill_n(valid, padded_plane(grid), 0u);
   std::vector<uint32_t> columns(t.ow, 0);
   for (uint32_t ow = 0; ow < t.ow; ++ow) {
     for (uint32_t kw = 0; kw < t.kw; ++kw) {
@@ -287,14 +233,25 @@ void add_sums(const CountSums& s, uint64_t channels, uint64_t outputs, uint64_t 
   pairs[kClassZero][kClassZero] += valid * channels * outputs - error_low - error_high - zero_low - zero_high;
 }
 
+void add_byte_pairs(const ConvTile& t, const PositionGrid& grid, const uint8_t* x, const uint8_t* dy, Facts& facts,
+                    Workspace& workspace) {
+  uint32_t* const valid = workspace.array<uint32_t>(kValid, padded_plane(grid));
+  const uint64_t valid_sum = count_valid(t, grid, valid);
+  const BytePairs pairs(t, grid, valid, workspace);
+  CountSums sums;
+  for (uint32_t n = 0; n < t.n; ++n) pairs.add(x + n * t.x_stride_n, dy + n * t.y_stride_n, sums);
+  add_sums(sums, t.c, t.k, t.n * valid_sum, facts);
+}
+
 }  // namespace
 
 void add_position_pairs(const ConvTile& t, const uint8_t* x, const uint8_t* dy, Facts& facts, Workspace& workspace) {
-  const Grid grid(t);
+  const PositionGrid grid(t);
+  if (BytePairs::fits(t, grid)) return add_byte_pairs(t, grid, x, dy, facts, workspace);
   const uint32_t taps = t.kh * t.kw;
   BB_CHECK(taps < 16384 && grid.plane() <= UINT32_MAX, "{} taps", taps);
   const ByteSums sums(std::max(size_t{t.ih_rows} * t.w, size_t{t.oh_rows} * t.ow), workspace);
-  const size_t plane = grid.padded_plane(), planes = size_t{grid.row_residues} * grid.column_residues;
+  const size_t plane = padded_plane(grid), planes = size_t{grid.row_residues} * grid.column_residues;
   uint32_t* const inputs = workspace.array<uint32_t>(kPlanes, plane * planes + grid.pitch);
   uint32_t* const across = workspace.array<uint32_t>(kAcross, plane * grid.row_residues);
   uint32_t* const activations = workspace.array<uint32_t>(kActivations, plane);

@@ -17,16 +17,25 @@ namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+HWY_INLINE uint32_t packed_count(const ClassWord& bits, uint64_t mask) {
+  return static_cast<uint32_t>(__builtin_popcountll(bits.nonzero & mask)) |
+         static_cast<uint32_t>(__builtin_popcountll(bits.high & mask)) << 16;
+}
+
 /// Counts one row of one channel for the pieces and column taps that read it.
 HWY_INLINE void count_row(const CountRows& p, const uint8_t* line, uint32_t* counts) {
+  if (p.words == 1 && p.segments == 1) {
+    const ClassWord bits = line_word(line, p.in_width);
+    for (uint32_t tap = 0; tap < p.kw; ++tap, counts += p.q) *counts = packed_count(bits, p.masks[tap]);
+    return;
+  }
   for (uint32_t word = 0; word < p.words; ++word) {
     const ClassWord bits = line_word(line + 64 * word, std::min(64u, p.in_width - 64 * word));
     const uint64_t* mask = p.masks + word;
     for (uint32_t s = 0; s < p.segments; ++s) {
       uint32_t* to = counts + size_t{s} * p.kw * p.q;
       for (uint32_t tap = 0; tap < p.kw; ++tap, mask += p.words, to += p.q) {
-        const uint32_t packed = static_cast<uint32_t>(__builtin_popcountll(bits.nonzero & *mask)) |
-                                static_cast<uint32_t>(__builtin_popcountll(bits.high & *mask)) << 16;
+        const uint32_t packed = packed_count(bits, *mask);
         *to = word == 0 ? packed : *to + packed;
       }
     }
@@ -83,6 +92,40 @@ HWY_INLINE void time_window(const CountRows& p, const CountWindow& window, const
   }
 }
 
+/// One tap of all windows, for counts of few channels: the sums of a bin's windows stay in registers.
+HWY_INLINE void time_few(const CountRows& p, const uint32_t* unit_of, uint32_t* time, uint32_t* extra,
+                         uint32_t* total_time, uint32_t* total_extra) {
+  const hn::ScalableTag<uint32_t> du;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du)), count = p.kw * p.q;
+  const Rounds rounds(*p.config);
+  const auto low_half = hn::Set(du, 0xffffu);
+  const auto add = [du](uint32_t* to, auto value) HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(du, to), value), du, to); };
+  for (uint32_t i = 0; i < count; i += lanes) {
+    const uint32_t* const counts = p.unit_counts + i;
+    for (uint32_t w = 0; w < p.window_count;) {
+      const uint32_t bin = p.windows[w].bin;
+      auto all = hn::Zero(du), all_high = all, slow = all, slow_extra = all;
+      for (; w < p.window_count && p.windows[w].bin == bin; ++w) {
+        auto sum = hn::Zero(du);
+        for (uint32_t u = p.windows[w].first; u < p.windows[w].last; ++u) {
+          sum = hn::Add(sum, hn::LoadU(du, counts + size_t{unit_of[u]} * count));
+        }
+        const auto n = hn::And(sum, low_half), high = hn::ShiftRight<16>(sum);
+        all = hn::Add(all, n);
+        all_high = hn::Add(all_high, high);
+        slow = hn::Add(slow, rounds(n));
+        slow_extra = hn::Add(slow_extra, rounds(high));
+      }
+      const size_t at = size_t{bin} * p.padded_steps + i;
+      add(total_time + i, hn::Add(all, all_high));
+      add(total_extra + i, hn::Sub(all, all_high));
+      // Windows that span steps keep the counts, which are dealt later.
+      add(time + at, p.chunk > 1 ? all : hn::Add(slow, slow_extra));
+      add(extra + at, p.chunk > 1 ? all_high : hn::Sub(slow, slow_extra));
+    }
+  }
+}
+
 /// Scratch arrays are in the order (kh, kw, q) while this runs.
 void time_windows_vector(const CountRows& p) {
   count_units(p);
@@ -90,7 +133,14 @@ void time_windows_vector(const CountRows& p) {
   // Rows of the scratch: bins' time, bins' extra, total time, total extra.
   std::memset(p.scratch, 0, (2 * size_t{p.bins} + 2) * padded * sizeof(uint32_t));
   uint32_t* const totals = p.scratch + 2 * p.bins * padded;
+  const bool few = p.kw * p.q <= 2 * hn::Lanes(hn::ScalableTag<uint32_t>());
   for (uint32_t i = 0; i < p.kh; ++i) {
+    if (few) {
+      uint32_t* const time = p.scratch + i * tap_row;
+      time_few(p, p.unit_of + size_t{i} * p.units, time, time + p.bins * padded, totals + i * tap_row,
+               totals + padded + i * tap_row);
+      continue;
+    }
     for (uint32_t w = 0; w < p.window_count; ++w) {
       const CountWindow& window = p.windows[w];
       uint32_t* const time = p.scratch + window.bin * padded + i * tap_row;

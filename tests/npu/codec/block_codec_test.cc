@@ -81,6 +81,13 @@ TEST_CASE("Encoding and decoding equal the scalar definition, and a block decode
         REQUIRE(decode_block(format, {exact.get(), bytes}, values, classes.data()));
         REQUIRE((n == 0 || std::memcmp(values.data(), rounded.data(), n * sizeof(float)) == 0));
         REQUIRE(classes == rounded_classes);
+        // With bytes behind that may be read, whatever they are.
+        std::fill(coded.begin() + bytes, coded.end(), static_cast<uint8_t>(0xff));
+        std::fill(values.begin(), values.end(), 1.0f);
+        std::fill(classes.begin(), classes.end(), uint8_t{3});
+        REQUIRE(decode_block(format, {coded.data(), bytes}, values, classes.data(), coded.size() - bytes));
+        REQUIRE((n == 0 || std::memcmp(values.data(), rounded.data(), n * sizeof(float)) == 0));
+        REQUIRE(classes == rounded_classes);
         if (bytes > 0) REQUIRE_FALSE(decode_block(format, {exact.get(), bytes - 1}, values, nullptr));
         std::vector<float> classified(n);
         std::vector<uint8_t> found(n);

@@ -80,10 +80,27 @@ TEST_CASE("Products by class equal a count of every single product, on every vec
   }
 }
 
+TEST_CASE("Products by class of a gradient are exact where counts just fit in bytes, on every vector unit") {
+  // 28 x 9 activations meet 65 errors at a position: 252 in a byte, and 2 x 252 x 65 just below 2^15. One channel more
+  // is too many.
+  for (const uint32_t outputs : {65u, 66u}) {
+    ConvCase c = test::make_case(ConvTile::whole(2, 28, 4, 7, outputs, 3, 3, 1, 1), 1);
+    for (const uint8_t kind : {kClassLow, kClassHigh}) {
+      std::fill(c.x_classes.begin(), c.x_classes.end(), kind);
+      std::fill(c.dy_classes.begin(), c.dy_classes.end(), kind);
+      const auto expected = pairs_of(Phase::kWg, c);
+      backboard::test::for_each_simd_target([&](const char* target) {
+        INFO(outputs << " channels of class " << int{kind} << " on " << target);
+        CHECK(run({}, Phase::kWg, c).macs_by_class == expected);
+      });
+    }
+  }
+}
+
 TEST_CASE("Products by class of a gradient are the same in tiles of rows as in one, on every vector unit") {
   for (const ConvTile& whole :
        {ConvTile::whole(1, 3, 23, 17, 17, 7, 7, 2, 3), ConvTile::whole(1, 6, 14, 14, 9, 3, 3, 1, 1),
-        ConvTile::whole(1, 4, 15, 16, 31, 3, 5, 1, 2, 2)}) {
+        ConvTile::whole(1, 1, 14, 9, 8, 3, 3, 1, 1), ConvTile::whole(1, 4, 15, 16, 31, 3, 5, 1, 2, 2)}) {
     const ConvCase c = test::make_case(whole, 8);
     const Facts expected = run({}, Phase::kWg, c);
     backboard::test::for_each_simd_target([&](const char* target) {
@@ -252,7 +269,8 @@ class Cores {
 };
 
 std::vector<ConvTile> model_shapes() {
-  return {ConvTile::whole(1, 1, 28, 28, 8, 3, 3, 1, 1),  ConvTile::whole(2, 8, 14, 14, 16, 3, 3, 1, 1),
+  return {ConvTile::whole(3, 1, 9, 6, 9, 3, 3, 1, 1),    ConvTile::whole(2, 1, 5, 64, 3, 3, 3, 1, 1),
+          ConvTile::whole(1, 1, 28, 28, 8, 3, 3, 1, 1),  ConvTile::whole(2, 8, 14, 14, 16, 3, 3, 1, 1),
           ConvTile::whole(2, 16, 7, 7, 32, 3, 3, 1, 1),  ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1),
           ConvTile::whole(1, 3, 23, 17, 17, 7, 7, 2, 3), ConvTile::whole(1, 3, 12, 130, 9, 3, 3, 1, 1),
           ConvTile::whole(1, 9, 8, 8, 48, 1, 1, 2, 0),   ConvTile::whole(1, 4, 15, 16, 31, 3, 5, 1, 2, 2),

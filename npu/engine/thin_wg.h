@@ -1,0 +1,19 @@
+// WG of 3x3 convolutions of one or two input channels, whose gradient fits in registers.
+#pragma once
+
+#include "npu/engine/gemm_tile.h"
+#include "npu/engine/padded_image.h"
+#include "npu/engine/strided_gemm.h"
+
+namespace backboard::npu {
+
+/// Whether thin_wg() can take a tile: 3x3 taps, stride 1, no dilation, one or two input channels; binary32 sums.
+bool is_thin(Arithmetic arithmetic, const ConvTile& tile);
+
+/// acc (w strides) += dy * x over (n, oh, ow), as conv_wg() has it; nothing is packed. `image` is pad_input()'s.
+/// Returns false, and has changed nothing, when a sum is not finite (a zero may have met an infinity or NaN), or on a
+/// vector unit that has too few registers. Uses workspace slot 0.
+bool thin_wg(Arithmetic arithmetic, const ConvTile& tile, const Padded& image, const float* dy, float* acc,
+             Workspace& workspace);
+
+}  // namespace backboard::npu
