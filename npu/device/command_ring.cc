@@ -208,7 +208,9 @@ void CommandRing::on_job_done(ErrorCode error, uint32_t address, uint32_t detail
 }
 
 void CommandRing::complete() {
+  const uint64_t start_ps = busy_since_ps_;
   account_busy();
+  if (observer_ != nullptr) observer_->on_command(job_, start_ps, now_ps());
   phase_ = Stage::idle;
   if (!group_open_) disarm_watchdog();
   ++head_;

@@ -8,6 +8,7 @@
 
 #include "npu/command/validate.h"
 #include "npu/command/windows.h"
+#include "npu/device/command_observer.h"
 #include "npu/dma/clock.h"
 #include "npu/dma/dma.h"
 #include "npu/engine/engine.h"
@@ -40,6 +41,8 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
  public:
   CommandRing(const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma, Sequencer& sequencer);
   void set_client(RingClient& client) { client_ = &client; }
+  /// Null: nobody. Not part of the saved state.
+  void set_observer(CommandObserver* observer) { observer_ = observer; }
   void set_windows(const AccessWindows& windows) { windows_ = windows; }
   void set_fence_address(uint32_t address) { fence_address_ = address; }
   void set_watchdog(uint32_t cycles) { watchdog_cycles_ = cycles; }
@@ -99,6 +102,7 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   Dma& dma_;
   Sequencer& sequencer_;
   RingClient* client_ = nullptr;
+  CommandObserver* observer_ = nullptr;
   EventQueue::ClientId id_;
 
   AccessWindows windows_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "npu/device/command_observer.h"
 #include "npu/device/npu_config.h"
 #include "npu/engine/cost.h"
 #include "npu/engine/facts.h"
@@ -68,6 +69,9 @@ class NpuDevice final : public BusTarget, public Saved {
   NpuTotals totals() const;
   /// Dynamic energy over time, in picojoules.
   const TimeBins<double, 1>& energy_over_time() const;
+
+  /// `observer` is told of each completed command from now on; null: nobody. It must outlive the device.
+  void observe_commands(CommandObserver* observer);
 
  private:
   class Impl;

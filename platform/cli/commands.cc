@@ -11,6 +11,7 @@ constexpr Command kCommands[] = {
     {"pack", "Pack images and labels into a data file", declare_pack},
     {"dump", "Print what a plan, data file, weight file or flash image holds", declare_dump},
     {"dram-trace", "Play a memory trace into the command-level DRAM model", declare_dram_trace},
+    {"divergence", "Find the first tensor at which two recorded runs part", declare_divergence},
     {"check", "Validate a file and print its effective configuration", declare_check},
     {"explain", "Explain a key of a file: meaning, unit, default, range", declare_explain},
     {"schema", "Print the JSON Schema of a kind of file", declare_schema},

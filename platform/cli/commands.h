@@ -12,6 +12,7 @@ std::span<const Command> commands();
 
 CommandAction declare_bench(CLI::App& app);
 CommandAction declare_check(CLI::App& app);
+CommandAction declare_divergence(CLI::App& app);
 CommandAction declare_dram_trace(CLI::App& app);
 CommandAction declare_dump(CLI::App& app);
 CommandAction declare_exec(CLI::App& app);

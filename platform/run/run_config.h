@@ -204,6 +204,20 @@ struct LimitsConfig {
   }
 };
 
+/// What to record of the NPU's commands.
+struct RecordConfig {
+  bool commands = false;
+  uint32_t tensors_first = 0;
+  uint32_t tensors_count = 0;
+
+  template <class V>
+  void fields(V& v) {
+    v("commands", commands, "Write commands.csv: every NPU command, its times, digests of the tensors that it wrote");
+    v("tensors_first", tensors_first, Range{0, INT32_MAX}, "First command whose tensors are written as .npy files");
+    v("tensors_count", tensors_count, Range{0, INT32_MAX}, "Commands whose tensors are written; 0: none");
+  }
+};
+
 struct RunConfig {
   std::string name;
   BoardConfig platform;
@@ -215,6 +229,7 @@ struct RunConfig {
   DataConfig data;
   TrainingConfig training;
   LimitsConfig limits;
+  RecordConfig record;
   std::vector<uint32_t> subsets;
   std::vector<VariantConfig> variants;
   ExpectConfig expect;
@@ -234,6 +249,7 @@ struct RunConfig {
     v("data", data, "Images");
     v("training", training, "What the firmware does");
     v("limits", limits, "What ends a run that does not end by itself");
+    v("record", record, "What is written of each NPU command, for `backboard divergence`");
     v("subsets", subsets, Each{Range{0, UINT32_MAX}, Count{0, 64}},
       "Seeds of data.train.subset: one point each, and the mean over them");
     v("variants", variants, Count{0, 64}, "Variants of this run, in one table");

@@ -9,6 +9,7 @@
 #include "drivers/plan/run_error.h"
 #include "npu/device/npu_device.h"
 #include "platform/config/atomic_file.h"
+#include "platform/run/command_log.h"
 #include "platform/run/expectations.h"
 #include "platform/run/firmware_file.h"
 #include "platform/run/uart_log.h"
@@ -173,8 +174,19 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
     board.findings().set_printer([](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   }
   start_board(board, prepared, options.restore);
+  std::optional<Plan> plan;
+  std::optional<CommandLog> commands;
+  if (config.record.commands) {
+    if (!prepared.plan.empty()) plan = parse_plan(prepared.plan, "the plan");
+    const auto read = [&board](uint32_t address, std::span<uint8_t> bytes) {
+      return board.read_memory(address, bytes);
+    };
+    commands.emplace(config.record, options.folder, plan ? &*plan : nullptr, read, board.npu().totals().commands);
+    board.npu().observe_commands(&*commands);
+  }
   const SessionResult session = run_session(board, {config.limits.time_ps, options.save, options.progress}, &host);
   uart.finish();
+  if (commands) commands->finish();
   RunSummary summary = summarise(board, prepared, session);
   write_file_atomically(file("stats.json"), board.stats().json());
   write_file_atomically(file("traffic.csv"), board.traffic().csv(layer_names(prepared)));
