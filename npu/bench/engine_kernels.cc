@@ -8,6 +8,7 @@
 #include "npu/bench/timing.h"
 #include "npu/engine/daa/compute_tile.h"
 #include "npu/engine/neuroflix/compute_tile.h"
+#include "npu/engine/rowpipe/compute_tile.h"
 #include "npu/engine/taxonn/compute_tile.h"
 #include "npu/numerics/rounding.h"
 
@@ -38,6 +39,14 @@ constexpr EngineKernel kEngineKernels[] = {
      },
      [](Pass pass, const ConvTile& tile, const float* first, const float* second, Facts& facts, Workspace& workspace) {
        neuroflix::count_tile({}, pass, tile, {first, nullptr}, {second, nullptr}, facts, workspace);
+     }},
+    {"rowpipe", NumberFormat::kFp16, NumberFormat::kFp16, NumberFormat::kFp16,
+     [](Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc, Workspace& workspace) {
+       const auto [a, b] = rowpipe::prepare_tile({}, pass, tile, {first, nullptr}, {second, nullptr}, workspace);
+       rowpipe::multiply_tile(pass, tile, a, b, acc, workspace);
+     },
+     [](Pass pass, const ConvTile& tile, const float*, const float*, Facts& facts, Workspace&) {
+       rowpipe::count_tile({}, pass, tile, std::nullopt, facts);
      }},
     {"taxonn", NumberFormat::kFp16, NumberFormat::kFp16, NumberFormat::kFp16,
      [](Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc, Workspace& workspace) {

@@ -10,11 +10,13 @@ namespace backboard::npu {
 struct CyclesByUnit {
   uint64_t multipliers = 0;  ///< the multiplier array, its start-up included
   uint64_t elementwise = 0;  ///< the unit for everything that is no product: pooling, loss, update, codec
+  uint64_t banks = 0;        ///< of the local buffer, where an engine counts their clashes
   /// The step takes as long as its slowest unit.
-  uint64_t step() const { return std::max(multipliers, elementwise); }
+  uint64_t step() const { return std::max({multipliers, elementwise, banks}); }
   CyclesByUnit& operator+=(const CyclesByUnit& other) {
     multipliers += other.multipliers;
     elementwise += other.elementwise;
+    banks += other.banks;
     return *this;
   }
 };

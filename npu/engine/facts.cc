@@ -20,6 +20,10 @@ void Facts::add(const Facts& other) {
   operands_fed += other.operands_fed;
   brick_products += other.brick_products;
   group_sums += other.group_sums;
+  quantised += other.quantised;
+  dequantised += other.dequantised;
+  bank_cycles += other.bank_cycles;
+  for (unsigned bank = 0; bank < kMaxBanks; ++bank) bank_words[bank] += other.bank_words[bank];
   tiles += other.tiles;
   outputs += other.outputs;
   saturated += other.saturated;

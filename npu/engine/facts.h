@@ -9,6 +9,7 @@
 namespace backboard::npu {
 
 inline constexpr unsigned kMaxCores = 64;
+inline constexpr unsigned kMaxBanks = 64;
 
 /// Counts of what happened; sums over tiles. For every tiling of a command the counts are the same, except those of
 /// lanes, which belong to the tiles that were run.
@@ -29,6 +30,11 @@ struct Facts {
   uint64_t operands_fed = 0;             ///< operands that entered the array
   uint64_t brick_products = 0;           ///< products of pieces of operands (neuroflix)
   uint64_t group_sums = 0;               ///< sums of a group of terms that were added to an output (neuroflix)
+  uint64_t quantised = 0;                ///< elements rounded to codes for fixed-point units (rowpipe)
+  uint64_t dequantised = 0;              ///< sums of fixed-point units turned into FP16 (rowpipe)
+  uint64_t bank_cycles = 0;              ///< of the busiest bank of the row buffers, summed over output rows (rowpipe)
+  /// Words that each bank gave or took for rows that are made side by side (rowpipe).
+  std::array<uint64_t, kMaxBanks> bank_words{};
   uint64_t tiles = 0;
   uint64_t outputs = 0;      ///< accumulators touched, summed over tiles
   uint64_t saturated = 0;    ///< elements saturated when rounded or stored

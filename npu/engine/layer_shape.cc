@@ -18,6 +18,10 @@ bool is_layer(Opcode opcode) {
   }
 }
 
+bool is_convolution(Opcode opcode) {
+  return opcode == Opcode::kCONV_FF || opcode == Opcode::kCONV_BP || opcode == Opcode::kCONV_WG;
+}
+
 LayerShape layer_shape(const Job& job) {
   BB_CHECK(is_layer(job.opcode()));
   LayerShape shape;

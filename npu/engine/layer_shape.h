@@ -29,6 +29,7 @@ struct LayerShape {
 
 /// Whether the command is a convolution or an FC layer.
 bool is_layer(Opcode opcode);
+bool is_convolution(Opcode opcode);
 
 /// Roles of a valid job for which is_layer() holds.
 LayerShape layer_shape(const Job& job);

@@ -7,6 +7,8 @@
 #include "npu/engine/neuroflix/cost.h"
 #include "npu/engine/neuroflix/engine.h"
 #include "npu/engine/reference/engine.h"
+#include "npu/engine/rowpipe/cost.h"
+#include "npu/engine/rowpipe/engine.h"
 #include "npu/engine/taxonn/cost.h"
 #include "npu/engine/taxonn/engine.h"
 
@@ -25,6 +27,8 @@ constexpr EngineRow kEngines[] = {
      [](const EngineConfigs& c) { return neuroflix::inventory(c.neuroflix); }},
     {EngineId::kTAXONN, "taxonn", "Fixed point, training in simple steps on an inference array (ISCAS 2020)",
      taxonn::offer, taxonn::make_engine, [](const EngineConfigs& c) { return taxonn::inventory(c.taxonn); }},
+    {EngineId::kROWPIPE, "rowpipe", "Row pipeline of fixed-point and FP16 units, frozen convolutions (ISCAS 2024)",
+     rowpipe::offer, rowpipe::make_engine, [](const EngineConfigs& c) { return rowpipe::inventory(c.rowpipe); }},
 };
 
 }  // namespace

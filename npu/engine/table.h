@@ -13,6 +13,7 @@
 #include "npu/engine/lnpu/config.h"
 #include "npu/engine/neuroflix/config.h"
 #include "npu/engine/reference/cost.h"
+#include "npu/engine/rowpipe/config.h"
 #include "npu/engine/taxonn/config.h"
 
 namespace backboard::npu {
@@ -24,6 +25,7 @@ struct EngineConfigs {
   daa::DaaConfig daa;
   neuroflix::NeuroflixConfig neuroflix;
   taxonn::TaxonnConfig taxonn;
+  rowpipe::RowpipeConfig rowpipe;
   EnergyConstants energy;
   AreaConstants area;
   uint32_t host_threads = 1;  ///< of the simulator, for tile arithmetic; never changes a result

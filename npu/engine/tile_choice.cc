@@ -180,7 +180,7 @@ LayerTileSizes layer_tile_sizes(const Job& job, const LayerShape& shape, const L
 }
 
 Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uint32_t buffer_bytes,
-                                    uint32_t reduction_group) {
+                                    const TileRules& rules) {
   const Command& command = job.command;
   const Extent whole = extent_of(shape);
   const Units units = units_of(job, shape);
@@ -198,9 +198,13 @@ Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uin
   if (command.tile_rows != 0 && !fits_unit(command.tile_rows, whole.rows, units.rows)) {
     return {{}, ErrorCode::kTILE, command_field::tile_rows};
   }
-  const std::vector<uint32_t> a_sizes = sizes_of(command.tile_k, whole.a, units.a);
-  const ReductionUnits groups = reduction_units(shape, reduction_group);
-  const std::vector<uint32_t> b_sizes = sizes_of(command.tile_c, whole.b, units.b, groups.b);
+  std::vector<uint32_t> a_sizes = sizes_of(command.tile_k, whole.a, units.a);
+  const ReductionUnits groups = reduction_units(shape, rules.reduction_group);
+  std::vector<uint32_t> b_sizes = sizes_of(command.tile_c, whole.b, units.b, groups.b);
+  if (rules.whole_channels && is_convolution(job.opcode())) {
+    if (shape.pass == Pass::ff) b_sizes = {whole.b};
+    if (shape.pass == Pass::bp) a_sizes = {whole.a};
+  }
   const std::vector<uint32_t> row_sizes = sizes_of(command.tile_rows, whole.rows, units.rows, groups.rows);
   const std::vector<uint32_t> n_sizes = sizes_of(command.tile_n, shape.n, 1, groups.n);
 

@@ -6,6 +6,7 @@
 
 #include "npu/command/job.h"
 #include "npu/engine/layer_shape.h"
+#include "npu/engine/offer.h"
 
 namespace backboard::npu {
 
@@ -25,10 +26,18 @@ struct Choice {
   uint8_t detail = 0;
 };
 
-/// Chooses the tile of a layer for `buffer_bytes`. No tile cuts a group of `reduction_group` terms (Offer): sizes that
-/// the command gives are raised to whole groups.
+/// What an engine's arithmetic asks of tiles.
+struct TileRules {
+  uint32_t reduction_group = 1;  ///< as in Offer
+  bool whole_channels = false;   ///< as in Offer
+  TileRules() = default;
+  TileRules(const Offer& offer) : reduction_group(offer.reduction_group), whole_channels(offer.whole_channels) {}
+};
+
+/// Chooses the tile of a layer for `buffer_bytes`. No tile breaks the rules: sizes that the command gives are raised
+/// to whole groups and channels.
 Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uint32_t buffer_bytes,
-                                    uint32_t reduction_group);
+                                    const TileRules& rules);
 
 /// Sizes of slots that a tile needs, in elements.
 struct LayerTileSizes {

@@ -94,23 +94,25 @@ void TileEngine::multiply(Pass pass, const ConvTile& tile, const Operand& first,
   const uint32_t channels = pass == Pass::bp ? tile.c : tile.k;
   const bool share = pool_.threads() > 1 && most_macs(tile) >= kSmallestShared_macs;
   const uint32_t parts = share ? std::min(channels, pool_.threads()) : 1;
+  const auto [a, b] = arithmetic_->prepare(pass, tile, first, second, workspaces_[0]);
   if (!share) {
-    arithmetic_->multiply(pass, tile, first, second, acc, workspaces_[0]);
+    arithmetic_->multiply(pass, tile, a, b, acc, workspaces_[0]);
     const HostSpan span(HostPart::counts);
     arithmetic_->count(pass, tile, first, second, facts, workspaces_[0]);
     return;
   }
   // Counting looks at the operands only, so it is one more part.
+  const Operand &one = a, &other = b;
   pool_.run(parts + 1, [&](uint32_t part, uint32_t thread) {
     const HostSpan span(part == parts ? HostPart::counts : HostPart::kernels);
     if (part == parts) return arithmetic_->count(pass, tile, first, second, facts, workspaces_[thread]);
-    const Slice slice = slice_of(pass, tile, first, second, acc, part, parts);
+    const Slice slice = slice_of(pass, tile, one, other, acc, part, parts);
     arithmetic_->multiply(pass, slice.tile, slice.first, slice.second, slice.acc, workspaces_[thread]);
   });
 }
 
 Planned TileEngine::plan(const Job& job, uint32_t buffer_bytes) const {
-  return plan_tiles(job, buffer_bytes, arithmetic_->offer().reduction_group);
+  return plan_tiles(job, buffer_bytes, arithmetic_->offer());
 }
 
 Price TileEngine::price(const Facts& facts) const {

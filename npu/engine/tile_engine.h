@@ -21,10 +21,16 @@ class TileArithmetic {
   virtual ~TileArithmetic() = default;
   virtual const Offer& offer() const = 0;
   virtual bool wants_classes() const = 0;
+  /// The operands of a whole tile as multiply() takes them, made once before outputs are split over threads; they may
+  /// lie in `workspace`, from slot 12 on.
+  virtual std::pair<Operand, Operand> prepare(Pass /*pass*/, const ConvTile& /*tile*/, const Operand& first,
+                                              const Operand& second, Workspace& /*workspace*/) const {
+    return {first, second};
+  }
   /// Adds the products of a tile to `acc` in the written order.
   virtual void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
                         Workspace& workspace) const = 0;
-  /// What multiply() of the whole tile means for the engine; adds to `facts`.
+  /// What multiply() of the whole tile means for the engine; adds to `facts`. Operands as they were before prepare().
   virtual void count(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, Facts& facts,
                      Workspace& workspace) const = 0;
   /// What happens to the sums of a tile when the last part is in, before bias, ReLU, mask, update and store.

@@ -170,9 +170,9 @@ Planned LayerPlan::finish() {
 
 }  // namespace
 
-Planned plan_layer(const Job& job, uint32_t buffer_bytes, uint32_t reduction_group) {
+Planned plan_layer(const Job& job, uint32_t buffer_bytes, const TileRules& rules) {
   const LayerShape shape = layer_shape(job);
-  const Choice<LayerTile> choice = choose_layer_tile(job, shape, buffer_bytes, reduction_group);
+  const Choice<LayerTile> choice = choose_layer_tile(job, shape, buffer_bytes, rules);
   if (choice.error != ErrorCode::kNONE) return {{}, choice.error, choice.detail};
   LayerPlan plan(job, shape, choice.tile);
   if (shape.pass == Pass::wg) {
@@ -183,8 +183,8 @@ Planned plan_layer(const Job& job, uint32_t buffer_bytes, uint32_t reduction_gro
   return plan.finish();
 }
 
-Planned plan_tiles(const Job& job, uint32_t buffer_bytes, uint32_t reduction_group) {
-  return is_layer(job.opcode()) ? plan_layer(job, buffer_bytes, reduction_group) : plan_vector(job, buffer_bytes);
+Planned plan_tiles(const Job& job, uint32_t buffer_bytes, const TileRules& rules) {
+  return is_layer(job.opcode()) ? plan_layer(job, buffer_bytes, rules) : plan_vector(job, buffer_bytes);
 }
 
 }  // namespace backboard::npu

@@ -3,14 +3,15 @@
 #pragma once
 
 #include "npu/engine/engine.h"
+#include "npu/engine/tile_choice.h"
 
 namespace backboard::npu {
 
-/// Steps of any command but ring control. `reduction_group`: of the engine's offer.
-Planned plan_tiles(const Job& job, uint32_t buffer_bytes, uint32_t reduction_group = 1);
+/// Steps of any command but ring control. `rules`: those of the engine's offer.
+Planned plan_tiles(const Job& job, uint32_t buffer_bytes, const TileRules& rules = {});
 
 /// Steps of a convolution or FC layer.
-Planned plan_layer(const Job& job, uint32_t buffer_bytes, uint32_t reduction_group);
+Planned plan_layer(const Job& job, uint32_t buffer_bytes, const TileRules& rules);
 /// Steps of everything else.
 Planned plan_vector(const Job& job, uint32_t buffer_bytes);
 

@@ -55,6 +55,7 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   cycles.counter("multipliers", n.cycles.multipliers, "cycles", "Work of the multiplier array, start-up included");
   cycles.counter("elementwise", n.cycles.elementwise, "cycles",
                  "Work of the element-wise unit, beside the multipliers");
+  cycles.counter("banks", n.cycles.banks, "cycles", "Work of the busiest bank of the row buffers (rowpipe)");
   const StatsWriter energy = writer.part("energy");
   energy.real("multiply_low", n.energy.multiply_low_pj, "pJ", "Products in the engine's low precision");
   energy.real("multiply_high", n.energy.multiply_high_pj, "pJ", "Wider products, mixed pairs included");

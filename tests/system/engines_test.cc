@@ -94,6 +94,28 @@ TEST_CASE("the same firmware trains on taxonn, whose widths go by layer") {
         fixed.stats.at("npu.energy.idle").at("value").get<double>());
 }
 
+TEST_CASE("the same firmware trains biases and head on rowpipe, whose frozen convolutions are 4-bit codes") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 4, batch: 16, shuffle: 1, learning_rate: 0.02}", 64);
+  const std::string rowpipe = "--set platform.npu.engine=rowpipe --set policy=bias ";
+  const RunOutcome reference = run_on(runs, file, "reference", "--set platform.npu.engine=reference --set policy=bias");
+  const RunOutcome rows = run_on(runs, file, "rows", rowpipe);
+  const RunOutcome again =
+      run_on(runs, file, "again", rowpipe + "--set compile.tiles.rows=3 --set platform.npu.buffer=64KiB");
+  const RunOutcome threads = run_on(runs, file, "threads", rowpipe + "--set platform.npu.host_threads=3");
+  const RunOutcome coarse = run_on(runs, file, "coarse", rowpipe + "--set platform.npu.rowpipe.weight_bits=2");
+  CHECK(accuracy(rows) >= accuracy(reference) - 6.3);
+  CHECK(accuracy(rows) > 50.0);
+  check_same_training(rows, again);
+  check_same_training(rows, threads);
+  CHECK((coarse.weights != rows.weights));
+  // Codes meet codes in FF; errors meet dequantised weights; the head is FP16.
+  CHECK(rows.stat("npu.macs_by_class.LL") > 0);
+  CHECK(rows.stat("npu.macs_by_class.HL") > 0);
+  CHECK(rows.stat("npu.macs_by_class.HH") > 0);
+  CHECK(rows.stat("npu.cycles.banks") > 0);
+}
+
 TEST_CASE("a format that daa does not take is refused when the plan is compiled") {
   const BoardRuns runs;
   const std::string file = runs.small_run("{epochs: 1, batch: 16}", 16);

@@ -112,3 +112,12 @@ TEST_CASE("neuroflix: the baseline of equal area in full adders is of nearly equ
   CHECK(ratio > 0.8);
   CHECK(ratio < 1.25);
 }
+
+TEST_CASE("rowpipe: wider codes take wider multipliers, FP16 units have FP16 multipliers and binary32 adders") {
+  EngineConfigs configs;
+  const Area four = area_of_row("rowpipe", configs);
+  CHECK(four.multipliers_um2 == Approx((512 * 16.0 / 64 * 282 + 64 * 1640) / 0.7));
+  CHECK(four.adders_um2 == Approx((512 * 4.0 * 36 + 64 * 4184) / 0.7));
+  configs.rowpipe.weight_bits = 8;
+  CHECK(area_of_row("rowpipe", configs).multipliers_um2 == Approx((512 * 32.0 / 64 * 282 + 64 * 1640) / 0.7));
+}

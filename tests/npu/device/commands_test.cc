@@ -60,6 +60,7 @@ TEST_CASE("Convolutions in all three passes equal whole-tensor loops, in every f
         bench.fill(dw, noise(dw.elements(), 5));
         const Values xv(layer.x, bench.values(x)), wv(w_shape, bench.values(w)), dyv(y_shape, bench.values(dy));
         const Values start(w_shape, bench.values(dw));
+        const Values xc = multiplied_x(row.id, xv, w_shape[1]), wc = multiplied_w(row.id, wv);
 
         Command ff = command_of(Opcode::kCONV_FF, kFlagBIAS | kFlagRELU);
         set_window(ff, window, false);
@@ -70,7 +71,7 @@ TEST_CASE("Convolutions in all three passes equal whole-tensor loops, in every f
         REQUIRE(bench.execute(ff) == ErrorCode::kNONE);
         expect_bytes(
             bench, y,
-            golden_relu(golden_bias(golden_ff(xv, wv, window, sum_rule_of(row.id, Pass::ff)), bench.values(bias))).data,
+            golden_relu(golden_bias(golden_ff(xc, wc, window, sum_rule_of(row.id, Pass::ff)), bench.values(bias))).data,
             blocks);
 
         Command bp = ff;
@@ -78,7 +79,7 @@ TEST_CASE("Convolutions in all three passes equal whole-tensor loops, in every f
         bp.tensor0 = dy.descriptor_address, bp.tensor2 = dx.descriptor_address, bp.tensor3 = x.descriptor_address;
         REQUIRE(bench.execute(bp) == ErrorCode::kNONE);
         expect_bytes(bench, dx,
-                     golden_mask(golden_bp(dyv, wv, window, layer.x, sum_rule_of(row.id, Pass::bp)), xv).data, blocks);
+                     golden_mask(golden_bp(dyv, wc, window, layer.x, sum_rule_of(row.id, Pass::bp)), xv).data, blocks);
 
         Command wg = ff;
         wg.opcode = static_cast<uint8_t>(Opcode::kCONV_WG), wg.flags = kFlagACCUMULATE;

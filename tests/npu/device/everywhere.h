@@ -20,6 +20,26 @@ inline void set_tiles(Command& command, const Tiles& tiles) {
   command.tile_n = tiles.n;
 }
 
+/// What the device says of itself.
+inline bool offers(NpuBench& bench, Opcode opcode) {
+  const auto bit = static_cast<unsigned>(opcode);
+  const uint32_t half = bench.read(bit < 32 ? npu_regs::Reg::NPU_CAP_OPS_LO : npu_regs::Reg::NPU_CAP_OPS_HI);
+  return (half >> bit % 32 & 1) != 0;
+}
+
+/// Executes a command that gives `result` its values where the engine offers it; else it must be refused, and the test
+/// puts `values` there.
+inline void execute_or_fill(NpuBench& bench, const Command& command, const BenchTensor& result,
+                            const std::vector<float>& values) {
+  if (offers(bench, static_cast<Opcode>(command.opcode))) {
+    REQUIRE(bench.execute(command) == ErrorCode::kNONE);
+    return;
+  }
+  REQUIRE(bench.execute(command) == ErrorCode::kOPCODE);
+  bench.restart();
+  bench.fill(result, values);
+}
+
 /// Calls body(bench, format in, format out, tiles) for every engine, format and tiling.
 template <class Body>
 void everywhere(Body&& body) {

@@ -7,6 +7,7 @@
 #include "platform/check/check.h"
 #include "tests/npu/engine/daa/pair_model.h"
 #include "tests/npu/engine/neuroflix/brick_model.h"
+#include "tests/npu/engine/rowpipe/code_model.h"
 #include "tests/npu/engine/taxonn/fixed_model.h"
 #include "tests/support/npu_golden.h"
 
@@ -26,8 +27,20 @@ inline SumRule sum_rule_of(npu::EngineId engine, npu::Pass pass) {
       };
     case npu::EngineId::kTAXONN:
       return [pass](float start, const Terms& terms) { return npu::test::sum_fixed(pass, start, terms); };
+    case npu::EngineId::kROWPIPE:
+      return pass == npu::Pass::ff ? npu::test::sum_dequantised : sum_in_order;
   }
   BB_CHECK(false, "engine {} has no rule", static_cast<uint32_t>(engine));
+}
+
+/// What an engine makes of a convolution's x before it multiplies terms, where that takes more than a term; `channels`:
+/// of a group.
+inline Values multiplied_x(npu::EngineId engine, const Values& x, uint32_t channels) {
+  return engine == npu::EngineId::kROWPIPE ? npu::test::coded_activations(4, x, channels) : x;
+}
+/// Of its weights, in FF and BP.
+inline Values multiplied_w(npu::EngineId engine, const Values& w) {
+  return engine == npu::EngineId::kROWPIPE ? npu::test::coded_weights(4, w) : w;
 }
 
 }  // namespace backboard::test

@@ -82,12 +82,12 @@ TEST_CASE("Schedules of all commands and tilings keep their rules and are equal 
     for (const Command& command : layers.commands) {
       for (const uint32_t buffer : {12u * 1024, 48u * 1024, 1024u * 1024}) {
         const Job job = job_of(layers.bench, command, row.offer());
-        const Planned planned = plan_tiles(job, buffer, row.offer().reduction_group);
+        const Planned planned = plan_tiles(job, buffer, row.offer());
         if (planned.error == ErrorCode::kBUFFER && buffer == 12 * 1024) continue;
         REQUIRE(planned.error == ErrorCode::kNONE);
         CAPTURE(name_of(job.opcode()), command.tile_k, buffer);
         CHECK(broken_rule(planned.schedule, job, buffer) == "");
-        CHECK(planned.schedule == plan_tiles(job, buffer, row.offer().reduction_group).schedule);
+        CHECK(planned.schedule == plan_tiles(job, buffer, row.offer()).schedule);
         CHECK(planned.schedule.buffer_bytes <= buffer);
         CHECK(to_string(planned.schedule, job).find("compute") != std::string::npos);
       }
@@ -118,7 +118,7 @@ TEST_CASE("Expected traffic of dense formats is what the DMA moves, byte for byt
     NpuBench& bench = layers.bench;
     for (const Command& command : layers.commands) {
       const Job job = job_of(bench, command, row.offer());
-      const Schedule schedule = plan_tiles(job, 48 * 1024, row.offer().reduction_group).schedule;
+      const Schedule schedule = plan_tiles(job, 48 * 1024, row.offer()).schedule;
       const Traffic traffic = expected_traffic(schedule, job);
       const uint64_t read = bench.bus.total(false), written = bench.bus.total(true);
       const uint64_t control = bench.bus.bytes[{false, Phase::kCONTROL, TensorClass::kNONE}];

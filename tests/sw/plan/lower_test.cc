@@ -214,6 +214,28 @@ TEST_CASE("what an engine does not take is an error before anything is compiled"
   CHECK_THAT(error([](PlanOptions&) {}, "lnpu", 600), Contains("refuses") && Contains("BUFFER"));
 }
 
+TEST_CASE("rowpipe has no moments of a batch and no gradient of gamma: a plan that needs them is refused") {
+  const Network network = parse_network(
+      "name: bn\ninput: {channels: 1, rows: 8, columns: 8}\nlayers:\n"
+      "  - {type: conv, name: c, channels: 4, kernel: 3, pad: 1}\n  - {type: batchnorm, name: norm}\n"
+      "  - {type: relu}\n  - {type: globalpool}\n  - {type: fc, channels: 3}\n",
+      "bn.yaml");
+  for (const char* policy : {"full", "bn"}) {
+    PlanOptions options;
+    options.policy = policy;
+    CHECK_THROWS_WITH(compile(network, options, "rowpipe"),
+                      Catch::Contains("engine rowpipe does not offer BN_MOMENTS, which layer norm needs"));
+    options.batchnorm = NormMoments::running;
+    CHECK_THROWS_WITH(compile(network, options, "rowpipe"),
+                      Catch::Contains("engine rowpipe does not offer BN_WG, which layer norm needs"));
+  }
+  for (const char* policy : {"bias", "last:1"}) {
+    PlanOptions options;
+    options.policy = policy;
+    CHECK_NOTHROW(compile(network, options, "rowpipe"));
+  }
+}
+
 TEST_CASE("every combination of network, engine, policy, formats and updates passes the NPU's own checks") {
   // compile_plan runs them; here it must not throw, and the schedule of each command must fit.
   for (const PlanCase& c : plan_cases()) {

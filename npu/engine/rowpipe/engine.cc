@@ -1,0 +1,65 @@
+#include "npu/engine/rowpipe/engine.h"
+
+#include "npu/engine/rowpipe/compute_tile.h"
+#include "npu/engine/rowpipe/cost.h"
+#include "npu/engine/table.h"
+#include "npu/engine/tile_engine.h"
+
+namespace backboard::npu::rowpipe {
+namespace {
+
+/// What tensors are stored in. Codes are made on the way to the fixed-point units.
+constexpr FormatMask kMultiply = mask_of(TensorFormat::kFP16);
+constexpr FormatMask kFp32 = mask_of(TensorFormat::kFP32);
+constexpr FormatMask kU8 = mask_of(TensorFormat::kU8);
+
+/// Batch normalisation is frozen: no moments of a batch, no gradients of gamma.
+constexpr uint64_t kOpcodes = kAllOpcodes & ~(opcode_bit(Opcode::kBN_MOMENTS) | opcode_bit(Opcode::kBN_WG));
+
+constexpr Offer kOffer = {
+    .engine = EngineId::kROWPIPE,
+    .name = "rowpipe",
+    .opcodes = kOpcodes,
+    .formats = kMultiply | kFp32 | kU8,
+    .multiply = kMultiply,
+    .vector_in = kMultiply | kFp32 | kU8,
+    .vector_out = kMultiply | kFp32,
+    .whole_channels = true,
+};
+
+class Multipliers final : public TileArithmetic {
+ public:
+  explicit Multipliers(const EngineConfigs& configs) : config_(configs.rowpipe), energy_(configs.energy) {}
+  const Offer& offer() const override { return kOffer; }
+  bool wants_classes() const override { return false; }
+  std::pair<Operand, Operand> prepare(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
+                                      Workspace& workspace) const override {
+    return prepare_tile(config_, pass, tile, first, second, workspace);
+  }
+  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
+                Workspace& workspace) const override {
+    multiply_tile(pass, tile, first, second, acc, workspace);
+  }
+  void count(Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts, Workspace&) const override {
+    count_tile(config_, pass, tile, std::nullopt, facts);
+    if (pass == Pass::ff && !is_float_layer(tile)) facts.quantised += uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w;
+  }
+  void finish(Pass pass, uint32_t, std::vector<float>& sums) const override { finish_sums(pass, sums); }
+  Price price(const Facts& facts) const override { return rowpipe::price(facts, config_, energy_); }
+
+ private:
+  RowpipeConfig config_;
+  EnergyConstants energy_;
+};
+
+}  // namespace
+
+const Offer& offer() {
+  return kOffer;
+}
+
+std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
+  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(configs), configs.host_threads);
+}
+
+}  // namespace backboard::npu::rowpipe
