@@ -63,7 +63,7 @@ struct CoreCosts {
 struct CoreConfig {
   std::string name = "core";
   uint64_t clock_hz = 200'000'000;
-  /// Longest run between two looks at the stop flag. Changes no result and no time.
+  /// Longest run between two looks at the stop flag, but for the block that it ends in. Changes no result and no time.
   uint64_t quantum_ps = 100'000'000;
   uint64_t reset_pc = 0x1000;
   uint32_t hart_id = 0;

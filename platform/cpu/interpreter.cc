@@ -1,4 +1,5 @@
 // The interpreter: one handler for each row of instructions.def, threaded through a table of labels.
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -40,6 +41,22 @@ AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause 
   // the state right behind an access that it watches.
   const bool leave_block = path_.largest_latency_cycles() != bounded_latency_ || path_.watch_was_hit();
   return leave_block ? AccessKind::bus : result.kind;
+}
+
+/// Whether a block that may take `worst_cycles` goes on behind an access that the rest of the board may have noticed:
+/// nothing is due at once, nor before the block ends.
+template <class Xlen>
+bool RiscvCore<Xlen>::goes_on(uint32_t worst_cycles) {
+  if (stop_requested_.load(std::memory_order_relaxed) || interrupt_is_due() || path_.watch_was_hit() ||
+      path_.largest_latency_cycles() != bounded_latency_) {
+    return false;
+  }
+  const uint64_t next_ps = queue_.ahead_limit_ps();
+  if (next_ps != ahead_limit_ps_) {
+    ahead_limit_ps_ = next_ps;
+    block_limit_ = std::min(block_limit_, clock_time_.edge_at_or_after(next_ps));
+  }
+  return clock_ + worst_cycles <= block_limit_;
 }
 
 template <class Xlen>
@@ -137,12 +154,12 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
 // the guest's, which one addition turns into a pointer.
 // NOLINTBEGIN(bugprone-macro-parentheses, performance-no-int-to-ptr)
 
-/// Runs `block` and those that follow it as long as each one ends by `limit_clock` at the latest and is decoded; the
+/// Runs `block` and those that follow it as long as each one ends by `block_limit_` at the latest and is decoded; the
 /// first one is not held against the limit. On return pc_, clock_ and retired_ are at an instruction boundary.
 /// kCaches: blocks must be in the code cache, and the table holds lines where there is a data cache.
 template <class Xlen>
 template <bool kCaches>
-void RiscvCore<Xlen>::interpret(Block* block, uint64_t limit_clock) {
+void RiscvCore<Xlen>::interpret(Block* block) {
   static const void* const kLabels[kInstructionIds] = {
 #define INSTRUCTION(id, mnemonic, match, mask, format, kind) &&do_##id,
 #include "platform/cpu/instructions.def"
@@ -262,7 +279,7 @@ do_JALR:
       clock = clock_;                                                                                    \
       if (kind == AccessKind::fault) goto leave_for_trap;                                                \
       target[op->rd] = convert(static_cast<type>(transfer_));                                            \
-      if (kind == AccessKind::bus) goto leave_behind;                                                    \
+      if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind;                   \
     }                                                                                                    \
     NEXT();                                                                                              \
   }
@@ -282,7 +299,7 @@ do_JALR:
       const AccessKind kind = store(address, sizeof(type), op->cycles_before);                     \
       clock = clock_;                                                                              \
       if (kind == AccessKind::fault) goto leave_for_trap;                                          \
-      if (kind == AccessKind::bus) goto leave_behind;                                              \
+      if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind;             \
     }                                                                                              \
     NEXT();                                                                                        \
   }
@@ -312,7 +329,7 @@ do_AMOMAXU_W : {
   const AccessKind kind = atomic(*op);
   clock = clock_;
   if (kind == AccessKind::fault) goto leave_for_trap;
-  if (kind == AccessKind::bus) goto leave_behind;
+  if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind;
   NEXT();
 }
 
@@ -398,7 +415,7 @@ block_done : {
   retired += block->count;
   const uint64_t key = next | user;
   Block* const following = &slots[key >> 1 & (BlockCache::kSlots - 1)];
-  if (following->key == key && clock + following->worst_cycles <= limit_clock &&
+  if (following->key == key && clock + following->worst_cycles <= block_limit_ &&
       (!kCaches || following->is_there(fills))) [[likely]] {
     block = following;
     if (kCaches) code_ages[block->slots[0]] = code_ages[block->slots[1]] = clock;
@@ -443,7 +460,7 @@ do_system:  // and whatever is illegal here
 
 // NOLINTEND(bugprone-macro-parentheses, performance-no-int-to-ptr)
 
-template void RiscvCore<Rv32>::interpret<false>(Block*, uint64_t);
-template void RiscvCore<Rv32>::interpret<true>(Block*, uint64_t);
+template void RiscvCore<Rv32>::interpret<false>(Block*);
+template void RiscvCore<Rv32>::interpret<true>(Block*);
 
 }  // namespace backboard

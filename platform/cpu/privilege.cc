@@ -53,8 +53,13 @@ void RiscvCore<Xlen>::take_trap(TrapCause cause, U value, BusResponse response) 
 }
 
 template <class Xlen>
+bool RiscvCore<Xlen>::interrupt_is_due() const {
+  return pending_interrupts() && (!machine_ || (mstatus_ & kMstatusMie));
+}
+
+template <class Xlen>
 bool RiscvCore<Xlen>::take_interrupt() {
-  if (machine_ && !(mstatus_ & kMstatusMie)) return false;
+  if (!interrupt_is_due()) return false;
   const U pending = pins_ & mie_;
   for (const unsigned cause : {11u, 3u, 7u}) {  // external, software, timer: the order of the manual
     if (!(pending >> cause & 1)) continue;
@@ -200,6 +205,7 @@ void RiscvCore<Xlen>::execute_cache(const Operation& operation) {
 
 template void RiscvCore<Rv32>::privilege_changed();
 template void RiscvCore<Rv32>::take_trap(TrapCause, uint32_t, BusResponse);
+template bool RiscvCore<Rv32>::interrupt_is_due() const;
 template bool RiscvCore<Rv32>::take_interrupt();
 template void RiscvCore<Rv32>::illegal_instruction();
 template void RiscvCore<Rv32>::execute_system(const Operation&);

@@ -144,12 +144,29 @@ template <class Xlen>
 void RiscvCore<Xlen>::on_event(uint64_t, uint64_t now_ps) {
   scheduled_ = false;
   if (stop_reason_ != StopReason::none || waiting_) return;
-  run(now_ps + std::min(config_.quantum_ps, UINT64_MAX - now_ps));
+  run_quanta(now_ps);
   if (stop_reason_ == StopReason::none && !waiting_) schedule();
+}
+
+/// Quanta that end before anything else is due follow one another without a way through the queue, which costs more
+/// than a short quantum does. Who waits for the core between two events (host links, Ctrl-C) waits for kLongestRunPs.
+template <class Xlen>
+void RiscvCore<Xlen>::run_quanta(uint64_t now_ps) {
+  static constexpr uint64_t kLongestRunPs = 100'000'000;
+  const auto behind = [](uint64_t time_ps, uint64_t more_ps) {
+    return time_ps + std::min(more_ps, UINT64_MAX - time_ps);
+  };
+  const uint64_t end_ps = behind(now_ps, kLongestRunPs);
+  uint64_t start_ps = now_ps;
+  do {
+    run(behind(start_ps, config_.quantum_ps));
+    start_ps = clock_time_.time_ps(clock_);
+  } while (stop_reason_ == StopReason::none && !waiting_ && start_ps < std::min(end_ps, queue_.ahead_limit_ps()));
 }
 
 template <class Xlen>
 void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
+  const uint64_t quantum_clock = clock_time_.edge_at_or_after(quantum_end_ps);
   for (;;) {
     if (stop_requested_.load(std::memory_order_relaxed)) {
       stop_requested_.store(false, std::memory_order_relaxed);
@@ -158,9 +175,10 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     if (stop_reason_ != StopReason::none) return;
     if (retired_ >= instruction_limit_) return stop(StopReason::instruction_limit);
     // Devices may have scheduled something since the last look; an interrupt raised at t meets the instruction at t.
-    const uint64_t limit_clock = clock_time_.edge_at_or_after(std::min(queue_.ahead_limit_ps(), quantum_end_ps));
+    ahead_limit_ps_ = queue_.ahead_limit_ps();
+    const uint64_t limit_clock = clock_time_.edge_at_or_after(ahead_limit_ps_);
     if ((stepping_ || path_.watch_was_hit()) && stop_behind_instruction()) return;
-    if (waiting_ || clock_ >= limit_clock) return;
+    if (waiting_ || clock_ >= std::min(limit_clock, quantum_clock)) return;
     if (pending_interrupts()) {
       const TracedStep step = step_here(TracedStep::Kind::interrupt);
       if (take_interrupt()) {
@@ -183,7 +201,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     const uint64_t left = instruction_limit_ - retired_;
     const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
     if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && block != &breakpoint_block_) {
-      execute(block, fast_limit);
+      execute(block, std::min(fast_limit, quantum_clock));  // a quantum ends behind a block
     } else {
       run_carefully(*block, limit_clock);
     }

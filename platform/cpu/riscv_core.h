@@ -90,6 +90,7 @@ class RiscvCore final : public Core, private GuestMemory {
 
   // riscv_core.cc: time, stopping, saving.
   void run(uint64_t quantum_end_ps);
+  void run_quanta(uint64_t now_ps);
   void run_carefully(const Block& block, uint64_t limit_clock);
   void run_uncached();
   void prepare_scratch(const Block& home, const Operation& operation);
@@ -123,10 +124,12 @@ class RiscvCore final : public Core, private GuestMemory {
 
   // interpreter.cc
   void execute(Block* block, uint64_t limit_clock) {
-    path_.has_caches() ? interpret<true>(block, limit_clock) : interpret<false>(block, limit_clock);
+    block_limit_ = limit_clock;
+    path_.has_caches() ? interpret<true>(block) : interpret<false>(block);
   }
   template <bool kCaches>
-  void interpret(Block* block, uint64_t limit_clock);
+  void interpret(Block* block);
+  bool goes_on(uint32_t worst_cycles);
   void leave(const Block& block, const Operation& operation, uint64_t clock, bool completed);
   // While these run, clock_ holds what the block has taken beyond its operations' own cycles; values pass in
   // transfer_.
@@ -139,6 +142,7 @@ class RiscvCore final : public Core, private GuestMemory {
   void take_trap(TrapCause cause, U value, BusResponse response = BusResponse::ok);
   void take_pending_trap() { take_trap(pending_.cause, pending_.value, pending_.response); }
   void enter_trap(U cause_bits, bool interrupt, U value, BusResponse response);
+  bool interrupt_is_due() const;
   bool take_interrupt();
   void illegal_instruction();
   void execute_system(const Operation& operation);
@@ -199,7 +203,9 @@ class RiscvCore final : public Core, private GuestMemory {
   U mcounteren_ = 0, menvcfg_ = 0;
   Counter mcycle_, minstret_;
 
-  uint64_t transfer_ = 0;  ///< little-endian value of a slow load or store
+  uint64_t ahead_limit_ps_ = 0;  ///< of the queue, as it was when block_limit_ was made from it
+  uint64_t block_limit_ = 0;     ///< clock edge by which the blocks that run must have ended
+  uint64_t transfer_ = 0;        ///< little-endian value of a slow load or store
   struct Pending {
     TrapCause cause = TrapCause::illegal_instruction;
     U value = 0;
