@@ -26,6 +26,7 @@ namespace {
 /// One way to run the core: a column.
 struct Mode {
   const char* name;
+  bool jit = true;
   bool caches = false;
   bool data = false;
   uint64_t quantum_ps = CoreConfig{}.quantum_ps;
@@ -33,8 +34,10 @@ struct Mode {
 };
 constexpr uint64_t kMicrosecondPs = 1'000'000;
 constexpr Mode kModes[] = {
-    {.name = "interpreter", .ratio = "interpreter/qemu"},
-    {.name = "1 us", .quantum_ps = kMicrosecondPs},
+    {.name = "interp", .jit = false, .ratio = "interp/qemu"},
+    {.name = "interp 1us", .jit = false, .quantum_ps = kMicrosecondPs},
+    {.name = "jit", .ratio = "jit/qemu"},
+    {.name = "jit 1us", .quantum_ps = kMicrosecondPs},
     {.name = "tags", .caches = true, .ratio = "tags/qemu"},
     {.name = "data", .caches = true, .data = true},
 };
@@ -73,6 +76,7 @@ BoardRun run_on_board(const BenchProgram& program, const Mode& mode, uint32_t ro
   BoardConfig config;
   config.core.code_cache.enabled = config.core.data_cache.enabled = mode.caches;
   config.core.code_cache.data = config.core.data_cache.data = mode.data;
+  config.core.jit = mode.jit;
   config.core.quantum_ps = mode.quantum_ps;
   Board board(config, {output, output});
   const ElfFile elf = ElfFile::parse({program.elf.begin(), program.elf.end()}, program.name);

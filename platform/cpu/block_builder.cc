@@ -204,6 +204,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
 
 template <class Xlen>
 void RiscvCore<Xlen>::drop_blocks() {
+  forget_compiled();
   blocks_.clear([this](Block& block) { count_block(block); });
   bounded_latency_ = path_.largest_latency_cycles();
 }
@@ -241,6 +242,13 @@ void RiscvCore<Xlen>::count_operation(const Operation& operation, const Block& b
 template <class Xlen>
 void RiscvCore<Xlen>::invalidate(uint64_t first, uint64_t last) {
   path_.refresh(first, last);
+  if (compiled_) {
+    bool met = false;
+    compiled_->for_each([&](const CompiledBlock& compiled) {
+      met |= compiled.block.pc() <= last && compiled.block.pc() + compiled.block.bytes - 1 >= first;
+    });
+    if (met) forget_compiled();
+  }
   blocks_.for_each([&](Block& block) {
     if (block.pc() > last || block.pc() + block.bytes - 1 < first) return;
     count_block(block);

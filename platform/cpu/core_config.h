@@ -71,6 +71,10 @@ struct CoreConfig {
   bool misaligned_traps = false;
   /// Off: every data access is a bus transaction (slow; same results and times where the latencies agree).
   bool use_direct_memory = true;
+  /// Blocks that have run often are compiled for the host (x86-64; elsewhere the interpreter does everything). Changes
+  /// no result, no time and no counter. With caches nothing is compiled.
+  bool jit = true;
+  uint32_t jit_after = 200;
   CoreCosts costs;
   CacheConfig code_cache;
   DataCacheConfig data_cache;
@@ -89,6 +93,9 @@ struct CoreConfig {
     v("hart_id", hart_id, Range{0, 0}, "mhartid");
     v("misaligned_traps", misaligned_traps, "Misaligned loads and stores trap");
     v("direct_memory", use_direct_memory, "Memory is accessed past the bus where the bus allows it");
+    v("jit", jit,
+      "Blocks that run often are compiled for the host (x86-64, without caches); changes no result and no time");
+    v("jit_after", jit_after, Range{0, 1'000'000'000}, "Executions of a block before it is compiled");
     v("costs", costs, "Cycles of an instruction by its kind");
     v("icache", code_cache, "Level-1 instruction cache");
     v("dcache", data_cache, "Level-1 data cache");

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "platform/check/input_error.h"
+
 namespace backboard {
 
 DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config)
@@ -144,6 +146,39 @@ void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_i
   page.write_cycles = region.write_cycles;
   page.owner = region_index;
   page.size_mask = kOfRegion;
+  if (region_index == home_) enter_home(first / kPageBytes, machine_mode, may_read, may_write);
+}
+
+uint32_t DataPath::largest_region() const {
+  uint32_t largest = kNoRegion;
+  for (uint32_t i = 0; i < regions_.size(); ++i) {
+    const Region& region = regions_[i];
+    if (!region.bytes || !region.readable || !region.writable) continue;
+    if (largest == kNoRegion || region.last - region.first > regions_[largest].last - regions_[largest].first) {
+      largest = i;
+    }
+  }
+  return largest;
+}
+
+bool DataPath::set_home(uint32_t region) {
+  flush_pages();
+  for (auto& table : home_pages_) {
+    try {
+      if (!table) table.emplace("compiled code's pages", kHomeTableBytes);
+    } catch (const InputError&) {
+      return false;
+    }
+  }
+  home_ = region;
+  return true;
+}
+
+void DataPath::enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write) {
+  if (page >= kHomePages) return;
+  const unsigned mode = machine_mode ? 0 : 1;
+  home_pages_[mode]->bytes()[page] = static_cast<uint8_t>((may_read ? 1 : 0) | (may_write ? 2 : 0));
+  entered_[mode].push_back(static_cast<uint32_t>(page));
 }
 
 void DataPath::collect(Page& page) {
@@ -167,6 +202,10 @@ void DataPath::collect_pages() {
 }
 
 void DataPath::flush_pages() {
+  for (unsigned mode = 0; mode < entered_.size(); ++mode) {
+    for (const uint32_t page : entered_[mode]) home_pages_[mode]->bytes()[page] = 0;
+    entered_[mode].clear();
+  }
   for (PageTable& table : pages_) {
     for (Page& page : table) {
       collect(page);
@@ -215,6 +254,7 @@ void DataPath::exclude(uint64_t first, uint64_t last) {
 
 void DataPath::forget_regions() {
   flush_pages();
+  home_ = kNoRegion;
   for (Region& region : regions_) region.bytes = nullptr;
   not_direct_ = filled_negative();
 }
@@ -239,6 +279,7 @@ void DataPath::state(StateArchive& archive) {
   if (data_cache_) data_cache_->state(archive);
   if (!archive.reading()) return;
   // The bus is asked for the regions again; a saved region keeps its counters until then.
+  home_ = kNoRegion;
   regions_.clear();
   for (const DirectTraffic& t : saved) {
     Region region;

@@ -14,6 +14,7 @@
 #include "platform/cpu/core.h"
 #include "platform/cpu/core_clock.h"
 #include "platform/cpu/pmp.h"
+#include "platform/memory/backing_store.h"
 
 namespace backboard {
 
@@ -102,6 +103,15 @@ class DataPath {
   void flush_pages();
   void exclude(uint64_t first, uint64_t last);
   void forget_regions();
+
+  // For compiled code (CompiledCode): one region whose pages it may touch without asking.
+  /// The largest region that may be read and written, kNoRegion when there is none.
+  uint32_t largest_region() const;
+  /// Makes `region` the home; its pages are entered as they are met. False when the host has no room for the tables.
+  bool set_home(uint32_t region);
+  /// Of each page of the 32-bit address space: bit 0, all of it lies in the home region and may be read; bit 1,
+  /// written. Then three times as many zeros: misaligned accesses look there (BlockCompiler::memory).
+  const uint8_t* home_pages(bool machine_mode) const { return home_pages_[machine_mode ? 0 : 1]->bytes(); }
   /// Looks at every access to the pages of these ranges; how it is carried out does not change.
   void watch(std::vector<Watchpoint> watchpoints);
   bool watch_was_hit() const { return hit_.has_value(); }
@@ -148,6 +158,7 @@ class DataPath {
   bool watched(uint64_t address, uint64_t size_bytes) const;
   AccessResult look(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes);
   void collect(Page& page);
+  void enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
   AccessResult transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                         uint8_t* data);
@@ -195,6 +206,10 @@ class DataPath {
     lines.fill(UINT64_MAX);
     return lines;
   }
+  static constexpr uint64_t kHomePages = uint64_t{1} << 20, kHomeTableBytes = 4 * kHomePages;
+  uint32_t home_ = kNoRegion;
+  std::array<std::optional<BackingStore>, 2> home_pages_;
+  std::array<std::vector<uint32_t>, 2> entered_;  ///< numbers of the pages that are not zero there
   uint32_t last_region_ = 0;
   uint32_t largest_latency_cycles_ = 0;
 };

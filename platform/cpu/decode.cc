@@ -289,6 +289,26 @@ Operation decode(uint32_t bits) {
   return operation;
 }
 
+unsigned moved_bytes(InstructionId id) {
+  switch (id) {
+    case InstructionId::LB:
+    case InstructionId::LBU:
+    case InstructionId::SB:
+      return 1;
+    case InstructionId::LH:
+    case InstructionId::LHU:
+    case InstructionId::SH:
+      return 2;
+    case InstructionId::LW:
+    case InstructionId::SW:
+    case InstructionId::FLW:
+    case InstructionId::FSW:
+      return 4;
+    default:
+      return 0;
+  }
+}
+
 const char* mnemonic_of(uint32_t bits) {
   if (!is_long_instruction(bits)) {
     const CompressedRow* row = find_compressed(static_cast<uint16_t>(bits));

@@ -126,6 +126,8 @@ inline constexpr InstructionKind kKindOf[kInstructionIds] = {
 inline InstructionKind kind_of(InstructionId id) {
   return kKindOf[static_cast<unsigned>(id)];
 }
+/// Bytes that a load or store moves; 0 for all others, atomic ones too.
+unsigned moved_bytes(InstructionId id);
 /// The mnemonic for print-outs and errors ("c.add" and the like for 16-bit instructions).
 const char* mnemonic_of(uint32_t bits);
 

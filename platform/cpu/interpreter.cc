@@ -47,8 +47,8 @@ AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause 
 /// nothing is due at once, nor before the block ends.
 template <class Xlen>
 bool RiscvCore<Xlen>::goes_on(uint32_t worst_cycles) {
-  if (stop_requested_.load(std::memory_order_relaxed) || interrupt_is_due() || path_.watch_was_hit() ||
-      path_.largest_latency_cycles() != bounded_latency_) {
+  if (stop_requested_.load(std::memory_order_relaxed) || interrupt_is_due() || compiled_stale_ ||
+      path_.watch_was_hit() || path_.largest_latency_cycles() != bounded_latency_) {
     return false;
   }
   const uint64_t next_ps = queue_.ahead_limit_ps();
@@ -372,35 +372,7 @@ do_FSW:
   FP_CHECK();
   goto do_FSW_legal;
 
-  FP_ROUNDED(FADD_S, f_, fast_float::add(F1, F2, rounding, fflags_))
-  FP_ROUNDED(FSUB_S, f_, fast_float::sub(F1, F2, rounding, fflags_))
-  FP_ROUNDED(FMUL_S, f_, fast_float::mul(F1, F2, rounding, fflags_))
-  FP_ROUNDED(FDIV_S, f_, fast_float::div(F1, F2, rounding, fflags_))
-  FP_ROUNDED(FSQRT_S, f_, fast_float::sqrt(F1, rounding, fflags_))
-  FP_ROUNDED(FMADD_S, f_, fast_float::fused_multiply_add(F1, F2, F3, rounding, fflags_))
-  FP_ROUNDED(FMSUB_S, f_, fast_float::fused_multiply_add(F1, F2, F3 ^ 0x80000000u, rounding, fflags_))
-  FP_ROUNDED(FNMSUB_S, f_, fast_float::fused_multiply_add(F1 ^ 0x80000000u, F2, F3, rounding, fflags_))
-  FP_ROUNDED(FNMADD_S, f_, fast_float::fused_multiply_add(F1 ^ 0x80000000u, F2, F3 ^ 0x80000000u, rounding, fflags_))
-  FP_ROUNDED(FCVT_W_S, x, static_cast<S>((softfloat::to_integer<Binary32, int32_t>(F1, rounding, fflags_))))
-  FP_ROUNDED(FCVT_WU_S, x,
-             static_cast<S>(static_cast<int32_t>(softfloat::to_integer<Binary32, uint32_t>(F1, rounding, fflags_))))
-  FP_ROUNDED(FCVT_S_W, f_,
-             softfloat::from_magnitude<Binary32>(
-                 static_cast<int32_t>(RS1) < 0,
-                 static_cast<int32_t>(RS1) < 0 ? 0u - static_cast<uint32_t>(RS1) : static_cast<uint32_t>(RS1), rounding,
-                 fflags_))
-  FP_ROUNDED(FCVT_S_WU, f_, softfloat::from_magnitude<Binary32>(false, static_cast<uint32_t>(RS1), rounding, fflags_))
-  FP_PLAIN(FSGNJ_S, f_, (F1 & 0x7fffffffu) | (F2 & 0x80000000u))
-  FP_PLAIN(FSGNJN_S, f_, (F1 & 0x7fffffffu) | (~F2 & 0x80000000u))
-  FP_PLAIN(FSGNJX_S, f_, F1 ^ (F2 & 0x80000000u))
-  FP_PLAIN(FMIN_S, f_, softfloat::minimum<Binary32>(F1, F2, fflags_))
-  FP_PLAIN(FMAX_S, f_, softfloat::maximum<Binary32>(F1, F2, fflags_))
-  FP_PLAIN(FMV_X_W, x, static_cast<U>(static_cast<S>(static_cast<int32_t>(F1))))
-  FP_PLAIN(FEQ_S, x, softfloat::equal<Binary32>(F1, F2, fflags_))
-  FP_PLAIN(FLT_S, x, softfloat::less<Binary32>(F1, F2, fflags_))
-  FP_PLAIN(FLE_S, x, softfloat::less_equal<Binary32>(F1, F2, fflags_))
-  FP_PLAIN(FCLASS_S, x, softfloat::classify<Binary32>(F1))
-  FP_PLAIN(FMV_W_X, f_, static_cast<uint32_t>(RS1))
+#include "platform/cpu/fp_instructions.def"
 
 branch_taken:
   block->taken++;

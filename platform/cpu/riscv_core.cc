@@ -73,6 +73,7 @@ RiscvCore<Xlen>::RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& q
   scratch_.operations = scratch_operations_.data();
   scratch_.count = 1;
   scratch_operations_[1].id = InstructionId::kBlockEnd;
+  start_tier();
   path_.on_stale_line([this](const StaleLine& line) {
     if (observer_) observer_->on_stale_line(line);
   });
@@ -201,7 +202,8 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     const uint64_t left = instruction_limit_ - retired_;
     const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
     if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && block != &breakpoint_block_) {
-      execute(block, std::min(fast_limit, quantum_clock));  // a quantum ends behind a block
+      const uint64_t end = std::min(fast_limit, quantum_clock);  // a quantum ends behind a block
+      compiled_ ? run_compiled(block, end) : execute(block, end);
     } else {
       run_carefully(*block, limit_clock);
     }
@@ -272,8 +274,14 @@ void RiscvCore<Xlen>::run_uncached() {
 }
 
 template <class Xlen>
-CoreStatistics RiscvCore<Xlen>::statistics() {
+void RiscvCore<Xlen>::count_blocks() {
   blocks_.for_each([this](Block& block) { count_block(block); });
+  count_compiled();
+}
+
+template <class Xlen>
+CoreStatistics RiscvCore<Xlen>::statistics() {
+  count_blocks();
   const auto kind = [this](InstructionKind k) { return kinds_[static_cast<unsigned>(k)]; };
   CoreStatistics s;
   s.instructions = retired_;
@@ -297,13 +305,13 @@ CoreStatistics RiscvCore<Xlen>::statistics() {
 
 template <class Xlen>
 std::vector<DirectTraffic> RiscvCore<Xlen>::direct_traffic() {
-  blocks_.for_each([this](Block& block) { count_block(block); });
+  count_blocks();
   return path_.traffic();
 }
 
 template <class Xlen>
 CoreCaches RiscvCore<Xlen>::caches() {
-  blocks_.for_each([this](Block& block) { count_block(block); });
+  count_blocks();
   path_.collect_pages();
   CoreCaches caches;
   if (const Cache* cache = path_.code_cache()) caches.code = cache->counters;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "platform/cpu/block_cache.h"
+#include "platform/cpu/compiled_code.h"
 #include "platform/cpu/core.h"
 #include "platform/cpu/core_clock.h"
 #include "platform/cpu/data_path.h"
@@ -111,6 +112,7 @@ class RiscvCore final : public Core, private GuestMemory {
   unsigned fill_block(Operation* operations, uint32_t region, Block& block);
   void drop_blocks();
   void count_block(Block& block);
+  void count_blocks();
   void count_operation(const Operation& operation, const Block& block);
   void count_fetches(const Block& block, uint64_t instructions, uint64_t bytes);
   // With a code cache: the lines of the instruction at pc_, and the blocks in them.
@@ -130,6 +132,18 @@ class RiscvCore final : public Core, private GuestMemory {
   template <bool kCaches>
   void interpret(Block* block);
   bool goes_on(uint32_t worst_cycles);
+
+  // compiled_run.cc: the second tier. Compiled code calls the functions with CompiledSite.
+  void start_tier();
+  void run_compiled(Block* block, uint64_t limit_clock);
+  bool compile(const Block& block);
+  void forget_compiled();
+  void count_compiled();
+  CompiledReturn access_compiled(const CompiledSite& site, U address, int64_t budget);
+  CompiledReturn floating_compiled(const CompiledSite& site, int64_t budget);
+  CompiledReturn system_compiled(const CompiledSite& site, int64_t budget);
+  void leave_compiled(const CompiledSite& site, bool completed);
+  bool execute_floating(const Operation& operation);
   void leave(const Block& block, const Operation& operation, uint64_t clock, bool completed);
   // While these run, clock_ holds what the block has taken beyond its operations' own cycles; values pass in
   // transfer_.
@@ -202,6 +216,10 @@ class RiscvCore final : public Core, private GuestMemory {
   U mtvec_ = 0, mscratch_ = 0, mepc_ = 0, mcause_ = 0, mtval_ = 0;
   U mcounteren_ = 0, menvcfg_ = 0;
   Counter mcycle_, minstret_;
+
+  std::unique_ptr<CompiledCode> compiled_;  ///< nullptr: the interpreter does everything
+  HomeMemory home_;
+  bool compiled_stale_ = false;  ///< blocks were dropped; while compiled code may still run, it stays
 
   uint64_t ahead_limit_ps_ = 0;  ///< of the queue, as it was when block_limit_ was made from it
   uint64_t block_limit_ = 0;     ///< clock edge by which the blocks that run must have ended

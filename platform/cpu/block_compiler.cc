@@ -1,0 +1,435 @@
+#include "platform/cpu/block_compiler.h"
+
+#include <bit>
+
+#include "platform/cpu/decode.h"
+
+namespace backboard {
+
+using namespace asmjit;
+using x86::CondCode;
+namespace Inst = x86::Inst;
+
+namespace {
+
+constexpr uint32_t kPageShift = 12;
+constexpr uint8_t kMayRead = 1, kMayWrite = 2;
+
+}  // namespace
+
+void BlockCompiler::load_x(Gp to, unsigned x) {
+  if (x == 0) {
+    a_.xor_(to, to);
+  } else if (pinned(x)) {
+    a_.mov(to, home_of(x));
+  } else {
+    a_.mov(to, x_place(x));
+  }
+}
+
+void BlockCompiler::store_x(unsigned x, Gp from) {
+  if (x == kDiscardRegister) return;
+  pinned(x) ? a_.mov(home_of(x), from) : a_.mov(x_place(x), from);
+}
+
+void BlockCompiler::set_x(unsigned x, uint32_t value) {
+  if (x == kDiscardRegister) return;
+  pinned(x) ? a_.mov(home_of(x), value) : a_.mov(x_place(x), value);
+}
+
+const CompiledSite* BlockCompiler::site(const Operation& op) {
+  code_.sites_.push_back({&block_, &op, latency_, latency_own_});
+  return &code_.sites_.back();
+}
+
+void BlockCompiler::emit() {
+  entry = a_.newLabel();
+  body = a_.newLabel();
+  for (End& end : ends) end.out = a_.newLabel();
+  const Block& block = block_.block;
+  const Label late = a_.newLabel();
+  a_.bind(entry);
+  a_.cmp(host::kBudget, block.worst_cycles);
+  a_.jl(late);
+  a_.bind(body);
+  for (unsigned i = 0; i < block.count; ++i) operation(block.operations[i]);
+  const InstructionKind last = kind_of(block.operations[block.count - 1].id);
+  const bool ended = last == InstructionKind::branch || last == InstructionKind::jump || last == InstructionKind::csr ||
+                     last == InstructionKind::system ||
+                     (last == InstructionKind::fence && block.operations[block.count - 1].id != InstructionId::FENCE);
+  if (!ended) finish(0, block.cycles, static_cast<uint32_t>(block.pc()) + block.bytes);
+  for (size_t i = 0; i < apart_.size(); ++i) apart_[i]();
+
+  const x86::Mem pc = x86::dword_ptr(host::kX, displacement(places_.pc));
+  for (const End& end : ends) {
+    if (!end.used) continue;
+    a_.bind(end.out);
+    a_.mov(pc, end.next);
+    a_.mov(x86::edx, static_cast<uint32_t>(CompiledExit::unknown));
+    a_.jmp(imm(code_.leave_));
+  }
+  a_.bind(late);
+  a_.mov(pc, static_cast<uint32_t>(block.pc()));
+  a_.mov(x86::edx, static_cast<uint32_t>(CompiledExit::limit));
+  a_.jmp(imm(code_.leave_));
+}
+
+void BlockCompiler::operation(const Operation& op) {
+  if (integer(op) || floating(op)) return;
+  switch (op.id) {
+    case InstructionId::FENCE:  // one core and an in-order bus: everything is ordered already
+      return;
+    case InstructionId::BEQ:
+      return branch(op, CondCode::kEqual);
+    case InstructionId::BNE:
+      return branch(op, CondCode::kNotEqual);
+    case InstructionId::BLT:
+      return branch(op, CondCode::kSignedLT);
+    case InstructionId::BGE:
+      return branch(op, CondCode::kSignedGE);
+    case InstructionId::BLTU:
+      return branch(op, CondCode::kUnsignedLT);
+    case InstructionId::BGEU:
+      return branch(op, CondCode::kUnsignedGE);
+    case InstructionId::JAL:
+      set_x(op.rd, pc_of(op) + op.length_bytes);
+      return finish(0, block_.block.cycles, pc_of(op) + static_cast<uint32_t>(op.immediate));
+    case InstructionId::JALR:
+      return jump_register(op);
+    default:
+      break;
+  }
+  if (kind_of(op.id) == InstructionKind::atomic) return call(code_.call_access_, op);
+  leave(op);  // sees the whole core, or is illegal
+}
+
+bool BlockCompiler::integer(const Operation& op) {
+  switch (op.id) {
+    case InstructionId::LUI:
+      return set_x(op.rd, static_cast<uint32_t>(op.immediate)), true;
+    case InstructionId::AUIPC:
+      return set_x(op.rd, pc_of(op) + static_cast<uint32_t>(op.immediate)), true;
+    case InstructionId::ADDI:
+      return immediate(op, Inst::kIdAdd), true;
+    case InstructionId::XORI:
+      return immediate(op, Inst::kIdXor), true;
+    case InstructionId::ORI:
+      return immediate(op, Inst::kIdOr), true;
+    case InstructionId::ANDI:
+      return immediate(op, Inst::kIdAnd), true;
+    case InstructionId::SLTI:
+      return set_if(op, CondCode::kSignedLT, false), true;
+    case InstructionId::SLTIU:
+      return set_if(op, CondCode::kUnsignedLT, false), true;
+    case InstructionId::SLLI:
+      return shift(op, Inst::kIdShl, false), true;
+    case InstructionId::SRLI:
+      return shift(op, Inst::kIdShr, false), true;
+    case InstructionId::SRAI:
+      return shift(op, Inst::kIdSar, false), true;
+    case InstructionId::ADD:
+      return binary(op, Inst::kIdAdd, true), true;
+    case InstructionId::SUB:
+      return binary(op, Inst::kIdSub, false), true;
+    case InstructionId::XOR:
+      return binary(op, Inst::kIdXor, true), true;
+    case InstructionId::OR:
+      return binary(op, Inst::kIdOr, true), true;
+    case InstructionId::AND:
+      return binary(op, Inst::kIdAnd, true), true;
+    case InstructionId::MUL:
+      return binary(op, Inst::kIdImul, true), true;
+    case InstructionId::SLL:
+      return shift(op, Inst::kIdShl, true), true;
+    case InstructionId::SRL:
+      return shift(op, Inst::kIdShr, true), true;
+    case InstructionId::SRA:
+      return shift(op, Inst::kIdSar, true), true;
+    case InstructionId::SLT:
+      return set_if(op, CondCode::kSignedLT, true), true;
+    case InstructionId::SLTU:
+      return set_if(op, CondCode::kUnsignedLT, true), true;
+    case InstructionId::MULH:
+      return multiply_high(op, true, true), true;
+    case InstructionId::MULHSU:
+      return multiply_high(op, true, false), true;
+    case InstructionId::MULHU:
+      return multiply_high(op, false, false), true;
+    case InstructionId::DIV:
+      return divide(op, true, false), true;
+    case InstructionId::DIVU:
+      return divide(op, false, false), true;
+    case InstructionId::REM:
+      return divide(op, true, true), true;
+    case InstructionId::REMU:
+      return divide(op, false, true), true;
+    case InstructionId::LB:
+    case InstructionId::LBU:
+    case InstructionId::LH:
+    case InstructionId::LHU:
+    case InstructionId::LW:
+      return memory(op, moved_bytes(op.id), false), true;
+    case InstructionId::SB:
+    case InstructionId::SH:
+    case InstructionId::SW:
+      return memory(op, moved_bytes(op.id), true), true;
+    default:
+      return false;
+  }
+}
+
+void BlockCompiler::immediate(const Operation& op, Inst::Id instruction) {
+  if (op.rd == kDiscardRegister) return;
+  if (op.rs1 == 0) {
+    const auto value = static_cast<uint32_t>(op.immediate);
+    return set_x(op.rd, instruction == Inst::kIdAnd ? 0 : value);
+  }
+  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::eax);
+  if (instruction == Inst::kIdAdd && pinned(op.rs1) && op.rd != op.rs1) {
+    a_.lea(to, x86::ptr(home_of(op.rs1).r64(), op.immediate));
+  } else {
+    if (!(pinned(op.rd) && op.rd == op.rs1)) load_x(to, op.rs1);
+    const bool nothing = op.immediate == 0 && instruction != Inst::kIdAnd;
+    if (!nothing) a_.emit(instruction, to, imm(op.immediate));
+  }
+  if (!pinned(op.rd)) store_x(op.rd, to);
+}
+
+void BlockCompiler::binary(const Operation& op, Inst::Id instruction, bool commutes) {
+  if (op.rd == kDiscardRegister) return;
+  unsigned first = op.rs1, second = op.rs2;
+  const bool in_place = pinned(op.rd);
+  if (in_place && commutes && op.rd == second) std::swap(first, second);
+  const Gp to = in_place && (op.rd != second || op.rd == first) ? home_of(op.rd) : Gp(x86::eax);
+  if (!(in_place && op.rd == first && to == home_of(op.rd))) load_x(to, first);
+  if (pinned(second)) {
+    a_.emit(instruction, to, home_of(second));
+  } else {
+    a_.emit(instruction, to, x_place(second));  // x[0] is there, and zero
+  }
+  if (!in_place || to == x86::eax) store_x(op.rd, to);
+}
+
+void BlockCompiler::shift(const Operation& op, Inst::Id instruction, bool by_register) {
+  if (op.rd == kDiscardRegister) return;
+  if (by_register) {
+    load_x(x86::ecx, op.rs2);  // the host, too, looks at five bits
+    load_x(x86::eax, op.rs1);
+    a_.emit(instruction, x86::eax, x86::cl);
+    return store_x(op.rd, x86::eax);
+  }
+  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::eax);
+  if (!(pinned(op.rd) && op.rd == op.rs1)) load_x(to, op.rs1);
+  if (op.immediate != 0) a_.emit(instruction, to, imm(op.immediate));
+  if (!pinned(op.rd)) store_x(op.rd, to);
+}
+
+/// Leaves a comparison of two registers in the flags.
+void BlockCompiler::compare(unsigned a, unsigned b) {
+  if (pinned(a)) {
+    if (b == 0) {
+      a_.test(home_of(a), home_of(a));
+    } else {
+      pinned(b) ? a_.cmp(home_of(a), home_of(b)) : a_.cmp(home_of(a), x_place(b));
+    }
+  } else if (pinned(b)) {
+    a_.cmp(x_place(a), home_of(b));
+  } else if (b == 0) {
+    a_.cmp(x_place(a), 0);
+  } else {
+    a_.mov(x86::eax, x_place(a));
+    a_.cmp(x86::eax, x_place(b));
+  }
+}
+
+void BlockCompiler::set_if(const Operation& op, CondCode condition, bool by_register) {
+  if (op.rd == kDiscardRegister) return;
+  if (by_register) {
+    compare(op.rs1, op.rs2);
+  } else {
+    pinned(op.rs1) ? a_.cmp(home_of(op.rs1), op.immediate) : a_.cmp(x_place(op.rs1), op.immediate);
+  }
+  a_.set(condition, x86::al);
+  a_.movzx(x86::eax, x86::al);
+  store_x(op.rd, x86::eax);
+}
+
+void BlockCompiler::multiply_high(const Operation& op, bool signed_a, bool signed_b) {
+  if (op.rd == kDiscardRegister) return;
+  load_x(x86::eax, op.rs1);
+  load_x(x86::ecx, op.rs2);
+  if (signed_a) a_.movsxd(x86::rax, x86::eax);
+  if (signed_b) a_.movsxd(x86::rcx, x86::ecx);
+  a_.imul(x86::rax, x86::rcx);  // the product's low 64 bits are exact for each of the three
+  a_.shr(x86::rax, 32);
+  store_x(op.rd, x86::eax);
+}
+
+/// In 64 bits nothing overflows; only the divisor zero needs a path of its own.
+void BlockCompiler::divide(const Operation& op, bool is_signed, bool remainder) {
+  if (op.rd == kDiscardRegister) return;
+  const Label zero = a_.newLabel(), done = a_.newLabel();
+  load_x(x86::ecx, op.rs2);
+  load_x(x86::eax, op.rs1);
+  a_.test(x86::ecx, x86::ecx);
+  a_.jz(zero);
+  if (is_signed) {
+    a_.movsxd(x86::rax, x86::eax);
+    a_.movsxd(x86::rcx, x86::ecx);
+    a_.cqo();
+    a_.idiv(x86::rcx);
+  } else {
+    a_.xor_(x86::edx, x86::edx);
+    a_.div(x86::ecx);
+  }
+  store_x(op.rd, remainder ? x86::edx : x86::eax);
+  a_.bind(done);
+  apart_.emplace_back([this, rd = op.rd, zero, done, remainder] {
+    a_.bind(zero);
+    if (!remainder) a_.mov(x86::eax, -1);
+    store_x(rd, x86::eax);
+    a_.jmp(done);
+  });
+}
+
+/// Loads and stores of home memory. The table is looked up with the address turned right by the bits that an aligned
+/// access has zero: a misaligned one lands behind the pages, where nothing is allowed.
+void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store) {
+  latency_own_ = store ? home_.write_cycles : home_.read_cycles;
+  const CompiledSite* const at = site(op);
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  const auto turn = static_cast<uint32_t>(std::countr_zero(size_bytes));
+  if (op.rs1 == 0) {
+    a_.mov(x86::eax, op.immediate);
+  } else if (pinned(op.rs1)) {
+    op.immediate == 0 ? a_.mov(x86::eax, home_of(op.rs1))
+                      : a_.lea(x86::eax, x86::ptr(home_of(op.rs1).r64(), op.immediate));
+  } else {
+    a_.mov(x86::eax, x_place(op.rs1));
+    if (op.immediate != 0) a_.add(x86::eax, op.immediate);
+  }
+  a_.mov(x86::ecx, x86::eax);
+  if (turn != 0) a_.ror(x86::ecx, turn);
+  a_.shr(x86::ecx, kPageShift - turn);
+  a_.test(x86::byte_ptr(host::kHomePages, x86::rcx), store ? kMayWrite : kMayRead);
+  a_.jz(slow);
+  const x86::Mem place = x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
+  if (!store) {
+    finish_load(op, place);
+  } else {
+    Gp value = x86::edx;
+    const bool from_f = op.id == InstructionId::FSW;
+    if (from_f) {
+      a_.mov(value, f_place(op.rs2));
+    } else if (pinned(op.rs2)) {
+      value = home_of(op.rs2);
+    } else {
+      load_x(value, op.rs2);
+    }
+    size_bytes == 1 ? a_.mov(place, value.r8()) : size_bytes == 2 ? a_.mov(place, value.r16()) : a_.mov(place, value);
+  }
+  a_.bind(done);
+  (store ? block_.store_bytes : block_.load_bytes) += size_bytes;
+  latency_ += latency_own_;
+  latency_own_ = 0;
+  apart_.emplace_back([this, at, slow, done] {
+    a_.bind(slow);
+    a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
+    a_.call(imm(code_.call_access_));
+    a_.jmp(done);
+  });
+}
+
+void BlockCompiler::finish_load(const Operation& op, Mem from) {
+  if (op.id == InstructionId::FLW) {
+    a_.mov(x86::edx, from);
+    a_.mov(f_place(op.rd), x86::edx);
+    return;
+  }
+  if (op.rd == kDiscardRegister) return;
+  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::edx);
+  switch (op.id) {
+    case InstructionId::LB:
+    case InstructionId::LH:
+      a_.movsx(to, from);
+      break;
+    case InstructionId::LBU:
+    case InstructionId::LHU:
+      a_.movzx(to, from);
+      break;
+    default:
+      a_.mov(to, from);
+      break;
+  }
+  if (!pinned(op.rd)) store_x(op.rd, to);
+}
+
+/// Calls back at an instruction that may leave the block.
+void BlockCompiler::call(uint64_t thunk, const Operation& op) {
+  a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site(op)));
+  a_.call(imm(thunk));
+}
+
+/// The same where it always does.
+void BlockCompiler::leave(const Operation& op) {
+  a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site(op)));
+  a_.call(imm(code_.call_system_));
+}
+
+void BlockCompiler::branch(const Operation& op, CondCode condition) {
+  const Label taken = a_.newLabel();
+  compare(op.rs1, op.rs2);
+  a_.j(condition, taken);
+  finish(0, block_.block.cycles, pc_of(op) + op.length_bytes);
+  a_.bind(taken);
+  finish(1, block_.block.cycles + block_.taken_cycles, pc_of(op) + static_cast<uint32_t>(op.immediate));
+}
+
+/// Counts one execution of the whole block. Leaves the address of block_ in rax.
+void BlockCompiler::account(unsigned end, uint32_t cycles) {
+  a_.mov(x86::rax, reinterpret_cast<uint64_t>(&block_));
+  a_.inc(x86::qword_ptr(x86::rax, static_cast<int32_t>(offsetof(CompiledBlock, executions) + 8 * end)));
+  a_.add(x86::qword_ptr(host::kX, displacement(places_.retired)), block_.block.count);
+  a_.sub(host::kBudget, cycles + latency_);
+}
+
+void BlockCompiler::finish(unsigned end, uint32_t cycles, uint32_t next) {
+  ends[end].used = true;
+  ends[end].next = next;
+  account(end, cycles);
+  const uint64_t key = next | (block_.block.key & 1);
+  if (key == block_.block.key) {
+    a_.jmp(entry);
+  } else if (const CompiledBlock* following = code_.find(key)) {
+    a_.jmp(imm(reinterpret_cast<uint64_t>(following->entry)));
+  } else {
+    a_.jmp(x86::qword_ptr(x86::rax, static_cast<int32_t>(offsetof(CompiledBlock, next) + sizeof(void*) * end)));
+  }
+}
+
+void BlockCompiler::jump_register(const Operation& op) {
+  load_x(x86::edx, op.rs1);
+  if (op.immediate != 0) a_.add(x86::edx, op.immediate);
+  a_.and_(x86::edx, ~1);
+  set_x(op.rd, pc_of(op) + op.length_bytes);
+  account(0, block_.block.cycles);
+  static_assert(sizeof(CompiledCode::Entry) == 16);
+  const Label unknown = a_.newLabel();
+  a_.mov(x86::ecx, x86::edx);
+  a_.and_(x86::ecx, static_cast<uint32_t>((CompiledCode::kEntries - 1) << 1));
+  a_.mov(x86::rax, reinterpret_cast<uint64_t>(code_.entries_.data()));
+  a_.lea(x86::rcx, x86::ptr(x86::rax, x86::rcx, 3));
+  if (block_.block.key & 1) a_.or_(x86::edx, 1);
+  a_.cmp(x86::qword_ptr(x86::rcx, offsetof(CompiledCode::Entry, key)), x86::rdx);
+  a_.jne(unknown);
+  a_.jmp(x86::qword_ptr(x86::rcx, offsetof(CompiledCode::Entry, code)));
+  apart_.emplace_back([this, unknown] {
+    a_.bind(unknown);
+    a_.and_(x86::edx, ~1);
+    a_.mov(x86::dword_ptr(host::kX, displacement(places_.pc)), x86::edx);
+    a_.mov(x86::edx, static_cast<uint32_t>(CompiledExit::unknown));
+    a_.jmp(imm(code_.leave_));
+  });
+}
+
+}  // namespace backboard

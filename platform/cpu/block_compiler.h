@@ -1,0 +1,107 @@
+// Translates one block to x86-64.
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "platform/cpu/compiled_code.h"
+
+namespace backboard {
+
+/// Registers of the host while compiled code runs. The rest are temporary: rax, rcx, rdx, and all of SSE.
+namespace host {
+inline constexpr asmjit::x86::Gp kX = asmjit::x86::rbp;          ///< x[0]
+inline constexpr asmjit::x86::Gp kBudget = asmjit::x86::r13;     ///< cycles from the start of the block to the limit
+inline constexpr asmjit::x86::Gp kHome = asmjit::x86::r14;       ///< home memory: host address minus guest address
+inline constexpr asmjit::x86::Gp kHomePages = asmjit::x86::r15;  ///< DataPath::home_pages
+/// Hold x10 to x17, the arguments of functions, which inner loops use most.
+inline constexpr std::array kPinned = {asmjit::x86::ebx, asmjit::x86::esi,  asmjit::x86::edi,  asmjit::x86::r8d,
+                                       asmjit::x86::r9d, asmjit::x86::r10d, asmjit::x86::r11d, asmjit::x86::r12d};
+inline constexpr unsigned kFirstPinned = 10;
+}  // namespace host
+
+/// One compilation. Emits into an assembler whose code is placed where CodeMemory will put it.
+class BlockCompiler {
+ public:
+  BlockCompiler(asmjit::x86::Assembler& assembler, CompiledCode& code, CompiledBlock& block, const HomeMemory& home)
+      : a_(assembler), code_(code), places_(code.places_), block_(block), home_(home) {}
+
+  /// Emits the whole block.
+  void emit();
+  asmjit::Label entry, body;
+  /// An end of the block that jumps to an address known now.
+  struct End {
+    bool used = false;
+    uint32_t next = 0;
+    asmjit::Label out;  ///< taken while it leads to no compiled block
+  };
+  End ends[2];
+
+ private:
+  using Gp = asmjit::x86::Gp;
+  using Mem = asmjit::x86::Mem;
+
+  /// Offset from x[0] of a member of the core.
+  int32_t displacement(const void* member) const {
+    return static_cast<int32_t>(static_cast<const uint8_t*>(member) - reinterpret_cast<const uint8_t*>(places_.x));
+  }
+  static bool pinned(unsigned x) { return x >= host::kFirstPinned && x < host::kFirstPinned + host::kPinned.size(); }
+  static Gp home_of(unsigned x) { return host::kPinned[x - host::kFirstPinned]; }
+  static Mem x_place(unsigned x) { return asmjit::x86::dword_ptr(host::kX, static_cast<int32_t>(4 * x)); }
+  Mem f_place(unsigned f) const {
+    return asmjit::x86::dword_ptr(host::kX, displacement(places_.f) + static_cast<int32_t>(4 * f));
+  }
+  uint32_t pc_of(const Operation& op) const { return static_cast<uint32_t>(block_.block.pc()) + op.pc_offset; }
+
+  void load_x(Gp to, unsigned x);
+  void store_x(unsigned x, Gp from);
+  void set_x(unsigned x, uint32_t value);
+  void compare(unsigned a, unsigned b);
+
+  void operation(const Operation& op);
+  bool integer(const Operation& op);
+  void immediate(const Operation& op, asmjit::x86::Inst::Id instruction);
+  void binary(const Operation& op, asmjit::x86::Inst::Id instruction, bool commutes);
+  void shift(const Operation& op, asmjit::x86::Inst::Id instruction, bool by_register);
+  void set_if(const Operation& op, asmjit::x86::CondCode condition, bool by_register);
+  void multiply_high(const Operation& op, bool signed_a, bool signed_b);
+  void divide(const Operation& op, bool is_signed, bool remainder);
+  void memory(const Operation& op, unsigned size_bytes, bool store);
+  void finish_load(const Operation& op, Mem from);
+  bool floating(const Operation& op);
+  void check_floating(const Operation& op);
+  void mark_floating();
+  void apart_by_call(asmjit::Label slow, const Operation& op);
+  void check_rounding(const Operation& op, asmjit::Label slow);
+  void check_inexact(asmjit::Label slow);
+  void arithmetic(const Operation& op, asmjit::x86::Inst::Id instruction);
+  void fused(const Operation& op, bool negate_product, bool negate_addend);
+  void store_if_plain(const Operation& op, asmjit::Label slow);
+  void sign(const Operation& op);
+  void compare_floating(const Operation& op);
+  void convert(const Operation& op);
+  void call(uint64_t thunk, const Operation& op);
+  void leave(const Operation& op);
+  void branch(const Operation& op, asmjit::x86::CondCode condition);
+  void jump_register(const Operation& op);
+  void account(unsigned end, uint32_t cycles);
+  void finish(unsigned end, uint32_t cycles, uint32_t next);
+  const CompiledSite* site(const Operation& op);
+
+  asmjit::x86::Assembler& a_;
+  CompiledCode& code_;
+  const CompiledPlaces& places_;
+  CompiledBlock& block_;
+  HomeMemory home_;
+  uint32_t latency_ = 0;  ///< of home memory, so far
+  uint32_t latency_own_ = 0;
+  bool floating_checked_ = false;
+  bool floating_dirty_ = false;
+  std::vector<std::function<void()>> apart_;  ///< what is rarely reached, behind the block
+};
+
+}  // namespace backboard

@@ -1,0 +1,136 @@
+// The second tier: hot blocks as code of the host (x86-64, by asmjit). What it leaves of registers, time, counters and
+// memory is what the interpreter leaves.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "platform/cpu/block_cache.h"
+#include "platform/cpu/code_memory.h"
+
+namespace backboard {
+
+struct CompiledBlock;
+
+/// An instruction of a compiled block that calls back.
+struct CompiledSite {
+  CompiledBlock* block = nullptr;
+  const Operation* operation = nullptr;
+  /// Cycles that home memory takes for the loads and stores of the block before the instruction, and for its own.
+  uint32_t latency_before = 0;
+  uint32_t latency_own = 0;
+};
+
+/// Why compiled code was left, or whether it goes on behind a call.
+enum class CompiledExit : uint64_t {
+  goes_on = 0,
+  left = 1,     ///< the call has brought the core to an instruction boundary
+  limit = 2,    ///< the block at pc might not end in time
+  unknown = 3,  ///< the block at pc is not compiled
+};
+
+/// Handed back in two registers. `budget`: cycles from the start of the block to the limit.
+struct CompiledReturn {
+  int64_t budget;
+  CompiledExit exit;
+};
+
+/// What compiled code reads and writes of its core, and whom it calls.
+struct CompiledPlaces {
+  void* core = nullptr;
+  uint32_t* x = nullptr;  ///< the others lie within 2 GiB of it
+  uint32_t* f = nullptr;
+  uint32_t* pc = nullptr;
+  uint64_t* retired = nullptr;
+  uint8_t* fs = nullptr;
+  uint32_t* frm = nullptr;
+  uint32_t* fflags = nullptr;
+  /// A load, store or atomic instruction that is not simply one of home memory.
+  CompiledReturn (*access)(void* core, const CompiledSite* site, uint32_t address, int64_t budget) = nullptr;
+  /// Floating point.
+  CompiledReturn (*floating)(void* core, const CompiledSite* site, uint32_t unused, int64_t budget) = nullptr;
+  /// What sees the whole core, or is illegal: leaves.
+  CompiledReturn (*system)(void* core, const CompiledSite* site, uint32_t unused, int64_t budget) = nullptr;
+};
+
+/// The direct region whose loads and stores are compiled: bytes and latency are counted by block, as instructions are.
+struct HomeMemory {
+  uint32_t region = UINT32_MAX;
+  uintptr_t host_minus_guest = 0;
+  uint32_t read_cycles = 0;
+  uint32_t write_cycles = 0;
+  bool operator==(const HomeMemory&) const = default;
+};
+
+/// A block with its code and what it has done since that was last added to the core's counters.
+struct CompiledBlock {
+  uint64_t executions[2] = {};  ///< that ended in order, and in a taken branch
+  const void* next[2] = {};     ///< where these go on: code of another block, or the way out
+  const void* entry = nullptr;  ///< leaves when the block might not end in time
+  const void* body = nullptr;   ///< the same without a look at the time
+  Block block;
+  uint32_t taken_cycles = 0;  ///< what a taken branch costs beyond the block's cycles
+  uint32_t load_bytes = 0;    ///< of home memory, in one execution
+  uint32_t store_bytes = 0;
+};
+
+/// Compiled blocks by pc, chained to one another. Everything is dropped at once.
+class CompiledCode {
+ public:
+  /// nullptr where the host has no compiler.
+  static std::unique_ptr<CompiledCode> create(const CompiledPlaces& places);
+
+  /// The block of `key` (Block::key), nullptr when it is not compiled.
+  CompiledBlock* find(uint64_t key);
+  /// Compiles `block`, whose operations must stay until clear(). nullptr when there is no more room.
+  CompiledBlock* compile(const Block& block, const HomeMemory& home, uint32_t taken_cycles);
+  /// Runs from `start` (entry or body of a block) with a table of what may be accessed (DataPath::home_pages).
+  CompiledReturn run(const void* start, const HomeMemory& home, const uint8_t* home_pages, int64_t budget) {
+    return enter_(start, places_.x, home_pages, home.host_minus_guest, budget);
+  }
+
+  bool empty() const { return blocks_.empty(); }
+  /// No room for one more block.
+  bool full() const;
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (CompiledBlock& block : blocks_) visit(block);
+  }
+  void clear();
+
+ private:
+  friend class BlockCompiler;
+  /// Where a jump to a computed address looks; `key` as in Block.
+  struct Entry {
+    uint64_t key = Block::kNoKey;
+    const void* code = nullptr;
+  };
+  static constexpr size_t kEntries = 8192;
+  static constexpr size_t kCodeBytes = size_t{32} << 20;
+  using Enter = CompiledReturn (*)(const void* start, uint32_t* x, const uint8_t* home_pages, uintptr_t home,
+                                   int64_t budget);
+
+  explicit CompiledCode(const CompiledPlaces& places) : places_(places), memory_(kCodeBytes), entries_(kEntries) {}
+  bool make_frame();
+  Entry& entry(uint64_t key) { return entries_[key >> 1 & (kEntries - 1)]; }
+  void publish(CompiledBlock& block);
+
+  CompiledPlaces places_;
+  CodeMemory memory_;
+  std::vector<Entry> entries_;
+  std::deque<CompiledBlock> blocks_;
+  std::deque<CompiledSite> sites_;
+  std::unordered_map<uint64_t, CompiledBlock*> by_key_;
+  std::unordered_multimap<uint64_t, const void**> waiting_;  ///< ends of blocks by the key that they want to go to
+  // The frame around all code: made once.
+  Enter enter_ = nullptr;
+  size_t frame_bytes_ = 0;
+  uint64_t leave_ = 0, call_access_ = 0, call_floating_ = 0, call_system_ = 0;
+};
+
+}  // namespace backboard
