@@ -413,12 +413,12 @@ void BlockCompiler::jump_register(const Operation& op) {
   a_.and_(x86::edx, ~1);
   set_x(op.rd, pc_of(op) + op.length_bytes);
   account(0, block_.block.cycles);
-  static_assert(sizeof(CompiledCode::Entry) == 16);
   const Label unknown = a_.newLabel();
   a_.mov(x86::ecx, x86::edx);
   a_.and_(x86::ecx, static_cast<uint32_t>((CompiledCode::kEntries - 1) << 1));
   a_.mov(x86::rax, reinterpret_cast<uint64_t>(code_.entries_.data()));
-  a_.lea(x86::rcx, x86::ptr(x86::rax, x86::rcx, 3));
+  a_.shl(x86::ecx, std::countr_zero(sizeof(CompiledCode::Entry)) - 1);
+  a_.add(x86::rcx, x86::rax);
   if (block_.block.key & 1) a_.or_(x86::edx, 1);
   a_.cmp(x86::qword_ptr(x86::rcx, offsetof(CompiledCode::Entry, key)), x86::rdx);
   a_.jne(unknown);

@@ -1,5 +1,7 @@
 #include "platform/cpu/compiled_code.h"
 
+#include <algorithm>
+
 #include "platform/cpu/block_compiler.h"
 
 namespace backboard {
@@ -102,13 +104,12 @@ bool CompiledCode::make_frame() {
 
 CompiledBlock* CompiledCode::find(uint64_t key) {
   Entry& known = entry(key);
-  if (known.key != key) {
-    const auto found = by_key_.find(key);
-    if (found == by_key_.end()) return nullptr;
-    known = {key, found->second->entry};
-    return found->second;
-  }
-  return by_key_.at(key);
+  if (known.key == key) return known.block;
+  if (known.key == Block::kNoKey) return nullptr;
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return nullptr;
+  known = {key, found->second->entry, found->second};
+  return found->second;
 }
 
 bool CompiledCode::full() const {
@@ -132,18 +133,18 @@ CompiledBlock* CompiledCode::compile(const Block& block, const HomeMemory& home,
     blocks_.pop_back();
     return nullptr;
   }
-  const auto place = [&](const Label& label) {
+  const auto address_of = [&](const Label& label) {
     return reinterpret_cast<const void*>(base + holder.labelOffset(label));
   };
-  compiled.entry = place(compiler.entry);
-  compiled.body = place(compiler.body);
+  compiled.entry = address_of(compiler.entry);
+  compiled.body = address_of(compiler.body);
   publish(compiled);
   for (unsigned i = 0; i < 2; ++i) {
     const BlockCompiler::End& end = compiler.ends[i];
     if (!end.used) continue;
     const uint64_t key = end.next | (block.key & 1);
     const auto following = by_key_.find(key);
-    compiled.next[i] = following == by_key_.end() ? place(end.out) : following->second->entry;
+    compiled.next[i] = following == by_key_.end() ? address_of(end.out) : following->second->entry;
     if (following == by_key_.end()) waiting_.emplace(key, &compiled.next[i]);
   }
   return &compiled;
@@ -153,7 +154,7 @@ CompiledBlock* CompiledCode::compile(const Block& block, const HomeMemory& home,
 void CompiledCode::publish(CompiledBlock& compiled) {
   const uint64_t key = compiled.block.key;
   by_key_[key] = &compiled;
-  entry(key) = {key, compiled.entry};
+  entry(key) = {key, compiled.entry, &compiled};
   const auto [first, last] = waiting_.equal_range(key);
   for (auto it = first; it != last; ++it) *it->second = compiled.entry;
   waiting_.erase(first, last);
@@ -166,6 +167,7 @@ void CompiledCode::clear() {
   waiting_.clear();
   sites_.clear();
   blocks_.clear();
+  std::fill(heat_.begin(), heat_.end(), 0);
   memory_.shrink(frame_bytes_);
 }
 

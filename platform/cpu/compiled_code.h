@@ -87,6 +87,9 @@ class CompiledCode {
 
   /// The block of `key` (Block::key), nullptr when it is not compiled.
   CompiledBlock* find(uint64_t key);
+  /// Counts an execution of the block of `key`, which is not compiled. True when there were more than `executions`
+  /// (of it, or of others that share its count) since the last clear().
+  bool is_hot(uint64_t key, uint32_t executions) { return heat_[place(key)]++ >= executions; }
   /// Compiles `block`, whose operations must stay until clear(). nullptr when there is no more room.
   CompiledBlock* compile(const Block& block, const HomeMemory& home, uint32_t taken_cycles);
   /// Runs from `start` (entry or body of a block) with a table of what may be accessed (DataPath::home_pages).
@@ -105,24 +108,28 @@ class CompiledCode {
 
  private:
   friend class BlockCompiler;
-  /// Where a jump to a computed address looks; `key` as in Block.
-  struct Entry {
+  /// Where a jump to a computed address looks; `key` as in Block. A place that holds no key was never taken.
+  struct alignas(32) Entry {
     uint64_t key = Block::kNoKey;
     const void* code = nullptr;
+    CompiledBlock* block = nullptr;
   };
   static constexpr size_t kEntries = 8192;
   static constexpr size_t kCodeBytes = size_t{32} << 20;
   using Enter = CompiledReturn (*)(const void* start, uint32_t* x, const uint8_t* home_pages, uintptr_t home,
                                    int64_t budget);
 
-  explicit CompiledCode(const CompiledPlaces& places) : places_(places), memory_(kCodeBytes), entries_(kEntries) {}
+  explicit CompiledCode(const CompiledPlaces& places)
+      : places_(places), memory_(kCodeBytes), entries_(kEntries), heat_(kEntries) {}
   bool make_frame();
-  Entry& entry(uint64_t key) { return entries_[key >> 1 & (kEntries - 1)]; }
+  static size_t place(uint64_t key) { return key >> 1 & (kEntries - 1); }
+  Entry& entry(uint64_t key) { return entries_[place(key)]; }
   void publish(CompiledBlock& block);
 
   CompiledPlaces places_;
   CodeMemory memory_;
   std::vector<Entry> entries_;
+  std::vector<uint32_t> heat_;
   std::deque<CompiledBlock> blocks_;
   std::deque<CompiledSite> sites_;
   std::unordered_map<uint64_t, CompiledBlock*> by_key_;

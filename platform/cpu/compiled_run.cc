@@ -39,8 +39,7 @@ void RiscvCore<Xlen>::start_tier() {
 template <class Xlen>
 void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock) {
   static constexpr uint64_t kLongestRun = uint64_t{1} << 62;  // cycles; the budget is signed
-  const uint64_t limit = std::min(limit_clock, clock_ + kLongestRun);
-  block_limit_ = limit;
+  block_limit_ = std::min(limit_clock, clock_ + kLongestRun);
   for (bool first = true;; first = false) {
     if (compiled_stale_) {
       compiled_->clear();
@@ -51,7 +50,7 @@ void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock) {
       if (!first) block = find_block();
       if (!block || block == &breakpoint_block_ || compiled_stale_) return;
       if (!first && clock_ + block->worst_cycles > block_limit_) return;
-      if (block->executions >= config_.jit_after) {
+      if (compiled_->is_hot(block->key, config_.jit_after)) {
         if (!compile(*block)) return;
         compiled = compiled_->find(pc_ | user_bit());
       }
@@ -60,14 +59,14 @@ void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock) {
       const void* start = first ? compiled->body : compiled->entry;
       const auto budget = static_cast<int64_t>(block_limit_ - clock_);
       const CompiledReturn back = compiled_->run(start, home_, path_.home_pages(data_machine_), budget);
-      if (back.exit == CompiledExit::left) return;
+      if (back.exit == CompiledExit::left) return;  // left_early_ says so
       clock_ = block_limit_ - static_cast<uint64_t>(back.budget);
       if (back.exit == CompiledExit::limit) return;
     } else {
       left_early_ = false;
-      execute(block, 0);
+      chain_limit_ = 0;  // this block alone
+      interpret<false>(block);
       if (left_early_) return;
-      block_limit_ = limit;
     }
   }
 }

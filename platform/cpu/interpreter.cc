@@ -51,11 +51,8 @@ bool RiscvCore<Xlen>::goes_on(uint32_t worst_cycles) {
       path_.watch_was_hit() || path_.largest_latency_cycles() != bounded_latency_) {
     return false;
   }
-  const uint64_t next_ps = queue_.ahead_limit_ps();
-  if (next_ps != ahead_limit_ps_) {
-    ahead_limit_ps_ = next_ps;
-    block_limit_ = std::min(block_limit_, clock_time_.edge_at_or_after(next_ps));
-  }
+  block_limit_ = std::min(block_limit_, ahead_clock());
+  chain_limit_ = std::min(chain_limit_, block_limit_);
   return clock_ + worst_cycles <= block_limit_;
 }
 
@@ -154,8 +151,8 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
 // the guest's, which one addition turns into a pointer.
 // NOLINTBEGIN(bugprone-macro-parentheses, performance-no-int-to-ptr)
 
-/// Runs `block` and those that follow it as long as each one ends by `block_limit_` at the latest and is decoded; the
-/// first one is not held against the limit. On return pc_, clock_ and retired_ are at an instruction boundary.
+/// Runs `block` and those that follow it as long as each one ends by `chain_limit_` at the latest and is decoded; the
+/// first one is not held against it. On return pc_, clock_ and retired_ are at an instruction boundary.
 /// kCaches: blocks must be in the code cache, and the table holds lines where there is a data cache.
 template <class Xlen>
 template <bool kCaches>
@@ -387,7 +384,7 @@ block_done : {
   retired += block->count;
   const uint64_t key = next | user;
   Block* const following = &slots[key >> 1 & (BlockCache::kSlots - 1)];
-  if (following->key == key && clock + following->worst_cycles <= block_limit_ &&
+  if (following->key == key && clock + following->worst_cycles <= chain_limit_ &&
       (!kCaches || following->is_there(fills))) [[likely]] {
     block = following;
     if (kCaches) code_ages[block->slots[0]] = code_ages[block->slots[1]] = clock;

@@ -73,6 +73,7 @@ RiscvCore<Xlen>::RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& q
   scratch_.operations = scratch_operations_.data();
   scratch_.count = 1;
   scratch_operations_[1].id = InstructionId::kBlockEnd;
+  quantum_cycles_ = std::max<uint64_t>(1, clock_time_.cycles_covering(config.quantum_ps));
   start_tier();
   path_.on_stale_line([this](const StaleLine& line) {
     if (observer_) observer_->on_stale_line(line);
@@ -142,32 +143,37 @@ void RiscvCore<Xlen>::set_level(uint32_t line, bool level) {
 }
 
 template <class Xlen>
-void RiscvCore<Xlen>::on_event(uint64_t, uint64_t now_ps) {
+void RiscvCore<Xlen>::on_event(uint64_t, uint64_t) {
   scheduled_ = false;
   if (stop_reason_ != StopReason::none || waiting_) return;
-  run_quanta(now_ps);
+  run_quanta();
   if (stop_reason_ == StopReason::none && !waiting_) schedule();
 }
 
 /// Quanta that end before anything else is due follow one another without a way through the queue, which costs more
 /// than a short quantum does. Who waits for the core between two events (host links, Ctrl-C) waits for kLongestRunPs.
 template <class Xlen>
-void RiscvCore<Xlen>::run_quanta(uint64_t now_ps) {
+void RiscvCore<Xlen>::run_quanta() {
   static constexpr uint64_t kLongestRunPs = 100'000'000;
-  const auto behind = [](uint64_t time_ps, uint64_t more_ps) {
-    return time_ps + std::min(more_ps, UINT64_MAX - time_ps);
-  };
-  const uint64_t end_ps = behind(now_ps, kLongestRunPs);
-  uint64_t start_ps = now_ps;
+  const uint64_t end_clock = clock_ + std::max(quantum_cycles_, clock_time_.cycles_covering(kLongestRunPs));
   do {
-    run(behind(start_ps, config_.quantum_ps));
-    start_ps = clock_time_.time_ps(clock_);
-  } while (stop_reason_ == StopReason::none && !waiting_ && start_ps < std::min(end_ps, queue_.ahead_limit_ps()));
+    run(clock_ + quantum_cycles_);
+  } while (stop_reason_ == StopReason::none && !waiting_ && clock_ < std::min(end_clock, ahead_clock()));
+}
+
+/// The clock edge at which the queue's next event (or the horizon) is due.
+template <class Xlen>
+uint64_t RiscvCore<Xlen>::ahead_clock() {
+  const uint64_t limit_ps = queue_.ahead_limit_ps();
+  if (limit_ps != ahead_limit_ps_) {
+    ahead_limit_ps_ = limit_ps;
+    ahead_clock_ = clock_time_.edge_at_or_after(limit_ps);
+  }
+  return ahead_clock_;
 }
 
 template <class Xlen>
-void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
-  const uint64_t quantum_clock = clock_time_.edge_at_or_after(quantum_end_ps);
+void RiscvCore<Xlen>::run(uint64_t quantum_clock) {
   for (;;) {
     if (stop_requested_.load(std::memory_order_relaxed)) {
       stop_requested_.store(false, std::memory_order_relaxed);
@@ -176,8 +182,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     if (stop_reason_ != StopReason::none) return;
     if (retired_ >= instruction_limit_) return stop(StopReason::instruction_limit);
     // Devices may have scheduled something since the last look; an interrupt raised at t meets the instruction at t.
-    ahead_limit_ps_ = queue_.ahead_limit_ps();
-    const uint64_t limit_clock = clock_time_.edge_at_or_after(ahead_limit_ps_);
+    const uint64_t limit_clock = ahead_clock();
     if ((stepping_ || path_.watch_was_hit()) && stop_behind_instruction()) return;
     if (waiting_ || clock_ >= std::min(limit_clock, quantum_clock)) return;
     if (pending_interrupts()) {
@@ -203,7 +208,9 @@ void RiscvCore<Xlen>::run(uint64_t quantum_end_ps) {
     const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
     if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && block != &breakpoint_block_) {
       const uint64_t end = std::min(fast_limit, quantum_clock);  // a quantum ends behind a block
+      left_early_ = false;
       compiled_ ? run_compiled(block, end) : execute(block, end);
+      if (!left_early_ && clock_ + Block::kMaxOperations >= quantum_clock) return;
     } else {
       run_carefully(*block, limit_clock);
     }

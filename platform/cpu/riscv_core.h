@@ -90,8 +90,9 @@ class RiscvCore final : public Core, private GuestMemory {
   };
 
   // riscv_core.cc: time, stopping, saving.
-  void run(uint64_t quantum_end_ps);
-  void run_quanta(uint64_t now_ps);
+  void run_quanta();
+  void run(uint64_t quantum_clock);
+  uint64_t ahead_clock();
   void run_carefully(const Block& block, uint64_t limit_clock);
   void run_uncached();
   void prepare_scratch(const Block& home, const Operation& operation);
@@ -126,7 +127,7 @@ class RiscvCore final : public Core, private GuestMemory {
 
   // interpreter.cc
   void execute(Block* block, uint64_t limit_clock) {
-    block_limit_ = limit_clock;
+    block_limit_ = chain_limit_ = limit_clock;
     path_.has_caches() ? interpret<true>(block) : interpret<false>(block);
   }
   template <bool kCaches>
@@ -221,9 +222,13 @@ class RiscvCore final : public Core, private GuestMemory {
   HomeMemory home_;
   bool compiled_stale_ = false;  ///< blocks were dropped; while compiled code may still run, it stays
 
-  uint64_t ahead_limit_ps_ = 0;  ///< of the queue, as it was when block_limit_ was made from it
-  uint64_t block_limit_ = 0;     ///< clock edge by which the blocks that run must have ended
-  uint64_t transfer_ = 0;        ///< little-endian value of a slow load or store
+  uint64_t ahead_limit_ps_ = 0;  ///< of the queue, and the clock edge that it is
+  uint64_t ahead_clock_ = 0;
+  // Clock edges by which the block that runs, and those that follow it, must have ended.
+  uint64_t block_limit_ = 0;
+  uint64_t chain_limit_ = 0;
+  uint64_t quantum_cycles_ = 0;
+  uint64_t transfer_ = 0;  ///< little-endian value of a slow load or store
   struct Pending {
     TrapCause cause = TrapCause::illegal_instruction;
     U value = 0;
