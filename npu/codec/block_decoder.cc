@@ -404,6 +404,13 @@ HWY_INLINE void decode_elements(BlockReader& in, float* values, uint8_t* classes
 /// Set bits of `count` bits from bit `at` on.
 HWY_INLINE uint32_t count_map(const uint8_t* bytes, size_t length, uint32_t at, uint32_t count) {
   uint32_t sum = 0, done = 0;
+  if (at % 8 == 0 && at / 8 + size_t{count} / 8 <= length) {
+    for (; done + 64 <= count; done += 64) {
+      uint64_t bits;
+      std::memcpy(&bits, bytes + (at + done) / 8, 8);
+      sum += count_bits(bits);
+    }
+  }
   const uint32_t step = at % 8 == 0 ? 64 : 56;
   for (; done + step <= count; done += step) {
     const uint64_t bits = bits_from(bytes, length, at + done);
@@ -413,32 +420,48 @@ HWY_INLINE uint32_t count_map(const uint8_t* bytes, size_t length, uint32_t at, 
   return sum;
 }
 
+/// A block whose maps and streams fit its length; whole vectors may be read behind it.
+struct CheckedBlock {
+  uint32_t elements, map_bytes, highs;
+  size_t length;
+  bool mixed;
+};
+
+HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, float* values, uint8_t* classes) {
+  const uint8_t* const streams = bytes + block.map_bytes;
+  BlockReader reader{bytes,   block.length + kCodecSlack_bytes, block.elements, block.mixed,
+                     streams, streams + 2 * size_t{block.highs}};
+  decode_elements(reader, values, classes);
+}
+
+/// By a copy with room behind it.
+HWY_NOINLINE void decode_copy(const CheckedBlock& block, const uint8_t* bytes, float* values, uint8_t* classes) {
+  constexpr uint32_t kWorst = kMaxBlockElements / 4 + 2 * kMaxBlockElements;
+  alignas(64) uint8_t copy[kWorst + kCodecSlack_bytes];
+  std::memcpy(copy, bytes, block.length);
+  std::memset(copy + block.length, 0, kCodecSlack_bytes);
+  decode_checked(block, copy, values, classes);
+}
+
 /// `behind`: bytes behind the block that may be read.
 bool decode_block_vector(bool mixed, const uint8_t* bytes, size_t length, size_t behind, float* values, uint32_t n,
                          uint8_t* classes) {
-  if (length < (n + 7) / 8 || length > worst_case_block_bytes(TensorFormat::kFGMP, n)) return false;
+  if (length < (n + 7) / 8) return false;
   const uint32_t nonzeros = count_map(bytes, length, 0, n);
   const uint32_t map_bits = n + (mixed ? nonzeros : 0), map_bytes = (map_bits + 7) / 8;
   if (length < map_bytes) return false;
   if (map_bits % 8 != 0 && bytes[map_bits / 8] >> (map_bits % 8) != 0) return false;
   const uint32_t high = mixed ? count_map(bytes, length, n, nonzeros) : nonzeros;
+  // So it is no longer than the worst case.
   if (length != size_t{map_bytes} + 2 * size_t{high} + (nonzeros - high)) return false;
   if (n == 0) return true;
-  const auto decode = [=](const uint8_t* from) HWY_ATTR {
-    const uint8_t* const streams = from + map_bytes;
-    BlockReader reader{from, length + kCodecSlack_bytes, n, mixed, streams, streams + 2 * size_t{high}};
-    decode_elements(reader, values, classes);
-  };
+  const CheckedBlock block{n, map_bytes, high, length, mixed};
   // With room behind it, whole vectors can be read from every place of a block without a look at the end.
-  if (behind >= kCodecSlack_bytes) {
-    decode(bytes);
-    return true;
+  if (HWY_LIKELY(behind >= kCodecSlack_bytes)) {
+    decode_checked(block, bytes, values, classes);
+  } else {
+    decode_copy(block, bytes, values, classes);
   }
-  constexpr uint32_t kWorst = kMaxBlockElements / 4 + 2 * kMaxBlockElements;
-  alignas(64) uint8_t copy[kWorst + kCodecSlack_bytes];
-  std::memcpy(copy, bytes, length);
-  std::memset(copy + length, 0, kCodecSlack_bytes);
-  decode(copy);
   return true;
 }
 

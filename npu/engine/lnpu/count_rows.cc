@@ -42,7 +42,17 @@ void add_pairs(const CountRows& p, const uint32_t* low, const uint32_t* high, Fa
   const uint32_t taps = p.kh * p.kw;
   // Input non-zero, high; operand low, high; and both.
   uint64_t inputs[2] = {}, others[2] = {}, both[2][2] = {}, all = 0;
-  for (uint32_t r = 0, q = 0; q < p.q; ++q) {
+  if (taps == 1) {
+    PairSums sums;
+    sum_pairs(p, low, high, sums);
+    std::copy_n(sums.inputs, 2, inputs);
+    for (unsigned b = 0; b < 2; ++b) {
+      others[b] = p.valid[0] * sums.others[b];
+      for (unsigned a = 0; a < 2; ++a) both[a][b] = sums.both[a][b];
+    }
+    all = uint64_t{p.valid[0]} * p.q;
+  }
+  for (uint32_t r = 0, q = 0; taps > 1 && q < p.q; ++q) {
     for (uint32_t tap = 0; tap < taps; ++tap, ++r) {
       const uint64_t nonzero = (uint64_t{p.total_time[r]} + p.total_extra[r]) / 2, wide = p.total_time[r] - nonzero;
       const uint64_t valid = p.valid[tap];

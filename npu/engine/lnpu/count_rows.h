@@ -54,4 +54,10 @@ void time_images(const CountRows& problem);
 void time_groups(const CountRows& problem, uint32_t* other_low, uint32_t* other_high, uint64_t* bin_times,
                  uint64_t* busy);
 
+/// Sums over the steps of a layer with one tap: inputs non-zero and high; operands low and high; products of these.
+struct PairSums {
+  uint64_t inputs[2] = {}, others[2] = {}, both[2][2] = {};
+};
+void sum_pairs(const CountRows& problem, const uint32_t* other_low, const uint32_t* other_high, PairSums& sums);
+
 }  // namespace backboard::npu::lnpu

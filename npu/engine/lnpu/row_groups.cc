@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_rows.h"
@@ -33,6 +34,44 @@ void group_neighbours(const CountRows& p, uint32_t j0, uint32_t j1, uint8_t* eit
   }
 }
 
+/// Adds byte counts of a vector's steps to words: low = sum of classes - twice the high ones.
+template <class D8>
+HWY_INLINE void add_byte_counts(D8 d8, hn::Vec<D8> sum, hn::Vec<D8> twice_high, uint32_t* low, uint32_t* high) {
+  const hn::CappedTag<uint32_t, hn::MaxLanes(d8)> du;
+  const hn::Rebind<uint8_t, decltype(du)> part;
+  HWY_ALIGN uint8_t lows[HWY_MAX_BYTES], highs[HWY_MAX_BYTES];
+  hn::Store(hn::Sub(sum, twice_high), d8, lows);
+  hn::Store(twice_high, d8, highs);
+  for (size_t i = 0; i < hn::Lanes(d8); i += hn::Lanes(du)) {
+    const auto wide = hn::ShiftRight<1>(hn::PromoteTo(du, hn::Load(part, highs + i)));
+    hn::StoreU(hn::Add(hn::LoadU(du, low + i), hn::PromoteTo(du, hn::Load(part, lows + i))), du, low + i);
+    hn::StoreU(hn::Add(hn::LoadU(du, high + i), wide), du, high + i);
+  }
+}
+
+/// group_classes() of whole byte vectors, for up to 64 outputs: their sums of classes fit in bytes. Returns how many of
+/// the steps are done.
+HWY_INLINE uint32_t group_byte_vectors(const uint8_t* base, size_t stride, uint32_t outputs, uint32_t steps,
+                                       uint8_t* either, uint32_t* low, uint32_t* high) {
+  const hn::ScalableTag<uint8_t> d8;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d8));
+  const auto two = hn::Set(d8, uint8_t{2});
+  uint32_t r = 0;
+  for (; r + lanes <= steps; r += lanes) {
+    auto any = hn::Zero(d8), sum = any, twice_high = any;
+    const uint8_t* from = base + r;
+    for (uint32_t j = 0; j < outputs; ++j, from += stride) {
+      const auto c = hn::LoadU(d8, from);
+      any = hn::Or(any, c);
+      sum = hn::Add(sum, c);
+      twice_high = hn::Add(twice_high, hn::And(c, two));
+    }
+    hn::StoreU(any, d8, either + r);
+    add_byte_counts(d8, sum, twice_high, low + r, high + r);
+  }
+  return r;
+}
+
 /// ORs the classes of outputs [j0, j1) at each step, and adds their low and high counts to `low` and `high`.
 void group_classes(const CountRows& p, uint32_t j0, uint32_t j1, uint8_t* either, uint32_t* low, uint32_t* high) {
   const uint32_t taps = p.kh * p.kw;
@@ -45,7 +84,8 @@ void group_classes(const CountRows& p, uint32_t j0, uint32_t j1, uint8_t* either
   for (uint32_t o = 0; o < runs; ++o) {
     const uint8_t* base = p.other + o * p.other_stride_q;
     const uint32_t r0 = o * run;
-    uint32_t r = 0;
+    uint32_t r = group_byte_vectors(base + j0 * p.other_stride_j, p.other_stride_j, j1 - j0, run, either + r0, low + r0,
+                                    high + r0);
     for (; r + lanes <= run; r += lanes) {
       auto any = hn::Zero(du);
       auto sum_low = hn::LoadU(du, low + r0 + r), sum_high = hn::LoadU(du, high + r0 + r);
@@ -127,13 +167,13 @@ uint64_t sum_chunks(const CountRows& p, const uint32_t* n, const uint32_t* high,
   const auto zero = hn::Zero(du), two = hn::Set(du, 2u), low_half = hn::Set(du, 0xffffu);
   auto total = zero;
   uint64_t sum = 0;
-  HWY_ALIGN uint32_t packed[kBlock];
+  HWY_ALIGN uint32_t packed[kBlock + HWY_MAX_BYTES / 4];
   for (uint32_t r0 = 0; r0 < p.steps; r0 += kBlock) {
     const uint32_t count = std::min(kBlock, p.steps - r0);
-    // Whole pairs of vectors in every round of additions below, each of at least `chunk` steps.
-    const uint32_t unit = 2 * lanes * p.chunk, padded = std::min(kBlock, (count + unit - 1) / unit * unit);
+    const uint32_t padded = (count + p.chunk - 1) / p.chunk * p.chunk;
     // Inputs in the low half of a word, those at the high rate in the upper.
-    for (uint32_t r = 0; r < padded; r += lanes) {
+    const uint32_t pairs = (padded + 2 * lanes - 1) / (2 * lanes);  // of vectors
+    for (uint32_t r = 0; r < 2 * lanes * pairs; r += lanes) {
       if (r >= count) {
         hn::Store(zero, du, packed + r);
         continue;
@@ -148,11 +188,8 @@ uint64_t sum_chunks(const CountRows& p, const uint32_t* n, const uint32_t* high,
     }
     uint32_t left = padded;
     for (uint32_t chunk = p.chunk; chunk > 1; chunk /= 2) {
-      if (left < 2 * lanes) {
-        for (uint32_t i = 0; i < left / 2; ++i) packed[i] = packed[2 * i] + packed[2 * i + 1];
-      } else {
-        add_neighbours(packed, left, packed);
-      }
+      // What lies behind `left` adds to what lies behind its half.
+      add_neighbours(packed, (left + 2 * lanes - 1) / (2 * lanes) * 2 * lanes, packed);
       left /= 2;
     }
     for (uint32_t i = left; i < (left + lanes - 1) / lanes * lanes; ++i) packed[i] = 0;
@@ -168,6 +205,67 @@ uint64_t sum_chunks(const CountRows& p, const uint32_t* n, const uint32_t* high,
   return sum + hn::GetLane(hn::SumOfLanes(du, total));
 }
 
+/// Transposes 8 x 8 bytes: byte j of row i goes to byte i of row j.
+HWY_INLINE void transpose_bytes(uint64_t* rows) {
+  const auto swap = [rows](uint32_t distance, uint64_t mask) HWY_ATTR {
+    for (uint32_t i = 0; i < 8; ++i) {
+      if ((i & distance) != 0) continue;
+      uint64_t &a = rows[i], &b = rows[i + distance];
+      const uint64_t change = (a >> (8 * distance) ^ b) & mask;
+      a ^= change << (8 * distance);
+      b ^= change;
+    }
+  };
+  swap(4, 0x00000000ffffffffu);
+  swap(2, 0x0000ffff0000ffffu);
+  swap(1, 0x00ff00ff00ff00ffu);
+}
+
+#if HWY_TARGET != HWY_SCALAR
+/// group_eights() of eight steps from r on, for as many outputs as whole vectors hold; returns how many these are.
+HWY_INLINE uint32_t group_eight_steps(const CountRows& p, uint32_t r, uint32_t* low, uint32_t* high) {
+  const hn::ScalableTag<uint64_t> du;
+  const hn::Repartition<uint8_t, decltype(du)> d8;
+  using V = hn::Vec<decltype(du)>;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  const auto two = hn::Set(d8, uint8_t{2});
+  const V first_byte = hn::Set(du, uint64_t{0xff});
+  V sums[8], twice_high[8];
+  for (uint32_t i = 0; i < 8; ++i) sums[i] = twice_high[i] = hn::Zero(du);
+  uint32_t j = 0;
+  for (; j + 8 * lanes <= p.outputs; j += 8 * lanes) {
+    // A lane has a group. Its classes are gathered in the first byte, which goes to the byte of the step.
+    V together = hn::Zero(du);
+    HWY_UNROLL(8)
+    for (int i = 0; i < 8; ++i) {
+      const auto c = hn::LoadU(d8, p.other + (r + static_cast<uint32_t>(i)) * p.other_stride_q + j);
+      sums[i] = hn::Add(sums[i], hn::SumsOf8(c));
+      twice_high[i] = hn::Add(twice_high[i], hn::SumsOf8(hn::And(c, two)));
+      V any = hn::BitCast(du, c);
+      any = hn::Or(any, hn::ShiftRight<32>(any));
+      any = hn::Or(any, hn::ShiftRight<16>(any));
+      any = hn::Or(any, hn::ShiftRight<8>(any));
+      together = hn::Or(together, hn::ShiftLeftSame(hn::And(any, first_byte), 8 * i));
+    }
+    HWY_ALIGN uint64_t groups[HWY_MAX_BYTES / 8];
+    hn::Store(together, du, groups);
+    uint8_t* to = p.group_classes + size_t{j / 8} * p.steps + r;
+    for (uint32_t g = 0; g < lanes; ++g, to += p.steps) std::memcpy(to, groups + g, 8);
+  }
+  for (uint32_t i = 0; i < 8; ++i) {
+    const auto all = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(du, sums[i])));
+    const auto twice = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(du, twice_high[i])));
+    low[r + i] += all - twice;
+    high[r + i] += twice / 2;
+  }
+  return j;
+}
+#else
+HWY_INLINE uint32_t group_eight_steps(const CountRows&, uint32_t, uint32_t*, uint32_t*) {
+  return 0;
+}
+#endif
+
 /// Classes of all groups of eight outputs that lie side by side (FC layers): [group][step].
 void group_eights(const CountRows& p, uint32_t* low, uint32_t* high) {
   // One in each byte that is not zero.
@@ -175,18 +273,75 @@ void group_eights(const CountRows& p, uint32_t* low, uint32_t* high) {
     constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7fu;
     return (((bytes & kLow) + kLow) | bytes) >> 7 & 0x0101010101010101u;
   };
-  for (uint32_t r = 0; r < p.steps; ++r) {
-    const uint8_t* from = p.other + r * p.other_stride_q;
+  // Classes of the eight groups of 64 outputs at step r, one a byte.
+  const auto groups_of = [&](uint32_t r, uint32_t j0, uint32_t count) HWY_ATTR {
+    const ClassWord word = line_word(p.other + r * p.other_stride_q + j0, count);
+    const uint32_t wide = static_cast<uint32_t>(__builtin_popcountll(word.high));
+    low[r] += static_cast<uint32_t>(__builtin_popcountll(word.nonzero)) - wide;
+    high[r] += wide;
+    return any(word.nonzero) + 2 * any(word.high);
+  };
+  uint32_t r = 0;
+  for (; r + 8 <= p.steps; r += 8) {
+    for (uint32_t j0 = group_eight_steps(p, r, low, high); j0 < p.outputs; j0 += 64) {
+      const uint32_t count = std::min(64u, p.outputs - j0);
+      uint64_t rows[8];
+      for (uint32_t i = 0; i < 8; ++i) rows[i] = groups_of(r + i, j0, count);
+      transpose_bytes(rows);
+      uint8_t* to = p.group_classes + size_t{j0 / 8} * p.steps + r;
+      for (uint32_t g = 0; 8 * g < count; ++g, to += p.steps) std::memcpy(to, rows + g, 8);
+    }
+  }
+  for (; r < p.steps; ++r) {
     for (uint32_t j0 = 0; j0 < p.outputs; j0 += 64) {
       const uint32_t count = std::min(64u, p.outputs - j0);
-      const ClassWord word = line_word(from + j0, count);
-      const uint32_t wide = static_cast<uint32_t>(__builtin_popcountll(word.high));
-      low[r] += static_cast<uint32_t>(__builtin_popcountll(word.nonzero)) - wide;
-      high[r] += wide;
-      uint64_t either = any(word.nonzero) + 2 * any(word.high);
+      uint64_t either = groups_of(r, j0, count);
       uint8_t* to = p.group_classes + size_t{j0 / 8} * p.steps + r;
       for (uint32_t j = 0; j < count; j += 8, either >>= 8, to += p.steps) *to = static_cast<uint8_t>(either);
     }
+  }
+}
+
+void sum_pairs_vector(const CountRows& p, const uint32_t* low, const uint32_t* high, PairSums* out) {
+  const hn::ScalableTag<uint64_t> du;
+  const hn::Rebind<uint32_t, decltype(du)> half;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  auto nonzeros = hn::Zero(du), wides = nonzeros, lows = nonzeros, highs = nonzeros;
+  auto nl = nonzeros, nh = nonzeros, wl = nonzeros, wh = nonzeros;
+  const auto add = [&](auto time, auto extra, auto l, auto h) HWY_ATTR {
+    const auto nonzero = hn::ShiftRight<1>(hn::Add(time, extra)), wide = hn::Sub(time, nonzero);
+    nonzeros = hn::Add(nonzeros, nonzero);
+    wides = hn::Add(wides, wide);
+    lows = hn::Add(lows, l);
+    highs = hn::Add(highs, h);
+    nl = hn::Add(nl, hn::Mul(nonzero, l));
+    nh = hn::Add(nh, hn::Mul(nonzero, h));
+    wl = hn::Add(wl, hn::Mul(wide, l));
+    wh = hn::Add(wh, hn::Mul(wide, h));
+  };
+  const auto load = [&](const uint32_t* from) HWY_ATTR { return hn::PromoteTo(du, hn::LoadU(half, from)); };
+  uint32_t r = 0;
+  for (; r + lanes <= p.steps; r += lanes)
+    add(load(p.total_time + r), load(p.total_extra + r), load(low + r), load(high + r));
+  const auto total = [du](auto v) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(du, v)); };
+  out->inputs[0] = total(nonzeros);
+  out->inputs[1] = total(wides);
+  out->others[0] = total(lows);
+  out->others[1] = total(highs);
+  out->both[0][0] = total(nl);
+  out->both[0][1] = total(nh);
+  out->both[1][0] = total(wl);
+  out->both[1][1] = total(wh);
+  for (; r < p.steps; ++r) {
+    const uint64_t nonzero = (uint64_t{p.total_time[r]} + p.total_extra[r]) / 2, wide = p.total_time[r] - nonzero;
+    out->inputs[0] += nonzero;
+    out->inputs[1] += wide;
+    out->others[0] += low[r];
+    out->others[1] += high[r];
+    out->both[0][0] += nonzero * low[r];
+    out->both[0][1] += nonzero * high[r];
+    out->both[1][0] += wide * low[r];
+    out->both[1][1] += wide * high[r];
   }
 }
 
@@ -220,10 +375,15 @@ HWY_AFTER_NAMESPACE();
 namespace backboard::npu::lnpu {
 
 HWY_EXPORT(time_groups_vector);
+HWY_EXPORT(sum_pairs_vector);
 
 void time_groups(const CountRows& problem, uint32_t* other_low, uint32_t* other_high, uint64_t* bin_times,
                  uint64_t* busy) {
   HWY_DYNAMIC_DISPATCH(time_groups_vector)(problem, other_low, other_high, bin_times, busy);
+}
+
+void sum_pairs(const CountRows& problem, const uint32_t* other_low, const uint32_t* other_high, PairSums& sums) {
+  HWY_DYNAMIC_DISPATCH(sum_pairs_vector)(problem, other_low, other_high, &sums);
 }
 
 }  // namespace backboard::npu::lnpu
