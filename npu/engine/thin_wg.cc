@@ -88,7 +88,10 @@ HWY_NOINLINE void sum_taps(const ConvTile& t, const float* x, ptrdiff_t x_stride
       }
       if (left == 0) continue;
       load_positions(planes, at, left, errors);
-      for (uint32_t p = 0; p < left; ++p) add_positions<kArithmetic, 1>(errors + p, from + p, pitch, sums);
+      // Numbers that the compiler knows: then all sums stay in registers.
+      if (left == 1) add_positions<kArithmetic, 1>(errors, from, pitch, sums);
+      if (left == 2) add_positions<kArithmetic, 2>(errors, from, pitch, sums);
+      if (left == 3) add_positions<kArithmetic, 3>(errors, from, pitch, sums);
       at += left;
     }
   }

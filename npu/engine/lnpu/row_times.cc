@@ -47,6 +47,22 @@ HWY_INLINE void count_row(const CountRows& p, const uint8_t* line, uint32_t* cou
 void count_units(const CountRows& p) {
   constexpr uint32_t kTogether = 16, kAhead = 6;  // channels; rows that are fetched ahead
   const size_t row_counts = size_t{p.segments} * p.kw * p.q;
+  if (row_counts == 3 && p.kw == 3 && p.words == 1) {
+    // One channel and three columns: masks stay in registers.
+    const uint64_t left = p.masks[0], middle = p.masks[1], right = p.masks[2];
+    for (uint32_t n = 0; n < p.n; ++n) {
+      const uint8_t* line = p.input + n * p.input_stride_n;
+      uint32_t* counts = p.unit_counts + size_t{n} * p.in_rows * 3;
+      for (uint32_t row = 0; row < p.in_rows; ++row, line += p.in_width, counts += 3) {
+        if (p.row_read[row] == 0) continue;
+        const ClassWord bits = line_word(line, p.in_width);
+        counts[0] = packed_count(bits, left);
+        counts[1] = packed_count(bits, middle);
+        counts[2] = packed_count(bits, right);
+      }
+    }
+    return;
+  }
   for (uint32_t n = 0; n < p.n; ++n) {
     for (uint32_t q0 = 0; q0 < p.q; q0 += kTogether) {
       const uint32_t q1 = std::min(q0 + kTogether, p.q);
