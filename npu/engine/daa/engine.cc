@@ -2,8 +2,7 @@
 
 #include "npu/engine/daa/compute_tile.h"
 #include "npu/engine/daa/cost.h"
-#include "npu/engine/table.h"
-#include "npu/engine/tile_engine.h"
+#include "npu/engine/tile_functions.h"
 
 namespace backboard::npu::daa {
 namespace {
@@ -25,25 +24,7 @@ constexpr Offer kOffer = {
     .reduction_group = 2,
 };
 
-class Multipliers final : public TileArithmetic {
- public:
-  explicit Multipliers(const EngineConfigs& configs) : config_(configs.daa), energy_(configs.energy) {}
-  const Offer& offer() const override { return kOffer; }
-  bool wants_classes() const override { return false; }
-  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
-                Workspace& workspace) const override {
-    multiply_tile(config_, pass, tile, first, second, acc, workspace);
-  }
-  void count(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, Facts& facts,
-             Workspace& workspace) const override {
-    count_tile(config_, pass, tile, first, second, facts, workspace);
-  }
-  Price price(const Facts& facts) const override { return daa::price(facts, config_, energy_); }
-
- private:
-  DaaConfig config_;
-  EnergyConstants energy_;
-};
+constexpr TileFunctions<DaaConfig> kFunctions = {.multiply = multiply_tile, .count = count_tile, .price = price};
 
 }  // namespace
 
@@ -52,7 +33,7 @@ const Offer& offer() {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
-  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(configs), configs.host_threads);
+  return make_tile_engine(kOffer, kFunctions, configs.daa, configs);
 }
 
 }  // namespace backboard::npu::daa

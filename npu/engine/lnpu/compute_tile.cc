@@ -73,6 +73,31 @@ void wg_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, 
         workspace);
 }
 
+void multiply_tile(const LnpuConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
+                   const Operand& second, float* acc, Workspace& workspace) {
+  const Arithmetic arithmetic = arithmetic_of(config.accumulator);
+  switch (pass) {
+    case Pass::ff:
+      return conv_ff(arithmetic, tile, first.values, second.values, acc, workspace);
+    case Pass::bp:
+      return conv_bp(arithmetic, tile, first.values, second.values, acc, workspace);
+    case Pass::wg:
+      return conv_wg(arithmetic, tile, first.values, second.values, acc, workspace);
+  }
+}
+
+void count_tile(const LnpuConfig& config, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
+                Facts& facts, Workspace& workspace) {
+  switch (pass) {
+    case Pass::ff:
+      return ff_facts(config, tile, first, second, facts, workspace);
+    case Pass::bp:
+      return bp_facts(config, tile, first, second, facts, workspace);
+    case Pass::wg:
+      return wg_facts(config, tile, first, second, facts, workspace);
+  }
+}
+
 namespace scalar {
 
 void ff_tile(Accumulator accumulator, const ConvTile& tile, const float* x, const float* w, float* acc) {

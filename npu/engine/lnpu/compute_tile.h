@@ -9,6 +9,7 @@
 
 #include "npu/engine/facts.h"
 #include "npu/engine/gemm_tile.h"
+#include "npu/engine/layer_shape.h"
 #include "npu/engine/lnpu/config.h"
 #include "npu/engine/strided_gemm.h"
 
@@ -34,6 +35,12 @@ void bp_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& dy,
               Workspace& workspace);
 void wg_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& dy, Facts& facts,
               Workspace& workspace);
+
+/// The products and the facts of a tile in any pass, as TileFunctions (npu/engine/tile_functions.h) has them.
+void multiply_tile(const LnpuConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
+                   const Operand& second, float* acc, Workspace& workspace);
+void count_tile(const LnpuConfig& config, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
+                Facts& facts, Workspace& workspace);
 
 namespace scalar {
 // The definition of the values: naive loops. No facts.

@@ -45,6 +45,30 @@ void wg_facts(const ConvTile& tile, Facts& facts) {
   count(products_of_outputs(tile), uint64_t{tile.k} * tile.c * tile.kh * tile.kw, facts);
 }
 
+void multiply_tile(const ReferenceConfig&, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
+                   float* acc, Workspace& workspace) {
+  switch (pass) {
+    case Pass::ff:
+      return conv_ff(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
+    case Pass::bp:
+      return conv_bp(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
+    case Pass::wg:
+      return conv_wg(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
+  }
+}
+
+void count_tile(const ReferenceConfig&, Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts,
+                Workspace&) {
+  switch (pass) {
+    case Pass::ff:
+      return ff_facts(tile, facts);
+    case Pass::bp:
+      return bp_facts(tile, facts);
+    case Pass::wg:
+      return wg_facts(tile, facts);
+  }
+}
+
 namespace scalar {
 
 void ff_tile(const ConvTile& tile, const float* x, const float* w, float* acc) {

@@ -3,6 +3,8 @@
 
 #include "npu/engine/facts.h"
 #include "npu/engine/gemm_tile.h"
+#include "npu/engine/layer_shape.h"
+#include "npu/engine/reference/cost.h"
 
 namespace backboard::npu::reference {
 
@@ -17,6 +19,12 @@ void wg_tile(const ConvTile& tile, const Operand& x, const Operand& dy, float* a
 void ff_facts(const ConvTile& tile, Facts& facts);
 void bp_facts(const ConvTile& tile, Facts& facts);
 void wg_facts(const ConvTile& tile, Facts& facts);
+
+/// The products and the facts of a tile in any pass, as TileFunctions (npu/engine/tile_functions.h) has them.
+void multiply_tile(const ReferenceConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
+                   const Operand& second, float* acc, Workspace& workspace);
+void count_tile(const ReferenceConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
+                const Operand& second, Facts& facts, Workspace& workspace);
 
 namespace scalar {
 // The definition: naive loops.

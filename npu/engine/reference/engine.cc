@@ -1,10 +1,8 @@
 #include "npu/engine/reference/engine.h"
 
-#include "npu/engine/conv_gemm.h"
 #include "npu/engine/reference/compute_tile.h"
 #include "npu/engine/reference/cost.h"
-#include "npu/engine/table.h"
-#include "npu/engine/tile_engine.h"
+#include "npu/engine/tile_functions.h"
 
 namespace backboard::npu::reference {
 namespace {
@@ -23,38 +21,7 @@ constexpr Offer kOffer = {
     .vector_out = kFp32,
 };
 
-class Multipliers final : public TileArithmetic {
- public:
-  explicit Multipliers(const EngineConfigs& configs) : config_(configs.reference), energy_(configs.energy) {}
-  const Offer& offer() const override { return kOffer; }
-  bool wants_classes() const override { return false; }
-  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
-                Workspace& workspace) const override {
-    switch (pass) {
-      case Pass::ff:
-        return conv_ff(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
-      case Pass::bp:
-        return conv_bp(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
-      case Pass::wg:
-        return conv_wg(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
-    }
-  }
-  void count(Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts, Workspace&) const override {
-    switch (pass) {
-      case Pass::ff:
-        return ff_facts(tile, facts);
-      case Pass::bp:
-        return bp_facts(tile, facts);
-      case Pass::wg:
-        return wg_facts(tile, facts);
-    }
-  }
-  Price price(const Facts& facts) const override { return reference::price(facts, config_, energy_); }
-
- private:
-  ReferenceConfig config_;
-  EnergyConstants energy_;
-};
+constexpr TileFunctions<ReferenceConfig> kFunctions = {.multiply = multiply_tile, .count = count_tile, .price = price};
 
 }  // namespace
 
@@ -63,7 +30,7 @@ const Offer& offer() {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
-  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(configs), configs.host_threads);
+  return make_tile_engine(kOffer, kFunctions, configs.reference, configs);
 }
 
 }  // namespace backboard::npu::reference

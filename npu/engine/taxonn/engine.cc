@@ -1,9 +1,8 @@
 #include "npu/engine/taxonn/engine.h"
 
-#include "npu/engine/table.h"
 #include "npu/engine/taxonn/compute_tile.h"
 #include "npu/engine/taxonn/cost.h"
-#include "npu/engine/tile_engine.h"
+#include "npu/engine/tile_functions.h"
 
 namespace backboard::npu::taxonn {
 namespace {
@@ -24,26 +23,12 @@ constexpr Offer kOffer = {
     .vector_out = kMultiply | kFp32,
 };
 
-class Multipliers final : public TileArithmetic {
- public:
-  explicit Multipliers(const EngineConfigs& configs) : config_(configs.taxonn), energy_(configs.energy) {}
-  const Offer& offer() const override { return kOffer; }
-  bool wants_classes() const override { return false; }
-  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
-                Workspace& workspace) const override {
-    multiply_tile(config_, pass, tile, first, second, acc, workspace);
-  }
-  void count(Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts, Workspace&) const override {
-    count_tile(config_, pass, tile, facts);
-  }
-  void finish(Pass pass, uint32_t layer, std::vector<float>& sums) const override {
-    finish_sums(config_, pass, layer, sums);
-  }
-  Price price(const Facts& facts) const override { return taxonn::price(facts, config_, energy_); }
-
- private:
-  TaxonnConfig config_;
-  EnergyConstants energy_;
+constexpr TileFunctions<TaxonnConfig> kFunctions = {
+    .multiply = multiply_tile,
+    .count = [](const TaxonnConfig& config, Pass pass, const ConvTile& tile, const Operand&, const Operand&,
+                Facts& facts, Workspace&) { count_tile(config, pass, tile, facts); },
+    .price = price,
+    .finish = finish_sums,
 };
 
 }  // namespace
@@ -53,7 +38,7 @@ const Offer& offer() {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
-  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(configs), configs.host_threads);
+  return make_tile_engine(kOffer, kFunctions, configs.taxonn, configs);
 }
 
 }  // namespace backboard::npu::taxonn

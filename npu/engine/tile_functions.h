@@ -1,0 +1,63 @@
+// A tile engine from its offer and free functions: an engine's own file keeps what sets it apart.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "npu/engine/energy_constants.h"
+#include "npu/engine/table.h"
+#include "npu/engine/tile_engine.h"
+
+namespace backboard::npu {
+
+/// TileArithmetic as functions of an engine's configuration.
+template <class Config>
+struct TileFunctions {
+  void (*multiply)(const Config& config, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
+                   float* acc, Workspace& workspace);
+  void (*count)(const Config& config, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
+                Facts& facts, Workspace& workspace);
+  Price (*price)(const Facts& facts, const Config& config, const EnergyConstants& energy);
+  bool wants_classes = false;
+  /// Null: complete sums stay as they are.
+  void (*finish)(const Config& config, Pass pass, uint32_t layer, std::vector<float>& sums) = nullptr;
+};
+
+template <class Config>
+class FunctionArithmetic final : public TileArithmetic {
+ public:
+  FunctionArithmetic(const Offer& offer, const TileFunctions<Config>& functions, const Config& config,
+                     const EnergyConstants& energy)
+      : offer_(offer), functions_(functions), config_(config), energy_(energy) {}
+
+  const Offer& offer() const override { return offer_; }
+  bool wants_classes() const override { return functions_.wants_classes; }
+  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
+                Workspace& workspace) const override {
+    functions_.multiply(config_, pass, tile, first, second, acc, workspace);
+  }
+  void count(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, Facts& facts,
+             Workspace& workspace) const override {
+    functions_.count(config_, pass, tile, first, second, facts, workspace);
+  }
+  void finish(Pass pass, uint32_t layer, std::vector<float>& sums) const override {
+    if (functions_.finish != nullptr) functions_.finish(config_, pass, layer, sums);
+  }
+  Price price(const Facts& facts) const override { return functions_.price(facts, config_, energy_); }
+
+ private:
+  const Offer& offer_;  ///< a constant of the engine's file
+  TileFunctions<Config> functions_;
+  Config config_;
+  EnergyConstants energy_;
+};
+
+/// `config`: the engine's part of `configs`.
+template <class Config>
+std::unique_ptr<Engine> make_tile_engine(const Offer& offer, const TileFunctions<Config>& functions,
+                                         const Config& config, const EngineConfigs& configs) {
+  return std::make_unique<TileEngine>(
+      std::make_unique<FunctionArithmetic<Config>>(offer, functions, config, configs.energy), configs.host_threads);
+}
+
+}  // namespace backboard::npu
