@@ -29,10 +29,13 @@ struct Runner {
 ptrdiff_t* position_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
   ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.n} * t.oh_rows * t.ow);
   ptrdiff_t* next = offsets;
+  const uint32_t width = t.ow;
+  const ptrdiff_t stride = t.stride_w;
   for (uint32_t n = 0; n < t.n; ++n) {
     for (uint32_t row = 0; row < t.oh_rows; ++row) {
       const ptrdiff_t first = n * image.stride_n + ptrdiff_t{row} * t.stride_h * image.pitch;
-      for (uint32_t column = 0; column < t.ow; ++column) *next++ = first + ptrdiff_t{column} * t.stride_w;
+      for (uint32_t column = 0; column < width; ++column) next[column] = first + column * stride;
+      next += width;
     }
   }
   return offsets;

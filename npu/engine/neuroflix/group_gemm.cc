@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/neuroflix/group_gemm.h"
@@ -43,42 +44,98 @@ HWY_INLINE float align(float* HWY_RESTRICT values, uint32_t bits) {
   return unit.unit;
 }
 
-/// Gathers kGroup values, zeros behind the last step, and aligns them.
-HWY_INLINE float gather(const float* base, const ptrdiff_t* steps, uint32_t count, uint32_t bits, float* to) {
-  if (count == kGroup) {
-    for (uint32_t i = 0; i < kGroup; ++i) to[i] = base[steps[i]];
-  } else {
-    for (uint32_t i = 0; i < count; ++i) to[i] = base[steps[i]];
-    std::fill(to + count, to + kGroup, 0.0f);
+/// Gathers the kGroup values of group g, zeros behind the last step, and aligns them. Reads no others.
+HWY_INLINE float gather(const float* base, const StepRuns& steps, uint32_t g, uint32_t bits, float* to) {
+  const StepRun *run = steps.runs + steps.begin[g], *const end = steps.runs + steps.begin[g + 1];
+#if HWY_TARGET <= HWY_AVX2
+  const hn::CappedTag<float, kGroup> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  constexpr uint32_t kVectors = kGroup / hn::MaxLanes(d);
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  hn::Vec<decltype(d)> values[kVectors];
+  for (uint32_t v = 0; v < kVectors; ++v) values[v] = hn::Zero(d);
+  for (; run < end; ++run) {
+    for (uint32_t v = 0; v < kVectors; ++v) {
+      const auto step = hn::Sub(hn::Iota(du, v * lanes), hn::Set(du, run->first));
+      const auto inside = hn::RebindMask(d, hn::Lt(step, hn::Set(du, run->count)));
+      values[v] = hn::Or(values[v], hn::MaskedLoad(inside, d, base + run->offset + v * lanes));
+    }
   }
+  for (uint32_t v = 0; v < kVectors; ++v) hn::Store(values[v], d, to + v * lanes);
+#else
+  std::fill_n(to, kGroup, 0.0f);
+  for (; run < end; ++run) {
+    for (uint32_t i = run->first; i < run->first + run->count; ++i) to[i] = base[run->offset + i];
+  }
+#endif
   return align(to, bits);
 }
 
 /// Rows [m0, m0 + rows) of groups [g0, g0 + groups): integers [row][group][kGroup], units [row][group].
-void pack_rows(const StridedGemm& p, uint32_t bits, uint32_t m0, uint32_t rows, uint32_t g0, uint32_t groups,
-               float* integers, float* units) {
+void pack_rows(const StridedGemm& p, const StepRuns& steps, uint32_t bits, uint32_t m0, uint32_t rows, uint32_t g0,
+               uint32_t groups, float* integers, float* units) {
   for (uint32_t m = 0; m < rows; ++m) {
     const float* base = p.a + p.a_row[m0 + m];
     for (uint32_t g = 0; g < groups; ++g) {
-      const uint32_t r = (g0 + g) * kGroup, count = std::min(kGroup, p.steps - r);
       float* to = integers + (size_t{m} * kGroupBlock + g) * kGroup;
-      units[size_t{m} * kGroupBlock + g] = gather(base, p.a_step + r, count, bits, to);
+      units[size_t{m} * kGroupBlock + g] = gather(base, steps, g0 + g, bits, to);
     }
   }
 }
 
 /// Columns [n0, n0 + columns) of all groups: a unit vector and kGroup vectors of integers a group, `width` wide.
-void pack_columns(const StridedGemm& p, uint32_t bits, uint32_t n0, uint32_t columns, uint32_t width, float* panel) {
+void pack_columns(const StridedGemm& p, const StepRuns& steps, uint32_t bits, uint32_t n0, uint32_t columns,
+                  uint32_t width, float* panel) {
   const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
   HWY_ALIGN float group[kGroup];
   if (columns < width) std::fill_n(panel, size_t{groups} * (kGroup + 1) * width, 0.0f);
   for (uint32_t n = 0; n < columns; ++n) {
     const float* base = p.b + (n0 + n) * p.b_column;
     for (uint32_t g = 0; g < groups; ++g) {
-      const uint32_t r = g * kGroup, count = std::min(kGroup, p.steps - r);
       float* to = panel + size_t{g} * (kGroup + 1) * width + n;
-      to[0] = gather(base, p.b_step + r, count, bits, group);
+      to[0] = gather(base, steps, g, bits, group);
       for (uint32_t i = 0; i < kGroup; ++i) to[(i + 1) * width] = group[i];
+    }
+  }
+}
+
+/// pack_columns() of columns that lie side by side: each lane aligns one.
+template <class D>
+void pack_neighbours(D d, const StridedGemm& p, const ptrdiff_t* steps, uint32_t bits, uint32_t n0, uint32_t columns,
+                     float* panel) {
+  using V = hn::Vec<D>;
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), groups = (p.steps + kGroup - 1) / kGroup;
+  const auto magnitude_mask = hn::Set(du, 0x7fffffffu), infinity = hn::Set(du, 0x7f800000u);
+  const float limit = static_cast<float>((1 << (bits - 1)) - 1);
+  const V high = hn::Set(d, limit), low = hn::Set(d, -limit);
+  HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
+  for (uint32_t g = 0; g < groups; ++g, panel += (kGroup + 1) * width) {
+    const uint32_t count = std::min(kGroup, p.steps - g * kGroup);
+    auto largest = hn::Zero(di);
+    for (uint32_t i = 0; i < kGroup; ++i) {
+      V value = hn::Zero(d);
+      if (i < count) {
+        const float* from = p.b + steps[size_t{g} * kGroup + i] + n0;
+        if (columns < width) from = std::copy_n(from, columns, rest) - columns;
+        value = hn::LoadU(d, from);
+      }
+      const auto magnitude = hn::And(hn::BitCast(du, value), magnitude_mask);
+      const auto finite = hn::Lt(hn::BitCast(di, magnitude), hn::BitCast(di, infinity));
+      largest = hn::Max(largest, hn::IfThenElseZero(finite, hn::BitCast(di, magnitude)));
+      hn::Store(hn::IfThenElseZero(hn::RebindMask(d, finite), value), d, panel + (i + 1) * width);
+    }
+    // As unit_of(); one where there are zeros only.
+    const auto exponent = hn::Sub(hn::ShiftRight<23>(largest), hn::Set(di, static_cast<int32_t>(bits - 2)));
+    const auto field = hn::Max(hn::Min(exponent, hn::Set(di, 253)), hn::Set(di, 1));
+    const V unit = hn::BitCast(d, hn::ShiftLeft<23>(field));
+    const V inverse = hn::BitCast(d, hn::ShiftLeft<23>(hn::Sub(hn::Set(di, 254), field)));
+    const auto none = hn::RebindMask(d, hn::Eq(largest, hn::Zero(di)));
+    hn::Store(hn::IfThenElse(none, hn::Set(d, 1.0f), unit), d, panel);
+    for (uint32_t i = 1; i <= kGroup; ++i) {
+      const V scaled = hn::Round(hn::Mul(hn::Load(d, panel + i * width), inverse));
+      hn::Store(hn::Max(hn::Min(scaled, high), low), d, panel + i * width);
     }
   }
 }
@@ -144,7 +201,15 @@ void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Gr
   const size_t column_floats = size_t{groups} * (kGroup + 1);
   for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
     width = panel_width(p.columns - n0);
-    pack_columns(p, b_bits, n0, std::min(width, p.columns - n0), width, room.panels + n0 * column_floats);
+    const uint32_t columns = std::min(width, p.columns - n0);
+    float* const panel = room.panels + n0 * column_floats;
+    if (p.b_column != 1) {
+      pack_columns(p, room.b_runs, b_bits, n0, columns, width, panel);
+    } else if (width == hn::Lanes(d)) {
+      pack_neighbours(d, p, room.b_steps, b_bits, n0, columns, panel);
+    } else {
+      pack_neighbours(half, p, room.b_steps, b_bits, n0, columns, panel);
+    }
   }
   const size_t pitch = room.pitch;
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
@@ -153,7 +218,7 @@ void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Gr
     load_sums(p, {m0, rows, 0, p.columns}, static_cast<uint32_t>(pitch), room.block);
     for (uint32_t g0 = 0; g0 < groups; g0 += kGroupBlock) {
       const uint32_t count = std::min(kGroupBlock, groups - g0);
-      pack_rows(p, a_bits, m0, rows, g0, count, room.rows, room.row_units);
+      pack_rows(p, room.a_runs, a_bits, m0, rows, g0, count, room.rows, room.row_units);
       for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
         width = panel_width(p.columns - n0);
         const float* panel = room.panels + n0 * column_floats + size_t{g0} * (kGroup + 1) * width;
@@ -177,6 +242,52 @@ namespace backboard::npu::neuroflix {
 
 HWY_EXPORT(run_groups);
 
+namespace {
+
+StepRuns cut_runs(const ptrdiff_t* steps, uint32_t count, unsigned slot, Workspace& workspace) {
+  const uint32_t groups = (count + kGroup - 1) / kGroup;
+  const StepRuns cut{workspace.array<StepRun>(slot, count), workspace.array<uint32_t>(slot + 1, groups + 1)};
+  uint32_t used = 0;
+  for (uint32_t g = 0; g < groups; ++g) {
+    cut.begin[g] = used;
+    const ptrdiff_t* const from = steps + size_t{g} * kGroup;
+    const uint32_t in_group = std::min(kGroup, count - g * kGroup);
+    for (uint32_t first = 0, end; first < in_group; first = end) {
+      end = first + 1;
+      while (end < in_group && from[end] == from[end - 1] + 1) ++end;
+      cut.runs[used++] = {from[first] - static_cast<ptrdiff_t>(first), first, end - first};
+    }
+  }
+  cut.begin[groups] = used;
+  return cut;
+}
+
+/// Where the operands of the steps lie.
+struct Steps {
+  const ptrdiff_t *a, *b;
+};
+
+/// The steps, within each group in the order in which A lies in memory. A group's sum of integers is exact, so the
+/// order inside is free; BP reads its errors backwards.
+Steps ascending_steps(const StridedGemm& p, Workspace& workspace) {
+  if (std::is_sorted(p.a_step, p.a_step + p.steps)) return {p.a_step, p.b_step};
+  ptrdiff_t* const a = workspace.array<ptrdiff_t>(18, size_t{p.steps} * 2);
+  ptrdiff_t* const b = a + p.steps;
+  for (uint32_t r = 0; r < p.steps; r += kGroup) {
+    const uint32_t count = std::min(kGroup, p.steps - r);
+    uint32_t order[kGroup];
+    std::iota(order, order + count, r);
+    std::sort(order, order + count, [&](uint32_t x, uint32_t y) { return p.a_step[x] < p.a_step[y]; });
+    for (uint32_t i = 0; i < count; ++i) {
+      a[r + i] = p.a_step[order[i]];
+      b[r + i] = p.b_step[order[i]];
+    }
+  }
+  return {a, b};
+}
+
+}  // namespace
+
 void group_gemm(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, Workspace& workspace) {
   BB_CHECK(a_bits >= 4 && b_bits >= 4 && a_bits + b_bits <= 20, "{} and {} bits", a_bits, b_bits);
   if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
@@ -188,6 +299,10 @@ void group_gemm(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, Workspac
   room.block = workspace.array<float>(1, kRowBlock * padded_columns);
   room.rows = workspace.array<float>(8, size_t{kRowBlock} * kGroupBlock * kGroup);
   room.row_units = workspace.array<float>(9, size_t{kRowBlock} * kGroupBlock);
+  const Steps steps = ascending_steps(p, workspace);
+  room.a_runs = cut_runs(steps.a, p.steps, 14, workspace);
+  room.b_runs = cut_runs(steps.b, p.steps, 16, workspace);
+  room.b_steps = steps.b;
   HWY_DYNAMIC_DISPATCH(run_groups)(a_bits, b_bits, p, room);
 }
 

@@ -14,7 +14,7 @@ namespace backboard::npu::neuroflix {
 ///   e = floor(log2 of the largest magnitude), unit = 2^(e - (bits - 2)), at least 2^-126;
 ///   integer = nearest(value / unit), ties to even, held within +-(2^(bits - 1) - 1).
 /// Infinities and NaN are taken as zeros: integers have none. A group of zeros has unit 1.
-/// `a_bits`, `b_bits`: 4 to 12, 20 together at most. Uses workspace slots 0, 1, 8 and 9.
+/// `a_bits`, `b_bits`: 4 to 12, 20 together at most. Uses workspace slots 0, 1, 8, 9 and 14 to 18.
 void group_gemm(uint32_t a_bits, uint32_t b_bits, const StridedGemm& problem, Workspace& workspace);
 
 }  // namespace backboard::npu::neuroflix

@@ -12,12 +12,26 @@ inline constexpr size_t kWidest = 16;        ///< floats in a vector of any targ
 inline constexpr uint32_t kRowBlock = 64;    ///< rows that are packed together
 inline constexpr uint32_t kGroupBlock = 16;  ///< groups that are packed together
 
+/// Steps of a group whose operands follow each other in memory: step `first` + i is at `offset` + `first` + i.
+struct StepRun {
+  ptrdiff_t offset;
+  uint32_t first, count;
+};
+
+/// All steps of one operand, cut into runs.
+struct StepRuns {
+  StepRun* runs;    ///< [steps]
+  uint32_t* begin;  ///< [groups + 1], in runs
+};
+
 /// Where the kernel keeps things.
 struct GroupRoom {
   float* panels;     ///< B, column by column: a vector of units, then kGroup vectors of integers, for each group
   float* block;      ///< kRowBlock rows of C, `pitch` apart
   float* rows;       ///< A: [row][group of a block][kGroup]
   float* row_units;  ///< [row][group of a block]
+  StepRuns a_runs, b_runs;
+  const ptrdiff_t* b_steps;
   size_t pitch;
 };
 
