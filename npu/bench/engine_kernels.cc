@@ -46,7 +46,7 @@ constexpr EngineKernel kEngineKernels[] = {
        rowpipe::multiply_tile(pass, tile, a, b, acc, workspace);
      },
      [](Pass pass, const ConvTile& tile, const float*, const float*, Facts& facts, Workspace&) {
-       rowpipe::count_tile({}, pass, tile, std::nullopt, facts);
+       rowpipe::count_tile({}, pass, tile, facts);
      }},
     {"taxonn", NumberFormat::kFp16, NumberFormat::kFp16, NumberFormat::kFp16,
      [](Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc, Workspace& workspace) {

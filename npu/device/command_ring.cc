@@ -58,6 +58,7 @@ void CommandRing::reset() {
   enabled_ = stopped_ = group_open_ = false;
   head_ = tail_ = 0;
   group_commands_ = 0;
+  group_.clear();
   phase_ = Stage::idle;
 }
 
@@ -123,9 +124,11 @@ void CommandRing::control() {
     case Opcode::kGROUP_BEGIN:
       group_open_ = true;
       group_commands_ = 0;
+      group_.clear();
       break;
     case Opcode::kGROUP_END:
       group_open_ = false;
+      if (!group_.empty()) return start(group_);
       break;
     case Opcode::kFENCE:
       if (fence_address_ == 0) break;
@@ -195,22 +198,41 @@ void CommandRing::take_records(const DmaTransfer& transfer) {
 }
 
 void CommandRing::run() {
-  phase_ = Stage::running;
-  uint8_t detail = 0;
-  const ErrorCode error = sequencer_.start(job_, detail);
-  if (error != ErrorCode::kNONE) fail(error, job_.command_address, detail);
+  if (!group_open_ || engine_.offer().group_commands == 0) return start(std::span(&job_, 1));
+  group_.push_back(job_);
+  complete();
 }
 
-void CommandRing::on_job_done(ErrorCode error, uint32_t address, uint32_t detail) {
+/// Starts a command, or a group whose commands have all been fetched.
+void CommandRing::start(std::span<const Job> jobs) {
+  phase_ = Stage::running;
+  const Sequencer::Refusal refusal = sequencer_.start(jobs);
+  if (refusal.error == ErrorCode::kNONE) return;
+  const Job& job = jobs[refusal.command];
+  fail_at(job.index, refusal.error, job.command_address, refusal.detail);
+}
+
+void CommandRing::on_job_done(ErrorCode error, uint32_t address, uint32_t detail, uint8_t command) {
   BB_CHECK(phase_ == Stage::running);
-  if (error != ErrorCode::kNONE) return fail(error, address, detail);
+  if (error != ErrorCode::kNONE) return fail_at(group_.empty() ? head_ : group_[command].index, error, address, detail);
   complete();
+}
+
+/// Commands of a group that runs together are done when it is.
+void CommandRing::report(uint64_t start_ps) {
+  const bool closes = job_.opcode() == Opcode::kGROUP_END;
+  if (observer_ != nullptr && closes) {
+    for (const Job& job : group_) observer_->on_command(job, start_ps, now_ps());
+  }
+  if (closes) group_.clear();
+  const bool waits = !group_.empty() && group_.back().index == job_.index;
+  if (observer_ != nullptr && !waits) observer_->on_command(job_, start_ps, now_ps());
 }
 
 void CommandRing::complete() {
   const uint64_t start_ps = busy_since_ps_;
   account_busy();
-  if (observer_ != nullptr) observer_->on_command(job_, start_ps, now_ps());
+  report(start_ps);
   phase_ = Stage::idle;
   if (!group_open_) disarm_watchdog();
   ++head_;
@@ -219,7 +241,7 @@ void CommandRing::complete() {
   if (may_fetch()) fetch_command();
 }
 
-void CommandRing::fail(ErrorCode code, uint32_t address, uint32_t detail) {
+void CommandRing::fail_at(uint32_t index, ErrorCode code, uint32_t address, uint32_t detail) {
   account_busy();
   disarm_watchdog();
   queue_.cancel(id_, kStartTag);
@@ -227,7 +249,7 @@ void CommandRing::fail(ErrorCode code, uint32_t address, uint32_t detail) {
   dma_.abort();
   phase_ = Stage::idle;
   stopped_ = true;
-  client_->on_error({code, head_, address, detail});
+  client_->on_error({code, index, address, detail});
 }
 
 void CommandRing::arm_watchdog() {
@@ -286,6 +308,11 @@ void CommandRing::state(StateArchive& archive) {
   archive.value("phase", phase_);
   archive.value("group_open", group_open_);
   archive.value("group_commands", group_commands_);
+  auto fetched = static_cast<uint32_t>(group_.size());
+  archive.value("group", fetched);
+  if (fetched > kLargestGroup) archive.fail("group", "more commands than a group has");
+  group_.resize(fetched);
+  for (Job& job : group_) save_job(archive, job);
   archive.value("watchdog_armed", watchdog_armed_);
   archive.value("commands", commands_);
   archive.value("observed_ps", observed_ps_);

@@ -36,7 +36,8 @@ class RingClient {
 };
 
 /// An explicit state machine: one command at a time, from its 64 bytes in memory to its last store. A group's commands
-/// run in order, one after the other; the ring checks that it opens and closes as documented.
+/// run in order, one after the other, or, where the engine offers it, all together when the group closes; the ring
+/// checks that it opens and closes as documented.
 class CommandRing final : public EventClient, public DmaClient, public SequencerClient {
  public:
   CommandRing(const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma, Sequencer& sequencer);
@@ -68,7 +69,7 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
 
   void on_event(uint64_t tag, uint64_t now_ps) override;
   void on_transfer(uint64_t tag, DmaTransfer& transfer) override;
-  void on_job_done(ErrorCode error, uint32_t address, uint32_t detail) override;
+  void on_job_done(ErrorCode error, uint32_t address, uint32_t detail, uint8_t command) override;
   void state(StateArchive& archive);
 
  private:
@@ -87,8 +88,11 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   void run();
   void control();
   bool group_rule_holds();
+  void report(uint64_t start_ps);
   void complete();
-  void fail(ErrorCode code, uint32_t address, uint32_t detail);
+  void start(std::span<const Job> jobs);
+  void fail(ErrorCode code, uint32_t address, uint32_t detail) { fail_at(head_, code, address, detail); }
+  void fail_at(uint32_t index, ErrorCode code, uint32_t address, uint32_t detail);
   void fail(const CommandError& error) { fail(error.code, error.address, error.detail); }
   void arm_watchdog();
   void disarm_watchdog();
@@ -116,6 +120,7 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   Job job_;  ///< being fetched or running
   bool group_open_ = false;
   uint32_t group_commands_ = 0;
+  std::vector<Job> group_;  ///< fetched commands of a group that the engine runs together
   bool watchdog_armed_ = false;
   uint64_t commands_ = 0;
   uint64_t observed_ps_ = 0;

@@ -303,6 +303,8 @@ NpuTotals NpuDevice::Impl::totals() const {
   totals.interrupts = interrupts_;
   totals.errors = errors_;
   totals.facts = sequencer_.totals().facts;
+  totals.buffer_peak_bytes = sequencer_.totals().buffer_peak_bytes;
+  totals.map_peak_bytes = sequencer_.totals().map_peak_bytes;
   totals.cycles = sequencer_.totals().cycles;
   totals.energy = sequencer_.totals().energy;
   totals.by_phase = sequencer_.totals().by_phase;

@@ -33,6 +33,8 @@ struct NpuTotals {
   uint64_t nonfinite = 0;
   Facts facts;                          ///< of all compute steps
   CyclesByUnit cycles;                  ///< of the units, which work side by side
+  uint64_t buffer_peak_bytes = 0;       ///< most of the local buffer that a command or group used
+  uint64_t map_peak_bytes = 0;          ///< most of it for feature maps, or rows, between the commands of a group
   EnergyByCause energy;                 ///< of the NPU itself, without DRAM
   std::array<Price, kPhases> by_phase;  ///< cycles and energy by Phase of the command
   uint64_t interrupts = 0;              ///< rising edges of the interrupt wire

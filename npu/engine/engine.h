@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "npu/command/job.h"
 #include "npu/engine/local_buffer.h"
@@ -18,8 +19,9 @@ struct Price;  // npu/engine/cost.h
 /// A schedule, or why there is none.
 struct Planned {
   Schedule schedule;
-  ErrorCode error = ErrorCode::kNONE;  ///< kTILE or kBUFFER
+  ErrorCode error = ErrorCode::kNONE;  ///< kTILE or kBUFFER; of a group kGROUP
   uint8_t detail = 0;                  ///< byte offset of the field of the command
+  uint8_t command = 0;                 ///< of a group: which one
 };
 
 /// A training engine. All functions are pure but for the tiles that compute() writes; engines keep no state between
@@ -30,6 +32,8 @@ class Engine {
   virtual const Offer& offer() const = 0;
   /// Turns a valid job into steps that fit in `buffer_bytes`.
   virtual Planned plan(const Job& job, uint32_t buffer_bytes) const = 0;
+  /// Turns the valid jobs of a group into steps; called when the offer says that groups run together.
+  virtual Planned plan_group(std::span<const Job> jobs, uint32_t buffer_bytes) const;
   /// Whether the multipliers want the class of each element of their operands.
   virtual bool wants_classes() const = 0;
   /// Carries out one compute step on the slots and says what happened. Gives kLABEL for labels or pooling indices in
@@ -38,5 +42,8 @@ class Engine {
   /// Cycles by unit and picojoules by cause of what happened; pure.
   virtual Price price(const Facts& facts) const = 0;
 };
+
+/// The schedule of what runs together: one command, or a group.
+Planned plan_jobs(const Engine& engine, std::span<const Job> jobs, uint32_t buffer_bytes);
 
 }  // namespace backboard::npu

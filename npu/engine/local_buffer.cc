@@ -1,5 +1,7 @@
 #include "npu/engine/local_buffer.h"
 
+#include <algorithm>
+
 namespace backboard::npu {
 
 void SlotContents::clear_to(const Box& new_box) {
@@ -29,6 +31,9 @@ void LocalBuffer::prepare(const Schedule& schedule) {
   for (size_t i = 0; i < used_; ++i) slots_[i].resize_to({});
   loss = {};
   produced = {};
+  uint8_t last = 0;
+  for (const Step& step : schedule.steps) last = std::max(last, step.command);
+  produced_behind.assign(last, {});
 }
 
 void LocalBuffer::state(StateArchive& archive) {
@@ -36,7 +41,7 @@ void LocalBuffer::state(StateArchive& archive) {
   for (size_t i = 0; i < used_; ++i) slots_[i].state(archive);
   archive.value("loss_sum", loss.loss_sum);
   archive.value("correct", loss.correct);
-  for (ClassCounts& counts : produced) {
+  const auto save = [&](ClassCounts& counts) {
     archive.value("elements", counts.elements);
     archive.value("zeros", counts.zeros);
     archive.value("low", counts.low);
@@ -44,6 +49,10 @@ void LocalBuffer::state(StateArchive& archive) {
     archive.value("saturated", counts.saturated);
     archive.value("nonfinite", counts.nonfinite);
     archive.value("largest", counts.largest);
+  };
+  for (ClassCounts& counts : produced) save(counts);
+  for (auto& operands : produced_behind) {
+    for (ClassCounts& counts : operands) save(counts);
   }
 }
 

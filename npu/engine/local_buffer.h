@@ -56,7 +56,11 @@ class LocalBuffer {
   void state(StateArchive& archive);
 
   LossSums loss;                                ///< SOFTMAX_CE, over the tiles so far
-  std::array<ClassCounts, kOperands> produced;  ///< elements stored so far, by operand
+  std::array<ClassCounts, kOperands> produced;  ///< elements stored so far, by operand; of a group: its first command
+  std::vector<std::array<ClassCounts, kOperands>> produced_behind;  ///< of the other commands of a group
+  std::array<ClassCounts, kOperands>& produced_by(uint8_t command) {
+    return command == 0 ? produced : produced_behind[command - 1u];
+  }
 
  private:
   std::vector<SlotContents> slots_;

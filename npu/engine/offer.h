@@ -28,10 +28,11 @@ struct Offer {
   /// Terms of a reduction that belong together, numbered in the written order from 0 (a pair of streams, a shared
   /// exponent): no tile ends inside a group. 1: none.
   uint32_t reduction_group = 1;
-  /// FF and BP of a convolution: a tile holds all input channels of its group (something of the operands, as a step that
-  /// they share, belongs to all of them).
+  /// FF and BP of a convolution: a tile holds all input channels of its group (something of the operands, as a step
+  /// that they share, belongs to all of them).
   bool whole_channels = false;
   uint32_t group_commands = 0;  ///< commands that run together; 0: groups run one command after the other
+  uint64_t group_opcodes = 0;   ///< opcode_bit of each that may run together with others
   bool fused_sgd = true;        ///< SGD unit on the write-back path
   bool offers(Opcode opcode) const { return (opcodes & opcode_bit(opcode)) != 0; }
 };

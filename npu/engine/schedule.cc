@@ -45,6 +45,9 @@ std::string text_of(const Step& step, const Job& job) {
       const OperandRow* row = operand_of(job.command, slot);
       if (step.slots[slot] != kNoSlot) text += fmt::format(" {}@{}", row ? row->name : "sums", step.slots[slot]);
     }
+    if (step.from != kNoSlot) text += fmt::format(" of rows@{}", step.from);
+    if (step.line != kNoSlot) text += fmt::format(" to rows@{} from row {}", step.line, step.line_first);
+    if (step.joined) text += " beside";
     if (step.accumulator != kNoSlot) text += fmt::format(" sums@{}", step.accumulator);
   } else if (step.payload == Payload::tensor) {
     text += fmt::format("{}@{} {}", operand_of(job.command, step.operand)->name, step.slot, text_of(step.box));
@@ -57,7 +60,8 @@ std::string text_of(const Step& step, const Job& job) {
 /// Plays a schedule in its own order and as late as its dependencies force it, and looks for hazards.
 class RuleCheck {
  public:
-  RuleCheck(const Schedule& schedule, const Job& job) : schedule_(schedule), job_(job) {}
+  RuleCheck(const Schedule& schedule, std::span<const Job> jobs)
+      : schedule_(schedule), jobs_(jobs), stored_(jobs.size()) {}
   std::string run(uint32_t buffer_bytes);
 
  private:
@@ -70,10 +74,10 @@ class RuleCheck {
   std::string covered() const;
 
   const Schedule& schedule_;
-  const Job& job_;
+  std::span<const Job> jobs_;
   std::vector<SlotUse> uses_;
   std::array<uint32_t, kStepKinds> count_{};
-  std::array<uint64_t, kOperands> stored_{};
+  std::vector<std::array<uint64_t, kOperands>> stored_;  ///< by command
 };
 
 std::string RuleCheck::slots_fit(uint32_t buffer_bytes) const {
@@ -107,28 +111,37 @@ std::string RuleCheck::visit(const Step& step, size_t at) {
     return {};
   };
   std::string broken;
+  if (step.command >= jobs_.size()) return fmt::format("step {} belongs to no command", at);
   if (step.kind == StepKind::compute) {
     const auto touch_if = [&](uint16_t slot, bool written) {
       if (slot != kNoSlot && broken.empty()) broken = touch(slot, written);
     };
-    for (unsigned slot = 0; slot < kOperands; ++slot) touch_if(step.slots[slot], writes(job_.command, slot));
+    touch_if(step.from, false);
+    for (unsigned slot = 0; slot < kOperands; ++slot) {
+      const bool window = step.from != kNoSlot && slot == step.operand;
+      touch_if(step.slots[slot], window || writes(jobs_[step.command].command, slot));
+    }
     touch_if(step.accumulator, true);
+    touch_if(step.line, true);
   } else if (step.payload == Payload::tensor) {
     if (step.kind == StepKind::load && step.box.elements() > schedule_.slots[step.slot].elements) {
       return fmt::format("step {} loads more than its slot holds", at);
     }
     broken = touch(step.slot, step.kind == StepKind::load);
-    if (step.kind == StepKind::store) stored_[step.operand] += step.box.elements();
+    if (step.kind == StepKind::store) stored_[step.command][step.operand] += step.box.elements();
   }
   ++count_[kind];
   return broken;
 }
 
 std::string RuleCheck::covered() const {
-  for (unsigned slot = 0; slot < kOperands; ++slot) {
-    const uint64_t wanted = writes(job_.command, slot) ? job_[slot].elements() : 0;
-    if (stored_[slot] != wanted) {
-      return fmt::format("operand {}: {} of {} elements are stored", slot, stored_[slot], wanted);
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    for (unsigned slot = 0; slot < kOperands; ++slot) {
+      const bool local = slot == 2 && i + 1 < jobs_.size() && jobs_[i].has(kFlagLOCAL);
+      const uint64_t wanted = writes(jobs_[i].command, slot) && !local ? jobs_[i][slot].elements() : 0;
+      if (stored_[i][slot] != wanted) {
+        return fmt::format("operand {}: {} of {} elements are stored", slot, stored_[i][slot], wanted);
+      }
     }
   }
   return {};
@@ -152,17 +165,17 @@ uint64_t blocks_touched(const Tensor& tensor, const Box& box) {
 
 }  // namespace
 
-std::string to_string(const Schedule& schedule, const Job& job) {
+std::string to_string(const Schedule& schedule, std::span<const Job> jobs) {
   std::string text;
   for (size_t i = 0; i < schedule.slots.size(); ++i) {
     text += fmt::format("slot {}: {} bytes at {}\n", i, schedule.slots[i].size_bytes, schedule.slots[i].offset_bytes);
   }
-  for (const Step& step : schedule.steps) text += text_of(step, job);
+  for (const Step& step : schedule.steps) text += text_of(step, jobs[step.command]);
   return text;
 }
 
-std::string broken_rule(const Schedule& schedule, const Job& job, uint32_t buffer_bytes) {
-  return RuleCheck(schedule, job).run(buffer_bytes);
+std::string broken_rule(const Schedule& schedule, std::span<const Job> jobs, uint32_t buffer_bytes) {
+  return RuleCheck(schedule, jobs).run(buffer_bytes);
 }
 
 uint64_t Traffic::total_read() const {
@@ -177,10 +190,10 @@ uint64_t Traffic::total_written() const {
   return sum;
 }
 
-Traffic expected_traffic(const Schedule& schedule, const Job& job) {
+Traffic expected_traffic(const Schedule& schedule, const Job& job, uint8_t command) {
   Traffic traffic;
   for (const Step& step : schedule.steps) {
-    if (step.kind == StepKind::compute) continue;
+    if (step.kind == StepKind::compute || step.command != command) continue;
     if (step.payload == Payload::statistics) traffic.metadata_written += sizeof(npu_tensor_statistics);
     if (step.payload == Payload::loss) traffic.records_written += sizeof(npu_loss_record);
     if (step.payload != Payload::tensor) continue;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,17 @@ struct Step {
   Box box;                                   ///< of the tensor (load, store) or of the output (compute)
   Box inner;                                 ///< compute: ranges of the reduction; see tile_schedule.h
   std::array<uint32_t, kStepKinds> needs{};  ///< loads, computes, stores that must be complete
+  // Groups of commands that run together, as rows of feature maps.
+  uint8_t command = 0;      ///< number of the command in its group
+  bool joined = false;      ///< compute: runs side by side with the compute step behind it
+  bool row = false;         ///< compute: one row of a stage; `operand`: its input that the stage before makes
+  uint16_t from = kNoSlot;  ///< row: the row buffer that holds rows `inner` of the input
+  uint16_t line = kNoSlot;  ///< row: the row buffer that the result goes to, behind the rows there
+  uint32_t line_first = 0;  ///< row: first row that this buffer still keeps
+  bool line_begin = false;  ///< row: the buffer holds nothing of this image yet
+  uint8_t line_bits = 0;    ///< row: of an element there
+  uint8_t from_bank = 0;    ///< row: bank of the first row of `inner`
+  uint8_t line_bank = 0;    ///< row: bank that the result goes to
 
   bool operator==(const Step&) const = default;
 };
@@ -53,17 +65,24 @@ struct Schedule {
   std::vector<Slot> slots;
   std::vector<Step> steps;
   uint32_t buffer_bytes = 0;  ///< local buffer used
+  uint32_t map_bytes = 0;     ///< of these: feature maps, or rows of them, between the commands of a group
 
   bool operator==(const Schedule&) const = default;
 };
 
-/// One line a step.
-std::string to_string(const Schedule& schedule, const Job& job);
+/// One line a step. `jobs`: one, or those of a group.
+std::string to_string(const Schedule& schedule, std::span<const Job> jobs);
+inline std::string to_string(const Schedule& schedule, const Job& job) {
+  return to_string(schedule, std::span(&job, 1));
+}
 
 /// The first rule that a schedule breaks, empty when it keeps them all: slots lie in the buffer and do not overlap,
 /// no slot is written while a step that may still run needs it, every input was loaded, every output element is
-/// stored exactly once.
-std::string broken_rule(const Schedule& schedule, const Job& job, uint32_t buffer_bytes);
+/// stored exactly once, or is local to a group.
+std::string broken_rule(const Schedule& schedule, std::span<const Job> jobs, uint32_t buffer_bytes);
+inline std::string broken_rule(const Schedule& schedule, const Job& job, uint32_t buffer_bytes) {
+  return broken_rule(schedule, std::span(&job, 1), buffer_bytes);
+}
 
 /// Bytes that a schedule moves, by operand and direction.
 struct Traffic {
@@ -76,7 +95,8 @@ struct Traffic {
   uint64_t total_written() const;
 };
 
-/// The traffic of a schedule: exact for dense formats, the worst case for the data of coded ones.
-Traffic expected_traffic(const Schedule& schedule, const Job& job);
+/// The traffic of a schedule: exact for dense formats, the worst case for the data of coded ones. `command`: number of
+/// `job` in its group.
+Traffic expected_traffic(const Schedule& schedule, const Job& job, uint8_t command = 0);
 
 }  // namespace backboard::npu

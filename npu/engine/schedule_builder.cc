@@ -7,16 +7,20 @@
 namespace backboard::npu {
 
 SlotRing ScheduleBuilder::ring(uint32_t count, uint64_t elements, uint32_t element_bytes) {
-  constexpr uint64_t kSlotAlignment = 32;
   SlotRing ring;
-  const uint64_t bytes = (elements * element_bytes + kSlotAlignment - 1) / kSlotAlignment * kSlotAlignment;
-  for (uint32_t i = 0; i < count; ++i) {
-    ring.slots.push_back(static_cast<uint16_t>(schedule_.slots.size()));
-    schedule_.slots.push_back({schedule_.buffer_bytes, static_cast<uint32_t>(bytes), static_cast<uint32_t>(elements)});
-    schedule_.buffer_bytes += static_cast<uint32_t>(bytes);
-    uses_.emplace_back();
-  }
+  for (uint32_t i = 0; i < count; ++i) ring.slots.push_back(place(elements * element_bytes, elements));
   return ring;
+}
+
+uint16_t ScheduleBuilder::place(uint64_t bytes, uint64_t elements) {
+  constexpr uint64_t kSlotAlignment = 32;
+  bytes = (bytes + kSlotAlignment - 1) / kSlotAlignment * kSlotAlignment;
+  const auto slot = static_cast<uint16_t>(schedule_.slots.size());
+  schedule_.slots.push_back({schedule_.buffer_bytes, static_cast<uint32_t>(bytes), static_cast<uint32_t>(elements)});
+  schedule_.buffer_bytes += static_cast<uint32_t>(bytes);
+  bytes_ += bytes;
+  uses_.emplace_back();
+  return slot;
 }
 
 void ScheduleBuilder::push(const Step& step) {
@@ -26,6 +30,7 @@ void ScheduleBuilder::push(const Step& step) {
   }
   ++count_[static_cast<unsigned>(step.kind)];
   schedule_.steps.push_back(step);
+  schedule_.steps.back().command = command_;
 }
 
 uint16_t ScheduleBuilder::load(unsigned operand, const Box& box, SlotRing& ring) {

@@ -23,6 +23,12 @@ class ScheduleBuilder {
   /// `count` slots for boxes of at most `elements` of `element_bytes` in the local buffer.
   SlotRing ring(uint32_t count, uint64_t elements, uint32_t element_bytes);
 
+  /// A slot of `bytes` for at most `elements`, on its own.
+  uint16_t place(uint64_t bytes, uint64_t elements);
+  /// The command of a group whose steps come next.
+  void set_command(uint8_t command) { command_ = command; }
+  uint64_t buffer_bytes() const { return bytes_; }
+
   /// Loads `box` of `operand` into the next slot of the ring, unless a slot holds it already. Gives the slot.
   uint16_t load(unsigned operand, const Box& box, SlotRing& ring);
   /// The next slot of the ring, for results.
@@ -50,6 +56,8 @@ class ScheduleBuilder {
   Schedule schedule_;
   std::vector<Use> uses_;
   std::array<uint32_t, kStepKinds> count_{};
+  uint8_t command_ = 0;
+  uint64_t bytes_ = 0;  ///< of all slots; may be more than any buffer
   bool overflowed_ = false;
 };
 

@@ -33,17 +33,14 @@ Sequencer::Sequencer(const Engine& engine, uint32_t buffer_bytes, uint64_t clock
   id_ = queue.add_client("npu.sequencer", EventRank::master, *this);
 }
 
-ErrorCode Sequencer::start(const Job& job, uint8_t& detail) {
+Sequencer::Refusal Sequencer::start(std::span<const Job> jobs) {
   BB_CHECK(!running_);
   Planned planned = [&] {
     const HostSpan span(HostPart::plan);
-    return engine_.plan(job, buffer_bytes_);
+    return plan_jobs(engine_, jobs, buffer_bytes_);
   }();
-  if (planned.error != ErrorCode::kNONE) {
-    detail = planned.detail;
-    return planned.error;
-  }
-  job_ = job;
+  if (planned.error != ErrorCode::kNONE) return {planned.error, planned.detail, planned.command};
+  jobs_.assign(jobs.begin(), jobs.end());
   schedule_ = std::move(planned.schedule);
   index_steps();
   for (Stage& s : stages_) s.issued = s.done = 0, s.finished = 0;
@@ -52,8 +49,10 @@ ErrorCode Sequencer::start(const Job& job, uint8_t& detail) {
   running_ = true;
   computing_ = false;
   stalled_ = false;
+  totals_.buffer_peak_bytes = std::max<uint64_t>(totals_.buffer_peak_bytes, schedule_.buffer_bytes);
+  totals_.map_peak_bytes = std::max<uint64_t>(totals_.map_peak_bytes, schedule_.map_bytes);
   advance();
-  return ErrorCode::kNONE;
+  return {};
 }
 
 void Sequencer::index_steps() {
@@ -96,24 +95,25 @@ void Sequencer::advance() {
   for (const Stage& s : stages_) {
     if (s.done != s.steps.size()) {
       const bool in_flight = computing_ || stages_[0].issued > stages_[0].done || stages_[2].issued > stages_[2].done;
-      BB_CHECK(in_flight, "schedule of {} can not go on", name_of(job_.opcode()));
+      BB_CHECK(in_flight, "schedule of {} can not go on", name_of(jobs_.front().opcode()));
       return;
     }
   }
   end();
 }
 
-Attribution Sequencer::attribution() const {
+Attribution Sequencer::attribution(const Job& job) const {
   Attribution who;
   who.initiator = Initiator::npu;
-  who.phase = static_cast<Phase>(job_.command.phase);
-  who.layer = job_.command.layer;
-  who.command = job_.index;
+  who.phase = static_cast<Phase>(job.command.phase);
+  who.layer = job.command.layer;
+  who.command = job.index;
   return who;
 }
 
-Decoding Sequencer::decoding_of(unsigned operand) const {
-  const Opcode opcode = job_.opcode();
+Decoding Sequencer::decoding_of(const Step& step) const {
+  const Opcode opcode = job_of(step).opcode();
+  const unsigned operand = step.operand;
   Decoding decoding;
   decoding.classes = is_layer(opcode) && operand <= 1 && engine_.wants_classes();
   decoding.bytes =
@@ -128,16 +128,17 @@ bool Sequencer::issue_load() {
   if (!ready(step) || dma_.free_transfers() <= kReservedForStores) return false;
   const uint32_t number = loads.issued++;
   DmaTransfer& transfer = *dma_.claim();
-  transfer.who = attribution();
-  const Tensor& tensor = job_[step.operand];
+  transfer.who = attribution(job_of(step));
+  const Tensor& tensor = job_of(step)[step.operand];
   if (tensor.coded()) {
     blocks_of_box(tensor, step.box, blocks_);
     add_directory_runs(tensor, blocks_, transfer);
     dma_.start(transfer, tag_of(Arrival::directory, number));
     return true;
   }
-  const bool gathers = job_.opcode() == Opcode::kENCODE && step.operand == 0;
-  add_dense_runs(tensor, step.box, gathers ? std::span<const uint32_t>(job_.gather) : std::span<const uint32_t>(),
+  const Job& job = job_of(step);
+  const bool gathers = job.opcode() == Opcode::kENCODE && step.operand == 0;
+  add_dense_runs(tensor, step.box, gathers ? std::span<const uint32_t>(job.gather) : std::span<const uint32_t>(),
                  transfer);
   dma_.start(transfer, tag_of(Arrival::load, number));
   return true;
@@ -146,51 +147,64 @@ bool Sequencer::issue_load() {
 /// The second half of a coded load: the blocks, whose lengths the directory said.
 void Sequencer::start_blocks(uint32_t number) {
   const Step& step = step_of(StepKind::load, number);
-  const Tensor& tensor = job_[step.operand];
+  const Tensor& tensor = job_of(step)[step.operand];
   DmaTransfer& transfer = *dma_.claim();
-  transfer.who = attribution();
+  transfer.who = attribution(job_of(step));
   blocks_of_box(tensor, step.box, blocks_);
   const uint32_t bad = add_block_runs(tensor, blocks_, directories_[number % Dma::kTransfers], transfer);
-  if (bad != 0) return fail(ErrorCode::kCODEC, bad, 0);
+  if (bad != 0) return fail(ErrorCode::kCODEC, bad, step);
   dma_.start(transfer, tag_of(Arrival::load, number));
 }
 
 void Sequencer::finish_load(uint32_t number, DmaTransfer& transfer) {
   const HostSpan span(HostPart::codec);
   const Step& step = step_of(StepKind::load, number);
-  const Tensor& tensor = job_[step.operand];
+  const Tensor& tensor = job_of(step)[step.operand];
   SlotContents& slot = buffer_[step.slot];
   if (tensor.coded()) {
     blocks_of_box(tensor, step.box, blocks_);
     const uint32_t bad = decode_blocks(tensor, step.box, blocks_, directories_[number % Dma::kTransfers],
-                                       transfer.bytes, decoding_of(step.operand), slot);
-    if (bad != 0) return fail(ErrorCode::kCODEC, bad, 0);
+                                       transfer.bytes, decoding_of(step), slot);
+    if (bad != 0) return fail(ErrorCode::kCODEC, bad, step);
   } else {
-    decode_dense(tensor, step.box, transfer.bytes, decoding_of(step.operand), slot);
+    decode_dense(tensor, step.box, transfer.bytes, decoding_of(step), slot);
   }
   totals_.facts.buffer_write_bytes += transfer.bytes.size();
   finish_step(StepKind::load, number);
 }
 
+/// Whether the compute steps from number `first` on that run side by side may start; `last`: the last of them.
+bool Sequencer::beat_ready(uint32_t first, uint32_t& last) const {
+  for (last = first;; ++last) {
+    const Step& step = step_of(StepKind::compute, last);
+    if (!ready(step)) return false;
+    if (!step.joined) return true;
+  }
+}
+
 bool Sequencer::issue_compute() {
   Stage& computes = stage(StepKind::compute);
   if (computing_ || computes.issued == computes.steps.size()) return false;
-  const Step& step = step_of(StepKind::compute, computes.issued);
-  if (!ready(step)) return false;
+  uint32_t last = 0;
+  if (!beat_ready(computes.issued, last)) return false;
   if (stalled_) {
     totals_.load_stall_ps += queue_.now_ps() - stalled_since_ps_;
     stalled_ = false;
   }
-  ++computes.issued;
   Facts facts;
-  const ErrorCode error = engine_.compute(job_, step, buffer_, facts);
-  if (error != ErrorCode::kNONE) {
-    // The only operands whose values can be wrong are labels and pooling indices: tensor 1.
-    fail(error, job_[1].address, 0);
-    return false;
-  }
-  for (const uint16_t slot : step.slots) {
-    if (slot != kNoSlot) facts.buffer_read_bytes += buffer_[slot].values.size() * kHostValue_bytes;
+  const Job& job = job_of(step_of(StepKind::compute, last));
+  while (computes.issued <= last) {
+    const Step& step = step_of(StepKind::compute, computes.issued++);
+    const ErrorCode error = engine_.compute(job_of(step), step, buffer_, facts);
+    if (error != ErrorCode::kNONE) {
+      // The only operands whose values can be wrong are labels and pooling indices: tensor 1.
+      fail(error, job_of(step)[1].address, step);
+      return false;
+    }
+    if (step.row) continue;  // charged by the engine, in words of its row buffers
+    for (const uint16_t slot : step.slots) {
+      if (slot != kNoSlot) facts.buffer_read_bytes += buffer_[slot].values.size() * kHostValue_bytes;
+    }
   }
   const Price cost = engine_.price(facts);
   totals_.facts.add(facts);
@@ -198,7 +212,7 @@ bool Sequencer::issue_compute() {
   totals_.nonfinite += facts.nonfinite;
   totals_.cycles += cost.cycles;
   totals_.energy += cost.energy;
-  Price& phase = totals_.by_phase[job_.command.phase % kPhases];
+  Price& phase = totals_.by_phase[job.command.phase % kPhases];
   phase.cycles += cost.cycles;
   phase.energy += cost.energy;
   const uint64_t cycles = std::max<uint64_t>(cost.cycles.step(), 1);
@@ -219,17 +233,18 @@ bool Sequencer::issue_store() {
   const uint32_t number = stores.issued++;
   DmaTransfer& transfer = *dma_.claim();
   transfer.write = true;
-  transfer.who = attribution();
+  transfer.who = attribution(job_of(step));
   if (step.payload != Payload::tensor) {
     fill_record(step, transfer);
   } else {
-    const Opcode opcode = job_.opcode();
+    const Job& job = job_of(step);
+    const Opcode opcode = job.opcode();
     const bool raw = opcode == Opcode::kCOPY || (opcode == Opcode::kMAXPOOL_FF && step.operand == 3);
     ClassCounts counts;
     const HostSpan span(HostPart::codec);
-    encode_box(job_[step.operand], step.box, buffer_[step.slot], raw, transfer, counts);
-    buffer_.produced[step.operand].add(counts);
-    ElementTally& tally = totals_.produced[static_cast<unsigned>(job_[step.operand].tensor_class)];
+    encode_box(job[step.operand], step.box, buffer_[step.slot], raw, transfer, counts);
+    buffer_.produced_by(step.command)[step.operand].add(counts);
+    ElementTally& tally = totals_.produced[static_cast<unsigned>(job[step.operand].tensor_class)];
     tally.zeros += counts.zeros;
     tally.low += counts.low;
     tally.high += counts.high;
@@ -242,18 +257,19 @@ bool Sequencer::issue_store() {
 }
 
 void Sequencer::fill_record(const Step& step, DmaTransfer& transfer) {
+  const Job& job = job_of(step);
   transfer.bytes.resize(32);
   if (step.payload == Payload::loss) {
     npu_loss_record record{};
-    record.valid = job_.valid_images;
+    record.valid = job.valid_images;
     record.loss_sum = buffer_.loss.loss_sum;
     record.correct = buffer_.loss.correct;
     static_assert(sizeof record == 32);
     std::memcpy(transfer.bytes.data(), &record, sizeof record);
-    transfer.add(job_.command.auxiliary, sizeof record, TensorClass::kLABEL);
+    transfer.add(job.command.auxiliary, sizeof record, TensorClass::kLABEL);
     return;
   }
-  const ClassCounts& counts = buffer_.produced[step.operand];
+  const ClassCounts& counts = buffer_.produced_by(step.command)[step.operand];
   npu_tensor_statistics record{};
   static_assert(sizeof record == 32);
   record.elements = static_cast<uint32_t>(counts.elements);
@@ -264,7 +280,7 @@ void Sequencer::fill_record(const Step& step, DmaTransfer& transfer) {
   record.nonfinite = static_cast<uint32_t>(counts.nonfinite);
   record.largest = counts.largest;
   std::memcpy(transfer.bytes.data(), &record, sizeof record);
-  transfer.add(job_[step.operand].statistics, sizeof record, TensorClass::kMETADATA);
+  transfer.add(job[step.operand].statistics, sizeof record, TensorClass::kMETADATA);
 }
 
 void Sequencer::finish_step(StepKind kind, uint32_t number) {
@@ -280,7 +296,10 @@ void Sequencer::on_transfer(uint64_t tag, DmaTransfer& transfer) {
   if (!running_) return;
   const auto arrival = static_cast<Arrival>((tag & ~kTransferTag) >> kArrivalShift);
   const auto number = static_cast<uint32_t>(tag & kNumberMask);
-  if (transfer.error != ErrorCode::kNONE) return fail(transfer.error, transfer.error_address, 0);
+  if (transfer.error != ErrorCode::kNONE) {
+    const StepKind kind = arrival == Arrival::store ? StepKind::store : StepKind::load;
+    return fail(transfer.error, transfer.error_address, step_of(kind, number));
+  }
   switch (arrival) {
     case Arrival::directory:
       directories_[number % Dma::kTransfers] = transfer.bytes;
@@ -299,7 +318,8 @@ void Sequencer::on_transfer(uint64_t tag, DmaTransfer& transfer) {
 void Sequencer::on_event(uint64_t, uint64_t) {
   BB_CHECK(running_ && computing_);
   computing_ = false;
-  finish_step(StepKind::compute, stage(StepKind::compute).issued - 1);
+  Stage& computes = stage(StepKind::compute);
+  while (computes.done < computes.issued) finish_step(StepKind::compute, computes.done);
   advance();
 }
 
@@ -307,20 +327,27 @@ void Sequencer::on_event(uint64_t, uint64_t) {
 void Sequencer::watch_stall() {
   const Stage& computes = stage(StepKind::compute);
   if (computing_ || computes.issued == computes.steps.size()) return;
-  const Step& step = step_of(StepKind::compute, computes.issued);
-  const bool waits = stages_[2].done >= step.needs[2] && stages_[0].done < step.needs[0];
+  bool waits = false, blocked = false;
+  for (uint32_t number = computes.issued;; ++number) {
+    const Step& step = step_of(StepKind::compute, number);
+    blocked |= stages_[2].done < step.needs[2];
+    waits |= stages_[0].done < step.needs[0];
+    if (!step.joined) break;
+  }
+  waits &= !blocked;
   if (waits && !stalled_) stalled_since_ps_ = queue_.now_ps();
   stalled_ = waits;
 }
 
-void Sequencer::fail(ErrorCode code, uint32_t address, uint32_t detail) {
+void Sequencer::fail(ErrorCode code, uint32_t address, const Step& step) {
+  const uint8_t command = step.command;
   abort();
-  client_->on_job_done(code, address, detail);
+  client_->on_job_done(code, address, 0, command);
 }
 
 void Sequencer::end() {
   running_ = false;
-  client_->on_job_done(ErrorCode::kNONE, 0, 0);
+  client_->on_job_done(ErrorCode::kNONE, 0, 0, 0);
 }
 
 }  // namespace backboard::npu

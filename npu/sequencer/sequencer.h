@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "npu/dma/dma.h"
@@ -21,8 +22,8 @@ namespace backboard::npu {
 class SequencerClient {
  public:
   virtual ~SequencerClient() = default;
-  /// The job is complete, or failed with `error`; the sequencer is idle.
-  virtual void on_job_done(ErrorCode error, uint32_t address, uint32_t detail) = 0;
+  /// The jobs are complete, or number `command` of them failed with `error`; the sequencer is idle.
+  virtual void on_job_done(ErrorCode error, uint32_t address, uint32_t detail, uint8_t command) = 0;
 };
 
 /// Elements that commands stored, each counted once, when it is produced: zeros, and non-zeros in FP8 (low) and in any
@@ -40,9 +41,11 @@ inline constexpr unsigned kPhases = 0
 /// What jobs added up to since the board was built.
 struct SequencerTotals {
   Facts facts;
-  uint64_t compute_ps = 0;     ///< the engine computed
-  uint64_t load_stall_ps = 0;  ///< the engine was free and waited for loads only
-  uint64_t saturated = 0;      ///< when stored, or rounded in an accumulator
+  uint64_t compute_ps = 0;         ///< the engine computed
+  uint64_t buffer_peak_bytes = 0;  ///< most of the local buffer that a schedule used
+  uint64_t map_peak_bytes = 0;     ///< most of it for feature maps, or rows, between the commands of a group
+  uint64_t load_stall_ps = 0;      ///< the engine was free and waited for loads only
+  uint64_t saturated = 0;          ///< when stored, or rounded in an accumulator
   uint64_t nonfinite = 0;
   CyclesByUnit cycles;  ///< units work side by side: the sum is more than compute_ps
   EnergyByCause energy;
@@ -57,9 +60,14 @@ class Sequencer final : public EventClient {
   Sequencer(const Engine& engine, uint32_t buffer_bytes, uint64_t clock_hz, EventQueue& queue, Dma& dma);
   void set_client(SequencerClient& client) { client_ = &client; }
 
-  /// Plans a valid job and starts to play it. Gives kTILE or kBUFFER, with the field in `detail`, when there is no
-  /// schedule; then nothing was started.
-  ErrorCode start(const Job& job, uint8_t& detail);
+  /// A command, or a group of commands that run together, without a schedule.
+  struct Refusal {
+    ErrorCode error = ErrorCode::kNONE;  ///< kTILE, kBUFFER or kGROUP
+    uint8_t detail = 0;                  ///< field
+    uint8_t command = 0;                 ///< number in the group
+  };
+  /// Plans a valid job, or the jobs of a group, and starts to play it. When there is no schedule nothing was started.
+  Refusal start(std::span<const Job> jobs);
   bool running() const { return running_; }
   /// Forgets the job.
   void abort();
@@ -101,11 +109,13 @@ class Sequencer final : public EventClient {
   void finish_step(StepKind kind, uint32_t number);
   void finish_load(uint32_t number, DmaTransfer& transfer);
   void start_blocks(uint32_t number);
-  Decoding decoding_of(unsigned operand) const;
-  Attribution attribution() const;
+  Decoding decoding_of(const Step& step) const;
+  Attribution attribution(const Job& job) const;
+  const Job& job_of(const Step& step) const { return jobs_[step.command]; }
+  bool beat_ready(uint32_t first, uint32_t& last) const;
   void fill_record(const Step& step, DmaTransfer& transfer);
   void watch_stall();
-  void fail(ErrorCode code, uint32_t address, uint32_t detail);
+  void fail(ErrorCode code, uint32_t address, const Step& step);
   void end();
   Stage& stage(StepKind kind) { return stages_[static_cast<unsigned>(kind)]; }
   const Step& step_of(StepKind kind, uint32_t number) const {
@@ -121,8 +131,8 @@ class Sequencer final : public EventClient {
   EventQueue::ClientId id_;
 
   bool running_ = false;
-  Job job_;
-  Schedule schedule_;  ///< not saved: the plan of job_
+  std::vector<Job> jobs_;  ///< one, or those of a group
+  Schedule schedule_;      ///< not saved: the plan of jobs_
   LocalBuffer buffer_;
   std::array<Stage, kStepKinds> stages_;
   bool computing_ = false;

@@ -51,15 +51,23 @@ void Sequencer::state(StateArchive& archive) {
   archive.value("by_phase", totals_.by_phase);
   energy_bins_.state(archive);
   archive.value("compute_ps", totals_.compute_ps);
+  archive.value("buffer_peak_bytes", totals_.buffer_peak_bytes);
+  archive.value("map_peak_bytes", totals_.map_peak_bytes);
   archive.value("load_stall_ps", totals_.load_stall_ps);
   archive.value("saturated", totals_.saturated);
   archive.value("nonfinite", totals_.nonfinite);
   archive.value("produced", totals_.produced);
   archive.value("running", running_);
   if (!running_) return;
-  save_job(archive, job_);
+  auto jobs = static_cast<uint32_t>(jobs_.size());
+  archive.value("jobs", jobs);
+  if (jobs == 0 || jobs > kLargestGroup) archive.fail("jobs", "a number of commands that no group has");
+  jobs_.resize(jobs);
+  for (Job& job : jobs_) save_job(archive, job);
   if (archive.reading()) {
-    Planned planned = engine_.plan(job_, buffer_bytes_);
+    if (jobs > 1 && engine_.offer().group_commands == 0)
+      archive.fail("jobs", "a group, which this engine does not run");
+    Planned planned = plan_jobs(engine_, jobs_, buffer_bytes_);
     if (planned.error != ErrorCode::kNONE) archive.fail("job", "the saved command has no schedule on this board");
     schedule_ = std::move(planned.schedule);
     index_steps();
@@ -67,10 +75,12 @@ void Sequencer::state(StateArchive& archive) {
   }
   buffer_.state(archive);
   for (Stage& s : stages_) {
+    // A beat computes a row of each command of a group and takes one in.
+    const uint32_t most = &s == &stage(StepKind::compute) ? kLargestGroup + 1 : Dma::kTransfers;
     archive.value("issued", s.issued);
     archive.value("done", s.done);
     archive.value("finished", s.finished);
-    const bool good = s.done <= s.issued && s.issued <= s.steps.size() && s.issued - s.done <= Dma::kTransfers;
+    const bool good = s.done <= s.issued && s.issued <= s.steps.size() && s.issued - s.done <= most;
     if (!good) archive.fail("issued", "progress that the schedule does not have");
   }
   archive.value("computing", computing_);

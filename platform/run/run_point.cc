@@ -153,7 +153,8 @@ PreparedPoint prepare_point(RunPoint point) {
   ElfFile elf = ElfFile::load(config.firmware);
   PreparedRun prepared =
       prepare_run(prepare_request(config),
-                  plan_target(config.platform.npu.engine, static_cast<uint32_t>(config.platform.npu.buffer_bytes)));
+                  plan_target(config.platform.npu.engine, static_cast<uint32_t>(config.platform.npu.buffer_bytes),
+                              config.platform.npu.engines));
   std::vector<uint8_t> plan = prepared.plan, model = std::move(prepared.model);
   std::vector<std::string> notes = std::move(prepared.notes);
   RunImage image = place_run(config, std::move(prepared));

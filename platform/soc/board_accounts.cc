@@ -56,6 +56,11 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   cycles.counter("elementwise", n.cycles.elementwise, "cycles",
                  "Work of the element-wise unit, beside the multipliers");
   cycles.counter("banks", n.cycles.banks, "cycles", "Work of the busiest bank of the row buffers (rowpipe)");
+  const StatsWriter buffer = writer.part("buffer");
+  buffer.counter("peak", n.buffer_peak_bytes, "bytes",
+                 "Most of the local buffer that a command or group of commands used");
+  buffer.counter("maps", n.map_peak_bytes, "bytes",
+                 "Most of it for feature maps, or rows of them, between the commands of a group (rowpipe)");
   const StatsWriter energy = writer.part("energy");
   energy.real("multiply_low", n.energy.multiply_low_pj, "pJ", "Products in the engine's low precision");
   energy.real("multiply_high", n.energy.multiply_high_pj, "pJ", "Wider products, mixed pairs included");

@@ -8,6 +8,7 @@
 
 #include "npu/engine/engine.h"
 #include "npu/engine/offer.h"
+#include "npu/engine/table.h"
 #include "sw/net/network.h"
 #include "sw/npz/npz.h"
 #include "sw/plan/options.h"
@@ -21,9 +22,10 @@ struct PlanTarget {
   std::shared_ptr<const npu::Engine> engine = {};  ///< null: schedules are not tried
 };
 
-/// The target with an engine of npu/engine/table.h in its default configuration, which decides nothing of a schedule.
+/// The target with an engine of npu/engine/table.h. Its configuration decides nothing of a schedule but what fits in
+/// the buffers of a group.
 /// @throws InputError for an unknown engine, listing those there are.
-PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes);
+PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes, const npu::EngineConfigs& configs = {});
 
 /// Compiles `network`. `weights` holds what NetLayer::arrays() names, as "LAYER.suffix" (FC weights: (k, c, 1, 1) or
 /// (k, c)), for all layers of the network and nothing else.

@@ -23,14 +23,18 @@ uint64_t bytes_once(const npu::Tensor& tensor) {
 /// How a schedule uses the bus and the buffer.
 class ScheduleText {
  public:
-  ScheduleText(const npu::Job& job, const npu::Schedule& schedule, uint32_t buffer_bytes)
-      : job_(job), schedule_(schedule), buffer_bytes_(buffer_bytes) {}
+  ScheduleText(const PlanUnit& unit, size_t command, const npu::Schedule& schedule, uint32_t buffer_bytes)
+      : job_(unit.jobs[command]),
+        commands_(unit.jobs.size()),
+        command_(static_cast<uint8_t>(command)),
+        schedule_(schedule),
+        buffer_bytes_(buffer_bytes) {}
 
   std::string tiles() const {
     uint64_t computes = 0;
     npu::Box largest{};
     for (const npu::Step& step : schedule_.steps) {
-      if (step.kind != npu::StepKind::compute) continue;
+      if (step.kind != npu::StepKind::compute || step.command != command_) continue;
       ++computes;
       if (step.box.elements() > largest.elements()) largest = step.box;
     }
@@ -41,7 +45,7 @@ class ScheduleText {
 
   /// Each operand that crosses the bus other than once, with how often.
   std::string why() const {
-    const npu::Traffic traffic = npu::expected_traffic(schedule_, job_);
+    const npu::Traffic traffic = npu::expected_traffic(schedule_, job_, command_);
     std::string repeats;
     for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
       const npu::OperandRow* row = npu::operand_of(job_.command, slot);
@@ -50,7 +54,10 @@ class ScheduleText {
       if (times > 1.005)
         repeats += fmt::format("{}{} read {:.2f} times", repeats.empty() ? "" : ", ", row->name, times);
     }
-    const std::string buffer = fmt::format("{} of {} KiB used", schedule_.buffer_bytes / 1024, buffer_bytes_ / 1024);
+    std::string buffer = fmt::format("{} of {} KiB used", schedule_.buffer_bytes / 1024, buffer_bytes_ / 1024);
+    if (commands_ > 1)
+      buffer += fmt::format(", {:.1f} of them for rows between {} commands", schedule_.map_bytes / 1024.0, commands_);
+    if (commands_ > 1 && job_.has(npu::kFlagLOCAL)) buffer = "its rows stay on chip; " + buffer;
     if (repeats.empty()) return "every operand moves once; " + buffer;
     return repeats +
            (overlaps() ? ": rows that windows share, or tiles that need it again; " : ": tiles need it again; ") +
@@ -58,7 +65,7 @@ class ScheduleText {
   }
 
   uint64_t bytes() const {
-    const npu::Traffic traffic = npu::expected_traffic(schedule_, job_);
+    const npu::Traffic traffic = npu::expected_traffic(schedule_, job_, command_);
     return traffic.total_read() + traffic.total_written();
   }
 
@@ -67,6 +74,8 @@ class ScheduleText {
   bool overlaps() const { return job_.command.stride_h != 0; }
 
   const npu::Job& job_;
+  size_t commands_;  ///< that run together
+  uint8_t command_;
   const npu::Schedule& schedule_;
   uint32_t buffer_bytes_;
 };
@@ -78,15 +87,16 @@ std::string explain_schedules(const Plan& plan, const PlanTarget& target) {
   std::string text = fmt::format("\n{:<14} {:<13} {:<6} {:<34} {:>12}  {}\n", "layer", "command", "phase",
                                  "tiles (n, c, rows, columns)", "bytes", "reuse");
   for (const plan_program_kind program : {PLAN_TRAIN_STEP, PLAN_UPDATE}) {
-    for (const npu::Command& command : plan.program(program)) {
-      npu::Job job;
-      if (plan_job(plan, command, target.offer, job)) continue;
-      const npu::Schedule schedule = target.engine->plan(job, target.buffer_bytes).schedule;
-      const ScheduleText of(job, schedule, target.buffer_bytes);
-      text += fmt::format("{:<14} {:<13} {:<6} {:<34} {:>12}  {}\n",
-                          command.layer < plan.layers.size() ? plan.layer_name(command.layer) : "input",
-                          npu::name_of(job.opcode()), name_of(static_cast<Phase>(command.phase)), of.tiles(),
-                          of.bytes(), of.why());
+    for (const PlanUnit& unit : plan_units(plan, program, target.offer)) {
+      const npu::Schedule schedule = npu::plan_jobs(*target.engine, unit.jobs, target.buffer_bytes).schedule;
+      for (size_t i = 0; i < unit.jobs.size(); ++i) {
+        const npu::Command& command = unit.jobs[i].command;
+        const ScheduleText of(unit, i, schedule, target.buffer_bytes);
+        text += fmt::format("{:<14} {:<13} {:<6} {:<34} {:>12}  {}\n",
+                            command.layer < plan.layers.size() ? plan.layer_name(command.layer) : "input",
+                            npu::name_of(unit.jobs[i].opcode()), name_of(static_cast<Phase>(command.phase)), of.tiles(),
+                            of.bytes(), of.why());
+      }
     }
   }
   return text;

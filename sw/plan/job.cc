@@ -39,4 +39,23 @@ npu::Checked plan_job(const Plan& plan, const npu::Command& command, const npu::
   return {};
 }
 
+std::vector<PlanUnit> plan_units(const Plan& plan, plan_program_kind program, const npu::Offer& offer) {
+  std::vector<PlanUnit> units;
+  bool group = false, first = false;
+  const std::span<const npu::Command> commands = plan.program(program);
+  for (size_t i = 0; i < commands.size(); ++i) {
+    npu::Job job;
+    if (plan_job(plan, commands[i], offer, job)) continue;
+    if (npu::kControlOpcodes & npu::opcode_bit(job.opcode())) {
+      group = first = job.opcode() == npu::Opcode::kGROUP_BEGIN && offer.group_commands != 0;
+      continue;
+    }
+    if (!group || first) units.emplace_back();
+    first = false;
+    units.back().jobs.push_back(job);
+    units.back().commands.push_back(i);
+  }
+  return units;
+}
+
 }  // namespace backboard

@@ -32,11 +32,15 @@ std::vector<Lives> lives_of(const Draft& draft) {
   for (size_t line = 0; line < kLines; ++line) {
     size_t time = 0;
     for (const unsigned program : lines[line]) {
+      bool group = false;  // what runs together is alive together
       for (const DraftCommand& command : draft.programs[program]) {
+        const auto opcode = static_cast<npu::Opcode>(command.fields.opcode);
+        if (opcode == npu::Opcode::kGROUP_BEGIN) group = true;
+        if (opcode == npu::Opcode::kGROUP_END) group = false;
         for (const int tensor : command.tensors)
           if (tensor != kNoTensor && draft.tensors[tensor].buffer >= 0)
             lives[draft.tensors[tensor].buffer][line].use(time);
-        ++time;
+        if (!group) ++time;
       }
     }
   }

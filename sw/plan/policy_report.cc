@@ -6,6 +6,7 @@
 
 #include "npu/command/operands.h"
 #include "npu/engine/schedule.h"
+#include "sw/plan/groups.h"
 #include "sw/plan/job.h"
 #include "sw/plan/lite_residual.h"
 #include "sw/plan/lower.h"
@@ -64,11 +65,12 @@ StepCost step_cost(const Plan& plan, const PlanTarget& target) {
   StepCost cost;
   for (const plan_layer& layer : plan.layers) cost.macs += layer.macs_ff + layer.macs_bp + layer.macs_wg;
   for (const plan_program_kind program : {PLAN_TRAIN_STEP, PLAN_UPDATE}) {
-    for (const npu::Command& command : plan.program(program)) {
-      npu::Job job;
-      if (plan_job(plan, command, target.offer, job)) continue;
-      const npu::Traffic traffic = npu::expected_traffic(target.engine->plan(job, target.buffer_bytes).schedule, job);
-      cost.bytes += traffic.total_read() + traffic.total_written();
+    for (const PlanUnit& unit : plan_units(plan, program, target.offer)) {
+      const npu::Schedule schedule = npu::plan_jobs(*target.engine, unit.jobs, target.buffer_bytes).schedule;
+      for (size_t i = 0; i < unit.jobs.size(); ++i) {
+        const npu::Traffic traffic = npu::expected_traffic(schedule, unit.jobs[i], static_cast<uint8_t>(i));
+        cost.bytes += traffic.total_read() + traffic.total_written();
+      }
     }
   }
   return cost;
@@ -115,6 +117,7 @@ PlanMemory memory_of(const Draft& draft) {
 PlanMemory plan_memory(const Network& network, const PlanOptions& options, const PlanTarget& target) {
   const Network whole = network_for(network, options);
   Draft draft = lower(whole, options, target.offer);
+  mark_groups(draft, target.offer, {});
   lay_out_memory(draft, options.arena_base, options.arena_bytes);
   return memory_of(draft);
 }

@@ -103,11 +103,16 @@ TEST_CASE("the same firmware trains biases and head on rowpipe, whose frozen con
   const RunOutcome again =
       run_on(runs, file, "again", rowpipe + "--set compile.tiles.rows=3 --set platform.npu.buffer=64KiB");
   const RunOutcome threads = run_on(runs, file, "threads", rowpipe + "--set platform.npu.host_threads=3");
+  const RunOutcome maps = run_on(runs, file, "maps", rowpipe + "--set platform.npu.rowpipe.buffering=maps");
   const RunOutcome coarse = run_on(runs, file, "coarse", rowpipe + "--set platform.npu.rowpipe.weight_bits=2");
   CHECK(accuracy(rows) >= accuracy(reference) - 6.3);
   CHECK(accuracy(rows) > 50.0);
   check_same_training(rows, again);
   check_same_training(rows, threads);
+  check_same_training(rows, maps);
+  // Convolutions and pooling run as a pipeline of rows, which needs less of the buffer than whole maps.
+  CHECK(rows.stat("npu.buffer.maps") > 0);
+  CHECK(rows.stat("npu.buffer.maps") < maps.stat("npu.buffer.maps"));
   CHECK((coarse.weights != rows.weights));
   // Codes meet codes in FF; errors meet dequantised weights; the head is FP16.
   CHECK(rows.stat("npu.macs_by_class.LL") > 0);

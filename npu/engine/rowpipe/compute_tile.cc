@@ -20,7 +20,7 @@ uint64_t parts(uint64_t size, uint64_t part) {
 
 /// The fixed-point array takes a rectangle of positions x output channels through all terms of their sums: a fold. Each
 /// fold of channels reads the rows of x again; a row's words come from its bank.
-void count_fixed(const RowpipeConfig& config, const ConvTile& t, std::optional<uint32_t> first_bank, Facts& facts) {
+void count_fixed(const RowpipeConfig& config, const ConvTile& t, Facts& facts) {
   const uint64_t channel_folds = parts(t.k, config.fixed_columns);
   const uint64_t folds = parts(t.ow, config.fixed_rows) * channel_folds;
   const uint64_t words = config.words_of_row(t.c, t.w, config.activation_bits);
@@ -31,13 +31,9 @@ void count_fixed(const RowpipeConfig& config, const ConvTile& t, std::optional<u
       const int64_t ih = int64_t{oh} * t.stride_h + int64_t{kh} * t.dilation_h - t.pad_h;
       if (ih < 0 || ih >= t.h) continue;
       ++rows;
-      banks[(first_bank.value_or(0) + static_cast<uint64_t>(ih)) % config.banks] += t.n * channel_folds * words;
+      banks[static_cast<uint64_t>(ih) % config.banks] += t.n * channel_folds * words;
     }
-    if (first_bank) {
-      for (uint32_t bank = 0; bank < config.banks; ++bank) facts.bank_words[bank] += banks[bank];
-    } else {
-      facts.bank_cycles += *std::max_element(banks.begin(), banks.end());
-    }
+    facts.bank_cycles += *std::max_element(banks.begin(), banks.end());
     facts.folds[0] += t.n * folds;
     facts.fold_steps[0] += t.n * folds * t.c * rows * t.kw;
   }
@@ -77,8 +73,7 @@ void multiply_tile(Pass pass, const ConvTile& tile, const Operand& first, const 
   }
 }
 
-void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, std::optional<uint32_t> first_bank,
-                Facts& facts) {
+void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, Facts& facts) {
   const ProductCounts products = pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
   const bool floating = is_float_layer(tile);
   const bool fixed = pass == Pass::ff && !floating;
@@ -86,7 +81,7 @@ void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, st
   facts.macs_padding += products.padding;
   const unsigned first = fixed ? kClassLow : kClassHigh, second = floating || pass == Pass::wg ? kClassHigh : kClassLow;
   facts.macs_by_class[first][second] += products.inside;
-  if (fixed) count_fixed(config, tile, first_bank, facts);
+  if (fixed) count_fixed(config, tile, facts);
   facts.outputs += operand_sizes(pass, tile).outputs;
   ++facts.tiles;
 }

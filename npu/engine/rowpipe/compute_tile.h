@@ -7,7 +7,6 @@
 // are FP16 products, exact in binary32, summed in binary32 in the written order.
 #pragma once
 
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -30,10 +29,8 @@ std::pair<Operand, Operand> prepare_tile(const RowpipeConfig& config, Pass pass,
 void multiply_tile(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
                    Workspace& workspace);
 
-/// What the whole tile means for the units; adds to `facts`. `first_bank`: the bank of row 0 of x when the tile is one
-/// row that is made beside those of other layers; else output rows follow each other and row 0 lies in bank 0.
-void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, std::optional<uint32_t> first_bank,
-                Facts& facts);
+/// What the whole tile means for the units; adds to `facts`. Output rows follow each other; row r of x lies in bank r.
+void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, Facts& facts);
 
 /// Rounds complete sums: outputs of a forward pass to FP16, nothing else.
 void finish_sums(Pass pass, std::vector<float>& sums);

@@ -1,7 +1,9 @@
 #include "npu/engine/rowpipe/engine.h"
 
+#include "npu/engine/rowpipe/compute_row.h"
 #include "npu/engine/rowpipe/compute_tile.h"
 #include "npu/engine/rowpipe/cost.h"
+#include "npu/engine/rowpipe/row_group.h"
 #include "npu/engine/table.h"
 #include "npu/engine/tile_engine.h"
 
@@ -25,6 +27,8 @@ constexpr Offer kOffer = {
     .vector_in = kMultiply | kFp32 | kU8,
     .vector_out = kMultiply | kFp32,
     .whole_channels = true,
+    .group_commands = kLargestGroup,
+    .group_opcodes = kRowOpcodes,
 };
 
 class Multipliers final : public TileArithmetic {
@@ -41,7 +45,7 @@ class Multipliers final : public TileArithmetic {
     multiply_tile(pass, tile, first, second, acc, workspace);
   }
   void count(Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts, Workspace&) const override {
-    count_tile(config_, pass, tile, std::nullopt, facts);
+    count_tile(config_, pass, tile, facts);
     if (pass == Pass::ff && !is_float_layer(tile)) facts.quantised += uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w;
   }
   void finish(Pass pass, uint32_t, std::vector<float>& sums) const override { finish_sums(pass, sums); }
@@ -52,6 +56,28 @@ class Multipliers final : public TileArithmetic {
   EnergyConstants energy_;
 };
 
+/// Tiles as other engines have them, and groups as a pipeline of rows.
+class RowEngine final : public Engine {
+ public:
+  explicit RowEngine(const EngineConfigs& configs)
+      : config_(configs.rowpipe), tiles_(std::make_unique<Multipliers>(configs), configs.host_threads) {}
+  const Offer& offer() const override { return kOffer; }
+  Planned plan(const Job& job, uint32_t buffer_bytes) const override { return tiles_.plan(job, buffer_bytes); }
+  Planned plan_group(std::span<const Job> jobs, uint32_t buffer_bytes) const override {
+    return plan_rows(config_, jobs, buffer_bytes);
+  }
+  bool wants_classes() const override { return false; }
+  ErrorCode compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const override {
+    if (!step.row) return tiles_.compute(job, step, buffer, facts);
+    return compute_row(config_, tiles_, job, step, buffer, facts);
+  }
+  Price price(const Facts& facts) const override { return tiles_.price(facts); }
+
+ private:
+  RowpipeConfig config_;
+  TileEngine tiles_;
+};
+
 }  // namespace
 
 const Offer& offer() {
@@ -59,7 +85,7 @@ const Offer& offer() {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
-  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(configs), configs.host_threads);
+  return std::make_unique<RowEngine>(configs);
 }
 
 }  // namespace backboard::npu::rowpipe

@@ -93,7 +93,8 @@ inline std::vector<PlanCase> plan_cases() {
     for (const char* policy : {"full", "last:1", "last:2", "bias"})
       for (const char* fused : {"on", "off"})
         for (const bool momentum : {false, true}) {
-          cases.push_back({network, "reference", policy, "auto", fused, momentum, 3});
+          for (const char* engine : {"reference", "rowpipe"})
+            cases.push_back({network, engine, policy, "auto", fused, momentum, 3});
           for (const char* formats : {"auto", "fp16", "fp16z", "fgmp", "fp8"})
             cases.push_back({network, "lnpu", policy, formats, fused, momentum, 3});
         }

@@ -93,7 +93,7 @@ TEST_CASE("Cycles are within 2 % of stepped units, whichever of array, FP16 unit
         config.banks = banks;
         config.word_bits = word_bits;
         Facts facts;
-        rowpipe::count_tile(config, Pass::ff, tile, std::nullopt, facts);
+        rowpipe::count_tile(config, Pass::ff, tile, facts);
         const CyclesByUnit cycles = rowpipe::price(facts, config, {}).cycles;
         Pipeline pipeline{folds_of(config, tile), float_units, config.startup_cycles};
         const uint64_t stepped = pipeline.run();
@@ -118,7 +118,7 @@ TEST_CASE("Energy goes by codes, dequantisations and FP16 products, and by what 
   const ConvTile tile = ConvTile::whole(1, 8, 4, 16, 32, 3, 3, 1, 1);
   RowpipeConfig config;
   Facts facts;
-  rowpipe::count_tile(config, Pass::ff, tile, std::nullopt, facts);
+  rowpipe::count_tile(config, Pass::ff, tile, facts);
   facts.quantised = 512;
   const uint64_t macs = 32ull * 8 * (3 * 4 - 2) * (3 * 16 - 2);  // taps inside
   CHECK(facts.macs == macs);
@@ -139,7 +139,7 @@ TEST_CASE("Energy goes by codes, dequantisations and FP16 products, and by what 
         Approx(0.05 * ((512 * 256 - static_cast<double>(macs)) * (0.05 + 0.1) + (64 * 256 - 2048) * (1.1 + 0.9))));
   // The error goes back on the FP16 units alone.
   Facts back;
-  rowpipe::count_tile(config, Pass::bp, tile, std::nullopt, back);
+  rowpipe::count_tile(config, Pass::bp, tile, back);
   price = rowpipe::price(back, config, energy);
   CHECK(back.macs_by_class[kClassHigh][kClassLow] == macs);
   CHECK(price.cycles.multipliers == 0);
@@ -148,7 +148,7 @@ TEST_CASE("Energy goes by codes, dequantisations and FP16 products, and by what 
   CHECK(price.energy.accumulate_pj == Approx(static_cast<double>(macs) * 0.9));
   // So does an FC layer.
   Facts fc;
-  rowpipe::count_tile(config, Pass::ff, ConvTile::fully_connected(16, 64, 10), std::nullopt, fc);
+  rowpipe::count_tile(config, Pass::ff, ConvTile::fully_connected(16, 64, 10), fc);
   CHECK(fc.macs_by_class[kClassHigh][kClassHigh] == 10240);
   CHECK(fc.dequantised == 0);
 }
