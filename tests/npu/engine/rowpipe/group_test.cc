@@ -1,7 +1,9 @@
 // Groups of layers as a pipeline of rows: the same bytes as one command after the other, within row buffers that are
 // counted, and what is no pipeline ends in an error.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <functional>
+#include <random>
 
 #include "npu/command/operands.h"
 #include "npu/command/validate.h"
@@ -321,4 +323,86 @@ TEST_CASE("A bus error inside a group names the command whose transfer failed") 
   REQUIRE(chain.bench.run());
   CHECK(chain.error() == ErrorCode::kBUS);
   CHECK(chain.bench.read(npu_regs::Reg::NPU_ERROR_INDEX) == first + 3);
+}
+
+namespace {
+
+/// A chain of two to six stages of random geometry, each within the limits of the commands.
+struct RandomChain {
+  std::vector<BenchTensor> made;
+  std::vector<Command> commands;
+
+  RandomChain(NpuBench& bench, uint32_t seed) {
+    std::mt19937 random(seed);
+    const auto up_to = [&](uint32_t low, uint32_t high) {
+      return low + static_cast<uint32_t>(random() % (high - low + 1));
+    };
+    const TensorOptions f = format(TensorFormat::kFP16);
+    BenchTensor x = bench.tensor({up_to(1, 2), up_to(1, 5), up_to(3, 14), up_to(3, 14)}, f);
+    bench.fill(x, noise(x.elements(), seed));
+    const uint32_t stages = up_to(2, 6);
+    while (commands.size() < stages) {
+      const auto [n, c, h, w] = x.shape();
+      Window window{.kh = up_to(1, 4), .kw = up_to(1, 3), .stride_h = up_to(1, 3), .stride_w = up_to(1, 2)};
+      window.pad_h = up_to(0, 3), window.pad_w = up_to(0, 2);
+      Command command;
+      std::array<uint32_t, 4> shape = x.shape();
+      const uint32_t kind = up_to(0, 4);
+      if (kind <= 1) {
+        window.dilation_h = up_to(1, 2);
+        window.pad_h = std::min(window.pad_h, window.dilation_h * (window.kh - 1));
+        window.pad_w = std::min(window.pad_w, window.kw - 1);
+        if (h + 2 * window.pad_h < window.dilation_h * (window.kh - 1) + 1 || w + 2 * window.pad_w < window.kw)
+          continue;
+        const BenchTensor weights = bench.tensor({up_to(1, 40), c, window.kh, window.kw}, f);
+        bench.fill(weights, noise(weights.elements(), seed + 1));
+        shape = {n, weights.descriptor.shape_n, window.out_h(h), window.out_w(w)};
+        command = command_of(Opcode::kCONV_FF, random() % 2 == 0 ? kFlagRELU : 0);
+        set_window(command, window, false);
+        command.tensor1 = weights.descriptor_address;
+      } else if (kind == 2) {
+        window.pad_h = up_to(0, window.kh - 1), window.pad_w = up_to(0, window.kw - 1);
+        if (h + 2 * window.pad_h < window.kh || w + 2 * window.pad_w < window.kw) continue;
+        shape = {n, c, window.out_h(h), window.out_w(w)};
+        command = command_of(random() % 2 == 0 ? Opcode::kMAXPOOL_FF : Opcode::kAVGPOOL_FF);
+        set_window(command, window, true);
+      } else if (kind == 3) {
+        command = command_of(Opcode::kTANH_FF);
+      } else {
+        const BenchTensor bias = bench.tensor({1, c, 1, 1});
+        bench.fill(bias, noise(c, seed + 2));
+        command = command_of(Opcode::kBIAS_FF, kFlagRELU);
+        command.tensor3 = bias.descriptor_address;
+      }
+      const BenchTensor y = bench.tensor(shape, f);
+      command.tensor0 = x.descriptor_address, command.tensor2 = y.descriptor_address;
+      commands.push_back(command);
+      made.push_back(y);
+      x = y;
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Random chains of stages leave the bytes of their commands one by one") {
+  for (uint32_t seed = 1; seed <= 120; ++seed) {
+    NpuConfig config = config_with(seed % 3 == 0 ? rowpipe::Buffering::kMaps : rowpipe::Buffering::kRows);
+    config.engines.rowpipe.banks = 1 + seed % 7;
+    NpuBench single(config), together(config);
+    single.start(), together.start();
+    const RandomChain a(single, seed), b(together, seed);
+    for (const Command& command : a.commands) REQUIRE(single.execute(command) == ErrorCode::kNONE);
+    together.submit(command_of(Opcode::kGROUP_BEGIN));
+    for (const Command& command : b.commands) together.submit(command);
+    together.submit(command_of(Opcode::kGROUP_END));
+    CAPTURE(seed, a.commands.size());
+    REQUIRE(together.run());
+    REQUIRE(together.read(npu_regs::Reg::NPU_ERROR_CODE) == 0);
+    for (size_t i = 0; i < a.made.size(); ++i) {
+      CAPTURE(i);
+      CHECK((together.image(b.made[i]) == single.image(a.made[i])));
+    }
+    CHECK(together.device.totals().facts.macs == single.device.totals().facts.macs);
+  }
 }
