@@ -25,7 +25,7 @@ struct PlanCommandOptions {
   uint32_t seed = 1;
   uint64_t buffer_bytes = npu::NpuConfig().buffer_bytes;
   std::vector<std::string> set, policies;
-  bool explain = false, dump = false;
+  bool explain = false, dump = false, grow_head = false;
 };
 
 int plan(const PlanCommandOptions& options) {
@@ -43,8 +43,8 @@ int plan(const PlanCommandOptions& options) {
     fmt::print("{}", policy_table(file.network, plan_options, target, options.policies));
     return kExitPassed;
   }
-  const std::vector<uint8_t> bytes =
-      compile_plan(file.network, plan_options, target, load_weights(file, options.weights, options.seed));
+  const std::vector<uint8_t> bytes = compile_plan(file.network, plan_options, target,
+                                                  load_weights(file, options.weights, options.seed, options.grow_head));
   const Plan parsed = parse_plan(bytes, options.network);
   if (!options.output.empty()) {
     write_file_atomically(options.output, bytes);
@@ -72,6 +72,8 @@ CommandAction declare_plan(CLI::App& app) {
   app.add_option("--engine", options->engine, "NPU engine")->capture_default_str();
   app.add_option("--batch", options->batch, "Images of a step")->check(CLI::Range(1u, 1024u));
   app.add_option("--weights", options->weights, "First weights, .npz; absent: the model's, or drawn from the seed");
+  app.add_flag("--grow-head", options->grow_head,
+               "The weights may have fewer outputs: the last layer gets rows of zeros");
   app.add_option("--seed", options->seed, "Seed of first weights")->capture_default_str();
   app.add_option("--buffer", options->buffer_bytes, "Local buffer of the NPU, bytes")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 31))

@@ -224,6 +224,7 @@ struct RunConfig {
   std::string firmware = "train";
   std::string network, weights, plan;
   uint32_t weights_seed = 1;
+  bool grow_head = false;
   std::string policy = "full";
   CompileConfig compile;
   DataConfig data;
@@ -243,6 +244,7 @@ struct RunConfig {
     v("network", network, FilePath{}, "Network to compile (configs/nets, or a model, .onnx); absent: none");
     v("weights", weights, FilePath{}, "First weights, .npz; absent: the .onnx file's, or drawn from weights_seed");
     v("weights_seed", weights_seed, Range{0, UINT32_MAX}, "Seed of first weights");
+    v("grow_head", grow_head, "Weights may have fewer outputs than the network: the last layer gets rows of zeros");
     v("policy", policy, "Which parameters train: full, last:N, bias");
     v("compile", compile, "How the network is compiled");
     v("plan", plan, FilePath{}, "Plan compiled by `backboard plan`, instead of network");

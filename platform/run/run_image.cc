@@ -54,6 +54,7 @@ PrepareRequest prepare_request(const RunConfig& config) {
   request.plan = config.plan;
   request.weights = config.weights;
   request.weights_seed = config.weights_seed;
+  request.grow_head = config.grow_head;
   request.options.policy = config.policy;
   request.options.batch = config.training.batch;
   request.options.fused = config.compile.fused;

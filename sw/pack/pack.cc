@@ -34,11 +34,14 @@ void check_shapes(const ImageShape& from, const PackSpec& spec) {
     if (column >= packed.w) throw InputError(fmt::format("{}: dead column {} of {}", spec.images, column, packed.w));
 }
 
-uint32_t class_count(const ImageSource& source, const PackSpec& spec) {
-  const uint32_t largest = *std::max_element(source.labels.begin(), source.labels.end());
-  if (spec.classes != 0 && largest >= spec.classes)
-    throw InputError(fmt::format("{}: label {} with {} classes", spec.images, largest, spec.classes));
-  return spec.classes != 0 ? spec.classes : largest + 1;
+/// A number that was given must cover the rows that are packed, not those that are left out.
+uint32_t class_count(const ImageSource& source, const std::vector<uint32_t>& rows, const PackSpec& spec) {
+  if (spec.classes == 0) return *std::max_element(source.labels.begin(), source.labels.end()) + 1;
+  for (const uint32_t row : rows) {
+    if (source.labels[row] >= spec.classes)
+      throw InputError(fmt::format("{}: label {} with {} classes", spec.images, source.labels[row], spec.classes));
+  }
+  return spec.classes;
 }
 
 std::vector<uint8_t> make_image(const ImageSource& source, const PackSpec& spec, uint32_t row) {
@@ -73,7 +76,7 @@ std::vector<uint8_t> pack_data(const PackSpec& spec) {
     images.insert(images.end(), image.begin(), image.end());
     labels.push_back(static_cast<uint8_t>(source.labels[row]));
   }
-  return write_data({static_cast<uint32_t>(rows.size()), class_count(source, spec), shape,
+  return write_data({static_cast<uint32_t>(rows.size()), class_count(source, rows, spec), shape,
                      static_cast<float>(spec.scale), images, labels});
 }
 

@@ -41,6 +41,11 @@ std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& opt
 /// weights takes number e of stream n of the seed (random/counter_stream.h).
 Arrays initial_weights(const Network& network, uint32_t seed);
 
+/// Weights of a network whose last layer had fewer outputs, for `network`: the missing rows of its weight and bias are
+/// zero, so no new class is ever preferred before training. Weights that are large enough stay as they are.
+/// @throws InputError when the last layer with parameters is no FC layer, or is wider in the weights.
+Arrays grow_head(const Network& network, Arrays weights, const std::string& file);
+
 /// Checks names and shapes of weights against a network. @throws InputError; `file` is used in errors.
 void check_weights(const Network& network, const Arrays& weights, const std::string& file);
 

@@ -55,6 +55,33 @@ void check_weights(const Network& network, const Arrays& weights, const std::str
       throw InputError(fmt::format("{}: '{}' is no parameter of network {}", file, name, network.name));
 }
 
+Arrays grow_head(const Network& network, Arrays weights, const std::string& file) {
+  const NetLayer* head = nullptr;
+  for (const NetLayer& layer : network.layers) {
+    if (!layer.arrays().empty()) head = &layer;
+  }
+  if (head == nullptr || head->kind != LayerKind::fc) {
+    throw InputError(fmt::format("{}: the last layer of network {} that has weights is no FC layer: it cannot grow",
+                                 file, network.name));
+  }
+  for (const LayerArray& wanted : head->arrays()) {
+    const auto found = weights.find(head->name + "." + wanted.suffix);
+    if (found == weights.end()) continue;  // check_weights says it
+    const Array& old = found->second;
+    if (old.shape.empty() || old.shape[0] == wanted.shape[0]) continue;
+    if (old.shape[0] > wanted.shape[0]) {
+      throw InputError(fmt::format("{}: '{}' is {}: more outputs than the network's {}", file, found->first,
+                                   old.shape_text(), wanted.shape[0]));
+    }
+    std::vector<uint64_t> shape = old.shape;
+    std::vector<float> values = old.floats();
+    values.resize(values.size() / shape[0] * wanted.shape[0], 0.0f);
+    shape[0] = wanted.shape[0];
+    found->second = Array::of_floats(shape, values);
+  }
+  return weights;
+}
+
 Arrays initial_weights(const Network& network, uint32_t seed) {
   Arrays weights;
   uint32_t number = 0;

@@ -20,9 +20,10 @@ NetworkFile load_network_file(const std::string& path) {
   return file;
 }
 
-Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed) {
+Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed, bool grow) {
   if (path.empty()) return file.weights ? *file.weights : initial_weights(file.network, seed);
   Arrays weights = read_npz(path);
+  if (grow) weights = grow_head(file.network, std::move(weights), path);
   check_weights(file.network, weights, path);
   return weights;
 }

@@ -22,8 +22,9 @@ struct NetworkFile {
 /// @throws InputError.
 NetworkFile load_network_file(const std::string& path);
 
-/// First weights: from `path` (.npz) if given, else those of the model, else drawn.
+/// First weights: from `path` (.npz) if given, else those of the model, else drawn. `grow`: those of `path` may have
+/// fewer outputs than the network (`grow_head`).
 /// @throws InputError when those of `path` do not fit.
-Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed);
+Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed, bool grow = false);
 
 }  // namespace backboard

@@ -28,7 +28,8 @@ std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget&
   NetworkFile file = load_network_file(request.network);
   run.model = std::move(file.model);
   run.notes = std::move(file.notes);
-  return compile_plan(file.network, request.options, target, load_weights(file, request.weights, request.weights_seed));
+  return compile_plan(file.network, request.options, target,
+                      load_weights(file, request.weights, request.weights_seed, request.grow_head));
 }
 
 std::vector<uint8_t> data_bytes(const std::optional<PackSpec>& spec, const std::string& path) {

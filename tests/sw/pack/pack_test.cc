@@ -194,6 +194,8 @@ TEST_CASE("impossible shapes and labels are refused") {
   spec.dead_rows = {};
   spec.classes = 2;
   CHECK_THROWS_WITH(pack_data(spec), Contains("label 2 with 2 classes"));
+  spec.keep = {0, 1};  // the rows that are left have no such label
+  CHECK(parse_data(pack_data(spec), "two").classes == 2);
 }
 
 TEST_CASE("errors of a pack spec name file and line") {

@@ -1,5 +1,6 @@
 #include "sw/run/prepare.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "platform/check/input_error.h"
@@ -77,4 +78,35 @@ TEST_CASE("what does not fit is refused before the board starts") {
   r = request();
   r.weights = folder + "/x.plan";
   CHECK_THROWS_AS(prepare_run(r, kTarget), InputError);
+}
+
+TEST_CASE("a head grows by rows of zeros when that was asked for, and only then") {
+  const std::string folder = scratch_folder();
+  PrepareRequest r = request();
+  r.network = kSource + "/configs/nets/s8.yaml";
+  r.train.reset();
+  r.eval.reset();
+  const Arrays eight = weights_of_plan(parse_plan(prepare_run(r, kTarget).plan, "plan"));
+  REQUIRE(eight.at("fc2.weight").shape == std::vector<uint64_t>{8, 64});
+  write_npz(folder + "/w.npz", eight);
+  r = request();
+  r.weights = folder + "/w.npz";
+  CHECK_THROWS_WITH(prepare_run(r, kTarget), Contains("'fc2.weight' is (8, 64), the network wants (10, 64"));
+  r.grow_head = true;
+  const Arrays ten = weights_of_plan(parse_plan(prepare_run(r, kTarget).plan, "plan"));
+  const std::vector<float> old_rows = eight.at("fc2.weight").floats(), rows = ten.at("fc2.weight").floats();
+  REQUIRE(rows.size() == 640);
+  CHECK(std::equal(old_rows.begin(), old_rows.end(), rows.begin()));
+  CHECK(std::all_of(rows.begin() + 512, rows.end(), [](float value) { return value == 0.0f; }));
+  CHECK(ten.at("fc2.bias").shape == std::vector<uint64_t>{10});
+  CHECK(ten.at("conv1.weight").bytes == eight.at("conv1.weight").bytes);
+
+  write_npz(folder + "/ten.npz", ten);
+  r.weights = folder + "/ten.npz";
+  CHECK(weights_of_plan(parse_plan(prepare_run(r, kTarget).plan, "plan")).at("fc2.weight").bytes ==
+        ten.at("fc2.weight").bytes);
+  r.network = kSource + "/configs/nets/s8.yaml";
+  r.train.reset();
+  r.eval.reset();
+  CHECK_THROWS_WITH(prepare_run(r, kTarget), Contains("more outputs than the network's 8"));
 }
