@@ -140,10 +140,11 @@ void pack_neighbours(D d, const StridedGemm& p, const ptrdiff_t* steps, uint32_t
   }
 }
 
-/// kRows rows of a panel over `groups` groups.
+/// kRows rows of a panel over `groups` groups, of which the last one has `last` steps.
 template <uint32_t kRows, class D>
 HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT a_units,
-                               const float* HWY_RESTRICT panel, uint32_t groups, float* HWY_RESTRICT c, size_t pitch) {
+                               const float* HWY_RESTRICT panel, uint32_t groups, uint32_t last, float* HWY_RESTRICT c,
+                               size_t pitch) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
   V sums[kRows];
@@ -153,7 +154,8 @@ HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HW
     V integers[kRows];
     HWY_UNROLL(8)
     for (uint32_t m = 0; m < kRows; ++m) integers[m] = hn::Zero(d);
-    for (uint32_t i = 0; i < kGroup; ++i) {
+    const uint32_t steps = g + 1 < groups ? kGroup : last;
+    for (uint32_t i = 0; i < steps; ++i) {
       const V b = hn::Load(d, panel + (i + 1) * lanes);
       // Whole numbers below 2^24: exact, fused or not.
       HWY_UNROLL(8)
@@ -174,12 +176,13 @@ HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HW
 }
 
 template <class D>
-void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, const float* panel, float* c, size_t pitch) {
+void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, uint32_t last, const float* panel, float* c,
+               size_t pitch) {
   uint32_t m = 0;
   const auto pass = [&](auto kernel, uint32_t height) {
     for (; m + height <= rows; m += height) {
       const size_t place = size_t{m} * kGroupBlock;
-      kernel(d, room.rows + place * kGroup, room.row_units + place, panel, groups, c + m * pitch, pitch);
+      kernel(d, room.rows + place * kGroup, room.row_units + place, panel, groups, last, c + m * pitch, pitch);
     }
   };
   pass(group_kernel<8, D>, 8);
@@ -214,18 +217,19 @@ void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Gr
   const size_t pitch = room.pitch;
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const uint32_t rows = std::min(kRowBlock, p.rows - m0);
-    std::fill_n(room.block, rows * pitch, 0.0f);
+    if (p.columns % 8 != 0) std::fill_n(room.block, rows * pitch, 0.0f);
     load_sums(p, {m0, rows, 0, p.columns}, static_cast<uint32_t>(pitch), room.block);
     for (uint32_t g0 = 0; g0 < groups; g0 += kGroupBlock) {
       const uint32_t count = std::min(kGroupBlock, groups - g0);
+      const uint32_t last = std::min(kGroup, p.steps - (g0 + count - 1) * kGroup);
       pack_rows(p, room.a_runs, a_bits, m0, rows, g0, count, room.rows, room.row_units);
       for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
         width = panel_width(p.columns - n0);
         const float* panel = room.panels + n0 * column_floats + size_t{g0} * (kGroup + 1) * width;
         if (width == hn::Lanes(d)) {
-          run_panel(d, room, rows, count, panel, room.block + n0, pitch);
+          run_panel(d, room, rows, count, last, panel, room.block + n0, pitch);
         } else {
-          run_panel(half, room, rows, count, panel, room.block + n0, pitch);
+          run_panel(half, room, rows, count, last, panel, room.block + n0, pitch);
         }
       }
     }
