@@ -81,6 +81,7 @@ ptrdiff_t* weight_offsets(const ConvTile& t, unsigned slot, Workspace& workspace
 
 bool nonfinite_tensor(const float* values, uint32_t outer, size_t outer_stride, uint32_t inner, size_t inner_stride,
                       size_t run) {
+  if (inner_stride == run && outer_stride == inner * run) return any_nonfinite(values, outer * outer_stride);
   for (uint32_t i = 0; i < outer; ++i) {
     if (inner_stride == run) {
       if (any_nonfinite(values + i * outer_stride, inner * run)) return true;

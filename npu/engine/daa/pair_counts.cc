@@ -5,31 +5,67 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "npu/engine/daa/pair_counts.h"
+
+#ifndef BACKBOARD_NPU_ENGINE_DAA_PAIR_COUNTS_TYPES_
+#define BACKBOARD_NPU_ENGINE_DAA_PAIR_COUNTS_TYPES_
+namespace backboard::npu::daa {
+
+/// Places that follow each other by one.
+struct Run {
+  ptrdiff_t first;
+  uint32_t count;
+};
+
+inline constexpr size_t kSlack = 65;  ///< a vector of bytes and one more
+
+}  // namespace backboard::npu::daa
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// flags[i] = 1 where from[i] is not zero.
-void flag_run(const float* from, uint32_t count, uint32_t* flags) {
-  const hn::ScalableTag<float> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  uint32_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto zero = hn::RebindMask(du, hn::Eq(hn::LoadU(d, from + i), hn::Zero(d)));
-    hn::StoreU(hn::IfThenZeroElse(zero, hn::Set(du, 1u)), du, flags + i);
-  }
-  for (; i < count; ++i) flags[i] = from[i] != 0.0f;
+/// flags[i] = 1 where from[i] is not zero; a vector, reads and writes no more.
+template <class D>
+HWY_INLINE void flag_vector(D d, const float* from, uint8_t* flags) {
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<uint8_t, D> d8;
+  const auto zero = hn::RebindMask(di, hn::Eq(hn::LoadU(d, from), hn::Zero(d)));
+  hn::StoreU(hn::DemoteTo(d8, hn::IfThenZeroElse(zero, hn::Set(di, 1))), d8, flags);
 }
 
-/// single[i] += flags[i]; both[i] += flags[i] & flags[i + 1]. All three have room for a vector and one more.
-void add_flags(const uint32_t* flags, uint32_t count, uint32_t* single, uint32_t* both) {
-  const hn::ScalableTag<uint32_t> d;
+/// As flag_vector(), `count` elements: the last vector overlaps the one before.
+template <class D>
+HWY_INLINE void flag_run(D d, const float* from, uint32_t count, uint8_t* flags) {
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  for (uint32_t i = 0; i + lanes <= count; i += lanes) flag_vector(d, from + i, flags + i);
+  if (count % lanes != 0) flag_vector(d, from + count - lanes, flags + count - lanes);
+}
+
+/// Flags of the elements of all runs, one after the other.
+void flag_runs(const float* base, const Run* runs, uint32_t count, uint8_t* flags) {
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 4> small;
+  for (uint32_t i = 0; i < count; ++i) {
+    const float* from = base + runs[i].first;
+    const uint32_t length = runs[i].count;
+    if (length >= hn::Lanes(d)) {
+      flag_run(d, from, length, flags);
+    } else if (length >= hn::Lanes(small)) {
+      flag_run(small, from, length, flags);
+    } else {
+      for (uint32_t j = 0; j < length; ++j) flags[j] = from[j] != 0.0f;
+    }
+    flags += length;
+  }
+}
+
+/// single[i] += flags[i]; both[i] += flags[i] & flags[i + 1]. All have room for a vector and one more.
+void add_flags(const uint8_t* flags, uint32_t count, uint8_t* single, uint8_t* both) {
+  const hn::ScalableTag<uint8_t> d;
   const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
   for (uint32_t i = 0; i < count; i += lanes) {
     const auto here = hn::LoadU(d, flags + i), next = hn::LoadU(d, flags + i + 1);
@@ -38,23 +74,37 @@ void add_flags(const uint32_t* flags, uint32_t count, uint32_t* single, uint32_t
   }
 }
 
-/// Sums of flags, and of a flag with the one of the same place in `others`.
-void sum_flags(const uint32_t* flags, const uint32_t* others, uint32_t count, uint32_t& single, uint32_t& both) {
-  const hn::ScalableTag<uint32_t> d;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  auto ones = hn::Zero(d), pairs = hn::Zero(d);
-  uint32_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto here = hn::LoadU(d, flags + i);
-    ones = hn::Add(ones, here);
-    pairs = hn::Add(pairs, hn::And(here, hn::LoadU(d, others + i)));
+/// to[i] += from[i], and from[i] = 0; both have room for a vector.
+void flush_counts(uint8_t* from, uint32_t count, uint32_t* to) {
+  const hn::ScalableTag<uint32_t> du;
+  const hn::Rebind<uint8_t, decltype(du)> d8;
+  for (uint32_t i = 0; i < count; i += static_cast<uint32_t>(hn::Lanes(du))) {
+    hn::StoreU(hn::Add(hn::LoadU(du, to + i), hn::PromoteTo(du, hn::LoadU(d8, from + i))), du, to + i);
+    hn::StoreU(hn::Zero(d8), d8, from + i);
   }
-  single = hn::GetLane(hn::SumOfLanes(d, ones));
-  both = hn::GetLane(hn::SumOfLanes(d, pairs));
-  for (; i < count; ++i) {
+}
+
+/// Sums of flags, and of a flag with the one of the same place in `others`. Zeros follow, for a vector.
+void sum_flags(const uint8_t* flags, const uint8_t* others, uint32_t count, uint32_t& single, uint32_t& both) {
+  single = both = 0;
+#if HWY_TARGET == HWY_SCALAR
+  for (uint32_t i = 0; i < count; ++i) {
     single += flags[i];
     both += flags[i] & others[i];
   }
+#else
+  const hn::ScalableTag<uint8_t> d;
+  const hn::ScalableTag<uint64_t> du;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  auto ones = hn::Zero(du), pairs = hn::Zero(du);
+  for (uint32_t i = 0; i < count; i += lanes) {
+    const auto here = hn::LoadU(d, flags + i);
+    ones = hn::Add(ones, hn::SumsOf8(here));
+    pairs = hn::Add(pairs, hn::SumsOf8(hn::And(here, hn::LoadU(d, others + i))));
+  }
+  single = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(du, ones)));
+  both = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(du, pairs)));
+#endif
 }
 
 }  // namespace HWY_NAMESPACE
@@ -64,13 +114,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace backboard::npu::daa {
 
-HWY_EXPORT(flag_run);
+HWY_EXPORT(flag_runs);
 HWY_EXPORT(add_flags);
+HWY_EXPORT(flush_counts);
 HWY_EXPORT(sum_flags);
 
 namespace {
 
-constexpr size_t kSlack = 17;  // a vector and one more
 enum Slot : unsigned {
   kSlotFlags = 0,
   kSlotPlaces = 1,
@@ -88,36 +138,17 @@ struct Side {
   uint32_t rows, steps;
 };
 
-/// Places that follow each other by one.
-struct Run {
-  ptrdiff_t first;
-  uint32_t count;
-};
-
 /// Cuts places into runs; `runs` has room for as many.
 uint32_t cut_runs(const ptrdiff_t* places, uint32_t count, Run* runs) {
   uint32_t used = 0;
   for (uint32_t i = 0; i < count; ++used) {
+    const ptrdiff_t first = places[i];
     uint32_t length = 1;
-    while (i + length < count && places[i + length] == places[i] + length) ++length;
-    runs[used] = {places[i], length};
+    while (i + length < count && places[i + length] == first + length) ++length;
+    runs[used] = {first, length};
     i += length;
   }
   return used;
-}
-
-/// Flags of the elements of all runs, one after the other.
-void flag_runs(const float* base, const Run* runs, uint32_t count, uint32_t* flags) {
-  constexpr uint32_t kLongRun = 6;
-  for (uint32_t i = 0; i < count; ++i) {
-    const float* from = base + runs[i].first;
-    if (runs[i].count >= kLongRun) {
-      HWY_DYNAMIC_DISPATCH(flag_run)(from, runs[i].count, flags);
-    } else {
-      for (uint32_t j = 0; j < runs[i].count; ++j) flags[j] = from[j] != 0.0f;
-    }
-    flags += runs[i].count;
-  }
 }
 
 /// Non-zeros of each step over all rows, and rows that have one at a step and at the next.
@@ -136,19 +167,24 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   const uint32_t steps_cut = cut_runs(side.step, side.steps, step_runs);
   const uint32_t rows_cut = cut_runs(side.row, side.rows, row_runs);
   if (uint64_t{steps_cut} * side.rows <= uint64_t{rows_cut} * side.steps) {
-    uint32_t* flags = workspace.array<uint32_t>(kSlotFlags, side.steps + kSlack);
-    std::fill_n(flags + side.steps, kSlack, 0u);
+    constexpr uint32_t kMostRows = 255;  // that counts in bytes hold
+    uint8_t* const flags = workspace.array<uint8_t>(kSlotFlags, 3 * (side.steps + kSlack));
+    uint8_t *const single = flags + side.steps + kSlack, *const both = single + side.steps + kSlack;
+    std::fill_n(flags, 3 * (side.steps + kSlack), uint8_t{0});
     for (uint32_t m = 0; m < side.rows; ++m) {
-      flag_runs(side.values + side.row[m], step_runs, steps_cut, flags);
-      HWY_DYNAMIC_DISPATCH(add_flags)(flags, side.steps, counts.single, counts.both);
+      HWY_DYNAMIC_DISPATCH(flag_runs)(side.values + side.row[m], step_runs, steps_cut, flags);
+      HWY_DYNAMIC_DISPATCH(add_flags)(flags, side.steps, single, both);
+      if (m % kMostRows != kMostRows - 1 && m + 1 < side.rows) continue;
+      HWY_DYNAMIC_DISPATCH(flush_counts)(single, side.steps, counts.single);
+      HWY_DYNAMIC_DISPATCH(flush_counts)(both, side.steps, counts.both);
     }
     return counts;
   }
-  uint32_t* flags[2] = {workspace.array<uint32_t>(kSlotFlags, size_t{side.rows} * 2), nullptr};
-  flags[1] = flags[0] + side.rows;
-  std::fill_n(flags[1], side.rows, 0u);
+  uint8_t* flags[2] = {workspace.array<uint8_t>(kSlotFlags, (side.rows + kSlack) * 2), nullptr};
+  flags[1] = flags[0] + side.rows + kSlack;
+  std::fill_n(flags[0], (side.rows + kSlack) * 2, uint8_t{0});
   for (uint32_t r = 0; r < side.steps; ++r) {
-    flag_runs(side.values + side.step[r], row_runs, rows_cut, flags[r % 2]);
+    HWY_DYNAMIC_DISPATCH(flag_runs)(side.values + side.step[r], row_runs, rows_cut, flags[r % 2]);
     uint32_t both = 0;
     HWY_DYNAMIC_DISPATCH(sum_flags)(flags[r % 2], flags[1 - r % 2], side.rows, counts.single[r], both);
     if (r > 0) counts.both[r - 1] = both;
