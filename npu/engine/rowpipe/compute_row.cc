@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu/codec/tensor_format.h"
+#include "npu/engine/rowpipe/quantise.h"
 #include "npu/engine/rowpipe/row_group.h"
 #include "npu/numerics/rounding.h"
 #include "platform/check/check.h"
@@ -35,6 +36,26 @@ void append(const SlotContents& made, uint32_t first, bool begin, SlotContents& 
   line = std::move(kept);
 }
 
+/// Rounds the last row of a row buffer to codes.
+void code_last_row(uint32_t bits, SlotContents& line) {
+  const auto& count = line.box.count;
+  if (count[2] == 0) return;
+  const RowLayout layout{count[1], size_t{count[2]} * count[3], 1, count[3]};
+  float* row = line.values.data() + (count[2] - size_t{1}) * count[3];
+  Workspace workspace;
+  quantise_rows(bits, layout, row, row, workspace);
+}
+
+/// Rounds all weights of a convolution to codes.
+void code_weights(uint32_t bits, SlotContents& weights) {
+  ConvTile tile;
+  tile.k = weights.box.count[0], tile.c = weights.box.count[1];
+  tile.kh = weights.box.count[2], tile.kw = weights.box.count[3];
+  tile.set_dense_strides();
+  Workspace workspace;
+  quantise_weights(bits, tile, weights.values.data(), weights.values.data(), workspace);
+}
+
 /// Words that cross from and to banks, each to be paid by its bank and as an access of the local buffer.
 void count_words(const RowpipeConfig& config, uint64_t words, uint32_t bank, Facts& facts) {
   facts.bank_words[bank % config.banks] += words;
@@ -63,7 +84,7 @@ void count_reads(const RowpipeConfig& config, const Job& job, const Step& step, 
 
 }  // namespace
 
-ErrorCode compute_row(const RowpipeConfig& config, const TileEngine& tiles, const Job& job, const Step& step,
+ErrorCode compute_row(const RowpipeConfig& config, const TileEngine& units, const Job& job, const Step& step,
                       LocalBuffer& buffer, Facts& facts) {
   uint16_t made = step.slots[step.operand];
   if (step.pass != kIntake) {
@@ -72,10 +93,12 @@ ErrorCode compute_row(const RowpipeConfig& config, const TileEngine& tiles, cons
       window.resize_to(step.inner);
       copy_rows(buffer[step.from], step.inner.first[2], step.inner.count[2], window);
     }
+    const bool first_row = step.box.first[0] == 0 && step.box.first[2] == 0;
+    if (first_row && takes_codes(job)) code_weights(config.weight_bits, buffer[step.slots[1]]);
     Facts done;
-    const ErrorCode error = tiles.compute(job, step, buffer, done);
+    const ErrorCode error = units.compute(job, step, buffer, done);
     if (error != ErrorCode::kNONE) return error;
-    // Rows were rounded to codes when they came in, and their banks are those of the pipeline.
+    // Rows are rounded to codes when they come in, and their banks are those of the pipeline.
     done.quantised = done.bank_cycles = 0;
     facts.add(done);
     count_reads(config, job, step, buffer, facts);
@@ -91,7 +114,10 @@ ErrorCode compute_row(const RowpipeConfig& config, const TileEngine& tiles, cons
   const uint64_t words = config.words_of_row(result.box.count[1], result.box.count[3], step.line_bits);
   count_words(config, words, step.line_bank, facts);
   facts.buffer_write_bytes += bytes_of(config, words);
-  if (step.line_bits != kFloatBits) facts.quantised += result.box.elements();
+  if (step.line_bits != kFloatBits) {
+    code_last_row(config.activation_bits, buffer[step.line]);
+    facts.quantised += result.box.elements();
+  }
   return ErrorCode::kNONE;
 }
 

@@ -33,11 +33,14 @@ constexpr Offer kOffer = {
 
 class Multipliers final : public TileArithmetic {
  public:
-  explicit Multipliers(const EngineConfigs& configs) : config_(configs.rowpipe), energy_(configs.energy) {}
+  /// `coded`: operands come as codes times steps already.
+  Multipliers(const EngineConfigs& configs, bool coded)
+      : config_(configs.rowpipe), energy_(configs.energy), coded_(coded) {}
   const Offer& offer() const override { return kOffer; }
   bool wants_classes() const override { return false; }
   std::pair<Operand, Operand> prepare(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                                       Workspace& workspace) const override {
+    if (coded_) return {first, second};
     return prepare_tile(config_, pass, tile, first, second, workspace);
   }
   void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
@@ -54,13 +57,16 @@ class Multipliers final : public TileArithmetic {
  private:
   RowpipeConfig config_;
   EnergyConstants energy_;
+  bool coded_;
 };
 
 /// Tiles as other engines have them, and groups as a pipeline of rows.
 class RowEngine final : public Engine {
  public:
   explicit RowEngine(const EngineConfigs& configs)
-      : config_(configs.rowpipe), tiles_(std::make_unique<Multipliers>(configs), configs.host_threads) {}
+      : config_(configs.rowpipe),
+        tiles_(std::make_unique<Multipliers>(configs, false), configs.host_threads),
+        rows_(std::make_unique<Multipliers>(configs, true), configs.host_threads) {}
   const Offer& offer() const override { return kOffer; }
   Planned plan(const Job& job, uint32_t buffer_bytes) const override { return tiles_.plan(job, buffer_bytes); }
   Planned plan_group(std::span<const Job> jobs, uint32_t buffer_bytes) const override {
@@ -69,13 +75,14 @@ class RowEngine final : public Engine {
   bool wants_classes() const override { return false; }
   ErrorCode compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const override {
     if (!step.row) return tiles_.compute(job, step, buffer, facts);
-    return compute_row(config_, tiles_, job, step, buffer, facts);
+    return compute_row(config_, rows_, job, step, buffer, facts);
   }
   Price price(const Facts& facts) const override { return tiles_.price(facts); }
 
  private:
   RowpipeConfig config_;
   TileEngine tiles_;
+  TileEngine rows_;  ///< for rows of groups, which lie in their buffers as codes
 };
 
 }  // namespace
