@@ -29,7 +29,10 @@ Router::Router(const sc_core::sc_module_name& name, const RouterConfig& config, 
     masters_[i]->register_transport_dbg(this, &Router::transport_dbg, static_cast<int>(i));
     masters_[i]->register_get_direct_mem_ptr(this, &Router::get_direct_mem_ptr, static_cast<int>(i));
     counters_[i].resize(map_.size());
+    lanes_[i].router = this;
+    lanes_[i].master = i;
   }
+  shortened_.resize(map_.size());
   for (uint32_t i = 0; i < map_.size(); ++i) {
     const std::string socket_name = fmt::format("to_{}", map_[i].name);
     targets_.push_back(std::make_unique<tlm_utils::simple_initiator_socket_tagged<Router>>(socket_name.c_str()));
@@ -81,50 +84,80 @@ void Router::refuse(size_t master, BusOp op, uint64_t address, uint64_t size, In
   findings_.report(std::move(finding));
 }
 
-void Router::b_transport(int master_tag, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  const auto master = static_cast<size_t>(master_tag);
-  const uint64_t address = payload.get_address();
-  const uint32_t size = payload.get_data_length();
-  const BusOp op = payload.is_write() ? BusOp::write : BusOp::read;
-  const uint64_t now_ps = kernel_time_ps();
-  const uint64_t offered_ps = now_ps + delay.value();
-
-  const uint32_t target = find(master, address, size);
-  const bool allowed = windows_[master].allows(op, address, size);
+/// What the bus does to an access: windows, the channel, the target by `forward(target, address, time_ps, done_ps)`,
+/// counters. `end_ps`: when the master has the answer.
+template <class Forward>
+BusResponse Router::cross(const Crossing& c, uint64_t offered_ps, uint64_t& end_ps, Forward forward) {
+  const uint32_t target = find(c.master, c.address, c.size);
+  const bool allowed = windows_[c.master].allows(c.op, c.address, c.size);
   if (!allowed || target == AddressMap::kNobody) {
-    delay += time_of_ps(latency_ps_);
-    payload.set_response_status(status_of(allowed ? BusResponse::decode : BusResponse::denied));
-    const auto* extension = payload.get_extension<AttributionExtension>();
-    const Initiator initiator = extension != nullptr ? extension->who.initiator : Finding().initiator;
-    return refuse(master, op, address, size, initiator, offered_ps, !allowed);
+    end_ps = offered_ps + latency_ps_;
+    const Initiator initiator = c.who != nullptr ? c.who->initiator : Finding().initiator;
+    refuse(c.master, c.op, c.address, c.size, initiator, offered_ps, !allowed);
+    return allowed ? BusResponse::decode : BusResponse::denied;
   }
-
-  uint64_t& channel_free_ps = channel_free_ps_[master][static_cast<size_t>(op)];
+  const bool write = c.op == BusOp::write;
+  uint64_t& channel_free_ps = channel_free_ps_[c.master][static_cast<size_t>(c.op)];
   const uint64_t start_ps = std::max(offered_ps, channel_free_ps);
-  const uint64_t data_ps = beats_ps(size);
+  const uint64_t data_ps = beats_ps(c.size);
   channel_free_ps = start_ps + data_ps;
-  const bool write = op == BusOp::write;
-  delay = time_of_ps(start_ps - now_ps + latency_ps_ + (write ? beat_ps_ : 0));
-  payload.set_address(address - map_[target].base);
-  (*targets_[target])->b_transport(payload, delay);
-  payload.set_address(address);
-  const uint64_t answered_ps = delay.value() + (write ? 0 : beat_ps_);
-  delay = time_of_ps(std::max(answered_ps, start_ps - now_ps + latency_ps_ + data_ps));
+  uint64_t done_ps = 0;
+  const BusResponse response =
+      forward(target, c.address - map_[target].base, start_ps + latency_ps_ + (write ? beat_ps_ : 0), done_ps);
+  end_ps = std::max(done_ps + (write ? 0 : beat_ps_), start_ps + latency_ps_ + data_ps);
 
-  const BusResponse response = response_of(payload.get_response_status());
-  counters_[master][target].count(op, size, response);
-  if (response != BusResponse::ok) return;
-  if (snoop_ && master != static_cast<size_t>(BusMaster::core)) {
-    const auto* extension = payload.get_extension<AttributionExtension>();
-    snoop_(op, address, size, extension ? extension->who.initiator : Initiator::debug);
+  counters_[c.master][target].count(c.op, c.size, response);
+  if (response != BusResponse::ok) return response;
+  if (snoop_ && c.master != static_cast<size_t>(BusMaster::core)) {
+    snoop_(c.op, c.address, c.size, c.who ? c.who->initiator : Initiator::debug);
   }
-  if (target == traffic_target_) {
-    const auto* extension = payload.get_extension<AttributionExtension>();
-    traffic_.record(extension ? extension->who : Attribution{}, op, size);
+  if (target == traffic_target_) traffic_.record(c.who ? *c.who : Attribution{}, c.op, c.size);
+  if (write && watch_ && c.address <= watch_last_ && c.size != 0 && c.address + (c.size - 1) >= watch_first_) {
+    watch_(c.address, c.data, c.size);
   }
-  if (write && watch_ && address <= watch_last_ && size != 0 && address + (size - 1) >= watch_first_) {
-    watch_(address, payload.get_data_ptr(), size);
+  return response;
+}
+
+void Router::b_transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const auto* extension = payload.get_extension<AttributionExtension>();
+  const Crossing crossing{static_cast<size_t>(master), payload.is_write() ? BusOp::write : BusOp::read,
+                          payload.get_address(),       payload.get_data_length(),
+                          payload.get_data_ptr(),      extension != nullptr ? &extension->who : nullptr};
+  const uint64_t now_ps = kernel_time_ps();
+  uint64_t end_ps = 0;
+  const BusResponse response = cross(crossing, now_ps + delay.value(), end_ps,
+                                     [&](uint32_t target, uint64_t address, uint64_t time_ps, uint64_t& done_ps) {
+                                       delay = time_of_ps(time_ps - now_ps);
+                                       payload.set_address(address);
+                                       (*targets_[target])->b_transport(payload, delay);
+                                       payload.set_address(crossing.address);
+                                       done_ps = now_ps + delay.value();
+                                       return response_of(payload.get_response_status());
+                                     });
+  delay = time_of_ps(end_ps - now_ps);
+  if (response == BusResponse::decode || response == BusResponse::denied) {
+    payload.set_response_status(status_of(response));
   }
+}
+
+BusResponse Router::Lane::access(BusAccess& access, uint64_t& delay_ps) {
+  const Crossing crossing{master, access.op, access.address, access.size, access.data, &access.who};
+  const uint64_t time_ps = access.time_ps;
+  uint64_t end_ps = 0;
+  const BusResponse response =
+      router->cross(crossing, time_ps + delay_ps, end_ps,
+                    [&](uint32_t target, uint64_t address, uint64_t arrival_ps, uint64_t& done_ps) {
+                      access.address = address;
+                      access.time_ps = arrival_ps;
+                      uint64_t taken_ps = 0;
+                      const BusResponse answer = router->shortened_[target]->serve(access, taken_ps);
+                      access.address = crossing.address;
+                      access.time_ps = time_ps;
+                      done_ps = arrival_ps + taken_ps;
+                      return answer;
+                    });
+  delay_ps = end_ps - time_ps;
+  return response;
 }
 
 unsigned Router::transport_dbg(int, tlm::tlm_generic_payload& payload) {

@@ -18,6 +18,7 @@
 #include "platform/stats/stats_writer.h"
 #include "platform/stats/traffic_table.h"
 #include "platform/tlm/payload.h"
+#include "platform/tlm/target_socket.h"
 
 namespace backboard {
 
@@ -57,6 +58,12 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   tlm_utils::simple_target_socket_tagged<Router>& master_socket(BusMaster master);
   tlm_utils::simple_initiator_socket_tagged<Router>& target_socket(uint32_t target);
 
+  /// A master's way through the router without payloads and sockets, as b_transport carries an access: no debug
+  /// accesses, no direct regions. Only to targets that were given by `shorten`.
+  BusPort& lane(BusMaster master) { return lanes_[static_cast<size_t>(master)]; }
+  /// `socket` is what target_socket(target) is bound to.
+  void shorten(uint32_t target, TargetSocket& socket) { shortened_[target] = &socket; }
+
   /// Calls `callback` after each write that touches [first, last] and was carried out. One watch at a time.
   using WriteWatch = std::function<void(uint64_t address, const uint8_t* data, uint32_t size)>;
   void watch_writes(uint64_t first, uint64_t last, WriteWatch callback);
@@ -88,6 +95,24 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
                                      sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_bw(int target, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                      sc_core::sc_time& delay);
+  /// An access on its way, from wherever it came. `address` is absolute; `who` may be null.
+  struct Crossing {
+    size_t master;
+    BusOp op;
+    uint64_t address;
+    uint32_t size;
+    const uint8_t* data;
+    const Attribution* who;
+  };
+  template <class Forward>
+  BusResponse cross(const Crossing& crossing, uint64_t offered_ps, uint64_t& end_ps, Forward forward);
+  struct Lane final : BusPort {
+    Router* router = nullptr;
+    size_t master = 0;
+    BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
+    std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
+  };
+
   void b_transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned transport_dbg(int master, tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(int master, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& direct);
@@ -108,6 +133,8 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
 
   std::vector<std::unique_ptr<tlm_utils::simple_target_socket_tagged<Router>>> masters_;
   std::vector<std::unique_ptr<tlm_utils::simple_initiator_socket_tagged<Router>>> targets_;
+  std::array<Lane, kBusMasters> lanes_;
+  std::vector<TargetSocket*> shortened_;  ///< by target
   std::array<AccessWindows, kBusMasters> windows_;
   std::array<uint32_t, kBusMasters> last_target_{};  ///< found last; a hint, not state
   uint64_t watch_first_ = 1, watch_last_ = 0;

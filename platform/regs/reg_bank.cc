@@ -82,7 +82,7 @@ void RegBank::set(FieldId field, uint32_t value, uint32_t index) {
   }
 }
 
-RegBank::Place RegBank::locate(uint32_t offset, uint32_t size_bytes, bool write) const {
+RegBank::Place RegBank::search(uint32_t offset, uint32_t size_bytes, bool write) const {
   // The last entry at or below the offset, then back over all that share its offset.
   auto end = std::upper_bound(entries_.begin(), entries_.end(), offset,
                               [](uint32_t value, const Entry& entry) { return value < entry.offset; });

@@ -91,7 +91,16 @@ class RegBank {
   };
 
   size_t slot(RegisterId reg, uint32_t index) const;
-  Place locate(uint32_t offset, uint32_t size_bytes, bool write) const;
+  /// Remembers the last place: who polls asks for the same.
+  const Place& locate(uint32_t offset, uint32_t size_bytes, bool write) const {
+    const Question question{offset, size_bytes, write, bank_};
+    if (!(question == asked_)) {
+      asked_ = question;
+      answer_ = search(offset, size_bytes, write);
+    }
+    return answer_;
+  }
+  Place search(uint32_t offset, uint32_t size_bytes, bool write) const;
   const RegisterInfo* info(uint16_t reg) const { return &block_.registers[reg]; }
 
   BlockInfo block_;
@@ -101,6 +110,15 @@ class RegBank {
   std::vector<Entry> entries_;        ///< by offset; equal offsets in the order of the file
   std::vector<Hooks> hooks_;          ///< by register
   uint8_t bank_ = 0;
+  struct Question {
+    uint32_t offset = 0;
+    uint32_t size_bytes = 0;
+    bool write = false;
+    uint8_t bank = 0;
+    bool operator==(const Question&) const = default;
+  };
+  mutable Question asked_;
+  mutable Place answer_{RegisterResult::bad_size};  ///< of an access of 0 bytes
 };
 
 }  // namespace backboard

@@ -30,10 +30,13 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
   for (size_t i = 0; i < kBusMasters; ++i) {
     ports_[i]->socket.bind(router_->master_socket(static_cast<BusMaster>(i)));
   }
+  // The core polls registers; payloads would take most of its time.
+  ports_[static_cast<size_t>(BusMaster::core)]->shorten(router_->lane(BusMaster::core));
   for (uint32_t i = 0; i < targets.size(); ++i) {
     sockets_.push_back(
         std::make_unique<TargetSocket>(name_of(targets[i].place), *targets[i].target, targets[i].requests));
     router_->target_socket(i).bind(sockets_[i]->socket);
+    router_->shorten(i, *sockets_[i]);
   }
 }
 

@@ -123,6 +123,11 @@ void MasterPort::state(StateArchive& archive) {
 }
 
 BusResponse MasterPort::access(BusAccess& access, uint64_t& delay_ps) {
+  if (lane_ != nullptr && !access.debug) {
+    const BusResponse response = lane_->access(access, delay_ps);
+    counters_.count(access.op, access.size, response);
+    return response;
+  }
   Borrowed payload(pool_, access.op, access.address, access.data, access.size);
   payload->get_extension<AttributionExtension>()->who = access.who;
   if (access.debug) {

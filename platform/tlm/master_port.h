@@ -24,6 +24,9 @@ class MasterPort final : public sc_core::sc_module, public BusPort, public Reque
   /// `access.time_ps` must not lie before the kernel's time; `delay_ps` is added to on return.
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   std::optional<DirectRegion> direct(uint64_t address) override;
+  /// From now on accesses that are no debug accesses go through `lane`, which stands for what the socket is bound to:
+  /// the same times, responses and counters without a payload.
+  void shorten(BusPort& lane) { lane_ = &lane; }
 
   uint64_t submit(const BusRequest& request) override;
   void set_client(RequestClient& client) override { client_ = &client; }
@@ -52,6 +55,7 @@ class MasterPort final : public sc_core::sc_module, public BusPort, public Reque
   void fill(tlm::tlm_generic_payload& payload, const BusRequest& request);
 
   PayloadPool pool_;
+  BusPort* lane_ = nullptr;
   RequestClient* client_ = nullptr;
   std::vector<tlm::tlm_generic_payload*> in_flight_;           ///< by tag
   tlm::tlm_generic_payload* waits_for_end_request_ = nullptr;  ///< its END_REQ has not come

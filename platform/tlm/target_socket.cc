@@ -47,8 +47,7 @@ void TargetSocket::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
   BusAccess access = access_of(payload);
   access.time_ps = kernel_time_ps() + delay.value();
   uint64_t delay_ps = 0;
-  const BusResponse response = target_.access(access, delay_ps);
-  counters_.count(access.op, access.size, response);
+  const BusResponse response = serve(access, delay_ps);
   delay += time_of_ps(delay_ps);
   payload.set_response_status(status_of(response));
 }

@@ -22,6 +22,13 @@ class TargetSocket final : public sc_core::sc_module, public RequestClient, publ
 
   tlm_utils::simple_target_socket<TargetSocket> socket;
 
+  /// An access as b_transport carries it out.
+  BusResponse serve(BusAccess& access, uint64_t& delay_ps) {
+    const BusResponse response = target_.access(access, delay_ps);
+    counters_.count(access.op, access.size, response);
+    return response;
+  }
+
   const PortCounters& counters() const { return counters_; }
   void state(StateArchive& archive) override {
     archive.value("counters", counters_);
