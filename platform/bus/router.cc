@@ -54,14 +54,6 @@ void Router::watch_writes(uint64_t first, uint64_t last, WriteWatch callback) {
   watch_ = std::move(callback);
 }
 
-uint32_t Router::find(size_t master, uint64_t address, uint64_t size) {
-  uint32_t& hint = last_target_[master];
-  if (map_.holds(hint, address, size)) return hint;
-  const uint32_t found = map_.find(address, size);
-  if (found != AddressMap::kNobody) hint = found;
-  return found;
-}
-
 uint64_t Router::beats_ps(uint64_t size) const {
   const uint64_t beats = (size + config_.width_bytes - 1) >> width_log2_;
   return whole_beat_ ? beats * beat_ps_ : time_of_cycle(beats, config_.clock_hz);

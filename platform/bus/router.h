@@ -120,7 +120,13 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   void refuse(size_t master, BusOp op, uint64_t address, uint64_t size, Initiator initiator, uint64_t time_ps,
               bool denied);
   void state_requests(StateArchive& archive);
-  uint32_t find(size_t master, uint64_t address, uint64_t size);
+  uint32_t find(size_t master, uint64_t address, uint64_t size) {
+    uint32_t& hint = last_target_[master];
+    if (map_.holds(hint, address, size)) return hint;
+    const uint32_t found = map_.find(address, size);
+    if (found != AddressMap::kNobody) hint = found;
+    return found;
+  }
   uint64_t beats_ps(uint64_t size) const;
 
   RouterConfig config_;

@@ -74,8 +74,11 @@ AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address,
                                 uint8_t* data) {
   uint64_t delay_ps = 0;
   const BusResponse response = transfer(op, initiator, address, size_bytes, time_ps, data, delay_ps);
-  const auto cycles = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
-  return {response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, response, cycles};
+  if (delay_ps != last_delay_ps_) {  // who polls is answered alike, and a division takes long
+    last_delay_ps_ = delay_ps;
+    last_delay_cycles_ = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
+  }
+  return {response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, response, last_delay_cycles_};
 }
 
 BusResponse DataPath::transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
@@ -97,11 +100,11 @@ uint32_t DataPath::region_of(uint64_t address, unsigned size_bytes) {
     return region.bytes && address >= region.first && last <= region.last && last >= address;
   };
   if (last_region_ < regions_.size() && holds(regions_[last_region_])) return last_region_;
+  uint64_t& line = not_direct_[address / 64 % kNegativeEntries];
+  if (line == address / 64) return kNoRegion;
   for (uint32_t i = 0; i < regions_.size(); ++i) {
     if (holds(regions_[i])) return last_region_ = i;
   }
-  uint64_t& line = not_direct_[address / 64 % kNegativeEntries];
-  if (line == address / 64) return kNoRegion;
   const auto found = bus_.direct(address);
   if (!found || !found->bytes || !found->readable) {
     line = address / 64;

@@ -210,6 +210,8 @@ class DataPath {
   uint32_t home_ = kNoRegion;
   std::array<std::optional<BackingStore>, 2> home_pages_;
   std::array<std::vector<uint32_t>, 2> entered_;  ///< numbers of the pages that are not zero there
+  uint64_t last_delay_ps_ = 0;  ///< of a transaction, and its cycles
+  uint32_t last_delay_cycles_ = 0;
   uint32_t last_region_ = 0;
   uint32_t largest_latency_cycles_ = 0;
 };

@@ -51,6 +51,7 @@ void Uart::wire_registers() {
   bank_.source(Reg::UART_LSR, [this](uint32_t) { return line_status(); });
   bank_.on_read(Reg::UART_LSR, [this](uint32_t) {
     listen();
+    if (!overrun_) return;  // who polls changes nothing
     overrun_ = false;
     update_irq();
   });
