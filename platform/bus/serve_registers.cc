@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 namespace backboard {
 namespace {
 
@@ -38,11 +36,13 @@ BusResponse serve_registers(RegBank& bank, BusAccess& access, FindingSink& findi
   RegisterResult result;
   if (access.op == BusOp::write) {
     if (access.debug) return BusResponse::target;
-    std::memcpy(&value, access.data, access.size);
+    for (uint32_t i = 0; i < access.size; ++i) value |= uint32_t{access.data[i]} << (8 * i);
     result = bank.write(offset, access.size, value);
   } else {
     result = access.debug ? bank.peek(offset, access.size, value) : bank.read(offset, access.size, value);
-    if (result == RegisterResult::ok) std::memcpy(access.data, &value, access.size);
+    if (result == RegisterResult::ok) {
+      for (uint32_t i = 0; i < access.size; ++i) access.data[i] = static_cast<uint8_t>(value >> (8 * i));
+    }
   }
   if (result == RegisterResult::ok) return BusResponse::ok;
   report(bank, access, result, findings);

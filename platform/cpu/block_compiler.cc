@@ -37,8 +37,15 @@ void BlockCompiler::set_x(unsigned x, uint32_t value) {
   pinned(x) ? a_.mov(home_of(x), value) : a_.mov(x_place(x), value);
 }
 
-const CompiledSite* BlockCompiler::site(const Operation& op) {
-  code_.sites_.push_back({&block_, &op, latency_, latency_own_});
+const CompiledSite* BlockCompiler::site_of(const Operation& op) {
+  const InstructionKind kind = kind_of(op.id);
+  CompiledSite site{.block = &block_, .operation = &op, .latency_before = latency_, .latency_own = latency_own_};
+  site.load = kind == InstructionKind::load;
+  site.store = kind == InstructionKind::store;
+  site.sign_extends = op.id == InstructionId::LB || op.id == InstructionId::LH;
+  site.floating = op.id == InstructionId::FLW || op.id == InstructionId::FSW;
+  site.size_bytes = moved_bytes(op.id);
+  code_.sites_.push_back(site);
   return &code_.sites_.back();
 }
 
@@ -296,7 +303,7 @@ void BlockCompiler::divide(const Operation& op, bool is_signed, bool remainder) 
 /// access has zero: a misaligned one lands behind the pages, where nothing is allowed.
 void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store) {
   latency_own_ = store ? home_.write_cycles : home_.read_cycles;
-  const CompiledSite* const at = site(op);
+  const CompiledSite* const at = site_of(op);
   const Label slow = a_.newLabel(), done = a_.newLabel();
   const auto turn = static_cast<uint32_t>(std::countr_zero(size_bytes));
   if (op.rs1 == 0) {
@@ -366,13 +373,13 @@ void BlockCompiler::finish_load(const Operation& op, Mem from) {
 
 /// Calls back at an instruction that may leave the block.
 void BlockCompiler::call(uint64_t thunk, const Operation& op) {
-  a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site(op)));
+  a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site_of(op)));
   a_.call(imm(thunk));
 }
 
 /// The same where it always does.
 void BlockCompiler::leave(const Operation& op) {
-  a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site(op)));
+  a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site_of(op)));
   a_.call(imm(code_.call_system_));
 }
 

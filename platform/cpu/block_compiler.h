@@ -90,7 +90,7 @@ class BlockCompiler {
   void jump_register(const Operation& op);
   void account(unsigned end, uint32_t cycles);
   void finish(unsigned end, uint32_t cycles, uint32_t next);
-  const CompiledSite* site(const Operation& op);
+  const CompiledSite* site_of(const Operation& op);
 
   asmjit::x86::Assembler& a_;
   CompiledCode& code_;

@@ -86,7 +86,7 @@ void BlockCompiler::check_floating(const Operation& op) {
   const Label off = a_.newLabel();
   a_.cmp(x86::byte_ptr(host::kX, displacement(places_.fs)), 0);
   a_.je(off);
-  const CompiledSite* const at = site(op);
+  const CompiledSite* const at = site_of(op);
   apart_.emplace_back([this, off, at] {
     a_.bind(off);
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
@@ -105,7 +105,7 @@ void BlockCompiler::mark_floating() {
 void BlockCompiler::apart_by_call(Label slow, const Operation& op) {
   const Label done = a_.newLabel();
   a_.bind(done);
-  const CompiledSite* const at = site(op);
+  const CompiledSite* const at = site_of(op);
   apart_.emplace_back([this, slow, done, at] {
     a_.bind(slow);
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));

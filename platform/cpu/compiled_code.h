@@ -24,6 +24,12 @@ struct CompiledSite {
   /// Cycles that home memory takes for the loads and stores of the block before the instruction, and for its own.
   uint32_t latency_before = 0;
   uint32_t latency_own = 0;
+  // Of a load or store, so that nobody has to ask the operation.
+  bool load = false;
+  bool store = false;
+  bool sign_extends = false;
+  bool floating = false;
+  uint32_t size_bytes = 0;
 };
 
 /// Why compiled code was left, or whether it goes on behind a call.

@@ -133,16 +133,14 @@ void RiscvCore<Xlen>::leave_compiled(const CompiledSite& site, bool completed) {
 template <class Xlen>
 CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U address, int64_t budget) {
   const Operation& op = *site.operation;
-  const InstructionKind what = kind_of(op.id);
-  const unsigned size_bytes = moved_bytes(op.id);
   clock_ = block_limit_ - static_cast<uint64_t>(budget) + site.latency_before;
   pc_ = static_cast<U>(site.block->block.pc()) + op.pc_offset;
   AccessKind kind = AccessKind::fault;
-  if (what == InstructionKind::load) {
-    kind = load(address, size_bytes, op.cycles_before);
-  } else if (what == InstructionKind::store) {
-    transfer_ = op.id == InstructionId::FSW ? f_[op.rs2] : x_[op.rs2];
-    kind = store(address, size_bytes, op.cycles_before);
+  if (site.load) {
+    kind = load(address, site.size_bytes, op.cycles_before);
+  } else if (site.store) {
+    transfer_ = site.floating ? f_[op.rs2] : x_[op.rs2];
+    kind = store(address, site.size_bytes, op.cycles_before);
   } else {
     kind = atomic(op);
   }
@@ -151,28 +149,15 @@ CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U addr
     take_pending_trap();
     return {0, CompiledExit::left};
   }
-  switch (op.id) {
-    case InstructionId::LB:
-      x_[op.rd] = static_cast<U>(static_cast<S>(static_cast<int8_t>(transfer_)));
-      break;
-    case InstructionId::LH:
-      x_[op.rd] = static_cast<U>(static_cast<S>(static_cast<int16_t>(transfer_)));
-      break;
-    case InstructionId::LW:
-      x_[op.rd] = static_cast<U>(static_cast<S>(static_cast<int32_t>(transfer_)));
-      break;
-    case InstructionId::LBU:
-      x_[op.rd] = static_cast<uint8_t>(transfer_);
-      break;
-    case InstructionId::LHU:
-      x_[op.rd] = static_cast<uint16_t>(transfer_);
-      break;
-    case InstructionId::FLW:
-      f_[op.rd] = static_cast<uint32_t>(transfer_);
+  if (site.load) {
+    const unsigned above = 32 - 8 * site.size_bytes;
+    const auto value = static_cast<uint32_t>(transfer_) << above;
+    if (site.floating) {
+      f_[op.rd] = value;
       fs_ = 3;
-      break;
-    default:
-      break;
+    } else {
+      x_[op.rd] = site.sign_extends ? static_cast<U>(static_cast<int32_t>(value) >> above) : value >> above;
+    }
   }
   if (kind == AccessKind::bus && !goes_on(site.block->block.worst_cycles)) {
     leave_compiled(site, true);
@@ -180,7 +165,7 @@ CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U addr
   }
   // The block's end will count the access as one of home memory, with its bytes and its latency.
   DataPath::Region& home = path_.region(home_.region);
-  (what == InstructionKind::load ? home.data_read_bytes : home.data_write_bytes) -= size_bytes;
+  (site.load ? home.data_read_bytes : home.data_write_bytes) -= site.size_bytes;
   const uint64_t start = clock_ - site.latency_before - site.latency_own;
   return {static_cast<int64_t>(block_limit_ - start), CompiledExit::goes_on};
 }

@@ -230,8 +230,8 @@ bool DataPath::watched(uint64_t address, uint64_t size_bytes) const {
   });
 }
 
-AccessResult DataPath::look(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes) {
-  if (watchpoints_.empty() || result.kind == AccessKind::fault || hit_) return result;
+AccessResult DataPath::look_closely(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes) {
+  if (result.kind == AccessKind::fault || hit_) return result;
   for (const Watchpoint& watch : watchpoints_) {
     const bool touched = address <= watch.last && address + (size_bytes - 1) >= watch.first;
     const bool meant = (static_cast<unsigned>(watch.kind) & static_cast<unsigned>(kind)) != 0;

@@ -156,7 +156,10 @@ class DataPath {
   };
   bool excluded(uint64_t address, uint64_t size_bytes) const;
   bool watched(uint64_t address, uint64_t size_bytes) const;
-  AccessResult look(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes);
+  AccessResult look(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes) {
+    return watchpoints_.empty() ? result : look_closely(result, kind, address, size_bytes);
+  }
+  AccessResult look_closely(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes);
   void collect(Page& page);
   void enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
@@ -210,7 +213,7 @@ class DataPath {
   uint32_t home_ = kNoRegion;
   std::array<std::optional<BackingStore>, 2> home_pages_;
   std::array<std::vector<uint32_t>, 2> entered_;  ///< numbers of the pages that are not zero there
-  uint64_t last_delay_ps_ = 0;  ///< of a transaction, and its cycles
+  uint64_t last_delay_ps_ = 0;                    ///< of a transaction, and its cycles
   uint32_t last_delay_cycles_ = 0;
   uint32_t last_region_ = 0;
   uint32_t largest_latency_cycles_ = 0;
