@@ -76,11 +76,10 @@ void Router::refuse(size_t master, BusOp op, uint64_t address, uint64_t size, In
   findings_.report(std::move(finding));
 }
 
-/// What the bus does to an access: windows, the channel, the target by `forward(target, address, time_ps, done_ps)`,
-/// counters. `end_ps`: when the master has the answer.
+/// What the bus does to an access to `target` (or kNobody): windows, the channel, the target by `forward(target,
+/// address, time_ps, done_ps)`, counters. `end_ps`: when the master has the answer.
 template <class Forward>
-BusResponse Router::cross(const Crossing& c, uint64_t offered_ps, uint64_t& end_ps, Forward forward) {
-  const uint32_t target = find(c.master, c.address, c.size);
+BusResponse Router::cross(const Crossing& c, uint32_t target, uint64_t offered_ps, uint64_t& end_ps, Forward forward) {
   const bool allowed = windows_[c.master].allows(c.op, c.address, c.size);
   if (!allowed || target == AddressMap::kNobody) {
     end_ps = offered_ps + latency_ps_;
@@ -117,7 +116,8 @@ void Router::b_transport(int master, tlm::tlm_generic_payload& payload, sc_core:
                           payload.get_data_ptr(),      extension != nullptr ? &extension->who : nullptr};
   const uint64_t now_ps = kernel_time_ps();
   uint64_t end_ps = 0;
-  const BusResponse response = cross(crossing, now_ps + delay.value(), end_ps,
+  const uint32_t found = find(crossing.master, crossing.address, crossing.size);
+  const BusResponse response = cross(crossing, found, now_ps + delay.value(), end_ps,
                                      [&](uint32_t target, uint64_t address, uint64_t time_ps, uint64_t& done_ps) {
                                        delay = time_of_ps(time_ps - now_ps);
                                        payload.set_address(address);
@@ -132,22 +132,32 @@ void Router::b_transport(int master, tlm::tlm_generic_payload& payload, sc_core:
   }
 }
 
+void Router::Lane::look_up(const Crossing& crossing) {
+  first = 1;
+  last = 0;
+  target = router->map_.find(crossing.address, crossing.size);
+  if (target == AddressMap::kNobody) return;
+  socket = router->shortened_[target];
+  first = router->map_[target].base;
+  last = router->map_[target].last;
+}
+
 BusResponse Router::Lane::access(BusAccess& access, uint64_t& delay_ps) {
   const Crossing crossing{master, access.op, access.address, access.size, access.data, &access.who};
   const uint64_t time_ps = access.time_ps;
+  if (access.address < first || access.address > last || access.size - 1 > last - access.address) look_up(crossing);
   uint64_t end_ps = 0;
-  const BusResponse response =
-      router->cross(crossing, time_ps + delay_ps, end_ps,
-                    [&](uint32_t target, uint64_t address, uint64_t arrival_ps, uint64_t& done_ps) {
-                      access.address = address;
-                      access.time_ps = arrival_ps;
-                      uint64_t taken_ps = 0;
-                      const BusResponse answer = router->shortened_[target]->serve(access, taken_ps);
-                      access.address = crossing.address;
-                      access.time_ps = time_ps;
-                      done_ps = arrival_ps + taken_ps;
-                      return answer;
-                    });
+  const BusResponse response = router->cross(crossing, target, time_ps + delay_ps, end_ps,
+                                             [&](uint32_t, uint64_t address, uint64_t arrival_ps, uint64_t& done_ps) {
+                                               access.address = address;
+                                               access.time_ps = arrival_ps;
+                                               uint64_t taken_ps = 0;
+                                               const BusResponse answer = socket->serve(access, taken_ps);
+                                               access.address = crossing.address;
+                                               access.time_ps = time_ps;
+                                               done_ps = arrival_ps + taken_ps;
+                                               return answer;
+                                             });
   delay_ps = end_ps - time_ps;
   return response;
 }

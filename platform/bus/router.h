@@ -105,10 +105,15 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
     const Attribution* who;
   };
   template <class Forward>
-  BusResponse cross(const Crossing& crossing, uint64_t offered_ps, uint64_t& end_ps, Forward forward);
+  BusResponse cross(const Crossing& crossing, uint32_t target, uint64_t offered_ps, uint64_t& end_ps, Forward forward);
   struct Lane final : BusPort {
     Router* router = nullptr;
     size_t master = 0;
+    /// The target that was found last, and its place: who polls asks for the same.
+    uint64_t first = 1, last = 0;
+    uint32_t target = 0;
+    TargetSocket* socket = nullptr;
+    void look_up(const Crossing& crossing);
     BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
     std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
   };
