@@ -30,14 +30,17 @@ struct Mode {
   bool caches = false;
   bool data = false;
   uint64_t quantum_ps = CoreConfig{}.quantum_ps;
+  bool points = false;          ///< a breakpoint and a watchpoint are set that nothing meets
   const char* ratio = nullptr;  ///< name of the column that compares it with QEMU
 };
+constexpr uint64_t kNowhere = BENCH_ROUNDS_ADDRESS + 0x100000;  ///< in memory, where no program does anything
 constexpr uint64_t kMicrosecondPs = 1'000'000;
 constexpr Mode kModes[] = {
     {.name = "interp", .jit = false, .ratio = "interp/qemu"},
     {.name = "interp 1us", .jit = false, .quantum_ps = kMicrosecondPs},
     {.name = "jit", .ratio = "jit/qemu"},
     {.name = "jit 1us", .quantum_ps = kMicrosecondPs},
+    {.name = "points", .points = true},
     {.name = "tags", .caches = true, .ratio = "tags/qemu"},
     {.name = "data", .caches = true, .data = true},
 };
@@ -84,6 +87,10 @@ BoardRun run_on_board(const BenchProgram& program, const Mode& mode, uint32_t ro
   uint8_t bytes[sizeof rounds];
   std::memcpy(bytes, &rounds, sizeof rounds);
   BB_CHECK(board.write_memory(BENCH_ROUNDS_ADDRESS, bytes), "the default board has no DRAM there");
+  if (mode.points) {
+    board.core().set_breakpoints({kNowhere});
+    board.core().set_watchpoints({{kNowhere, kNowhere + 3, WatchKind::access}});
+  }
   board.start(elf.entry());
   const double start = cpu_seconds();
   const SessionResult result = run_session(board, {});
