@@ -204,6 +204,11 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
   if (!runner.own() && is_fully_connected(t)) return fully_connected_ff(runner.arithmetic, t, x, w, acc, workspace);
   if (!runner.own() && is_pointwise(t) && pointwise_ff(runner.arithmetic, t, x, w, acc, workspace)) return;
+  if (runner.own() && is_pointwise(t) && t.stride_h * t.stride_w > 1) {
+    ConvTile dense;
+    const Padded image = pointwise_input(t, x, dense, workspace);
+    return run_ff(runner, dense, image.values, w, acc, workspace);
+  }
   const bool masked = nonfinite_x(t, x) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_y(t, acc));
   const bool by_lines = !runner.own() && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
   const Padded image = pad_input(t, x, by_lines, workspace);
@@ -343,7 +348,7 @@ void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float
             Workspace& workspace) {
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
   if (!runner.own() && is_fully_connected(t)) return fully_connected_wg(runner.arithmetic, t, x, dy, acc, workspace);
-  if (!runner.own() && is_pointwise(t) && t.stride_h * t.stride_w > 1) {
+  if (is_pointwise(t) && t.stride_h * t.stride_w > 1) {
     ConvTile dense;
     const Padded image = pointwise_input(t, x, dense, workspace);
     return run_wg(runner, dense, image.values, dy, acc, workspace);
