@@ -100,6 +100,7 @@ ErrorCode compute_row(const RowpipeConfig& config, const TileEngine& units, cons
     if (error != ErrorCode::kNONE) return error;
     // Rows are rounded to codes when they come in, and their banks are those of the pipeline.
     done.quantised = done.bank_cycles = 0;
+    if (facts.folds[0] != 0) done.fold_edges = 0;  // the first fold of the beat was another stage's
     facts.add(done);
     count_reads(config, job, step, buffer, facts);
     made = step.slots[kResult];

@@ -34,6 +34,8 @@ void count_fixed(const RowpipeConfig& config, const ConvTile& t, Facts& facts) {
       banks[static_cast<uint64_t>(ih) % config.banks] += t.n * channel_folds * words;
     }
     facts.bank_cycles += *std::max_element(banks.begin(), banks.end());
+    // The way in: nothing reaches the FP16 units before the first fold is through.
+    if (oh == t.oh0) facts.fold_edges += t.c * rows * t.kw;
     facts.folds[0] += t.n * folds;
     facts.fold_steps[0] += t.n * folds * t.c * rows * t.kw;
   }

@@ -7,16 +7,19 @@ namespace backboard::npu::rowpipe {
 Price price(const Facts& facts, const RowpipeConfig& config, const EnergyConstants& energy) {
   Price price;
   const uint64_t fixed_macs = facts.macs_by_class[kClassLow][kClassLow], float_macs = facts.macs - fixed_macs;
-  // What the last fold leaves for the FP16 units cannot overlap with the array; nor can the first fold's steps.
+  const auto on_float_units = [&](uint64_t work) { return (work + config.float_units - 1) / config.float_units; };
   const uint64_t float_work = float_macs + facts.dequantised + facts.elementwise;
-  const uint64_t float_cycles = (float_work + config.float_units - 1) / config.float_units;
-  uint64_t tail = 0, head = 0;
+  // A sum waits for its fold, and with it the one operation that adds a bias or applies ReLU; other work need not.
+  const uint64_t waiting = facts.dequantised + std::min(facts.elementwise, facts.dequantised);
   if (facts.folds[0] != 0) {
-    tail = (facts.dequantised / facts.folds[0] + config.float_units - 1) / config.float_units;
-    head = facts.fold_steps[0] / facts.folds[0];
+    // What the last fold leaves for the FP16 units cannot overlap with the array.
+    price.cycles.multipliers = facts.fold_steps[0] + on_float_units(waiting / facts.folds[0]) + config.startup_cycles;
   }
-  if (facts.fold_steps[0] != 0) price.cycles.multipliers = facts.fold_steps[0] + tail + config.startup_cycles;
-  if (float_work != 0) price.cycles.elementwise = float_cycles + head + config.startup_cycles;
+  if (float_work != 0) {
+    // Nor do they have sums before the first fold is through.
+    price.cycles.elementwise =
+        std::max(on_float_units(float_work), facts.fold_edges + on_float_units(waiting)) + config.startup_cycles;
+  }
   const uint64_t words = facts.bank_cycles + *std::max_element(facts.bank_words.begin(), facts.bank_words.end());
   if (words != 0) price.cycles.banks = words + config.startup_cycles;
 
