@@ -254,7 +254,7 @@ double goal_gmac_per_s() {
 
 std::string remark(const KernelRow& row, double goal) {
   if (row.gmac_per_s >= goal) return "";
-  const std::string below = fmt::format("below {:.0f}", goal);
+  std::string below = fmt::format("below {:.0f}", goal);
   if (row.plain_gmac_per_s < goal && row.plain_gmac_per_s > 0) {
     return fmt::format("{}, as is the plain GEMM: {:.2f} M MAC", below, static_cast<double>(row.macs) / 1e6);
   }

@@ -54,8 +54,6 @@ FormatMask formats_of(const OperandRow& row, const Offer& offer) {
       if (row.slot == 3) return u8;
       break;
     case Opcode::kMAXPOOL_BP:
-      if (row.slot == 1) return u8;
-      break;
     case Opcode::kSOFTMAX_CE:
     case Opcode::kMSE:
       if (row.slot == 1) return u8;

@@ -83,8 +83,8 @@ using RowOfSlot = std::array<std::array<uint8_t, kOperands>, kOpcodeNumbers>;
 constexpr RowOfSlot index_rows() {
   RowOfSlot index{};
   for (auto& slots : index) slots.fill(kNoRow);
-  for (uint8_t i = 0; i < std::size(kOperandRows); ++i) {
-    index[static_cast<unsigned>(kOperandRows[i].opcode)][kOperandRows[i].slot] = i;
+  for (size_t i = 0; i < std::size(kOperandRows); ++i) {
+    index[static_cast<unsigned>(kOperandRows[i].opcode)][kOperandRows[i].slot] = static_cast<uint8_t>(i);
   }
   return index;
 }

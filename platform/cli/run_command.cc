@@ -50,7 +50,7 @@ std::optional<SaveRequest> save_request(const RunOptions& options) {
   return SaveRequest{options.save, *time.value};
 }
 
-int run_single(const RunOptions& options, const RunPlan& plan, PreparedPoint point) {
+int run_single(const RunOptions& options, const RunPlan& plan, const PreparedPoint& point) {
   const bool echo = !options.quiet;
   PointOptions how{options.out, echo, echo && progress_wanted(), save_request(options), options.restore, options.host};
   RunSummary summary = run_point(point, how);
@@ -197,7 +197,7 @@ int run(RunOptions options) {
   for (const PreparedPoint& point : points) notes.insert(point.notes.begin(), point.notes.end());
   for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
   std::filesystem::create_directories(options.out);
-  if (points.size() == 1 && points[0].point.folder.empty()) return run_single(options, plan, std::move(points[0]));
+  if (points.size() == 1 && points[0].point.folder.empty()) return run_single(options, plan, points[0]);
   return run_group(options, plan, points);
 }
 
