@@ -6,6 +6,7 @@ namespace {
 // A new command is a function `CommandAction declare_...(CLI::App&)` and a row here.
 constexpr Command kCommands[] = {
     {"run", "Run a training, or any firmware, on a configured board", declare_run},
+    {"experiment", "Run experiments: ours beside published figures", declare_experiment},
     {"exec", "Run any bare-metal RISC-V program on a board", declare_exec},
     {"plan", "Compile a network to a training plan", declare_plan},
     {"pack", "Pack images and labels into a data file", declare_pack},

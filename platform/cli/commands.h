@@ -16,6 +16,7 @@ CommandAction declare_divergence(CLI::App& app);
 CommandAction declare_dram_trace(CLI::App& app);
 CommandAction declare_dump(CLI::App& app);
 CommandAction declare_exec(CLI::App& app);
+CommandAction declare_experiment(CLI::App& app);
 CommandAction declare_explain(CLI::App& app);
 CommandAction declare_pack(CLI::App& app);
 CommandAction declare_plan(CLI::App& app);

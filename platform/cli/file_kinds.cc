@@ -4,6 +4,7 @@
 
 #include "platform/config/suggest.h"
 #include "platform/dram/standard/memory_config.h"
+#include "platform/experiment/experiment.h"
 #include "platform/run/run_points.h"
 #include "platform/soc/board_config.h"
 #include "sw/net/network.h"
@@ -26,9 +27,16 @@ std::string check_run(const YamlNode& root) {
   return dump_config(run_from(root, "run").config);
 }
 
+// Every point's whole configuration is checked, too.
+std::string check_experiment(const YamlNode& root) {
+  return dump_config(plan_experiment(experiment_from(root, "experiment"), false).config);
+}
+
 constexpr FileKind kKinds[] = {
     {"run", "A run: board, firmware, training, expectations (configs/runs)", check_run,
      [] { return schema_of<RunConfig>("Backboard run"); }, explain_file<RunConfig>},
+    {"experiment", "An experiment: points, metrics, published figures (configs/experiments)", check_experiment,
+     [] { return schema_of<ExperimentConfig>("Backboard experiment"); }, explain_file<ExperimentConfig>},
     {"net", "A network (configs/nets)", check_file<Network>, [] { return schema_of<Network>("Backboard network"); },
      explain_file<Network>},
     {"data", "Images to pack (configs/data)", check_file<PackSpec>,

@@ -1,23 +1,19 @@
 // backboard run RUN.yaml: one simulation, or one process for each variant and subset.
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "platform/cli/commands.h"
 #include "platform/cli/host_options.h"
 #include "platform/config/atomic_file.h"
 #include "platform/run/expectations.h"
 #include "platform/run/process.h"
+#include "platform/run/process_pool.h"
 #include "platform/run/run_point.h"
 
 namespace backboard {
@@ -67,79 +63,34 @@ int run_single(const RunOptions& options, const RunPlan& plan, const PreparedPoi
   return summary.passed() ? kExitPassed : kExitFailed;
 }
 
-/// The child processes of a run of several points.
-class PointProcesses {
- public:
-  PointProcesses(const RunOptions& options, const std::vector<PreparedPoint>& points)
-      : options_(options), points_(points) {}
+std::string folder_of(const RunOptions& options, const PreparedPoint& point) {
+  return (std::filesystem::path(options.out) / point.point.folder).string();
+}
 
-  /// Runs all points, `jobs` at a time, and returns the worst exit code of those that are no result (2, 3), else 0.
-  int run(unsigned jobs) {
-    size_t next = 0;
-    while (next < points_.size() || !running_.empty()) {
-      const bool more = next < points_.size() && worst_ == 0 && !interrupted();
-      if (more && running_.size() < jobs) {
-        start(next++);
-      } else if (!running_.empty()) {
-        wait_for_one();
-      } else {
-        break;
-      }
-    }
-    return worst_;
-  }
+/// Runs all points and returns the worst exit code of those that are no result (2, 3), else 0.
+int run_points(const RunOptions& options, const std::vector<PreparedPoint>& points) {
+  int worst = 0;
+  size_t done = 0;
+  const auto run = [&](size_t index) {
+    const std::string folder = folder_of(options, points[index]);
+    const RunSummary summary = run_point(points[index], {folder, false, false, std::nullopt, "", {}});
+    write_file_atomically(summary_file(folder), summary_json(summary));
+    return static_cast<int>(kExitPassed);  // whether the point passed stands in its summary
+  };
+  const auto ended = [&](size_t, int code) {
+    worst = std::max(worst, code);
+    ++done;
+    if (!options.quiet && progress_wanted()) fmt::print(stderr, "\r{} of {} points ", done, points.size());
+    return worst == 0;
+  };
+  run_in_processes({points.size(), run, ended}, processes_wanted(options.jobs));
+  return worst;
+}
 
-  std::string folder_of(const PreparedPoint& point) const {
-    return (std::filesystem::path(options_.out) / point.point.folder).string();
-  }
-
- private:
-  void start(size_t index) {
-    std::fflush(nullptr);
-    const pid_t child = fork();
-    if (child < 0) throw InputError("a process for a point of the run could not be started");
-    if (child > 0) {
-      running_[child] = index;
-      return;
-    }
-    const int code = guarded([&] {
-      const std::string folder = folder_of(points_[index]);
-      const RunSummary summary = run_point(points_[index], {folder, false, false, std::nullopt, "", {}});
-      write_file_atomically(summary_file(folder), summary_json(summary));
-      return kExitPassed;  // whether the point passed stands in its summary
-    });
-    std::fflush(nullptr);
-    _exit(code);
-  }
-
-  void wait_for_one() {
-    int status = 0;
-    const pid_t child = waitpid(-1, &status, 0);
-    const auto found = running_.find(child);
-    if (found == running_.end()) return;  // interrupted by a signal
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(kExitInternalError);
-    if (code != 0) {
-      worst_ = std::max(worst_, code);
-      for (const auto& [other, index] : running_) {
-        if (other != child) kill(other, SIGTERM);
-      }
-    }
-    running_.erase(found);
-    ++done_;
-    if (!options_.quiet && progress_wanted()) fmt::print(stderr, "\r{} of {} points ", done_, points_.size());
-  }
-
-  const RunOptions& options_;
-  const std::vector<PreparedPoint>& points_;
-  std::map<pid_t, size_t> running_;
-  size_t done_ = 0;
-  int worst_ = 0;
-};
-
-std::vector<RunSummary> collect(const PointProcesses& processes, const std::vector<PreparedPoint>& points) {
+std::vector<RunSummary> collect(const RunOptions& options, const std::vector<PreparedPoint>& points) {
   std::vector<RunSummary> summaries;
   for (const PreparedPoint& point : points) {
-    const std::string path = summary_file(processes.folder_of(point));
+    const std::string path = summary_file(folder_of(options, point));
     std::ifstream file(path);
     if (!file && interrupted()) continue;
     std::ostringstream text;
@@ -157,13 +108,11 @@ int run_group(const RunOptions& options, const RunPlan& plan, const std::vector<
     throw InputError("--gdb, --trace and --uart need a run of one point; this one has variants or subsets");
   }
   install_stop_handlers(nullptr);
-  PointProcesses processes(options, points);
-  for (const PreparedPoint& point : points) std::filesystem::remove(summary_file(processes.folder_of(point)));
-  const unsigned jobs = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
-  const int code = processes.run(jobs);
+  for (const PreparedPoint& point : points) std::filesystem::remove(summary_file(folder_of(options, point)));
+  const int code = run_points(options, points);
   if (!options.quiet && progress_wanted()) fmt::print(stderr, "\r{:40}\r", "");
   if (code != 0) return code;
-  const std::vector<RunSummary> summaries = collect(processes, points);
+  const std::vector<RunSummary> summaries = collect(options, points);
   std::vector<std::string> failures;
   if (!interrupted()) failures = unmet_by_means(plan, summaries);
   write_file_atomically(summary_file(options.out), group_json(plan.config.name, summaries, failures));

@@ -5,15 +5,12 @@
 #include <algorithm>
 
 namespace backboard {
-namespace {
 
 // Names become folders and columns.
 bool plain_name(const std::string& name) {
   static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.:";
   return !name.empty() && name.size() <= 64 && name[0] != '.' && name.find_first_not_of(kAllowed) == std::string::npos;
 }
-
-}  // namespace
 
 void RunConfig::check() const {
   if (!name.empty() && !plain_name(name)) throw ConfigRule("name", "must be letters, digits and _-+.: only");

@@ -261,4 +261,7 @@ struct RunConfig {
   void check() const;
 };
 
+/// Whether a name can be a folder and a column: letters, digits and _-+.: only, at most 64.
+bool plain_name(const std::string& name);
+
 }  // namespace backboard

@@ -194,7 +194,7 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
   write_file_atomically(file("bandwidth.csv"), board.bandwidth_csv());
   write_file_atomically(file("power.csv"), board.power_csv());
   write_file_atomically(file("findings.json"), board.findings().json());
-  write_weights(board, prepared, file("weights"));
+  if (options.weights) write_weights(board, prepared, file("weights"));
   for (std::string& unmet : unmet_by_point(config.expect, summary, read_text(file("uart.log")))) {
     summary.failures.push_back(std::move(unmet));
   }

@@ -34,6 +34,7 @@ struct PointOptions {
   std::optional<SaveRequest> save;
   std::string restore;  ///< saved state to go on from, in place of a start; empty: none
   HostOptions host;
+  bool weights = true;  ///< write weights.npz
 };
 
 /// Runs the point and writes effective.yaml, uart.log, stats.json, traffic.csv, findings.json, weights.npz and,

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "platform/check/fnv.h"
 #include "platform/check/read_file.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
@@ -32,12 +33,6 @@ static_assert(sizeof(SaveHeader) == 48);
 
 constexpr uint64_t kLargestState = uint64_t{64} << 30;
 
-uint64_t fnv1a(std::string_view text) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
-  return hash;
-}
-
 }  // namespace
 
 /// Of what changes the simulation: where files lie and host threads do not.
@@ -47,7 +42,7 @@ uint64_t Board::Impl::digest() const {
   plain.rom.image.clear();
   plain.dram.commands_file.clear();
   plain.npu.host_threads = 1;
-  return fnv1a(dump_config(plain));
+  return fnv1a(std::string_view(dump_config(plain)));
 }
 
 void Board::Impl::state(StateArchive& archive) {

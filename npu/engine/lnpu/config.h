@@ -11,7 +11,8 @@ namespace backboard::npu::lnpu {
 
 /// Which zeros are skipped. kInput: those of the operand that lanes broadcast (FF: activation, BP and WG: error).
 /// kBoth: products with any zero are not issued; a lane saves the time of an input whose multipliers all hold zeros.
-enum class Skip : uint8_t { kInput, kBoth };
+/// kNone: the dense baseline: every product is issued at the FP16 rate, on an array that no mapping leaves idle.
+enum class Skip : uint8_t { kInput, kBoth, kNone };
 
 /// 16 cores of 6 lanes of 8 multipliers: 768 multipliers of one FP16 or two FP8 products a cycle.
 struct LnpuConfig {
@@ -32,7 +33,8 @@ struct LnpuConfig {
     v("ilb_window", ilb_window, Range{1, 256}, "Input load balancer: inputs of a lane that are dealt anew; 1: off");
     v("accumulator", accumulator, Choices<Accumulator>{{"fp32", Accumulator::kFp32}, {"fp16", Accumulator::kFp16}},
       "Type of a sum; fp16 rounds after each addition");
-    v("skip", skip, Choices<Skip>{{"input", Skip::kInput}, {"both", Skip::kBoth}}, "Operands whose zeros are skipped");
+    v("skip", skip, Choices<Skip>{{"input", Skip::kInput}, {"both", Skip::kBoth}, {"none", Skip::kNone}},
+      "Operands whose zeros are skipped; none: a dense FP16 array, all products at the FP16 rate (baseline)");
     v("tile_startup", tile_startup_cycles, Range{0, 1024}, "Cycles to fill the pipeline at the start of a tile");
     v("elementwise_per_cycle", elementwise_per_cycle, Range{1, 1024}, "Element operations of the vector unit a cycle");
   }

@@ -10,7 +10,6 @@
 
 namespace backboard::npu::neuroflix {
 
-inline constexpr uint32_t kBrickBits = 4;
 /// Terms of a sum that share the exponents of their operands.
 inline constexpr uint32_t kGroup = 16;
 
@@ -24,6 +23,7 @@ struct NeuroflixConfig {
   Units units = Units::kBricks;
   uint32_t rows = 16, columns = 16;  ///< units
   uint32_t bricks = 6;               ///< brick multipliers of a unit
+  uint32_t brick_bits = 4;           ///< width of a brick
   uint32_t low_bits = 8;             ///< of activations and weights, sign included
   uint32_t high_bits = 12;           ///< of errors, sign included
   double brick_area = 40;            ///< a brick multiplier and its accumulator, in full adders
@@ -37,7 +37,10 @@ struct NeuroflixConfig {
       "Brick multipliers, or bfloat16 multiply-accumulates of equal area: the baseline");
     v("rows", rows, Range{1, 256}, "Rows of units");
     v("columns", columns, Range{1, 256}, "Columns of units");
-    v("bricks", bricks, Range{1, 64}, "Multipliers of 4 by 4 bits in a unit");
+    v("bricks", bricks, Range{1, 64}, "Multipliers of two bricks in a unit");
+    v("brick_bits", brick_bits, Range{2, 4},
+      "Width of a brick: 2 or 4. Values do not depend on it: merged bricks are the exact sum; counts, time and energy "
+      "do");
     v("low_bits", low_bits, Range{4, 8}, "Bits of activations and weights, sign included: 4 or 8");
     v("high_bits", high_bits, Range{8, 12}, "Bits of errors, sign included: 8 or 12");
     v("brick_area", brick_area, Reals{1.0, 10000.0}, "Area of a brick multiplier and its accumulator, in full adders");
@@ -46,8 +49,9 @@ struct NeuroflixConfig {
     v("elementwise_per_cycle", elementwise_per_cycle, Range{1, 1024}, "Element operations of the vector unit a cycle");
   }
   void check() const {
-    if (low_bits % kBrickBits != 0) throw ConfigRule("low_bits", "must be whole bricks of 4 bits");
-    if (high_bits % kBrickBits != 0) throw ConfigRule("high_bits", "must be whole bricks of 4 bits");
+    if (brick_bits == 3) throw ConfigRule("brick_bits", "must be 2 or 4");
+    if (low_bits % 4 != 0) throw ConfigRule("low_bits", "must be 4 or 8");
+    if (high_bits % 4 != 0) throw ConfigRule("high_bits", "must be 8 or 12");
   }
 
   /// Bits of the operands of a pass. FF: activation and weight (LL); BP: error and weight (LH); WG: activation and
@@ -55,7 +59,7 @@ struct NeuroflixConfig {
   uint32_t first_bits(Pass pass) const { return pass == Pass::bp ? high_bits : low_bits; }
   uint32_t second_bits(Pass pass) const { return pass == Pass::wg ? high_bits : low_bits; }
   /// Brick products of one product.
-  uint32_t bricks_of(Pass pass) const { return first_bits(pass) / kBrickBits * (second_bits(pass) / kBrickBits); }
+  uint32_t bricks_of(Pass pass) const { return first_bits(pass) / brick_bits * (second_bits(pass) / brick_bits); }
   /// Columns of the array: those of the baseline take the area of all units.
   uint32_t array_columns() const {
     if (units == Units::kBricks) return columns;

@@ -14,7 +14,7 @@ namespace backboard::npu::neuroflix {
 /// K + r + c - 2.
 Price price(const Facts& facts, const NeuroflixConfig& config, const EnergyConstants& energy);
 
-/// What the engine is built of. Bricks: a multiplier of 4 by 4 bits with an accumulator of 13 bits; a unit merges them
+/// What the engine is built of. Bricks: a multiplier with an accumulator (4 by 4 bits: 13 bits); a unit merges them
 /// with a 32-bit adder and adds the sum of a group in binary32. bfloat16: multiplier, binary32 adder, accumulator.
 Inventory inventory(const NeuroflixConfig& config);
 

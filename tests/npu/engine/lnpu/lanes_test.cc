@@ -355,6 +355,25 @@ TEST_CASE("A dense FP16 tile that fills all lanes runs at one product a multipli
   CHECK(price.energy.idle_pj == 0);
 }
 
+TEST_CASE("The dense baseline issues every product at the FP16 rate, whatever the operands' classes") {
+  ConvCase c = test::make_case(ConvTile::whole(1, 5, 6, 10, 12, 3, 3, 1, 1), 1);
+  lnpu::LnpuConfig dense;
+  dense.skip = lnpu::Skip::kNone;
+  for (const Phase phase : kPhases) {
+    const Facts sparse = run({}, phase, c);
+    const Facts facts = run(dense, phase, c);
+    CHECK(facts.macs == sparse.macs);
+    CHECK(facts.macs_skipped == 0);
+    CHECK(sparse.macs_skipped > 0);
+    CHECK(facts.macs_by_class[kClassHigh][kClassHigh] == facts.macs);
+    const Price price = lnpu::price(facts, dense, {});
+    CHECK(price.cycles.multipliers == (facts.macs + 767) / 768 + 8);
+    CHECK(price.energy.multiply_high_pj == Approx(static_cast<double>(facts.macs) * 1.5));
+    CHECK(price.energy.multiply_low_pj == 0.0);
+    CHECK(price.energy.idle_pj == 0.0);
+  }
+}
+
 TEST_CASE("FP8 products cost a quarter of FP16 products") {
   ConvCase c = test::make_case(ConvTile::fully_connected(4, 16, 8), 1);
   lnpu::LnpuConfig config;

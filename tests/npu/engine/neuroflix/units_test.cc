@@ -110,6 +110,9 @@ TEST_CASE("Bricks of each mode, and the columns of a baseline of equal area") {
   config.low_bits = 4;
   CHECK(config.bricks_of(Pass::ff) == 1);
   CHECK(config.bricks_of(Pass::wg) == 3);
+  config.brick_bits = 2;
+  CHECK(config.bricks_of(Pass::ff) == 4);  // 2 x 2 bricks of 2 bits
+  CHECK(config.bricks_of(Pass::wg) == 12);
   config.units = Units::kBfloat16;
   CHECK(config.array_columns() == 16);  // 16 units of 6 x 40 + 60 full adders, 300 each
   config.bfloat16_area = 600;
@@ -141,6 +144,15 @@ TEST_CASE("Energy goes by bricks, groups and operands") {
   CHECK(price.energy.multiply_low_pj == 0.0);
   CHECK(price.energy.multiply_high_pj == Approx(6 * 4096 * 0.2 / 4));
   CHECK(price.energy.buffer_pj == Approx(16 * 32 * 1.5 / 8.0 * 10));
+  // Bricks of 2 bits: four times as many, each a quarter of the product, an 8-bit addition instead of two.
+  config.brick_bits = 2;
+  Facts fine;
+  neuroflix::count_tile(config, Pass::ff, tile, operand, operand, fine, workspace);
+  price = neuroflix::price(fine, config, energy);
+  CHECK(fine.brick_products == 16 * 4096);
+  CHECK(price.energy.multiply_low_pj == Approx(4 * 4096 * 0.2 / 4));
+  CHECK(price.energy.accumulate_pj == Approx(16 * 4096 * 0.03 + 256 * (16 * 0.1 + 0.9)));
+  config.brick_bits = 4;
   config.units = Units::kBfloat16;
   Facts dense;
   neuroflix::count_tile(config, Pass::bp, tile, operand, operand, dense, workspace);

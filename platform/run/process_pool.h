@@ -1,0 +1,26 @@
+// Jobs in child processes: SystemC elaborates once a process.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace backboard {
+
+/// Jobs by number. Threads of the caller must have ended before they run.
+struct PoolJobs {
+  size_t count = 0;
+  /// In the child; returns its exit code. What it throws ends the child as `guarded` says (process.h).
+  std::function<int(size_t index)> run;
+  /// In the parent, when a child has ended: its exit code, kExitInternalError when a signal ended it. False: start no
+  /// more, and stop those that run (SIGTERM).
+  std::function<bool(size_t index, int code)> ended;
+};
+
+/// Runs jobs in their order, at most `processes` at a time, and returns when no child is left. After an interrupt
+/// (process.h) none is started, and those that run are told once by SIGTERM.
+void run_in_processes(const PoolJobs& jobs, unsigned processes);
+
+/// `processes`, or one for each processor when it is 0.
+unsigned processes_wanted(unsigned processes);
+
+}  // namespace backboard
