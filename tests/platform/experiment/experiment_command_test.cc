@@ -1,0 +1,170 @@
+// `backboard experiment` from outside: points in processes, resumption, failures, interrupts.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+
+using backboard::test::ProgramResult;
+using backboard::test::read_text;
+using backboard::test::TemporaryFolder;
+using nlohmann::json;
+
+namespace {
+
+ProgramResult experiment(const std::string& arguments) {
+  return backboard::test::run_program(BACKBOARD_PROGRAM, "experiment " + arguments);
+}
+
+/// Two steps of the smallest network.
+const std::string kRun = "network: " SOURCE_FOLDER
+                         "/configs/nets/mlp.yaml\n"
+                         "platform: {npu: {engine: reference}}\n"
+                         "data:\n"
+                         "  train: {extends: " SOURCE_FOLDER
+                         "/configs/data/optdigits_100.yaml}\n"
+                         "training: {max_steps: 2, batch: 16, shuffle: 1, learning_rate: 0.02}\n"
+                         "subsets: [4, 5]\n";
+
+const std::string kExperiment =
+    "run: run.yaml\n"
+    "title: Two engines\n"
+    "seeds: [1, 2]\n"
+    "points:\n"
+    "  - {name: plain}\n"
+    "  - {name: lnpu, set: {platform.npu.engine: lnpu}}\n"
+    "metrics: [{name: bytes, value: traffic.npu.all.activation, unit: B}]\n"
+    "headlines: [{name: saved, value: '100 * (1 - bytes[lnpu] / bytes[plain])', unit: '%', published: 40, source: a "
+    "test}]\n";
+
+struct Files {
+  TemporaryFolder folder;
+  std::string file;
+  explicit Files(const std::string& experiment) {
+    folder.write("run.yaml", kRun);
+    file = folder.write("two.yaml", experiment);
+  }
+  std::string out() const { return folder.path("out"); }
+  json results() const { return json::parse(read_text(folder.path("out/results.json"))); }
+};
+
+}  // namespace
+
+TEST_CASE("an experiment runs all points, prints ours beside the published figure and writes its files") {
+  const Files files(kExperiment);
+  const ProgramResult result = experiment(files.file + " --jobs 2 --out " + files.out());
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.err.empty());
+  CHECK(result.out.find("Two engines\n") == 0);
+  CHECK(result.out.find("40.00") != std::string::npos);
+  const json results = files.results();
+  CHECK(results["runs"].size() == 4);
+  CHECK(results["headlines"][0]["ours"]["values"].size() == 2);
+  CHECK(results["headlines"][0]["ours"]["mean"] > 10.0);  // FGMP against binary32
+  CHECK(results["headlines"][0]["ours"]["mean"] < 90.0);
+  CHECK(read_text(files.folder.path("out/page.md")).find("# Two engines") == 0);
+  for (const char* name : {"summary.json", "stats.json", "traffic.csv", "power.csv", "effective.yaml", "uart.log"}) {
+    CHECK(std::filesystem::exists(files.folder.path(std::string("out/points/lnpu/seed2/") + name)));
+  }
+  // Seeds went into the run's keys.
+  CHECK(read_text(files.folder.path("out/points/lnpu/seed2/effective.yaml")).find("weights_seed: 2") !=
+        std::string::npos);
+}
+
+TEST_CASE("resuming runs only points that are not finished or not the same, and comes to the same results") {
+  const Files files(kExperiment);
+  REQUIRE(experiment(files.file + " --quiet --out " + files.out()).exit_code == 0);
+  const auto changed = [&](const std::string& point) {
+    return std::filesystem::last_write_time(files.folder.path("out/points/" + point + "/summary.json"));
+  };
+  const auto before = files.results()["headlines"];
+  const auto plain1 = changed("plain/seed1"), lnpu1 = changed("lnpu/seed1"), lnpu2 = changed("lnpu/seed2");
+  std::filesystem::remove(files.folder.path("out/points/lnpu/seed2/point.json"));
+  REQUIRE(experiment(files.file + " --quiet --resume --out " + files.out()).exit_code == 0);
+  CHECK(changed("plain/seed1") == plain1);
+  CHECK(changed("lnpu/seed1") == lnpu1);
+  CHECK(changed("lnpu/seed2") != lnpu2);
+  CHECK(files.results()["headlines"] == before);
+  // Another configuration of one point: both of its seeds run again.
+  const std::string other = " --set points.1.set='{platform.npu.engine: lnpu, platform.npu.buffer: 64 KiB}'";
+  REQUIRE(experiment(files.file + " --quiet --resume --out " + files.out() + other).exit_code == 0);
+  CHECK(changed("plain/seed1") == plain1);
+  CHECK(changed("lnpu/seed1") != lnpu1);
+  // Without --resume everything runs.
+  REQUIRE(experiment(files.file + " --quiet --out " + files.out()).exit_code == 0);
+  CHECK(changed("plain/seed1") != plain1);
+}
+
+TEST_CASE("a file that a point reads is part of what it is") {
+  const Files files(kExperiment);
+  files.folder.write("own.yaml", "extends: " SOURCE_FOLDER "/configs/nets/mlp.yaml\n");
+  const std::string arguments =
+      files.file + " --quiet --resume --set set.network=" + files.folder.path("own.yaml") + " --out " + files.out();
+  REQUIRE(experiment(arguments).exit_code == 0);
+  const auto when = [&] {
+    return std::filesystem::last_write_time(files.folder.path("out/points/plain/seed1/summary.json"));
+  };
+  const auto first = when();
+  REQUIRE(experiment(arguments).exit_code == 0);
+  CHECK(when() == first);
+  files.folder.write("own.yaml", "extends: " SOURCE_FOLDER "/configs/nets/mlp.yaml\nname: other\n");
+  REQUIRE(experiment(arguments).exit_code == 0);
+  CHECK(when() != first);
+}
+
+TEST_CASE("a point that fails is reported, the others go on, and the exit code is 1") {
+  const Files files(kExperiment + "set: {limits.instructions: 100000000}\n");
+  // The second point ends before its training does.
+  const std::string set = " --set points.1.set='{platform.npu.engine: lnpu, limits.instructions: 1000}'";
+  const ProgramResult result = experiment(files.file + set + " --out " + files.out());
+  CHECK(result.exit_code == 1);
+  CHECK(result.err.find("backboard: failed: lnpu, seed 1: ") != std::string::npos);
+  const json results = files.results();
+  CHECK(results["runs"][0]["finished"] == true);
+  CHECK(results["runs"][2]["finished"] == false);
+  CHECK(results["headlines"][0]["ours"].is_null());
+  CHECK(results["headlines"][0]["missing"] == "bytes[lnpu] has no value");
+  // It is not taken for finished.
+  CHECK(experiment(files.file + " --quiet --resume --out " + files.out()).exit_code == 0);
+}
+
+TEST_CASE("jobs with one configuration run once") {
+  const Files files(kExperiment +
+                    "sensitivities: [{name: s, points: [plain], cases: [{name: same, set: {training.batch: 16}}]}]\n");
+  REQUIRE(experiment(files.file + " --quiet --out " + files.out()).exit_code == 0);
+  CHECK_FALSE(std::filesystem::exists(files.folder.path("out/sensitivities/0/same/plain/seed1/summary.json")));
+  const json results = files.results();
+  CHECK(results["sensitivities"][0]["headlines"]["saved"]["mean"] == results["headlines"][0]["ours"]["values"][0]);
+}
+
+TEST_CASE("bad input to experiment is one line and exit code 2") {
+  const Files files(kExperiment);
+  const auto error = [&](const std::string& arguments) {
+    const ProgramResult result = experiment(arguments);
+    CHECK(result.exit_code == 2);
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+    return result.err;
+  };
+  CHECK(error(files.folder.path("absent.yaml")).find("absent.yaml") != std::string::npos);
+  CHECK(error(files.folder.write("a.yaml", "run: run.yaml\nmetrix: []\n")).find("a.yaml:2: unknown key 'metrix'") !=
+        std::string::npos);
+  CHECK(error(files.file + " --set set.weights=/nowhere/w.npz").find("/nowhere/w.npz") != std::string::npos);
+  CHECK(error(files.file + " " + files.file).find("another file has the name two, too") != std::string::npos);
+  CHECK(error("").find("FILES") != std::string::npos);
+  CHECK(experiment("--help").exit_code == 0);
+}
+
+TEST_CASE("check, explain and schema know experiment files") {
+  const Files files(kExperiment);
+  const auto program = [](const std::string& arguments) {
+    return backboard::test::run_program(BACKBOARD_PROGRAM, arguments);
+  };
+  const ProgramResult checked = program("check " + files.file);
+  INFO(checked.err);
+  CHECK(checked.exit_code == 0);
+  CHECK(checked.out.find("# experiment: ") == 0);
+  CHECK(program("check " + files.file + " --set points.0.set='{training.batsch: 1}'").exit_code == 2);
+  CHECK(program("explain headlines --kind experiment").out.find("headlines[].published") != std::string::npos);
+  CHECK(json::parse(program("schema experiment").out)["properties"].contains("sensitivities"));
+}
