@@ -7,6 +7,7 @@ namespace {
 constexpr Command kCommands[] = {
     {"run", "Run a training, or any firmware, on a configured board", declare_run},
     {"experiment", "Run experiments: ours beside published figures", declare_experiment},
+    {"search", "Look for widths or thresholds by running the platform", declare_search},
     {"exec", "Run any bare-metal RISC-V program on a board", declare_exec},
     {"plan", "Compile a network to a training plan", declare_plan},
     {"pack", "Pack images and labels into a data file", declare_pack},

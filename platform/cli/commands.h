@@ -22,6 +22,7 @@ CommandAction declare_pack(CLI::App& app);
 CommandAction declare_plan(CLI::App& app);
 CommandAction declare_regs(CLI::App& app);
 CommandAction declare_run(CLI::App& app);
+CommandAction declare_search(CLI::App& app);
 CommandAction declare_schema(CLI::App& app);
 
 }  // namespace backboard

@@ -5,6 +5,7 @@
 #include "platform/config/suggest.h"
 #include "platform/dram/standard/memory_config.h"
 #include "platform/experiment/experiment.h"
+#include "platform/experiment/search.h"
 #include "platform/run/run_points.h"
 #include "platform/soc/board_config.h"
 #include "sw/net/network.h"
@@ -32,11 +33,19 @@ std::string check_experiment(const YamlNode& root) {
   return dump_config(plan_experiment(experiment_from(root, "experiment"), false).config);
 }
 
+std::string check_search_file(const YamlNode& root) {
+  const SearchConfig config = search_from(root, "search");
+  check_search(config);
+  return dump_config(config);
+}
+
 constexpr FileKind kKinds[] = {
     {"run", "A run: board, firmware, training, expectations (configs/runs)", check_run,
      [] { return schema_of<RunConfig>("Backboard run"); }, explain_file<RunConfig>},
     {"experiment", "An experiment: points, metrics, published figures (configs/experiments)", check_experiment,
      [] { return schema_of<ExperimentConfig>("Backboard experiment"); }, explain_file<ExperimentConfig>},
+    {"search", "A search for widths or thresholds (configs/searches)", check_search_file,
+     [] { return schema_of<SearchConfig>("Backboard search"); }, explain_file<SearchConfig>},
     {"net", "A network (configs/nets)", check_file<Network>, [] { return schema_of<Network>("Backboard network"); },
      explain_file<Network>},
     {"data", "Images to pack (configs/data)", check_file<PackSpec>,

@@ -168,3 +168,29 @@ TEST_CASE("check, explain and schema know experiment files") {
   CHECK(program("explain headlines --kind experiment").out.find("headlines[].published") != std::string::npos);
   CHECK(json::parse(program("schema experiment").out)["properties"].contains("sensitivities"));
 }
+
+TEST_CASE("a search for thresholds runs the platform, comes to the share and resumes without running again") {
+  const Files files(kExperiment);
+  const std::string file =
+      files.folder.write("search.yaml",
+                         "run: run.yaml\n"
+                         "set: {platform.npu.engine: lnpu}\n"
+                         "thresholds: {share: 0.3, tolerance: 0.05, rounds: 10, classes: [activation]}\n");
+  const auto search = [&](const std::string& arguments) {
+    return backboard::test::run_program(BACKBOARD_PROGRAM, "search " + file + " --out " + files.out() + arguments);
+  };
+  const ProgramResult result = search("");
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const json results = files.results();
+  CHECK(results["classes"][0]["share"].get<double>() == Approx(0.3).margin(0.05));
+  CHECK(read_text(files.folder.path("out/found.yaml")).find("activation: ") != std::string::npos);
+  const auto changed = [&] {
+    return std::filesystem::last_write_time(files.folder.path("out/points/round1-1/summary.json"));
+  };
+  const auto first = changed();
+  REQUIRE(search(" --resume").exit_code == 0);
+  CHECK(changed() == first);
+  CHECK(files.results() == results);
+  CHECK(search(" --set thresholds.classes='[wieght]'").exit_code == 2);
+}
