@@ -15,8 +15,14 @@ namespace backboard::npu {
 namespace HWY_NAMESPACE {
 
 // Rows of C in registers, with one and with two vectors a row.
+#ifdef BACKBOARD_FEW_KERNELS
+inline constexpr uint32_t kLineRows = 3;  // fewer kernels, as in strided_gemm.cc
+#else
 inline constexpr uint32_t kLineRows = 8;
-#if HWY_TARGET <= HWY_AVX3
+#endif
+#ifdef BACKBOARD_FEW_KERNELS
+inline constexpr uint32_t kLineRowsOfTwo = 2;
+#elif HWY_TARGET <= HWY_AVX3
 inline constexpr uint32_t kLineRowsOfTwo = 8;
 #else
 inline constexpr uint32_t kLineRowsOfTwo = 6;

@@ -18,8 +18,15 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Rows of C that one pass keeps in registers, and how many of them with two vectors a row: AVX-512 has 32 registers.
+#ifdef BACKBOARD_FEW_KERNELS
+// Fewer kernels: with all of them, compiling the checks takes minutes.
+inline constexpr uint32_t kMaxRows = 3;
+#else
 inline constexpr uint32_t kMaxRows = 10;
-#if HWY_TARGET <= HWY_AVX3
+#endif
+#ifdef BACKBOARD_FEW_KERNELS
+inline constexpr uint32_t kMaxRowsOfTwo = 2;
+#elif HWY_TARGET <= HWY_AVX3
 inline constexpr uint32_t kMaxRowsOfTwo = 10;
 #else
 inline constexpr uint32_t kMaxRowsOfTwo = 6;
