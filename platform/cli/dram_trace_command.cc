@@ -65,6 +65,9 @@ int dram_trace(const DramTraceOptions& options) {
   if (commands != nullptr) commands->flush();
   const double cpu_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   fmt::print("{}\n", report(config, result, cpu_s).dump(2));
+  if (config.rails.empty()) {
+    fmt::print(stderr, "backboard: note: {}: no currents (rails), so that no energy is computed\n", options.memory);
+  }
   if (result.stuck.empty()) return kExitPassed;
   fmt::print(stderr, "backboard: error: never completed: {}\n", result.stuck);
   return kExitFailed;

@@ -92,7 +92,10 @@ class FieldList {
     if constexpr (requires { T::kShorthand; }) shorthand = T::kShorthand;
     std::function<void()> check;
     if constexpr (requires { member.check(); }) check = [&member] { member.check(); };
-    return struct_value(list.take(), std::move(shorthand), std::move(check));
+    Together together;
+    if constexpr (requires { T::kTogether; }) together.all = T::kTogether;
+    if constexpr (requires { T::kButFor; }) together.but = T::kButFor;
+    return struct_value(list.take(), std::move(shorthand), std::move(check), together);
   }
 
   template <ConfigStruct T>

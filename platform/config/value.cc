@@ -233,14 +233,15 @@ class QuantityValue final : public Value {
 
 class StructValue final : public Value {
  public:
-  StructValue(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check)
-      : keys_(std::move(keys)), shorthand_(std::move(shorthand)), check_(std::move(check)) {}
+  StructValue(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check, Together together)
+      : keys_(std::move(keys)), shorthand_(std::move(shorthand)), check_(std::move(check)), together_(together) {}
 
   void load(const YamlNode& node, const std::string& path) override {
     if (node.is_scalar() && !shorthand_.empty()) {
       find(shorthand_)->value->load(node, path);
     } else if (node.kind == YamlNode::Kind::mapping) {
       for (const YamlNode::Member& member : node.members) load_member(member, path);
+      if (together_.all) require_all(node, path);
     } else if (!node.is_null()) {
       fail_type(node, path, type());
     }
@@ -299,6 +300,18 @@ class StructValue final : public Value {
     }
     key->value->load(member.value, below(path, key->key));
   }
+  bool belongs(const std::string& key) const { return together_.but == nullptr || key != together_.but; }
+  /// Whoever says one of the keys says all: what is left out must not be another thing's.
+  void require_all(const YamlNode& node, const std::string& path) const {
+    const bool any = std::any_of(node.members.begin(), node.members.end(),
+                                 [&](const YamlNode::Member& member) { return belongs(member.name); });
+    if (!any) return;
+    for (const KeyedValue& key : keys_) {
+      if (!belongs(key.key) || node.find(key.key)) continue;
+      throw node.place.error(path,
+                             "missing key '" + key.key + "': " + key.meaning + " (no default; `extends` a whole file)");
+    }
+  }
   // The deepest node on a dotted path that the file has.
   /// A member by its name, or an element of a list by its number; nullptr when there is none.
   static const YamlNode* child_of(const YamlNode& node, std::string_view name) {
@@ -323,6 +336,7 @@ class StructValue final : public Value {
   std::vector<KeyedValue> keys_;
   std::string shorthand_;
   std::function<void()> check_;
+  Together together_;
 };
 
 class ListValue final : public Value {
@@ -433,11 +447,12 @@ ValuePtr quantity_value(uint64_t& member, const UnitSystem& units, uint64_t lowe
 ValuePtr choice_value(Cell<size_t> cell, std::vector<std::string> names) {
   return std::make_unique<ChoiceValue>(std::move(cell), std::move(names));
 }
-ValuePtr struct_value(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check) {
+ValuePtr struct_value(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check,
+                      Together together) {
   for (const KeyedValue& key : keys) {
     for (const KeyedValue& other : keys) BB_CHECK(&key == &other || key.key != other.key, "key {} twice", key.key);
   }
-  return std::make_unique<StructValue>(std::move(keys), std::move(shorthand), std::move(check));
+  return std::make_unique<StructValue>(std::move(keys), std::move(shorthand), std::move(check), together);
 }
 ValuePtr list_value(ListCells cells, Count count) {
   return std::make_unique<ListValue>(std::move(cells), count);

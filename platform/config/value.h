@@ -68,7 +68,13 @@ struct KeyedValue {
 };
 
 /// A struct: its keys, the key that a lone scalar sets (or empty), and its rules between keys.
-ValuePtr struct_value(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check);
+/// Whether a file that says one key of a struct must say all of them (fields.h), but one.
+struct Together {
+  bool all = false;
+  const char* but = nullptr;  ///< a key that may be said, or left out, alone
+};
+ValuePtr struct_value(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check,
+                      Together together = {});
 
 /// A Value and what it is bound to.
 struct OwnedValue {

@@ -85,6 +85,35 @@ std::vector<Rule> ddr4_rules(const MemoryTiming& t) {
   return r;
 }
 
+/// JESD209-5, command timing constraints in bank-group mode, WCK to CK 4:1: clocks of CK. BL/n is `burst` for what
+/// comes to another group, tRBTP is `rtp`.
+std::vector<Rule> lpddr5_rules(const MemoryTiming& t) {
+  const int64_t rl = t.rl, wl = t.wl, bl_n = t.burst;
+  std::vector<Rule> r;
+  r.push_back({activate, read, Scope::same_bank, t.rcd});
+  r.push_back({activate, write, Scope::same_bank, t.rcd});
+  r.push_back({activate, activate, Scope::same_bank, t.rc_pb});
+  between_banks(r, activate, activate, t.rrd_l, t.rrd_s);
+  between_columns(r, read, read, t.ccd_l, t.ccd_s);
+  between_columns(r, write, write, t.ccd_l, t.ccd_s);
+  between_columns(r, read, write, rl + t.dqsck + bl_n - wl, rl + t.dqsck + bl_n - wl);
+  between_columns(r, write, read, wl + bl_n + t.wtr_l, wl + bl_n + t.wtr_s);
+  for (const Command close : {precharge, precharge_all}) {
+    const Scope scope = close == precharge ? Scope::same_bank : Scope::rank;
+    const int64_t row_precharge = close == precharge ? t.rp_pb : t.rp_ab;
+    r.push_back({activate, close, scope, t.ras});
+    r.push_back({read, close, scope, bl_n + t.rtp});
+    r.push_back({write, close, scope, wl + 1 + bl_n + t.wr});
+    r.push_back({close, activate, scope, row_precharge});
+    r.push_back({close, refresh_all, Scope::rank, row_precharge});
+    for (const Command second : {precharge, precharge_all}) r.push_back({close, second, Scope::rank, t.ppd});
+  }
+  r.push_back({activate, refresh_all, Scope::rank, t.rc_pb});
+  r.push_back({refresh_all, activate, Scope::rank, t.rfc_ab});
+  r.push_back({refresh_all, refresh_all, Scope::rank, t.rfc_ab});
+  return r;
+}
+
 }  // namespace
 
 std::vector<Rule> rules_of(const MemoryConfig& config) {
@@ -93,6 +122,8 @@ std::vector<Rule> rules_of(const MemoryConfig& config) {
       return lpddr4_rules(config.timing);
     case Standard::ddr4:
       return ddr4_rules(config.timing);
+    case Standard::lpddr5:
+      return lpddr5_rules(config.timing);
   }
   BB_CHECK(false, "standard {}", static_cast<int>(config.standard));
 }

@@ -21,7 +21,7 @@ AddressMapping::AddressMapping(const MemoryConfig& config)
       bank_(runs_of(config.address.bank, 0)),
       row_(runs_of(config.address.row, 0)),
       column_(runs_of(config.address.column, 0)),
-      burst_mask_(~(config.timing.burst * 2 - 1)) {
+      burst_mask_(~(config.burst_columns() - 1)) {
   const Runs groups = runs_of(config.address.group, static_cast<uint32_t>(std::countr_zero(config.banks)));
   bank_.insert(bank_.end(), groups.begin(), groups.end());
 }

@@ -65,6 +65,24 @@ Gaps ddr4_gaps(const MemoryConfig& config) {
   return g;
 }
 
+Gaps lpddr5_gaps(const MemoryConfig& config) {
+  const MemoryTiming& t = config.timing;
+  Gaps g = shared_gaps(config);
+  g.activate_to_precharge = t.ras;
+  g.activate_to_refresh = t.rc_pb;
+  // Data of the read end RL + tWCKDQO + BL/n after it.
+  g.read_to_write = difference(t.rl + t.dqsck + t.burst, t.wl);
+  g.write_to_read_l = t.wl + t.burst + t.wtr_l;
+  g.write_to_read_s = config.groups > 1 ? t.wl + t.burst + t.wtr_s : g.write_to_read_l;
+  g.read_to_precharge = t.burst + t.rtp;
+  g.write_to_precharge = t.wl + 1 + t.burst + t.wr;
+  g.precharge_pb_to_activate = t.rp_pb;
+  g.precharge_ab_to_activate = t.rp_ab;
+  g.refresh_ab_to_activate = t.rfc_ab;
+  g.refresh_pb_to_activate = t.rfc_pb;
+  return g;
+}
+
 }  // namespace
 
 Gaps resolve_gaps(const MemoryConfig& config) {
@@ -73,6 +91,8 @@ Gaps resolve_gaps(const MemoryConfig& config) {
       return lpddr4_gaps(config);
     case Standard::ddr4:
       return ddr4_gaps(config);
+    case Standard::lpddr5:
+      return lpddr5_gaps(config);
   }
   BB_CHECK(false, "standard {}", static_cast<int>(config.standard));
 }

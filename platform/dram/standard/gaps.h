@@ -21,7 +21,8 @@ struct Gaps {
 };
 
 /// The rules of the part's standard: JESD209-4 tables of command timing for LPDDR4 (an activate's last clock counts, so
-/// gaps between commands of other lengths differ by 2), JESD79-4 section 4 for DDR4.
+/// gaps between commands of other lengths differ by 2), JESD79-4 section 4 for DDR4,
+/// JESD209-5 for LPDDR5.
 Gaps resolve_gaps(const MemoryConfig& config);
 
 }  // namespace backboard::dram

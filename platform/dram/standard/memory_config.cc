@@ -30,18 +30,14 @@ void ControllerConfig::check() const {
 }
 
 void MemoryConfig::check() const {
-  const std::pair<const char*, uint32_t> sizes[] = {{"channels", channels},
-                                                    {"groups", groups},
-                                                    {"banks", banks},
-                                                    {"rows", rows},
-                                                    {"columns", columns},
-                                                    {"bus", bus_bytes},
-                                                    {"timing.burst", timing.burst}};
+  const std::pair<const char*, uint32_t> sizes[] = {
+      {"channels", channels}, {"groups", groups}, {"banks", banks}, {"rows", rows},
+      {"columns", columns},   {"bus", bus_bytes}, {"beats", beats}, {"timing.burst", timing.burst}};
   for (const auto& [key, value] : sizes) {
     if (!std::has_single_bit(value)) throw ConfigRule(key, "must be a power of two");
   }
   if (all_banks() > 64) throw ConfigRule("banks", "more than 64 banks in a rank");
-  if (columns < 2 * timing.burst) throw ConfigRule("columns", "a row is shorter than a burst");
+  if (columns < burst_columns()) throw ConfigRule("columns", "a row is shorter than a burst");
   if (groups > 1 && timing.ccd_s < timing.burst) throw ConfigRule("timing.ccd_s", "is shorter than a burst");
 
   check_bits("address.byte", address.byte, bus_bytes);
@@ -65,7 +61,7 @@ void MemoryConfig::check() const {
     }
   }
   // The lowest columns are those within a burst.
-  const auto within = static_cast<size_t>(std::countr_zero(timing.burst * 2));
+  const auto within = static_cast<size_t>(std::countr_zero(burst_columns()));
   for (size_t i = 0; i < address.column.size(); ++i) {
     if ((address.column[i] < lowest) != (i < within)) {
       throw ConfigRule("address.column", "the lowest columns must lie within a burst");
@@ -78,6 +74,9 @@ void MemoryConfig::check() const {
   }
   if (refresh == RefreshKind::per_bank) {
     if (standard == Standard::ddr4) throw ConfigRule("controller.refresh", "DDR4 has no refresh of one bank");
+    if (standard == Standard::lpddr5) {
+      throw ConfigRule("controller.refresh", "LPDDR5 refreshes two banks at once, which is not modelled");
+    }
     if (timing.refi_pb <= timing.rfc_pb + timing.rc_pb + timing.rp_pb) {
       throw ConfigRule("timing.refi_pb", "leaves no time between refreshes");
     }

@@ -10,7 +10,7 @@
 namespace backboard::dram {
 
 /// Which document's rules hold between commands (gaps.h).
-enum class Standard : uint8_t { lpddr4, ddr4 };
+enum class Standard : uint8_t { lpddr4, ddr4, lpddr5 };
 
 /// How queued requests are ordered (controller/scheduler).
 enum class SchedulerKind : uint8_t { fifo, frfcfs, frfcfs_grouped };
@@ -24,6 +24,7 @@ struct MemoryTiming {
 #define TIMING(member, key, meaning) uint32_t member = 0;
 #include "platform/dram/standard/memory_timing.def"
 
+  static constexpr bool kTogether = true;  ///< another part's value is never a default
   template <class V>
   void fields(V& v) {
 #define TIMING(member, key, meaning) v(key, member, Range{0, 1'000'000}, meaning);
@@ -51,6 +52,7 @@ struct Rail {
 
 /// Which bits of an address, lowest first, make each coordinate of a burst.
 struct AddressBits {
+  static constexpr bool kTogether = true;
   std::vector<uint32_t> byte, column, group, bank, row, channel;
 
   template <class V>
@@ -98,26 +100,32 @@ struct ControllerConfig {
 
 /// One kind of part behind one or more channels of one rank each.
 struct MemoryConfig {
+  static constexpr bool kTogether = true;
+  static constexpr const char* kButFor = "controller";
   std::string name;
   Standard standard = Standard::lpddr4;
   uint64_t clock_hz = 1'600'000'000;
+  uint32_t beats = 2;
   uint32_t channels = 1, groups = 1, banks = 8, rows = 65536, columns = 1024, bus_bytes = 2, devices = 1;
   MemoryTiming timing;
   std::vector<Rail> rails;
   AddressBits address;
   ControllerConfig controller;
 
-  uint32_t all_banks() const { return groups * banks; }  ///< of a rank
-  uint32_t burst_bytes() const { return timing.burst * 2 * bus_bytes; }
+  uint32_t all_banks() const { return groups * banks; }            ///< of a rank
+  uint32_t burst_columns() const { return timing.burst * beats; }  ///< also beats of a burst
+  uint32_t burst_bytes() const { return burst_columns() * bus_bytes; }
   uint64_t channel_bytes() const { return uint64_t{all_banks()} * rows * columns * bus_bytes; }
   uint64_t capacity_bytes() const { return channel_bytes() * channels; }
 
   template <class V>
   void fields(V& v) {
     v("name", name, "Name of the part");
-    v("standard", standard, Choices<Standard>{{"lpddr4", Standard::lpddr4}, {"ddr4", Standard::ddr4}},
+    v("standard", standard,
+      Choices<Standard>{{"lpddr4", Standard::lpddr4}, {"ddr4", Standard::ddr4}, {"lpddr5", Standard::lpddr5}},
       "Whose rules hold between commands");
-    v("clock", clock_hz, Hertz{100'000'000, 10'000'000'000}, "Clock: half the data rate");
+    v("clock", clock_hz, Hertz{100'000'000, 10'000'000'000}, "Clock of commands, in which timing counts");
+    v("beats", beats, Range{2, 8}, "Beats of data in a clock: 2, or twice the ratio of WCK to CK on LPDDR5");
     v("channels", channels, Range{1, 64}, "Channels, a power of two");
     v("groups", groups, Range{1, 8}, "Bank groups, a power of two");
     v("banks", banks, Range{1, 64}, "Banks of a group, a power of two");

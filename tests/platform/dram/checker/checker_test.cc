@@ -39,7 +39,7 @@ bool found(const std::vector<Violation>& violations, const Rule& rule) {
 }
 
 TEST_CASE("each distance of the table is found when it is missed by a clock, and not when it is kept") {
-  for (const char* name : {"lpddr4-3200", "ddr4-2400"}) {
+  for (const char* name : {"lpddr4-3200", "ddr4-2400", "lpddr5-6400"}) {
     const MemoryConfig config = part(name);
     for (const Rule& rule : rules_of(config)) {
       if (rule.scope == Scope::other_group && config.groups == 1) continue;

@@ -12,16 +12,16 @@ PlayResult play_kind(const MemoryConfig& config, const std::string& kind, uint64
   return play(config, trace);
 }
 
-TEST_CASE("a million mixed requests all complete under every scheduler and page policy") {
+TEST_CASE("mixed requests all complete under every scheduler and page policy") {
   for (const char* scheduler : {"fifo", "frfcfs", "frfcfs_grouped"}) {
     for (const char* page : {"open", "closed", "adaptive"}) {
       CAPTURE(scheduler, page);
       const std::string chosen = std::string("controller.scheduler=") + scheduler;
       const MemoryConfig config = part("lpddr4-3200", {chosen, std::string("controller.page=") + page});
-      const PlayResult r = play_kind(config, "mixed", 1'000'000);
+      const PlayResult r = play_kind(config, "mixed", 50'000);  // a million: million_test.cc
       CHECK(r.stuck.empty());
-      CHECK(r.requests == 1'000'000);
-      CHECK(r.counters.reads + r.counters.writes == 1'000'000);
+      CHECK(r.requests == 50'000);
+      CHECK(r.counters.reads + r.counters.writes == 50'000);
     }
   }
 }
