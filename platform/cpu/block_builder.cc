@@ -60,6 +60,10 @@ bool RiscvCore<Xlen>::fetch_code() {
     const TracedStep step = step_here(TracedStep::Kind::retired);
     const AccessResult result = path_.fetch_line(cache.line_of(address), clock_);
     clock_ += result.cycles;
+    if (result.kind == AccessKind::wait) {
+      blocked_ = true;
+      return false;
+    }
     if (result.kind == AccessKind::fault) {
       const uint64_t exceptions_before = exceptions_;
       take_trap(TrapCause::instruction_access, static_cast<U>(address), result.response);

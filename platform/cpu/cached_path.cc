@@ -22,6 +22,7 @@ uint8_t* DataPath::memory_of(uint64_t address, unsigned size_bytes) {
 AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode,
                                     uint64_t time_ps, uint8_t* data) {
   const uint64_t clock = clock_.edge_at_or_after(time_ps);
+  counted_ = {};
   AccessResult sum{AccessKind::direct, BusResponse::ok, 0};
   while (size_bytes != 0) {
     const uint64_t line = data_cache_->line_of(address);
@@ -36,14 +37,45 @@ AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_by
     } else {
       one = write_line(address, piece, machine_mode, start, data);
     }
+    if (one.kind == AccessKind::wait) {
+      uncount();
+      return one;
+    }
     sum.cycles += one.cycles;
-    if (one.kind == AccessKind::fault) return {AccessKind::fault, one.response, sum.cycles};
+    if (one.kind == AccessKind::fault) {
+      brought_.fill(Cache::kNoLine);
+      return {AccessKind::fault, one.response, sum.cycles};
+    }
     if (one.kind == AccessKind::bus) sum.kind = AccessKind::bus;
     address += piece;
     data += piece;
     size_bytes -= piece;
   }
+  brought_.fill(Cache::kNoLine);
   return sum;
+}
+
+/// The access has to wait for something else, and will be counted anew.
+void DataPath::uncount() {
+  CacheCounters& now = data_cache_->counters;
+  now.reads -= counted_.reads;
+  now.writes -= counted_.writes;
+  now.read_misses -= counted_.read_misses;
+  now.write_misses -= counted_.write_misses;
+  now.bypassed -= counted_.bypassed;
+}
+
+void DataPath::count_read(bool missed) {
+  CacheCounters& counters = data_cache_->counters;
+  counters.reads++, counted_.reads++;
+  counters.read_misses += missed, counted_.read_misses += missed;
+}
+
+void DataPath::count_write(bool missed, bool bypassed) {
+  CacheCounters& counters = data_cache_->counters;
+  counters.writes++, counted_.writes++;
+  counters.write_misses += missed, counted_.write_misses += missed;
+  counters.bypassed += bypassed, counted_.bypassed += bypassed;
 }
 
 AccessResult DataPath::read_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
@@ -52,11 +84,14 @@ AccessResult DataPath::read_line(uint64_t address, unsigned size_bytes, bool mac
   AccessResult result{AccessKind::direct, BusResponse::ok, data_config_.hit_cycles};
   const uint64_t line = cache.line_of(address);
   uint32_t slot = cache.find(line);
-  const bool missed = slot == Cache::kNowhere;
+  bool missed = slot == Cache::kNowhere;
   if (missed) slot = bring(line, clock, result);
-  if (result.kind == AccessKind::fault) return result;
-  cache.counters.reads++;
-  cache.counters.read_misses += missed;
+  if (result.kind == AccessKind::fault || result.kind == AccessKind::wait) return result;
+  if (!missed && brought_before(line)) {
+    missed = true;  // by this instruction, before it had to wait for something else
+    result.cycles += data_config_.miss_cycles;
+  }
+  count_read(missed);
   if (cache.overtaken(slot)) check_stale(slot, address, size_bytes);
   const uint8_t* bytes = cache.has_data() ? cache.bytes(slot) + (address - line) : memory_of(address, size_bytes);
   std::memcpy(data, bytes, size_bytes);
@@ -71,26 +106,32 @@ AccessResult DataPath::write_line(uint64_t address, unsigned size_bytes, bool ma
   AccessResult result{AccessKind::direct, BusResponse::ok, data_config_.hit_cycles};
   const uint64_t line = cache.line_of(address);
   uint32_t slot = cache.find(line);
-  const bool missed = slot == Cache::kNowhere;
+  bool missed = slot == Cache::kNowhere;
   if (missed && data_config_.write_allocate) slot = bring(line, clock, result);
-  if (result.kind == AccessKind::fault) return result;
-  cache.counters.writes++;
-  cache.counters.write_misses += missed;
-  if (slot != Cache::kNowhere) {
-    uint8_t* own = cache.bytes(slot);
-    if (own) std::memcpy(own + (address - line), data, size_bytes);
-    cache.use(slot, clock);
-    if (data_config_.writes == CacheWrites::back) {
-      if (!own) std::memcpy(memory_of(address, size_bytes), data, size_bytes);
-      cache.set_dirty(slot, true);
-      enter_line(slot, machine_mode);
-      return result;
-    }
+  if (result.kind == AccessKind::fault || result.kind == AccessKind::wait) return result;
+  if (!missed && brought_before(line)) {
+    missed = true;
+    result.cycles += data_config_.miss_cycles;
   }
-  cache.counters.bypassed++;
-  const AccessResult store =
-      transact(BusOp::write, Initiator::core_data, address, size_bytes, clock_.time_ps(clock + result.cycles), data);
-  return {store.kind, store.response, result.cycles + store.cycles};
+  const bool alone = slot == Cache::kNowhere || data_config_.writes == CacheWrites::through;
+  if (alone) {
+    const AccessResult store =
+        transact(BusOp::write, Initiator::core_data, address, size_bytes, clock_.time_ps(clock + result.cycles), data);
+    if (store.kind == AccessKind::wait) return store;
+    result.kind = store.kind;
+    result.response = store.response;
+    result.cycles += store.cycles;
+  }
+  count_write(missed, alone);
+  if (slot == Cache::kNowhere) return result;
+  uint8_t* own = cache.bytes(slot);
+  if (own) std::memcpy(own + (address - line), data, size_bytes);
+  cache.use(slot, clock);
+  if (alone) return result;
+  if (!own) std::memcpy(memory_of(address, size_bytes), data, size_bytes);
+  cache.set_dirty(slot, true);
+  enter_line(slot, machine_mode);
+  return result;
 }
 
 /// Makes room for `line` and reads it: the core waits for the line, and before it for the write buffer if that still
@@ -107,11 +148,22 @@ uint32_t DataPath::bring(uint64_t line, uint64_t clock, AccessResult& result) {
   }
   const uint32_t slot = cache.victim(line);
   const bool dirty = cache.line(slot) != Cache::kNoLine && cache.dirty(slot);
+  const bool buffer_taken = requests_ && !requests_->write_buffer_free();
+  if (buffer_taken && (dirty || requests_->in_write_buffer(line, cache.line_bytes()))) {
+    result.kind = AccessKind::wait;
+    return slot;
+  }
   const uint64_t asked_ps = clock_.time_ps(clock);
   const uint64_t start_ps = dirty ? std::max(asked_ps, write_buffer_free_ps_) : asked_ps;
   uint8_t bytes[CacheConfig::kBlockBytes];
   uint64_t delay_ps = 0;
-  result.response = transfer(BusOp::read, Initiator::core_data, line, cache.line_bytes(), start_ps, bytes, delay_ps);
+  const auto response =
+      transfer(BusOp::read, Initiator::core_data, line, cache.line_bytes(), start_ps, bytes, delay_ps);
+  if (!response) {
+    result.kind = AccessKind::wait;
+    return slot;
+  }
+  result.response = *response;
   result.kind = result.response == BusResponse::ok ? AccessKind::bus : AccessKind::fault;
   result.cycles +=
       static_cast<uint32_t>(clock_.cycles_covering(start_ps + delay_ps - asked_ps)) + data_config_.miss_cycles;
@@ -125,15 +177,22 @@ uint32_t DataPath::bring(uint64_t line, uint64_t clock, AccessResult& result) {
   drop_line(slot);
   cache.fill(slot, line, bytes, clock);
   cache.counters.fills++;
+  brought_[brought_[0] == Cache::kNoLine ? 0 : 1] = line;
   return slot;
 }
 
-/// Returns the time that the transfer takes. `bytes`: nullptr for lines without data, whose bytes are in memory.
+/// A line that was evicted. Returns the time that the transfer takes, if it is one that the core makes itself. `bytes`:
+/// nullptr for lines without data, whose bytes are in memory.
 uint64_t DataPath::write_back(uint64_t line, const uint8_t* bytes, uint64_t time_ps) {
   const uint32_t size_bytes = data_cache_->line_bytes();
   uint8_t copy[CacheConfig::kBlockBytes];
   std::memcpy(copy, bytes ? bytes : memory_of(line, size_bytes), size_bytes);
   uint64_t delay_ps = 0;
+  if (by_requests(line)) {
+    data_cache_->counters.write_backs++;
+    requests_->write_back({.initiator = Initiator::core_data, .phase = Phase::kCODE}, line, size_bytes, copy, time_ps);
+    return 0;
+  }
   // Memory that a fill has read takes the line back: nobody could be told of an error.
   transfer(BusOp::write, Initiator::core_data, line, size_bytes, time_ps, copy, delay_ps);
   data_cache_->counters.write_backs++;
@@ -145,12 +204,21 @@ AccessResult DataPath::clean(uint32_t slot, uint64_t clock) {
   Cache& cache = *data_cache_;
   AccessResult result{AccessKind::direct, BusResponse::ok, 0};
   if (!cache.dirty(slot)) return result;
-  if (cache.overtaken(slot) && stale_line_) {
-    stale_line_({StaleLine::Kind::write_back, cache.line(slot), cache.line_bytes(), Initiator::core_data});
-  }
   const uint64_t asked_ps = clock_.time_ps(clock);
   const uint64_t start_ps = std::max(asked_ps, write_buffer_free_ps_);
-  const uint64_t delay_ps = write_back(cache.line(slot), cache.bytes(slot), start_ps);
+  const uint64_t line = cache.line(slot);
+  uint64_t delay_ps = 0;
+  uint8_t copy[CacheConfig::kBlockBytes];
+  std::memcpy(copy, cache.has_data() ? cache.bytes(slot) : memory_of(line, cache.line_bytes()), cache.line_bytes());
+  // Memory that a fill has read takes the line back: nobody could be told of an error.
+  if (!transfer(BusOp::write, Initiator::core_data, line, cache.line_bytes(), start_ps, copy, delay_ps)) {
+    result.kind = AccessKind::wait;
+    return result;
+  }
+  cache.counters.write_backs++;
+  if (cache.overtaken(slot) && stale_line_) {
+    stale_line_({StaleLine::Kind::write_back, line, cache.line_bytes(), Initiator::core_data});
+  }
   forget_line(slot);  // its next store must be seen
   cache.set_dirty(slot, false);
   cache.set_overtaken(slot, false);  // memory holds what the line holds
@@ -203,8 +271,10 @@ AccessResult DataPath::fetch_line(uint64_t line, uint64_t clock) {
     return {AccessKind::direct, BusResponse::ok, 0};
   }
   uint8_t bytes[CacheConfig::kBlockBytes];
+  if (requests_ && requests_->in_write_buffer(line, cache.line_bytes())) return {AccessKind::wait, BusResponse::ok, 0};
   AccessResult result =
       transact(BusOp::read, Initiator::core_code, line, cache.line_bytes(), clock_.time_ps(clock), bytes);
+  if (result.kind == AccessKind::wait) return result;
   result.cycles += code_config_.miss_cycles;
   if (result.kind == AccessKind::fault) return result;
   slot = cache.victim(line);
@@ -218,20 +288,24 @@ AccessResult DataPath::maintain(CacheOperation operation, uint64_t block, uint64
   AccessResult sum{AccessKind::direct, BusResponse::ok, 0};
   if (!data_cache_) return sum;
   Cache& cache = *data_cache_;
+  if (requests_ && requests_->in_write_buffer(block, CacheConfig::kBlockBytes)) {
+    return {AccessKind::wait, BusResponse::ok, 0};
+  }
   uint64_t& count = operation == CacheOperation::invalidate ? cache.counters.invalidates
                     : operation == CacheOperation::clean    ? cache.counters.cleans
                                                             : cache.counters.flushes;
-  count++;
   for (uint64_t line = block; line < block + CacheConfig::kBlockBytes; line += cache.line_bytes()) {
     const uint32_t slot = cache.find(line);
     if (slot == Cache::kNowhere) continue;
     if (operation != CacheOperation::invalidate) {
       const AccessResult one = clean(slot, clock + sum.cycles);
+      if (one.kind == AccessKind::wait) return one;
       sum.cycles += one.cycles;
       if (one.kind == AccessKind::bus) sum.kind = AccessKind::bus;
     }
     if (operation != CacheOperation::clean) drop_line(slot);
   }
+  count++;
   return sum;
 }
 
@@ -239,14 +313,19 @@ AccessResult DataPath::synchronize_code(uint64_t clock) {
   AccessResult sum{AccessKind::direct, BusResponse::ok, 0};
   for (uint32_t slot = 0; data_cache_ && slot < data_cache_->slots(); ++slot) {
     if (data_cache_->line(slot) == Cache::kNoLine) continue;
-    sum.cycles += clean(slot, clock + sum.cycles).cycles;
+    const AccessResult one = clean(slot, clock + sum.cycles);
+    if (one.kind == AccessKind::wait) return one;
+    sum.cycles += one.cycles;
   }
+  if (requests_ && !requests_->write_buffer_free()) return {AccessKind::wait, BusResponse::ok, 0};
   if (code_cache_) code_cache_->drop_all();
   return sum;
 }
 
 void DataPath::reset_caches() {
   flush_pages();
+  forget_answers();
+  brought_.fill(Cache::kNoLine);
   if (code_cache_) code_cache_->drop_all();
   if (data_cache_) data_cache_->drop_all();
 }
@@ -306,6 +385,7 @@ void DataPath::snoop(BusOp op, uint64_t first, uint64_t size_bytes, Initiator in
 }
 
 void DataPath::overlay(uint64_t address, std::span<uint8_t> bytes) {
+  if (requests_ && !bytes.empty()) requests_->overlay(address, bytes);
   if (!data_cache_ || !data_cache_->has_data() || bytes.empty()) return;
   for_each_line(*data_cache_, address, address + (bytes.size() - 1), [&](uint32_t slot, uint64_t from, uint64_t to) {
     std::memcpy(bytes.data() + (from - address), data_cache_->bytes(slot) + (from - data_cache_->line(slot)),

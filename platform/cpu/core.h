@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/bus/access.h"
+#include "platform/bus/request.h"
 #include "platform/cache/cache.h"
 #include "platform/cpu/core_config.h"
 #include "platform/events/event_queue.h"
@@ -243,6 +244,9 @@ class Core : public Saved, public EventClient, public IrqSink {
   /// The core's own time: start of its next instruction (or of its wait).
   virtual uint64_t time_ps() const = 0;
   virtual GuestMemory& memory() = 0;
+  /// From now on transactions with memory in `ranges` are requests that are answered later (`timing: at`): the core is
+  /// suspended until the answer is there, and begins the instruction anew. Before it starts.
+  virtual void use_requests(RequestPort& port, std::vector<CoreConfig::MemoryRange> ranges) = 0;
 
   void set_time_source(const TimeSource* source) { time_source_ = source; }
   void set_observer(CoreObserver* observer) { observer_ = observer; }

@@ -73,16 +73,18 @@ AccessResult DataPath::fetch(uint64_t address, unsigned size_bytes, bool machine
 AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                                 uint8_t* data) {
   uint64_t delay_ps = 0;
-  const BusResponse response = transfer(op, initiator, address, size_bytes, time_ps, data, delay_ps);
+  const auto response = transfer(op, initiator, address, size_bytes, time_ps, data, delay_ps);
+  if (!response) return {AccessKind::wait, BusResponse::ok, 0};
   if (delay_ps != last_delay_ps_) {  // who polls is answered alike, and a division takes long
     last_delay_ps_ = delay_ps;
     last_delay_cycles_ = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
   }
-  return {response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, response, last_delay_cycles_};
+  return {*response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, *response, last_delay_cycles_};
 }
 
-BusResponse DataPath::transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
-                               uint8_t* data, uint64_t& delay_ps) {
+/// Nothing: it is asked for. An answer to a request has taken no time beyond that at which it came.
+std::optional<BusResponse> DataPath::transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes,
+                                              uint64_t time_ps, uint8_t* data, uint64_t& delay_ps) {
   BusAccess access;
   access.op = op;
   access.address = address;
@@ -91,6 +93,9 @@ BusResponse DataPath::transfer(BusOp op, Initiator initiator, uint64_t address, 
   access.time_ps = time_ps;
   access.who.initiator = initiator;
   access.who.phase = Phase::kCODE;
+  if (requests_ && requests_->covers(address, size_bytes)) {
+    return requests_->transfer(op, access.who, address, size_bytes, time_ps, data);
+  }
   return bus_.access(access, delay_ps);
 }
 
@@ -231,7 +236,7 @@ bool DataPath::watched(uint64_t address, uint64_t size_bytes) const {
 }
 
 AccessResult DataPath::look_closely(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes) {
-  if (result.kind == AccessKind::fault || hit_) return result;
+  if (result.kind == AccessKind::fault || result.kind == AccessKind::wait || hit_) return result;
   for (const Watchpoint& watch : watchpoints_) {
     const bool touched = address <= watch.last && address + (size_bytes - 1) >= watch.first;
     const bool meant = (static_cast<unsigned>(watch.kind) & static_cast<unsigned>(kind)) != 0;
@@ -280,6 +285,8 @@ void DataPath::state(StateArchive& archive) {
   if (archive.reading()) flush_pages();  // before the lines that it may name are others
   if (code_cache_) code_cache_->state(archive);
   if (data_cache_) data_cache_->state(archive);
+  if (requests_) requests_->state(archive);
+  archive.value("brought", brought_);
   if (!archive.reading()) return;
   // The bus is asked for the regions again; a saved region keeps its counters until then.
   home_ = kNoRegion;

@@ -13,6 +13,7 @@
 #include "platform/cache/cache.h"
 #include "platform/cpu/core.h"
 #include "platform/cpu/core_clock.h"
+#include "platform/cpu/memory_requests.h"
 #include "platform/cpu/pmp.h"
 #include "platform/memory/backing_store.h"
 
@@ -23,6 +24,7 @@ enum class AccessKind : uint8_t {
   direct,  ///< in direct memory; nothing else on the board can have noticed
   bus,     ///< a transaction: devices may have scheduled events or raised interrupts
   fault,   ///< refused by PMP or the bus
+  wait,    ///< asked for by a request: nothing was done, and the instruction begins anew when the core is told
 };
 
 struct AccessResult {
@@ -85,6 +87,15 @@ class DataPath {
 
   DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config);
 
+  /// From now on memory in these ranges is reached by requests (MemoryRequests), and accesses may have to wait.
+  void use_requests(RequestPort& port, std::vector<CoreConfig::MemoryRange> ranges,
+                    std::function<void(uint64_t time_ps)> on_progress) {
+    requests_.emplace(port, std::move(ranges), std::move(on_progress));
+  }
+  /// The instruction that waited is through, or given up.
+  void forget_answers() {
+    if (requests_) requests_->forget_answers();
+  }
   PageTable& pages(bool machine_mode) { return pages_[machine_mode ? 0 : 1]; }
   /// A granule of the table has 2^granule_shift() bytes: a page, or a line of the data cache.
   unsigned granule_shift() const { return granule_shift_; }
@@ -165,8 +176,8 @@ class DataPath {
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
   AccessResult transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                         uint8_t* data);
-  BusResponse transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
-                       uint8_t* data, uint64_t& delay_ps);
+  std::optional<BusResponse> transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes,
+                                      uint64_t time_ps, uint8_t* data, uint64_t& delay_ps);
   Page& page_at(PageTable& table, uint64_t address) {
     return table[has_caches() ? line_index(address >> granule_shift_) : page_index(address)];
   }
@@ -184,9 +195,19 @@ class DataPath {
   void forget_line(uint32_t slot);
   void drop_line(uint32_t slot);
   uint8_t* memory_of(uint64_t address, unsigned size_bytes);
+  bool by_requests(uint64_t line) const { return requests_ && requests_->covers(line, 1); }
+  /// What an access has added to the counters of the data cache.
+  struct Counted {
+    uint64_t reads = 0, writes = 0, read_misses = 0, write_misses = 0, bypassed = 0;
+  };
+  void uncount();
+  bool brought_before(uint64_t line) const { return brought_[0] == line || brought_[1] == line; }
+  void count_read(bool missed);
+  void count_write(bool missed, bool bypassed);
   void check_stale(uint32_t slot, uint64_t address, unsigned size_bytes);
 
   BusPort& bus_;
+  std::optional<MemoryRequests> requests_;  ///< `timing: at`
   const Pmp& pmp_;
   const CoreClock& clock_;
   bool use_direct_memory_;
@@ -194,6 +215,9 @@ class DataPath {
   CacheConfig code_config_;
   std::vector<CoreConfig::MemoryRange> cacheable_;
   std::optional<Cache> code_cache_, data_cache_;
+  /// Lines that an access has brought before it had to wait for something else.
+  std::array<uint64_t, 2> brought_{Cache::kNoLine, Cache::kNoLine};
+  Counted counted_;  ///< by the access in progress, or the last one
   unsigned granule_shift_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;

@@ -32,6 +32,10 @@ void RiscvCore<Xlen>::leave(const Block& block, const Operation& operation, uint
 
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause cause, U address) {
+  if (result.kind == AccessKind::wait) {
+    blocked_ = true;
+    return AccessKind::fault;
+  }
   clock_ += result.cycles;
   if (result.kind == AccessKind::fault) {
     pending_ = {cause, address, result.response};
@@ -123,6 +127,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
     if (holds) {
       const auto value = static_cast<uint32_t>(x_[op.rs2]);
       kind = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), TrapCause::store_access, address);
+      reserved_ = blocked_;
     }
     if (kind != AccessKind::fault) x_[op.rd] = !holds;
     return kind;
@@ -132,7 +137,12 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
     return AccessKind::fault;
   }
   const TrapCause cause = load_reserved ? TrapCause::load_access : TrapCause::store_access;
-  const AccessKind read = finish_access(path_.read(address, 4, data_machine_, time_ps, &memory), cause, address);
+  // What it has read before its write had to wait: memory may hold what it writes by now.
+  const bool has_read = held_.valid && again_ && held_.address == address;
+  if (has_read) memory = held_.value;
+  const AccessKind read = has_read
+                              ? AccessKind::bus
+                              : finish_access(path_.read(address, 4, data_machine_, time_ps, &memory), cause, address);
   if (read == AccessKind::fault) return read;
   AccessKind write = AccessKind::direct;
   if (load_reserved) {
@@ -141,6 +151,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
   } else {
     const uint32_t value = atomic_result(op.id, memory, static_cast<uint32_t>(x_[op.rs2]));
     write = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), cause, address);
+    if (blocked_) held_ = {true, address, memory};
     if (write == AccessKind::fault) return write;
   }
   x_[op.rd] = static_cast<U>(static_cast<S>(static_cast<int32_t>(memory)));

@@ -115,11 +115,16 @@ void RiscvCore<Xlen>::execute_system(const Operation& in_block) {
       retire(operation);
       waiting_ = !pending_interrupts();
       return;
-    case InstructionId::FENCE_I:
+    case InstructionId::FENCE_I: {
+      const AccessResult result =
+          path_.synchronize_code(clock_ + cost_[static_cast<unsigned>(InstructionKind::fence)]);
+      blocked_ = result.kind == AccessKind::wait;
+      if (blocked_) return;
       retire(operation);
-      clock_ += path_.synchronize_code(clock_).cycles;
+      clock_ += result.cycles;
       drop_blocks();
       return;
+    }
     default:
       return illegal_instruction();
   }
@@ -197,8 +202,10 @@ void RiscvCore<Xlen>::execute_cache(const Operation& operation) {
   const bool allowed = pmp_.allows(first, CacheConfig::kBlockBytes, PmpAccess::read, data_machine_) ||
                        pmp_.allows(first, CacheConfig::kBlockBytes, PmpAccess::write, data_machine_);
   if (!allowed) return take_trap(TrapCause::store_access, address);
-  if (observer_) observer_->on_cache_operation(what, address, pc_);
+  if (observer_ && !again_) observer_->on_cache_operation(what, address, pc_);
   const AccessResult result = path_.maintain(what, first, clock_);
+  blocked_ = result.kind == AccessKind::wait;
+  if (blocked_) return;
   clock_ += result.cycles;
   retire(operation);
 }

@@ -91,7 +91,7 @@ void RiscvCore<Xlen>::start(uint64_t pc) {
   fs_ = 0;
   fflags_ = frm_ = 0;
   reserved_ = false;
-  waiting_ = false;
+  waiting_ = blocked_ = again_ = held_.valid = false;
   stop_reason_ = StopReason::none;
   last_trap_retired_ = UINT64_MAX;
   pmp_.reset();
@@ -118,6 +118,30 @@ void RiscvCore<Xlen>::schedule() {
 }
 
 template <class Xlen>
+void RiscvCore<Xlen>::use_requests(RequestPort& port, std::vector<CoreConfig::MemoryRange> ranges) {
+  path_.use_requests(port, std::move(ranges), [this](uint64_t time_ps) { on_progress(time_ps); });
+}
+
+/// An answer has come, or the port is ready: what waited looks anew. The time of the wait is the instruction's.
+template <class Xlen>
+void RiscvCore<Xlen>::on_progress(uint64_t time_ps) {
+  if (!blocked_) return;
+  blocked_ = false;
+  again_ = true;
+  clock_ = std::max(clock_, clock_time_.edge_at_or_after(time_ps));
+  if (stop_reason_ == StopReason::none) schedule();
+}
+
+/// The instruction that waited is through.
+template <class Xlen>
+void RiscvCore<Xlen>::end_waiting() {
+  if (!again_ || blocked_) return;
+  again_ = false;
+  held_.valid = false;
+  path_.forget_answers();
+}
+
+template <class Xlen>
 void RiscvCore<Xlen>::stop(StopReason reason) {
   stop_reason_ = reason;
   if (observer_) observer_->on_stop(reason);
@@ -128,7 +152,7 @@ void RiscvCore<Xlen>::resume() {
   if (stop_reason_ == StopReason::none) return;
   stop_reason_ = StopReason::none;
   last_trap_retired_ = UINT64_MAX;
-  if (!waiting_) schedule();
+  if (!waiting_ && !blocked_) schedule();
 }
 
 template <class Xlen>
@@ -145,9 +169,9 @@ void RiscvCore<Xlen>::set_level(uint32_t line, bool level) {
 template <class Xlen>
 void RiscvCore<Xlen>::on_event(uint64_t, uint64_t) {
   scheduled_ = false;
-  if (stop_reason_ != StopReason::none || waiting_) return;
+  if (stop_reason_ != StopReason::none || waiting_ || blocked_) return;
   run_quanta();
-  if (stop_reason_ == StopReason::none && !waiting_) schedule();
+  if (stop_reason_ == StopReason::none && !waiting_ && !blocked_) schedule();
 }
 
 /// Quanta that end before anything else is due follow one another without a way through the queue, which costs more
@@ -158,7 +182,7 @@ void RiscvCore<Xlen>::run_quanta() {
   const uint64_t end_clock = clock_ + std::max(quantum_cycles_, clock_time_.cycles_covering(kLongestRunPs));
   do {
     run(clock_ + quantum_cycles_);
-  } while (stop_reason_ == StopReason::none && !waiting_ && clock_ < std::min(end_clock, ahead_clock()));
+  } while (stop_reason_ == StopReason::none && !waiting_ && !blocked_ && clock_ < std::min(end_clock, ahead_clock()));
 }
 
 /// The clock edge at which the queue's next event (or the horizon) is due.
@@ -184,29 +208,33 @@ void RiscvCore<Xlen>::run(uint64_t quantum_clock) {
     // Devices may have scheduled something since the last look; an interrupt raised at t meets the instruction at t.
     const uint64_t limit_clock = ahead_clock();
     if ((stepping_ || path_.watch_was_hit()) && stop_behind_instruction()) return;
-    if (waiting_ || clock_ >= std::min(limit_clock, quantum_clock)) return;
-    if (pending_interrupts()) {
+    if (waiting_ || blocked_ || clock_ >= std::min(limit_clock, quantum_clock)) return;
+    if (!again_ && pending_interrupts()) {
       const TracedStep step = step_here(TracedStep::Kind::interrupt);
       if (take_interrupt()) {
         if (tracer_) tracer_->on_step(step);
         continue;
       }
     }
-    if (!breakpoints_.empty() && at_breakpoint()) {
+    if (!again_ && !breakpoints_.empty() && at_breakpoint()) {
       passed_ = progress();
       return stop(StopReason::breakpoint);
     }
     if (path_.largest_latency_cycles() != bounded_latency_) drop_blocks();
-    if (path_.code_cache() && !fetch_code()) continue;
+    if (path_.code_cache() && !fetch_code()) {
+      end_waiting();
+      continue;
+    }
     Block* block = find_block();
     if (!block) {
       run_uncached();
+      end_waiting();
       continue;
     }
     // Every instruction takes a cycle at least: so many cycles cannot retire more than are left.
     const uint64_t left = instruction_limit_ - retired_;
     const uint64_t fast_limit = std::min(limit_clock, clock_ + std::min(left, UINT64_MAX - clock_));
-    if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && block != &breakpoint_block_) {
+    if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && !again_ && block != &breakpoint_block_) {
       const uint64_t end = std::min(fast_limit, quantum_clock);  // a quantum ends behind a block
       left_early_ = false;
       compiled_ ? run_compiled(block, end) : execute(block, end);
@@ -228,8 +256,10 @@ void RiscvCore<Xlen>::run_carefully(const Block& block, uint64_t limit_clock) {
     prepare_scratch(block, block.operations[i]);
     execute(&scratch_, 0);
     count_block(scratch_);
-    if (tracer_) trace(step, exceptions_before);
-    if (left_early_ || stepping_) return;
+    if (tracer_ && !blocked_) trace(step, exceptions_before);
+    const bool waited = again_;
+    end_waiting();
+    if (left_early_ || stepping_ || waited) return;
   }
 }
 
@@ -262,6 +292,10 @@ void RiscvCore<Xlen>::run_uncached() {
     const U address = pc_ + 2 * half;
     const AccessResult result = path_.fetch(address, 2, machine_, start_ps, bytes + 2 * half);
     clock_ += result.cycles;
+    if (result.kind == AccessKind::wait) {
+      blocked_ = true;
+      return;
+    }
     if (result.kind == AccessKind::fault) {
       take_trap(TrapCause::instruction_access, address, result.response);
       if (tracer_) trace(step, exceptions_before);
@@ -277,7 +311,7 @@ void RiscvCore<Xlen>::run_uncached() {
   prepare_scratch(home, decode(bits));
   execute(&scratch_, 0);
   count_block(scratch_);
-  if (tracer_) trace(step, exceptions_before);
+  if (tracer_ && !blocked_) trace(step, exceptions_before);
 }
 
 template <class Xlen>
@@ -389,6 +423,11 @@ void RiscvCore<Xlen>::state(StateArchive& archive) {
     archive.value("counter inhibited", counter->inhibited);
   }
   archive.value("waiting", waiting_);
+  archive.value("blocked", blocked_);
+  archive.value("again", again_);
+  archive.value("held", held_.valid);
+  archive.value("held address", held_.address);
+  archive.value("held value", held_.value);
   archive.value("scheduled", scheduled_);
   archive.value("stop reason", stop_reason_);
   archive.value("last trap pc", last_trap_pc_);

@@ -33,6 +33,7 @@ class RiscvCore final : public Core, private GuestMemory {
 
   void start(uint64_t pc) override;
   void set_level(uint32_t line, bool level) override;
+  void use_requests(RequestPort& port, std::vector<CoreConfig::MemoryRange> ranges) override;
   void set_instruction_limit(uint64_t count) override { instruction_limit_ = count; }
   StopReason stop_reason() const override { return stop_reason_; }
   void resume() override;
@@ -97,6 +98,8 @@ class RiscvCore final : public Core, private GuestMemory {
   void run_uncached();
   void prepare_scratch(const Block& home, const Operation& operation);
   void schedule();
+  void on_progress(uint64_t time_ps);
+  void end_waiting();
   void stop(StopReason reason);
   bool at_breakpoint() const;
   bool stop_behind_instruction();
@@ -155,7 +158,10 @@ class RiscvCore final : public Core, private GuestMemory {
 
   // privilege.cc: traps, system instructions.
   void take_trap(TrapCause cause, U value, BusResponse response = BusResponse::ok);
-  void take_pending_trap() { take_trap(pending_.cause, pending_.value, pending_.response); }
+  /// Of an access that was refused; one that has to wait for its request is no trap.
+  void take_pending_trap() {
+    if (!blocked_) take_trap(pending_.cause, pending_.value, pending_.response);
+  }
   void enter_trap(U cause_bits, bool interrupt, U value, BusResponse response);
   bool interrupt_is_due() const;
   bool take_interrupt();
@@ -236,6 +242,13 @@ class RiscvCore final : public Core, private GuestMemory {
   } pending_;
 
   bool waiting_ = false;
+  bool blocked_ = false;  ///< the instruction at pc_ waits for an answer of the memory
+  bool again_ = false;    ///< it has waited, and begins anew before anything else
+  struct HeldRead {
+    bool valid = false;
+    U address = 0;
+    uint32_t value = 0;
+  } held_;  ///< of an AMO whose write waits
   bool scheduled_ = false;
   StopReason stop_reason_ = StopReason::none;
   uint64_t instruction_limit_ = UINT64_MAX;
