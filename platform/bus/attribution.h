@@ -1,7 +1,9 @@
 // Every transaction says whose it is.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace backboard {
 
@@ -20,9 +22,15 @@ inline constexpr unsigned kTensorClasses = 0
 #include "drivers/npu/traffic.def"
     ;
 
-/// Bus masters, in the order of their access windows.
-enum class Initiator : uint8_t { core_code, core_data, npu, dma, debug };
-inline constexpr unsigned kInitiators = 5;
+/// Whose an access is. Behind the SoC's own come the traffic generators of the board's configuration, in its order
+/// (platform/traffic).
+enum class Initiator : uint8_t { core_code, core_data, npu, dma, debug, traffic0 };
+inline constexpr unsigned kOwnInitiators = 5;
+inline constexpr unsigned kMostTraffic = 8;
+inline constexpr unsigned kInitiators = kOwnInitiators + kMostTraffic;
+constexpr Initiator traffic_initiator(size_t number) {
+  return static_cast<Initiator>(kOwnInitiators + number);
+}
 
 /// The owner of a transaction. `layer` 0xffff: none; `command`: index of the NPU command since reset, 0 for others.
 struct Attribution {
@@ -34,6 +42,9 @@ struct Attribution {
 };
 
 const char* name_of(Initiator initiator);
+/// Generators have the names that the board's configuration gives them; `traffic0` and so on before that. A process
+/// has one board, and names are told before anybody reports.
+void name_traffic(size_t number, const std::string& name);
 const char* name_of(Phase phase);
 const char* name_of(TensorClass tensor);
 

@@ -17,11 +17,14 @@ class BandwidthBins {
     bins_.add(static_cast<size_t>(initiator), bytes, time_ps);
   }
   uint64_t width_ps() const { return bins_.width_ps(); }
+  /// So many traffic generators have columns behind the SoC's own initiators.
+  void set_generators(unsigned count) { generators_ = count; }
   /// bandwidth.csv: start of each bin in ps, then bytes of each initiator.
   std::string csv() const;
   void state(StateArchive& archive) { bins_.state(archive); }
 
  private:
+  unsigned generators_ = 0;
   TimeBins<uint64_t, kInitiators> bins_;
 };
 

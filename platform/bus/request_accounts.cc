@@ -20,6 +20,10 @@ void MasterAccount::stats(const StatsWriter& part, uint64_t time_ps) const {
   part.counter("deadlines", deadlines, "requests", "Requests with a deadline");
   part.counter("deadlines_missed", deadlines_missed, "requests", "Answered after their deadline");
   part.counter("starved", starved, "requests", "Waited for their turn longer than bus.starvation");
+  const StatsWriter contended = part.part("contended");
+  contended.counter("bytes", contended_bytes, "bytes", "Bytes granted while others contended");
+  contended.counter("fair_bytes", fair_bytes_x1024 / 1024, "bytes",
+                    "Part by weight of what was granted while this master contended with others");
 }
 
 void MasterAccount::state(StateArchive& archive) {
@@ -28,7 +32,7 @@ void MasterAccount::state(StateArchive& archive) {
   read_latency_ns.state(archive);
   write_latency_ns.state(archive);
   for (uint64_t* counter : {&depth_ps, &largest_depth, &blocked_ps, &queue_ps, &arbitration_ps, &target_ps, &channel_ps,
-                            &deadlines, &deadlines_missed, &starved}) {
+                            &deadlines, &deadlines_missed, &starved, &contended_bytes, &fair_bytes_x1024}) {
     archive.value("counter", *counter);
   }
 }

@@ -24,6 +24,8 @@ struct MasterAccount {
   uint64_t channel_ps = 0;      ///< for a data channel
   uint64_t deadlines = 0, deadlines_missed = 0;
   uint64_t starved = 0;
+  uint64_t contended_bytes = 0;   ///< granted while others contended for the same target
+  uint64_t fair_bytes_x1024 = 0;  ///< part by weight of all that was granted while this master contended with others
 
   void stats(const StatsWriter& part, uint64_t time_ps) const;
   void state(StateArchive& archive);

@@ -34,8 +34,8 @@ RequestBus::RequestBus(const RouterConfig& config, EventQueue& queue, RequestRou
       if (masters[i] == name_of(m.initiator)) treated = m;
     }
     shares[i] = {treated.weight, treated.priority};
-    masters_.push_back(
-        std::make_unique<MasterPort>(*this, static_cast<uint8_t>(i), std::move(masters[i]), treated.outstanding));
+    masters_.push_back(std::make_unique<MasterPort>(*this, static_cast<uint8_t>(i), std::move(masters[i]),
+                                                    treated.outstanding, treated.weight));
   }
   for (RequestPort* target : targets) {
     targets_.push_back(std::make_unique<TargetPort>(*this, target, make_arbiter(config.arbitration, shares)));
@@ -54,6 +54,15 @@ unsigned RequestBus::in_flight() const {
   unsigned sum = 0;
   for (const auto& master : masters_) sum += master->in_flight_;
   return sum;
+}
+const BusRequest* RequestBus::oldest(size_t masters) const {
+  const BusRequest* found = nullptr;
+  for (size_t i = 0; i < masters; ++i) {
+    for (const Entry& entry : masters_[i]->entries_) {
+      if (entry.used && (found == nullptr || entry.request.time_ps < found->time_ps)) found = &entry.request;
+    }
+  }
+  return found;
 }
 std::pair<uint8_t, RequestTag> RequestBus::owner(uint32_t target, RequestTag tag) const {
   const TargetPort::Owner& o = targets_[target]->owners_[tag];
@@ -141,9 +150,35 @@ void RequestBus::contend(uint32_t target, uint64_t now_ps) {
     contenders_.push_back({master->number_, request.size, request.deadline_ps});
   }
   if (contenders_.empty()) return;
-  MasterPort& granted = *masters_[contenders_[port.arbiter_->pick(contenders_)].master];
+  const size_t winner = port.arbiter_->pick(contenders_);
+  account_share(winner);
+  for (const Contender& c : contenders_) look_for_starvation(*masters_[c.master], now_ps);
+  MasterPort& granted = *masters_[contenders_[winner].master];
   grant(granted, target, now_ps);
   if (!granted.queue_.empty()) granted.become_head(now_ps);
+}
+
+/// A request is reported once, as soon as others are granted while it has waited too long: a master whose turn never
+/// comes is found as well.
+void RequestBus::look_for_starvation(MasterPort& master, uint64_t now_ps) {
+  Entry& entry = master.head();
+  if (entry.starved || now_ps - entry.request.time_ps <= config_.starvation_ps) return;
+  entry.starved = true;
+  ++master.account_.starved;
+  routes_.starved(entry.request, now_ps - entry.request.time_ps);
+}
+
+/// Of the bytes that are granted while several masters contend, each one's part by its weight.
+void RequestBus::account_share(size_t winner) {
+  if (contenders_.size() < 2) return;
+  uint64_t weights = 0;
+  for (const Contender& c : contenders_) weights += masters_[c.master]->weight_;
+  const uint64_t size = contenders_[winner].size_bytes;
+  for (const Contender& c : contenders_) {
+    MasterPort& master = *masters_[c.master];
+    master.account_.fair_bytes_x1024 += size * 1024 * master.weight_ / weights;
+  }
+  masters_[contenders_[winner].master]->account_.contended_bytes += size;
 }
 
 void RequestBus::grant(MasterPort& master, uint32_t target, uint64_t now_ps) {
@@ -156,10 +191,6 @@ void RequestBus::grant(MasterPort& master, uint32_t target, uint64_t now_ps) {
   const uint64_t turn_ps = waited_ps - not_ready_ps;
   master.account_.target_ps += not_ready_ps;
   master.account_.arbitration_ps += turn_ps > cycle_ps_ ? turn_ps - cycle_ps_ : 0;
-  if (now_ps - request.time_ps > config_.starvation_ps) {
-    ++master.account_.starved;
-    routes_.starved(request, now_ps - request.time_ps);
-  }
   ++port.account_.requests;
   port.account_.not_ready_ps = port.not_ready_ps(now_ps);
   port.granted_ps_ = now_ps;

@@ -59,6 +59,9 @@ class RequestBus final : public EventClient, public Saved {
   void on_event(uint64_t tag, uint64_t now_ps) override;
   /// Requests taken and not answered.
   unsigned in_flight() const;
+  /// The request in flight that was submitted first, among those of the first `masters` masters.
+  const BusRequest* oldest(size_t masters) const;
+  EventQueue::ClientId event_client() const { return id_; }
 
   const MasterAccount& account(size_t master) const;
   /// The request that a target knows as `tag`: its master's number and tag.
@@ -87,6 +90,8 @@ class RequestBus final : public EventClient, public Saved {
   void arrange(const Entry& head);
   void arbitrate(uint64_t now_ps);
   void contend(uint32_t target, uint64_t now_ps);
+  void look_for_starvation(MasterPort& master, uint64_t now_ps);
+  void account_share(size_t winner);
   void grant(MasterPort& master, uint32_t target, uint64_t now_ps);
   uint64_t beats_ps(uint64_t size, unsigned width_log2) const;
   void deliver(uint8_t master, RequestTag tag, uint64_t now_ps);

@@ -84,6 +84,7 @@ void RequestBus::MasterPort::state(StateArchive& archive) {
     archive.value("target", entry.target);
     archive.value("routed", entry.routed);
     archive.value("answered", entry.answered);
+    archive.value("starved", entry.starved);
     archive.value("response", entry.response);
     archive.value("head_ps", entry.head_ps);
     archive.value("not_ready_ps", entry.not_ready_ps);

@@ -21,6 +21,7 @@ struct RequestBus::Entry {
   bool used = false;
   bool routed = false;        ///< a target answers, not the bus
   bool answered = false;      ///< by the target; on the way to the master
+  bool starved = false;       ///< reported
   uint64_t head_ps = 0;       ///< at the head of the queue, since
   uint64_t not_ready_ps = 0;  ///< the target's account of it then
   uint64_t data_ps = 0;       ///< when the last beat has passed at the earliest
@@ -29,8 +30,8 @@ struct RequestBus::Entry {
 /// A master's queue and what it has in flight.
 class RequestBus::MasterPort final : public RequestPort {
  public:
-  MasterPort(RequestBus& bus, uint8_t number, std::string name, uint32_t outstanding)
-      : bus_(bus), number_(number), name_(std::move(name)), outstanding_(outstanding) {}
+  MasterPort(RequestBus& bus, uint8_t number, std::string name, uint32_t outstanding, uint32_t weight)
+      : bus_(bus), number_(number), name_(std::move(name)), outstanding_(outstanding), weight_(weight) {}
 
   uint64_t submit(const BusRequest& request) override;
   void set_client(RequestClient& client) override { client_ = &client; }
@@ -46,7 +47,7 @@ class RequestBus::MasterPort final : public RequestPort {
   RequestBus& bus_;
   uint8_t number_;
   std::string name_;
-  uint32_t outstanding_;
+  uint32_t outstanding_, weight_;
   RequestClient* client_ = nullptr;
   std::vector<Entry> entries_;    ///< by tag
   std::deque<RequestTag> queue_;  ///< not granted, in order

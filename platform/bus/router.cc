@@ -20,9 +20,11 @@ Router::Router(const sc_core::sc_module_name& name, const RouterConfig& config, 
       width_log2_(static_cast<unsigned>(std::countr_zero(config.width_bytes))),
       whole_beat_(kPicosecondsPerSecond % config.clock_hz == 0) {
   check_resolution();
+  if (config_.command_traffic) command_traffic_ = std::make_unique<CommandTraffic>();
   BB_CHECK(std::has_single_bit(config.width_bytes), "width {}", config.width_bytes);
   for (const BusWindowConfig& window : config_.windows) windows_[static_cast<size_t>(window.initiator)].add(window);
-  for (size_t i = 0; i < kBusMasters; ++i) {
+  BB_CHECK(config.generators <= kMostTraffic, "{} generators", config.generators);
+  for (size_t i = 0; i < kBusMasters + config.generators; ++i) {
     const std::string socket_name = fmt::format("from_{}", name_of(static_cast<BusMaster>(i)));
     masters_.push_back(std::make_unique<tlm_utils::simple_target_socket_tagged<Router>>(socket_name.c_str()));
     masters_[i]->register_b_transport(this, &Router::b_transport, static_cast<int>(i));
@@ -102,7 +104,7 @@ BusResponse Router::cross(const Crossing& c, uint32_t target, uint64_t offered_p
   if (snoop_ && c.master != static_cast<size_t>(BusMaster::core)) {
     snoop_(c.op, c.address, c.size, c.who ? c.who->initiator : Initiator::debug);
   }
-  if (target == traffic_target_) traffic_.record(c.who ? *c.who : Attribution{}, c.op, c.size);
+  if (target == traffic_target_) record(c.who ? *c.who : Attribution{}, c.op, c.size);
   if (write && watch_ && c.address <= watch_last_ && c.size != 0 && c.address + (c.size - 1) >= watch_first_) {
     watch_(c.address, c.data, c.size);
   }
@@ -223,11 +225,12 @@ void Router::state(StateArchive& archive) {
   for (auto& of_master : counters_) archive.range("counters", std::span(of_master));
   archive.value("refused", refused_);
   traffic_.state(archive);
+  if (command_traffic_) command_traffic_->state(archive);
   if (request_bus_) state_requests(archive);
 }
 
 void Router::stats(const StatsWriter& writer) const {
-  for (size_t master = 0; master < kBusMasters; ++master) {
+  for (size_t master = 0; master < masters_.size(); ++master) {
     PortCounters sum;
     const StatsWriter part = writer.part(name_of(static_cast<BusMaster>(master)));
     const auto write = [](const StatsWriter& at, const PortCounters& c) {

@@ -15,6 +15,7 @@
 #include "platform/bus/router_config.h"
 #include "platform/findings/finding.h"
 #include "platform/state/archive.h"
+#include "platform/stats/command_traffic.h"
 #include "platform/stats/stats_writer.h"
 #include "platform/stats/traffic_table.h"
 #include "platform/tlm/payload.h"
@@ -29,7 +30,7 @@ struct RefusedCounters {
   uint64_t bytes = 0;   ///< of both
 };
 
-/// A router with one socket for each master and each target.
+/// A router with one socket for each master, generators of traffic included, and each target.
 ///
 /// Requests (`timing: at`) go by nb_transport through a RequestBus, which arbitrates, to the targets that take them;
 /// the router keeps the payload of each by master and tag.
@@ -52,6 +53,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   void carry_requests(EventQueue& queue, const std::vector<bool>& takes_requests);
   /// Null unless requests are carried.
   RequestBus* requests() { return request_bus_.get(); }
+  const RequestBus* requests() const { return request_bus_.get(); }
   /// The payload of a request that was in flight when the board was saved. Gives the target that has it, or kNobody.
   uint32_t adopt(BusMaster master, RequestTag tag, tlm::tlm_generic_payload& payload);
 
@@ -73,11 +75,14 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   void on_foreign_access(Snoop callback) { snoop_ = std::move(callback); }
 
   const AddressMap& map() const { return map_; }
+  size_t masters() const { return masters_.size(); }
   const PortCounters& counters(BusMaster master, uint32_t target) const {
     return counters_[static_cast<size_t>(master)][target];
   }
   const RefusedCounters& refused(BusMaster master) const { return refused_[static_cast<size_t>(master)]; }
   const TrafficTable& traffic() const { return traffic_; }
+  /// Null unless `bus.command_traffic` asks for it.
+  const CommandTraffic* command_traffic() const { return command_traffic_.get(); }
 
   void state(StateArchive& archive) override;
   void stats(const StatsWriter& writer) const override;
@@ -124,6 +129,10 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   void invalidate_direct_mem_ptr(int target, sc_dt::uint64 first, sc_dt::uint64 last);
   void refuse(size_t master, BusOp op, uint64_t address, uint64_t size, Initiator initiator, uint64_t time_ps,
               bool denied);
+  void record(const Attribution& who, BusOp op, uint64_t bytes) {
+    traffic_.record(who, op, bytes);
+    if (command_traffic_) command_traffic_->record(who, op, bytes);
+  }
   void state_requests(StateArchive& archive);
   uint32_t find(size_t master, uint64_t address, uint64_t size) {
     uint32_t& hint = last_target_[master];
@@ -144,18 +153,19 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
 
   std::vector<std::unique_ptr<tlm_utils::simple_target_socket_tagged<Router>>> masters_;
   std::vector<std::unique_ptr<tlm_utils::simple_initiator_socket_tagged<Router>>> targets_;
-  std::array<Lane, kBusMasters> lanes_;
+  std::array<Lane, kMostBusMasters> lanes_;
   std::vector<TargetSocket*> shortened_;  ///< by target
-  std::array<AccessWindows, kBusMasters> windows_;
-  std::array<uint32_t, kBusMasters> last_target_{};  ///< found last; a hint, not state
+  std::array<AccessWindows, kMostBusMasters> windows_;
+  std::array<uint32_t, kMostBusMasters> last_target_{};  ///< found last; a hint, not state
   uint64_t watch_first_ = 1, watch_last_ = 0;
   WriteWatch watch_;
   Snoop snoop_;
 
-  std::array<std::array<uint64_t, 2>, kBusMasters> channel_free_ps_{};  ///< by direction
-  std::array<std::vector<PortCounters>, kBusMasters> counters_;
-  std::array<RefusedCounters, kBusMasters> refused_{};
+  std::array<std::array<uint64_t, 2>, kMostBusMasters> channel_free_ps_{};  ///< by direction
+  std::array<std::vector<PortCounters>, kMostBusMasters> counters_;
+  std::array<RefusedCounters, kMostBusMasters> refused_{};
   TrafficTable traffic_;
+  std::unique_ptr<CommandTraffic> command_traffic_;
 
   EventQueue* queue_ = nullptr;
   std::vector<std::shared_ptr<MasterSide>> master_sides_;  ///< by master

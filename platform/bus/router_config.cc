@@ -3,6 +3,8 @@
 namespace backboard {
 
 const char* name_of(BusMaster master) {
+  const auto number = static_cast<size_t>(master);
+  if (number >= kBusMasters && number < kMostBusMasters) return name_of(traffic_initiator(number - kBusMasters));
   switch (master) {
     case BusMaster::core:
       return "core";
@@ -12,6 +14,8 @@ const char* name_of(BusMaster master) {
       return "dma";
     case BusMaster::debug:
       return "debug";
+    case BusMaster::traffic0:
+      break;
   }
   return "unknown";
 }

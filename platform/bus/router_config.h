@@ -5,13 +5,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "platform/bus/attribution.h"
 #include "platform/config/fields.h"
 
 namespace backboard {
 
 /// Who is wired to the bus. `core` carries Initiator::core_code and core_data, the others the initiator of their name.
-enum class BusMaster : uint8_t { core, npu, dma, debug };
+/// Traffic generators follow, in the order of the board's configuration.
+enum class BusMaster : uint8_t { core, npu, dma, debug, traffic0 };
 inline constexpr size_t kBusMasters = 4;
+inline constexpr size_t kMostBusMasters = kBusMasters + kMostTraffic;
+constexpr BusMaster traffic_master(size_t number) {
+  return static_cast<BusMaster>(kBusMasters + number);
+}
 const char* name_of(BusMaster master);
 
 /// A range of addresses that a master may use. A master without any window may use all; one with windows only these.
@@ -69,6 +75,8 @@ struct RouterConfig {
   uint32_t target_width_bytes = 64;
   Arbitration arbitration = Arbitration::round_robin;
   std::vector<BusMasterConfig> masters;
+  uint32_t generators = 0;  ///< masters behind the SoC's own; the board's to set, with their `masters`
+  bool command_traffic = false;
   uint64_t starvation_ps = 1'000'000'000;
 
   template <class V>
@@ -77,6 +85,7 @@ struct RouterConfig {
     v("width", width_bytes, Range{1, 256}, "Data bytes that a channel moves in a cycle, a power of two");
     v("latency", latency_cycles, Range{0, 1000}, "Cycles from a master to a target and back");
     v("windows", windows, Count{0, 64}, "Access windows");
+    v("command_traffic", command_traffic, "Bytes at the DRAM by command of the NPU and tensor class: traffic_commands.csv");
     v("target_width", target_width_bytes, Range{1, 1024},
       "timing at: data bytes that the port of a target moves in a cycle, a power of two");
     v("arbitration", arbitration,

@@ -105,7 +105,7 @@ Router::~Router() = default;
 void Router::carry_requests(EventQueue& queue, const std::vector<bool>& takes_requests) {
   queue_ = &queue;
   std::vector<std::string> names;
-  for (size_t i = 0; i < kBusMasters; ++i) names.emplace_back(name_of(static_cast<BusMaster>(i)));
+  for (size_t i = 0; i < masters_.size(); ++i) names.emplace_back(name_of(static_cast<BusMaster>(i)));
   std::vector<RequestPort*> ports;
   for (uint32_t i = 0; i < map_.size(); ++i) {
     target_sides_.push_back(takes_requests[i] ? std::make_shared<TargetSide>(*this, i) : nullptr);
@@ -113,7 +113,7 @@ void Router::carry_requests(EventQueue& queue, const std::vector<bool>& takes_re
     if (takes_requests[i]) targets_[i]->register_nb_transport_bw(this, &Router::nb_transport_bw, static_cast<int>(i));
   }
   request_bus_ = std::make_unique<RequestBus>(config_, queue, *this, names, ports);
-  for (size_t i = 0; i < kBusMasters; ++i) {
+  for (size_t i = 0; i < masters_.size(); ++i) {
     master_sides_.push_back(std::make_shared<MasterSide>(*this, i));
     request_bus_->port(i).set_client(*master_sides_[i]);
     masters_[i]->register_nb_transport_fw(this, &Router::nb_transport_fw, static_cast<int>(i));
@@ -173,7 +173,7 @@ void Router::answered(const BusRequest& request, uint32_t target, BusResponse re
   if (snoop_ && request.master != static_cast<uint8_t>(BusMaster::core)) {
     snoop_(request.op, request.address, request.size, request.who.initiator);
   }
-  if (target == traffic_target_) traffic_.record(request.who, request.op, request.size);
+  if (target == traffic_target_) record(request.who, request.op, request.size);
   const bool watched = watch_ && request.op == BusOp::write && request.address <= watch_last_ &&
                        request.address + (request.size - 1) >= watch_first_;
   if (watched) watch_(request.address, data, request.size);
@@ -198,14 +198,15 @@ BusResponse Router::access(uint32_t target, BusAccess& access, uint64_t& delay_p
   return response;
 }
 
-void Router::starved(const BusRequest& request, uint64_t waited_ps) {
+void Router::starved(const BusRequest& request, uint64_t) {
   Finding finding;
   finding.time_ps = queue_->now_ps();
   finding.initiator = request.who.initiator;
   finding.block = "bus";
   finding.address = request.address;
-  finding.reason = fmt::format("a request of {} waited {} ns for its turn: the arbitration of the bus starves it",
-                               name_of(static_cast<BusMaster>(request.master)), waited_ps / 1000);
+  finding.reason =
+      fmt::format("requests of {} wait longer than {} ns for their turn: the arbitration of the bus starves it",
+                  name_of(static_cast<BusMaster>(request.master)), config_.starvation_ps / 1000);
   findings_.report(std::move(finding));
 }
 

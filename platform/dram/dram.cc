@@ -54,6 +54,7 @@ void Dram::take_requests(EventQueue& queue) {
   target_ =
       std::make_unique<dram::MemoryTarget>(config_.memory, queue, store_.bytes(), store_.size_bytes(), watch_.get());
   target_->count_bandwidth(bandwidth_);
+  target_->lose(config_.lose_request);
 }
 
 void Dram::settle(uint64_t time_ps) {
@@ -141,6 +142,8 @@ void Dram::stats(const StatsWriter& writer) const {
     const DramCounters c = counters(initiator);
     if (c.reads + c.writes != 0) c.stats(writer.part("by").part(name_of(initiator)));
   }
+  writer.part("energy").counter("modelled", config_.memory.rails.empty() ? 0 : 1, "1",
+                                "1: the part has currents; 0: it has none, and no energy is computed");
   if (target_) return target_->stats(writer, settled_ps_);
   if (config_.memory.rails.empty()) return;
   const dram::EnergyFacts facts = timing_.energy_facts(grid_.edge_until(settled_ps_));

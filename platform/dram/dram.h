@@ -34,6 +34,7 @@ class Dram final : public BusTarget, public Saved, public HasStats {
   void take_requests(EventQueue& queue);
   /// Null in `lt`.
   dram::MemoryTarget* requests() { return target_.get(); }
+  const dram::MemoryTarget* requests() const { return target_.get(); }
   /// Statistics are up to `time_ps`: `at` issues the commands that are due by then.
   void settle(uint64_t time_ps);
   /// The first command that broke a rule, with `check_commands`; else a request that can never complete; else nothing.
@@ -41,6 +42,9 @@ class Dram final : public BusTarget, public Saved, public HasStats {
 
   /// Bytes over time, by initiator; direct accesses of the core pass the DRAM by.
   const BandwidthBins& bandwidth() const { return bandwidth_; }
+
+  /// So many traffic generators have columns in `bandwidth`.
+  void set_generators(unsigned count) { bandwidth_.set_generators(count); }
 
   DramCounters counters(Initiator initiator) const;
   DramCounters total() const;

@@ -18,6 +18,7 @@ struct DramConfig {
   uint64_t bandwidth_bin_ps = 100'000'000;
   std::string commands_file;
   bool check_commands = false;
+  uint64_t lose_request = 0;
 
   uint64_t capacity_bytes() const { return memory.capacity_bytes(); }
 
@@ -33,6 +34,9 @@ struct DramConfig {
       "directory; empty: none");
     v("check_commands", check_commands,
       "timing at: hold every command against the rules of the standard; a broken one fails the run");
+    v("lose_request", lose_request, Range{0, INT64_MAX},
+      "timing at, a fault to try what follows: the memory takes the request of this number and never answers it; "
+      "0: none");
   }
 };
 

@@ -1,5 +1,7 @@
 #include "platform/events/event_queue.h"
 
+#include <algorithm>
+
 #include "platform/check/check.h"
 #include "platform/host_time/host_time.h"
 
@@ -19,6 +21,12 @@ void EventQueue::schedule(uint64_t time_ps, ClientId client, uint64_t tag) {
 
 size_t EventQueue::cancel(ClientId client, uint64_t tag) {
   return std::erase_if(events_, [&](const Event& e) { return e.client == client && e.tag == tag; });
+}
+
+bool EventQueue::only_of(std::span<const ClientId> clients) const {
+  return std::all_of(events_.begin(), events_.end(), [&](const Event& e) {
+    return std::find(clients.begin(), clients.end(), e.client) != clients.end();
+  });
 }
 
 void EventQueue::run_one() {

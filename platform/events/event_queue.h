@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ class EventQueue final : public Saved {
   uint64_t now_ps() const { return now_ps_; }
   /// Time of the earliest event, kNever when there is none.
   uint64_t next_time_ps() const { return events_.empty() ? kNever : events_.begin()->time_ps; }
+
+  /// Whether every event, if there is any, is one of these clients.
+  bool only_of(std::span<const ClientId> clients) const;
 
   /// Where a client that runs ahead of the queue must stop: the time of the earliest event, or the first moment behind
   /// the horizon, whichever is sooner.

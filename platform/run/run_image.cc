@@ -112,6 +112,15 @@ run_block run_block_of(const RunConfig& config, uint32_t classes) {
   return block;
 }
 
+/// Nobody else writes to what a run lays into memory.
+void check_traffic_memory(const RunConfig& config, uint64_t first, uint64_t last, const std::string& what) {
+  for (const TrafficConfig& generator : config.platform.traffic) {
+    if (first > generator.last() || generator.base > last) continue;
+    throw InputError(fmt::format("the memory of traffic generator '{}', {:#x} to {:#x}, overlaps {} at {:#x} to {:#x}",
+                                 generator.name, generator.base, generator.last(), what, first, last));
+  }
+}
+
 RunImage place_run(const RunConfig& config, PreparedRun prepared) {
   RunImage image;
   if (prepared.plan.empty()) return image;
@@ -121,6 +130,8 @@ RunImage place_run(const RunConfig& config, PreparedRun prepared) {
     throw InputError(fmt::format("the plan's arena {:#x} to {:#x} does not lie in DRAM above the firmware",
                                  header.arena_base, arena_end));
   }
+  check_traffic_memory(config, dram_base(config), dram_base(config) + kFirmwareBytes - 1, "the firmware");
+  check_traffic_memory(config, header.arena_base, arena_end - 1, "the plan's arena");
   Placer placer(dram_base(config) + kFirmwareBytes, header.arena_base);
   run_block block = run_block_of(config, header.classes);
   image.argument = placer.place(sizeof block, "the run block");
@@ -137,6 +148,10 @@ RunImage place_run(const RunConfig& config, PreparedRun prepared) {
   add(std::move(prepared.train), "the training data", block.train_address, block.train_bytes);
   add(std::move(prepared.eval), "the evaluation data", block.eval_address, block.eval_bytes);
   image.blobs.push_back({image.argument, bytes_of(block), "the run block"});
+  for (const auto& blob : image.blobs) {
+    check_traffic_memory(config, blob.address, blob.address + blob.bytes.size() - 1, blob.what);
+  }
+  check_traffic_memory(config, block.result_address, block.result_address + block.result_bytes - 1, "the result block");
   return image;
 }
 

@@ -193,6 +193,9 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
   write_file_atomically(file("traffic.csv"), board.traffic().csv(layer_names(prepared)));
   write_file_atomically(file("bandwidth.csv"), board.bandwidth_csv());
   write_file_atomically(file("power.csv"), board.power_csv());
+  if (const std::string by_command = board.command_traffic_csv(); !by_command.empty()) {
+    write_file_atomically(file("traffic_commands.csv"), by_command);
+  }
   write_file_atomically(file("findings.json"), board.findings().json());
   if (options.weights) write_weights(board, prepared, file("weights"));
   for (std::string& unmet : unmet_by_point(config.expect, summary, read_text(file("uart.log")))) {

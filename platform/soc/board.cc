@@ -56,6 +56,11 @@ void put_text(CharacterSink& sink, std::string_view text, uint64_t time_ps) {
   for (const char c : text) sink.put(static_cast<uint8_t>(c), time_ps);
 }
 
+/// Before anybody asks for the name of a bus master.
+void name_generators(const BoardConfig& config) {
+  for (size_t i = 0; i < config.traffic.size(); ++i) name_traffic(i, config.traffic[i].name);
+}
+
 /// SystemC elaborates once a process.
 void claim_elaboration() {
   static bool claimed = false;
@@ -73,7 +78,7 @@ PlacedFindings& Board::Impl::findings_at(Place place) {
 Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
     : config((claim_elaboration(), board_config)),
       output(board_output),
-      wiring("board", queue),
+      wiring("board", queue, (name_generators(config), config.traffic.size())),
       core(make_core(32, core_config(config), wiring.port(BusMaster::core), queue)),
       semihosting(
           [this](SemihostingStream, std::string_view text) { put_text(output.semihosting, text, queue.now_ps()); },
@@ -112,6 +117,11 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
                  {Place::kDRAM, &dram, dram.requests()}},
                 log);
   if (config.timing == TimingLevel::at) npu.use_requests(wiring.master(BusMaster::npu));
+  if (config.timing == TimingLevel::at) {
+    const PlaceConfig& place = config.map[Place::kDRAM];
+    core->use_requests(wiring.master(BusMaster::core), {{place.base, place.last()}});
+  }
+  add_traffic();
   core->set_time_source(&clint);
   core->set_observer(this);
   core->set_semihosting(&semihosting);

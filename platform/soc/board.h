@@ -129,6 +129,8 @@ class Board {
   std::string bandwidth_csv();
   /// Power of the NPU over time, leakage apart: power.csv.
   std::string power_csv();
+  /// Bytes by command of the NPU: traffic_commands.csv; empty unless `bus.command_traffic` asks for it.
+  std::string command_traffic_csv();
   /// Whose bytes crossed into DRAM, the core's direct accesses included: traffic.csv.
   TrafficTable traffic();
   /// Conservation of bytes: masters = bus = targets, DRAM's own counters = traffic(). Nothing when it holds, else a

@@ -180,10 +180,17 @@ std::string Board::power_csv() {
   return text;
 }
 
+std::string Board::command_traffic_csv() {
+  const CommandTraffic* traffic = impl_->wiring.router().command_traffic();
+  return traffic != nullptr ? traffic->csv() : "";
+}
+
 std::optional<std::string> Board::conservation_error() {
   if (auto error = impl_->wiring.conservation_error()) return error;
   impl_->dram.settle(queue().now_ps());
   if (auto fault = impl_->dram.fault()) return fault;
+  // A firmware that has given up waiting for it ends by itself; the run says why.
+  if (auto stuck = impl_->stuck_request(impl_->config.bus.starvation_ps)) return stuck;
   DramCounters counted = impl_->dram.total();
   const PlaceConfig& dram = impl_->config.map[Place::kDRAM];
   for (const DirectTraffic& direct : impl_->core->direct_traffic()) {
@@ -228,6 +235,9 @@ StatsTree Board::stats() {
   impl_->dram.stats(StatsWriter(tree, "dram"));
   npu_stats(StatsWriter(tree, "npu"), impl_->npu.totals());
   if (const auto area = impl_->area()) area_stats(StatsWriter(tree, "npu"), *area, queue().now_ps());
+  for (const auto& generator : impl_->traffic) {
+    generator->stats(StatsWriter(tree, "traffic").part(generator->name()));
+  }
   const StatsWriter uart_part(tree, "uart");
   uart_part.counter("transmitted", impl_->uart.transmitted_bytes(), "bytes", "Bytes transmitted");
   uart_part.counter("received", impl_->uart.received_bytes(), "bytes", "Bytes received");

@@ -16,13 +16,15 @@
 #include "platform/plic/plic.h"
 #include "platform/rom/rom.h"
 #include "platform/sram/sram.h"
+#include "platform/traffic/traffic_config.h"
 #include "platform/uart/uart.h"
 #include "platform/watchdog/watchdog.h"
 
 namespace backboard {
 
-/// `lt`: accesses annotate their time. `at`: the NPU's bursts are four-phase transactions through an arbitrated bus to
-/// the command-level DRAM; the core's accesses annotate their time as in `lt` (docs/memory.md).
+/// `lt`: accesses annotate their time. `at`: the NPU's bursts, the core's lines and the generators' requests are
+/// four-phase transactions through an arbitrated bus to the command-level DRAM; accesses to all else annotate their
+/// time as in `lt` (docs/memory.md).
 enum class TimingLevel : uint8_t { lt, at };
 
 enum class BootMode : uint8_t {
@@ -48,6 +50,7 @@ struct BoardConfig {
   PlicConfig plic;
   WatchdogConfig watchdog;
   npu::NpuConfig npu;
+  std::vector<TrafficConfig> traffic;
 
   template <class V>
   void fields(V& v) {
@@ -66,6 +69,7 @@ struct BoardConfig {
     v("plic", plic, "Interrupt controller");
     v("watchdog", watchdog, "Watchdog");
     v("npu", npu, "Training NPU");
+    v("traffic", traffic, Count{0, kMostTraffic}, "Traffic generators: what else lives on the SoC");
   }
 
   void check() const {
@@ -79,6 +83,17 @@ struct BoardConfig {
     if (timing == TimingLevel::lt && (!dram.commands_file.empty() || dram.check_commands)) {
       throw ConfigRule(dram.check_commands ? "dram.check_commands" : "dram.commands",
                        "there are commands in timing: at only");
+    }
+    if (timing == TimingLevel::lt && dram.lose_request != 0) {
+      throw ConfigRule("dram.lose_request", "there are requests in timing: at only");
+    }
+    check_traffic(traffic, "traffic");
+    for (size_t i = 0; i < traffic.size(); ++i) {
+      const PlaceConfig& place = map[Place::kDRAM];
+      if (traffic[i].base >= place.base && traffic[i].last() <= place.last() && traffic[i].last() >= traffic[i].base) {
+        continue;
+      }
+      throw ConfigRule("traffic." + std::to_string(i) + ".base", "its memory does not lie in DRAM");
     }
     const uint64_t flash_bytes = map[Place::kFLASH].size_bytes;
     if (!std::has_single_bit(flash_bytes) || flash_bytes > kGiB) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "npu/device/npu_device.h"
+#include "platform/bus/access_requests.h"
 #include "platform/bus/end_sink.h"
 #include "platform/clint/clint.h"
 #include "platform/cpu/semihosting.h"
@@ -17,6 +18,7 @@
 #include "platform/finisher/finisher.h"
 #include "platform/soc/board.h"
 #include "platform/soc/wiring.h"
+#include "platform/traffic/traffic_generator.h"
 
 namespace backboard {
 
@@ -60,7 +62,12 @@ class Board::Impl final : public EndSink, public CoreObserver, public EventClien
   BoardResult run_until(uint64_t limit_ps);
   BoardResult ended(BoardResult made);
   std::optional<BoardResult> result_of_stop();
+  std::optional<std::string> stuck_request(uint64_t after_ps) const;
   BoardResult result(BoardStop stop, int exit_code, std::string reason) const;
+  // board_traffic.cc
+  void add_traffic();
+  bool only_traffic_goes_on() const;
+  const TrafficConfig* traffic_in(uint64_t first, uint64_t last) const;
   void require_width(const ElfFile& elf, const std::string& path) const;
   void burn_rom(uint64_t entry, uint64_t argument);
   bool write_memory(uint64_t address, std::span<const uint8_t> bytes);
@@ -97,6 +104,9 @@ class Board::Impl final : public EndSink, public CoreObserver, public EventClien
   Flash flash;
   Dram dram;
   npu::NpuDevice npu;
+  std::vector<std::unique_ptr<AccessRequests>> traffic_ports;  ///< `timing: lt`
+  std::vector<std::unique_ptr<TrafficGenerator>> traffic;
+  std::vector<EventQueue::ClientId> quiet_clients;  ///< whose events never wake the core by themselves
 
   EventQueue::ClientId reset_client;
   bool started = false;

@@ -34,6 +34,11 @@ void Board::Impl::load_segments(const ElfFile& elf, const std::string& path) {
     const uint64_t last = segment.physical_address + (segment.memory_bytes == 0 ? 0 : segment.memory_bytes - 1);
     const uint32_t place = wiring.router().map().find(segment.physical_address, segment.memory_bytes);
     if (place != AddressMap::kNobody && segment.memory_bytes <= uint64_t{1} << 32) bytes.resize(segment.memory_bytes);
+    if (const TrafficConfig* generator =
+            segment.memory_bytes == 0 ? nullptr : traffic_in(segment.physical_address, last)) {
+      throw InputError(fmt::format("{}: the segment {:#x} to {:#x} lies in the memory of traffic generator '{}'", path,
+                                   segment.physical_address, last, generator->name));
+    }
     if (place == AddressMap::kNobody || !write_memory(segment.physical_address, bytes)) {
       throw InputError(fmt::format("{}: the segment {:#x} to {:#x} does not lie in memory of the board", path,
                                    segment.physical_address, last));

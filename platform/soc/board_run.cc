@@ -1,6 +1,8 @@
 // How a run goes on and why it ends.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "platform/check/check.h"
 #include "platform/soc/board_impl.h"
 
@@ -121,6 +123,18 @@ std::optional<BoardResult> Board::Impl::result_of_stop() {
   return std::nullopt;
 }
 
+/// The request of the SoC's own masters that was submitted first, in words, if it waits since `after_ps` or longer:
+/// where nothing is scheduled any more, or after so long a time, nobody will answer it.
+std::optional<std::string> Board::Impl::stuck_request(uint64_t after_ps) const {
+  const RequestBus* bus = wiring.router().requests();
+  const BusRequest* request = bus == nullptr ? nullptr : bus->oldest(kBusMasters);
+  if (request == nullptr || queue.now_ps() - std::min(request->time_ps, queue.now_ps()) < after_ps) return std::nullopt;
+  return fmt::format(
+      "a {} of {} bytes at {:#x} by {}, submitted at {} ps, is never answered (layer {}, phase {}, command {})",
+      request->op == BusOp::write ? "write" : "read", request->size, request->address, name_of(request->who.initiator),
+      request->time_ps, request->who.layer, name_of(request->who.phase), request->who.command);
+}
+
 /// The core runs ahead of the queue, by its quantum at most, and stops there. Lets the queue's time come up to it, so
 /// that no counter and no time of an ended run depends on the quantum.
 BoardResult Board::Impl::ended(BoardResult made) {
@@ -146,11 +160,13 @@ BoardResult Board::Impl::run_until(uint64_t limit_ps) {
     if (reason == StopReason::breakpoint || reason == StopReason::watchpoint || reason == StopReason::stepped) {
       return result(BoardStop::debugger, 1, fmt::format("stopped for the debugger: {}", name_of(reason)));
     }
-    switch (outcome) {
+    switch (outcome == QueueKernel::Outcome::stopped && only_traffic_goes_on() ? QueueKernel::Outcome::starved
+                                                                               : outcome) {
       case QueueKernel::Outcome::limit:
         return result(BoardStop::time_limit, 1, "the time limit was reached");
       case QueueKernel::Outcome::starved:
         if (const auto fault = dram.fault()) return result(BoardStop::deadlock, 1, "deadlock: " + *fault);
+        if (const auto stuck = stuck_request(0)) return result(BoardStop::deadlock, 1, "deadlock: " + *stuck);
         return result(BoardStop::deadlock, 1,
                       fmt::format("deadlock: the core waits for an interrupt at pc {:#x} (mie {:#x}, mip {:#x}) and "
                                   "nothing is scheduled that could raise one",

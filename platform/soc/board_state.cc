@@ -18,8 +18,9 @@ struct SaveHeader {
   static constexpr char kMagic[8] = {'B', 'B', 'S', 'A', 'V', 'E', '\r', '\n'};
   /// Of this header and of the archive's form. What models save may change without it: each value says its name, type
   /// and size, and a file that does not fit is refused at the first that differs. 1: the first layout; 2: values did
-  /// not say their types; 3: the NPU had no power over time.
-  static constexpr uint32_t kVersion = 5;
+  /// not say their types; 3: the NPU had no power over time; 5: five initiators, no traffic generators, no requests of
+  /// the core.
+  static constexpr uint32_t kVersion = 6;
 
   char magic[8];
   uint32_t version;
@@ -42,6 +43,9 @@ uint64_t Board::Impl::digest() const {
   plain.rom.image.clear();
   plain.dram.commands_file.clear();
   plain.npu.host_threads = 1;
+  for (TrafficConfig& generator : plain.traffic) {
+    if (generator.trace) generator.trace->file = "trace";
+  }
   return fnv1a(std::string_view(dump_config(plain)));
 }
 
@@ -64,6 +68,8 @@ void Board::Impl::state(StateArchive& archive) {
   flash.state(archive);
   dram.state(archive);
   npu.state(archive);
+  for (auto& port : traffic_ports) port->state(archive);
+  for (auto& generator : traffic) generator->state(archive);
   wiring.state(archive);
   log.state(archive);
   archive.section("end of board");

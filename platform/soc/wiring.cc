@@ -6,10 +6,11 @@
 
 namespace backboard {
 
-Wiring::Wiring(const sc_core::sc_module_name& name, EventQueue& queue) : sc_module(name), queue_(queue) {
-  for (size_t i = 0; i < kBusMasters; ++i) {
+Wiring::Wiring(const sc_core::sc_module_name& name, EventQueue& queue, size_t generators)
+    : sc_module(name), queue_(queue) {
+  for (size_t i = 0; i < kBusMasters + generators; ++i) {
     const std::string port_name = fmt::format("{}_port", name_of(static_cast<BusMaster>(i)));
-    ports_[i] = std::make_unique<MasterPort>(port_name.c_str());
+    ports_.push_back(std::make_unique<MasterPort>(port_name.c_str()));
   }
   kernel_ = std::make_unique<QueueKernel>("kernel", queue);
 }
@@ -21,16 +22,22 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
     ranges.push_back({name_of(placed.place), place.base, place.last()});
     places_.push_back(placed.place);
   }
-  router_ = std::make_unique<Router>("bus", config.bus, std::move(ranges), index_of(Place::kDRAM), findings);
+  RouterConfig bus = config.bus;
+  bus.generators = static_cast<uint32_t>(config.traffic.size());
+  for (size_t i = 0; i < config.traffic.size(); ++i) {
+    const TrafficConfig& generator = config.traffic[i];
+    bus.masters.push_back({traffic_master(i), generator.outstanding, generator.weight, generator.priority});
+  }
+  router_ = std::make_unique<Router>("bus", bus, std::move(ranges), index_of(Place::kDRAM), findings);
   if (config.timing == TimingLevel::at) {
     std::vector<bool> takes_requests;
     for (const PlacedTarget& placed : targets) takes_requests.push_back(placed.requests != nullptr);
     router_->carry_requests(queue_, takes_requests);
   }
-  for (size_t i = 0; i < kBusMasters; ++i) {
+  for (size_t i = 0; i < ports_.size(); ++i) {
     ports_[i]->socket.bind(router_->master_socket(static_cast<BusMaster>(i)));
   }
-  // The core polls registers; payloads would take most of its time.
+  // The core polls registers and brings lines; payloads would take most of its time.
   ports_[static_cast<size_t>(BusMaster::core)]->shorten(router_->lane(BusMaster::core));
   for (uint32_t i = 0; i < targets.size(); ++i) {
     sockets_.push_back(
@@ -59,7 +66,7 @@ std::optional<std::string> difference(const std::string& left, const PortCounter
 }  // namespace
 
 std::optional<std::string> Wiring::conservation_error() const {
-  for (size_t i = 0; i < kBusMasters; ++i) {
+  for (size_t i = 0; i < ports_.size(); ++i) {
     const auto master = static_cast<BusMaster>(i);
     PortCounters routed;
     for (uint32_t target = 0; target < sockets_.size(); ++target) routed += router_->counters(master, target);
@@ -75,7 +82,7 @@ std::optional<std::string> Wiring::conservation_error() const {
       router_->requests() != nullptr ? router_->requests()->in_transit() : std::vector<RequestBus::InTransit>();
   for (uint32_t target = 0; target < sockets_.size(); ++target) {
     PortCounters routed;
-    for (size_t i = 0; i < kBusMasters; ++i) routed += router_->counters(static_cast<BusMaster>(i), target);
+    for (size_t i = 0; i < ports_.size(); ++i) routed += router_->counters(static_cast<BusMaster>(i), target);
     const std::string name = name_of(places_[target]);
     for (const RequestBus::InTransit& t : transit) {
       if (t.target == target) routed.count(t.request.op, t.request.size, t.response);
@@ -91,7 +98,7 @@ void Wiring::state(StateArchive& archive) {
   for (auto& socket : sockets_) socket->state(archive);
   router_->state(archive);
   if (!archive.reading()) return;
-  for (size_t i = 0; i < kBusMasters; ++i) {
+  for (size_t i = 0; i < ports_.size(); ++i) {
     ports_[i]->for_each_in_flight([&](RequestTag tag, tlm::tlm_generic_payload& payload) {
       const uint32_t target = router_->adopt(static_cast<BusMaster>(i), tag, payload);
       if (target != AddressMap::kNobody) sockets_[target]->adopt(payload);

@@ -1,7 +1,6 @@
 // The TLM side of the board: ports of the masters, router, sockets of the targets, and the kernel's wake-up.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
 #include <systemc>
@@ -25,7 +24,8 @@ struct PlacedTarget {
 /// The ports exist before the models, which need them; the targets are attached after.
 class Wiring final : public sc_core::sc_module, public Saved {
  public:
-  Wiring(const sc_core::sc_module_name& name, EventQueue& queue);
+  /// `generators`: masters of traffic behind the SoC's own.
+  Wiring(const sc_core::sc_module_name& name, EventQueue& queue, size_t generators);
 
   BusPort& port(BusMaster master) { return *ports_[static_cast<size_t>(master)]; }
   MasterPort& master(BusMaster master) { return *ports_[static_cast<size_t>(master)]; }
@@ -35,6 +35,7 @@ class Wiring final : public sc_core::sc_module, public Saved {
   void attach(const BoardConfig& config, const std::vector<PlacedTarget>& targets, FindingSink& findings);
 
   Router& router() { return *router_; }
+  const Router& router() const { return *router_; }
   QueueKernel& kernel() { return *kernel_; }
   /// Index of a place among the targets, AddressMap::kNobody when the board has none there.
   uint32_t index_of(Place place) const;
@@ -48,7 +49,7 @@ class Wiring final : public sc_core::sc_module, public Saved {
 
  private:
   EventQueue& queue_;
-  std::array<std::unique_ptr<MasterPort>, kBusMasters> ports_;
+  std::vector<std::unique_ptr<MasterPort>> ports_;  ///< by BusMaster
   std::unique_ptr<QueueKernel> kernel_;
   std::unique_ptr<Router> router_;
   std::vector<std::unique_ptr<TargetSocket>> sockets_;

@@ -1,4 +1,5 @@
 // `timing: at`: the same training as `lt`, other times, and what only the command-level memory can say.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <tuple>
@@ -37,7 +38,7 @@ TEST_CASE("lt and at train the same weights with the same NPU bytes, and their t
   const std::string file = runs.small_run("{epochs: 2, batch: 16, shuffle: 1}", 48);
   for (const std::string engine : {"lnpu", "reference"}) {
     INFO(engine);
-    const std::string set = "--set platform.npu.engine=" + engine;
+    const std::string set = "--set platform.bus.command_traffic=true --set platform.npu.engine=" + engine;
     const RunOutcome lt = runs.run(file, "lt", set);
     const RunOutcome at = runs.run(file, "at", set + kAt + "--set platform.dram.check_commands=true");
     INFO(at.program.err);
@@ -53,6 +54,10 @@ TEST_CASE("lt and at train the same weights with the same NPU bytes, and their t
     const auto lt_ps = static_cast<double>(lt.simulated_ps()), at_ps = static_cast<double>(at.simulated_ps());
     INFO("lt " << lt_ps / 1e9 << " ms, at " << at_ps / 1e9 << " ms");
     CHECK(at_ps == Approx(lt_ps).epsilon(0.10));
+    // Not only in sum: each command moved the same bytes of each tensor class.
+    const std::string commands = read_text(at.folder + "/traffic_commands.csv");
+    CHECK(std::count(commands.begin(), commands.end(), '\n') > 50);
+    CHECK((commands == read_text(lt.folder + "/traffic_commands.csv")));
     // Energy of the closed form beside that of the commands.
     for (const std::string cause : {"activate", "precharge", "read", "write", "refresh", "background", "total"}) {
       INFO(cause);
@@ -112,6 +117,29 @@ TEST_CASE("another part, of which the board sees a window, trains the same at bo
   CHECK(npu_rows(lt) == npu_rows(at));
   CHECK(at.stats.contains("dram.channel0.bank15.reads"));
   CHECK_FALSE(at.stats.contains("dram.energy.total"));  // the part has no currents
+}
+
+TEST_CASE("a request that the memory never answers ends the run with exit code 1, named, alone and beside a camera") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 1, batch: 16}", 16);
+  const std::string camera =
+      " --set platform.bus.starvation='100 us' --set 'platform.traffic=[{name: camera, kind: camera, "
+      "base: 0x8E000000, size: 4 MiB, frame: {}}]'";
+  for (const std::string& more : {std::string(), camera}) {
+    INFO(more);
+    const RunOutcome run = runs.run(file, "stuck", kAt + "--set platform.dram.lose_request=9000" + more);
+    CHECK(run.exit_code() == 1);
+    CHECK(run.summary["failures"].size() >= 1);
+    CHECK_THAT(run.program.err, Catch::Contains("bytes at 0x8") && Catch::Contains("is never answered"));
+  }
+  // One of the core, which cannot give up.
+  const RunOutcome core = runs.run(file, "core", kAt + "--set platform.dram.lose_request=3");
+  CHECK(core.exit_code() == 1);
+  CHECK(core.summary["stop"] == "deadlock");
+  const std::string reason = core.summary["reason"];
+  CHECK_THAT(reason, Catch::Contains("by core_") && Catch::Contains("is never answered"));
+  const RunOutcome lt = runs.run(file, "lt", "--set platform.dram.lose_request=9000");
+  CHECK(lt.exit_code() == 2);
 }
 
 TEST_CASE("larger bursts and other policies change times and commands, never bytes or weights") {

@@ -81,7 +81,8 @@ TEST_CASE("traffic.csv adds up to what DRAM, the bus's ports and the NPU's DMA c
         return run.stats.at("npu.energy." + cause).at("value").get<double>();
       };
       double sum_pj = 0.0;
-      for (const char* cause : {"multiply_low", "multiply_high", "accumulate", "control", "idle", "elementwise", "buffer"}) {
+      for (const char* cause :
+           {"multiply_low", "multiply_high", "accumulate", "control", "idle", "elementwise", "buffer"}) {
         sum_pj += energy_pj(cause);
       }
       CHECK(sum_pj > 0.0);

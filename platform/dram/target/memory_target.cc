@@ -60,6 +60,7 @@ uint64_t MemoryTarget::submit(const BusRequest& request) {
     client_->on_response(request.tag, BusResponse::target, request.time_ps);
     return request.time_ps;
   }
+  if (++submitted_ == lose_) return request.time_ps;
   const uint32_t index = enter(request);
   if (!feed(index)) return kLater;
   const uint64_t ready_ps = std::max(grid_.time_at(port_free_ - 1), request.time_ps);
@@ -264,6 +265,7 @@ void MemoryTarget::state(StateArchive& archive) {
   }
   archive.value("free", free_);
   archive.value("in_flight", in_flight_);
+  archive.value("submitted", submitted_);
   archive.value("port_free", port_free_);
   archive.value("last_command", last_command_);
   archive.value("wake_ps", wake_ps_);

@@ -45,6 +45,8 @@ class MemoryTarget final : public RequestPort,
   void set_client(RequestClient& client) override { client_ = &client; }
   /// Bytes are counted over time there, when their request is complete.
   void count_bandwidth(BandwidthBins& bins) { bandwidth_ = &bins; }
+  /// A fault: the request of this number, from 1 on, is taken and never answered; 0: none.
+  void lose(uint64_t number) { lose_ = number; }
   void on_event(uint64_t tag, uint64_t now_ps) override;
 
   /// A request of somebody who does nothing else until it is answered (the core): it passes through the same buffers
@@ -55,6 +57,7 @@ class MemoryTarget final : public RequestPort,
 
   /// Issues what is due by `time_ps`, refreshes too: before statistics are read.
   void settle(uint64_t time_ps);
+  EventQueue::ClientId event_client() const { return id_; }
   /// Requests that are not answered.
   unsigned in_flight() const { return in_flight_; }
   /// A request that can never complete, as the scheduler serves nothing more of its channel.
@@ -127,6 +130,7 @@ class MemoryTarget final : public RequestPort,
   std::vector<Flight> flights_;
   uint32_t free_ = kNoFlight;
   uint32_t in_flight_ = 0;
+  uint64_t submitted_ = 0, lose_ = 0;
   uint64_t port_free_ = 0;                 ///< clock at which the next burst may enter a buffer
   uint64_t last_command_ = 0;              ///< clock
   uint64_t wake_ps_ = EventQueue::kNever;  ///< the earliest event scheduled

@@ -138,6 +138,25 @@ TEST_CASE("a core that waits for nothing is a deadlock that says so") {
   CHECK(result.reason.find("deadlock: the core waits for an interrupt at pc 0x8000000") == 0);
 }
 
+TEST_CASE("a core that waits for nothing beside a display is a deadlock too") {
+  BoardProgram program;
+  program << rv::wfi() << rv::jal(0, -4);
+  BoardConfig config;
+  config.timing = TimingLevel::at;
+  TrafficConfig display;
+  display.name = "display";
+  display.kind = TrafficKind::display;
+  display.base = 0x88000000;
+  display.size_bytes = 4 * kMiB;
+  display.frame.emplace();
+  config.traffic = {display};
+  BoardBench bench(program, config);
+  const BoardResult result = bench.board.run();
+  CHECK(result.stop == BoardStop::deadlock);
+  CHECK(result.reason.find("deadlock: the core waits for an interrupt at pc 0x8000000") == 0);
+  CHECK(bench.board.stats().counter("traffic.display.read_bytes") != 0);
+}
+
 TEST_CASE("a deadlock ends a session that shows progress, too") {
   BoardProgram program;
   program << rv::wfi() << rv::jal(0, -4);

@@ -123,6 +123,32 @@ TEST_CASE("the watchdog's second expiry resets the board, and the register says 
   CHECK(bench.board.findings().total() == 2);
 }
 
+TEST_CASE("at: a reset meets a core that waits for a line, drops its answer and starts the board again") {
+  // Loads from line after line until the watchdog's second expiry; nearly all the time a request is in flight.
+  BoardProgram first;
+  first.store(test::kWatchdog + 8, 50).store(test::kWatchdog + 4, 5);
+  first.li(8, 0x80200000);
+  first << rv::lw(10, 8, 0) << rv::sw(10, 4, 8) << rv::addi(8, 8, 64) << rv::jal(0, -12);
+  BoardConfig config;
+  config.timing = TimingLevel::at;
+  config.core.code_cache.enabled = config.core.data_cache.enabled = true;
+  config.core.data_cache.writes = CacheWrites::through;  // what the first boot counted must be in memory
+  config.dram.check_commands = true;
+  BoardBench bench(boots_then(2, first, finish()), config);
+  const BoardResult result = bench.board.run();
+  INFO(result.reason);
+  CHECK(result.stop == BoardStop::finisher);
+  CHECK(result.exit_code == 0);
+  CHECK(bench.board.resets() == 2);
+  CHECK(bench.word(kBoots) == 3);
+  CHECK(bench.word(kCauses + 4) == 2);
+  CHECK(bench.word(kCauses + 8) == 2);
+  const StatsTree stats = bench.board.stats();
+  CHECK(stats.counter("bus.requests.core.reads") > 500);
+  CHECK(stats.counter("bus.requests.core.writes") > 500);
+  CHECK(bench.board.conservation_error().value_or("") == "");
+}
+
 TEST_CASE("a watchdog resets a core that sleeps, and its cycles of sleep are counted") {
   BoardProgram first;
   first.store(test::kWatchdog + 8, 50).store(test::kWatchdog + 4, 1);
