@@ -35,40 +35,56 @@ void RiscvCore<Xlen>::start_tier() {
 }
 
 /// Like execute: `block` and those that follow it. Blocks that are not compiled yet run one by one in the interpreter,
-/// until they have run often enough.
+/// until they have run often enough. Goes on quantum by quantum until `last_clock`; `limit_clock` ends the first.
 template <class Xlen>
-void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock) {
+void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t last_clock) {
   static constexpr uint64_t kLongestRun = uint64_t{1} << 62;  // cycles; the budget is signed
   block_limit_ = std::min(limit_clock, clock_ + kLongestRun);
-  for (bool first = true;; first = false) {
+  bool granted = true;  // the block at pc_ may run, whatever block_limit_ says
+  for (;;) {
     if (compiled_stale_) {
       compiled_->clear();
       compiled_stale_ = false;
     }
     const CompiledBlock* compiled = compiled_->find(pc_ | user_bit());
     if (!compiled) {
-      if (!first) block = find_block();
+      if (!granted) block = find_block();
       if (!block || block == &breakpoint_block_ || compiled_stale_) return;
-      if (!first && clock_ + block->worst_cycles > block_limit_) return;
+      if (!granted && clock_ + block->worst_cycles > block_limit_) return;
       if (compiled_->is_hot(block->key, config_.jit_after)) {
         if (!compile(*block)) return;
         compiled = compiled_->find(pc_ | user_bit());
       }
     }
     if (compiled) {
-      const void* start = first ? compiled->body : compiled->entry;
+      const void* start = granted ? compiled->body : compiled->entry;
       const auto budget = static_cast<int64_t>(block_limit_ - clock_);
       const CompiledReturn back = compiled_->run(start, home_, path_.home_pages(data_machine_), budget);
       if (back.exit == CompiledExit::left) return;  // left_early_ says so
       clock_ = block_limit_ - static_cast<uint64_t>(back.budget);
-      if (back.exit == CompiledExit::limit) return;
+      granted = false;
+      if (back.exit != CompiledExit::limit) continue;
+      compiled = compiled_->find(pc_ | user_bit());
+      granted = compiled && next_quantum(compiled->block.worst_cycles, last_clock);
+      if (!granted) return;
     } else {
       left_early_ = false;
       chain_limit_ = 0;  // this block alone
       interpret<false>(block);
       if (left_early_) return;
+      granted = false;
     }
   }
+}
+
+/// Starts another quantum in compiled code: nobody asked for a stop, and a block of `worst_cycles` ends before anything
+/// is due.
+template <class Xlen>
+bool RiscvCore<Xlen>::next_quantum(uint32_t worst_cycles, uint64_t last_clock) {
+  const uint64_t last = std::min(last_clock, ahead_clock());
+  if (stop_requested_.load(std::memory_order_relaxed) || clock_ + worst_cycles > last) return false;
+  block_limit_ = std::min(last, clock_ + quantum_cycles_);
+  return true;
 }
 
 /// False when nothing was compiled; blocks may then have been dropped.
@@ -221,7 +237,7 @@ bool RiscvCore<Xlen>::execute_floating(const Operation& operation) {
 }
 
 template void RiscvCore<Rv32>::start_tier();
-template void RiscvCore<Rv32>::run_compiled(Block*, uint64_t);
+template void RiscvCore<Rv32>::run_compiled(Block*, uint64_t, uint64_t);
 template void RiscvCore<Rv32>::forget_compiled();
 template void RiscvCore<Rv32>::count_compiled();
 

@@ -179,10 +179,11 @@ void RiscvCore<Xlen>::on_event(uint64_t, uint64_t) {
 template <class Xlen>
 void RiscvCore<Xlen>::run_quanta() {
   static constexpr uint64_t kLongestRunPs = 100'000'000;
-  const uint64_t end_clock = clock_ + std::max(quantum_cycles_, clock_time_.cycles_covering(kLongestRunPs));
+  run_end_clock_ = clock_ + std::max(quantum_cycles_, clock_time_.cycles_covering(kLongestRunPs));
   do {
     run(clock_ + quantum_cycles_);
-  } while (stop_reason_ == StopReason::none && !waiting_ && !blocked_ && clock_ < std::min(end_clock, ahead_clock()));
+  } while (stop_reason_ == StopReason::none && !waiting_ && !blocked_ &&
+           clock_ < std::min(run_end_clock_, ahead_clock()));
 }
 
 /// The clock edge at which the queue's next event (or the horizon) is due.
@@ -237,7 +238,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_clock) {
     if (clock_ + block->worst_cycles <= fast_limit && !one_by_one() && !again_ && block != &breakpoint_block_) {
       const uint64_t end = std::min(fast_limit, quantum_clock);  // a quantum ends behind a block
       left_early_ = false;
-      compiled_ ? run_compiled(block, end) : execute(block, end);
+      compiled_ ? run_compiled(block, end, std::min(fast_limit, run_end_clock_)) : execute(block, end);
       if (!left_early_ && clock_ + Block::kMaxOperations >= quantum_clock) return;
     } else {
       run_carefully(*block, limit_clock);

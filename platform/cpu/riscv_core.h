@@ -139,7 +139,8 @@ class RiscvCore final : public Core, private GuestMemory {
 
   // compiled_run.cc: the second tier. Compiled code calls the functions with CompiledSite.
   void start_tier();
-  void run_compiled(Block* block, uint64_t limit_clock);
+  void run_compiled(Block* block, uint64_t limit_clock, uint64_t last_clock);
+  bool next_quantum(uint32_t worst_cycles, uint64_t last_clock);
   bool compile(const Block& block);
   void forget_compiled();
   void count_compiled();
@@ -234,7 +235,8 @@ class RiscvCore final : public Core, private GuestMemory {
   uint64_t block_limit_ = 0;
   uint64_t chain_limit_ = 0;
   uint64_t quantum_cycles_ = 0;
-  uint64_t transfer_ = 0;  ///< little-endian value of a slow load or store
+  uint64_t run_end_clock_ = 0;  ///< where quanta no longer follow one another without the queue
+  uint64_t transfer_ = 0;       ///< little-endian value of a slow load or store
   struct Pending {
     TrapCause cause = TrapCause::illegal_instruction;
     U value = 0;
