@@ -65,6 +65,8 @@ class Dma final : public EventClient, public RequestClient {
   void set_client(DmaClient& client) { client_ = &client; }
   /// From now on bursts are requests to `port`; before the first transfer.
   void use_requests(RequestPort& port);
+  /// Whether the bytes of a transfer have moved when start() returns, unless it failed; else when it completes.
+  bool moves_at_start() const { return requests_ == nullptr; }
   /// What transfers may touch; checked run by run before a byte of it moves.
   void set_windows(const AccessWindows& windows) { windows_ = windows; }
 

@@ -3,7 +3,6 @@
 
 #include "npu/dma/dma.h"
 #include "platform/check/check.h"
-#include "platform/host_time/host_time.h"
 
 namespace backboard::npu {
 
@@ -28,7 +27,6 @@ uint32_t Dma::free_slot() const {
 
 /// Issues bursts as long as the port is free, the bus takes them and slots are there.
 void Dma::pump() {
-  const HostSpan span(HostPart::dma);
   while (ready_ && !order_.empty()) {
     const uint8_t index = order_.front();
     Place& place = places_[index];

@@ -64,6 +64,7 @@ class VectorStep {
   void activation();
   void adam(Facts& facts);
   ErrorCode loss();
+  void update(const std::vector<float>& gradient, Facts& facts);
   void bias_gradient(Facts& facts);
   void global_pool();
 
@@ -95,12 +96,18 @@ ErrorCode VectorStep::loss() {
   return result.bad_label ? ErrorCode::kLABEL : ErrorCode::kNONE;
 }
 
+void VectorStep::update(const std::vector<float>& gradient, Facts& facts) {
+  const SgdFacts done = compute_update(job_, step_, step_.box, gradient, buffer_);
+  facts.elementwise += done.elements;
+  note_update(done, buffer_, facts);
+}
+
 void VectorStep::bias_gradient(Facts& facts) {
   SlotContents& sums = buffer_[step_.accumulator];
   if (step_.begin) sums.clear_to(step_.box);
   done_ += accumulate_bias_gradient(in(0), shape_.rows, sums.values);
   // A bias is one row of channels: (1, k) as the update's (k, c).
-  if (step_.finish && job_.has(kFlagUPDATE)) compute_update(job_, step_, step_.box, sums.values, buffer_, facts);
+  if (step_.finish && job_.has(kFlagUPDATE)) update(sums.values, facts);
 }
 
 void VectorStep::global_pool() {
@@ -324,7 +331,7 @@ ErrorCode VectorStep::run(Facts& facts) {
       adam(facts);
       break;
     case Opcode::kSGD:
-      compute_update(job_, step_, step_.box, buffer_[step_.slots[0]].values, buffer_, facts);
+      update(buffer_[step_.slots[0]].values, facts);
       break;
     default:
       BB_CHECK(false, "{} has no compute step of the vector unit", name_of(job_.opcode()));

@@ -13,8 +13,9 @@
 
 namespace backboard::npu {
 
-struct Facts;  // npu/engine/facts.h
-struct Price;  // npu/engine/cost.h
+struct Facts;    // npu/engine/facts.h
+class HostPool;  // npu/engine/host_pool.h
+struct Price;    // npu/engine/cost.h
 
 /// A schedule, or why there is none.
 struct Planned {
@@ -39,6 +40,17 @@ class Engine {
   /// Carries out one compute step on the slots and says what happened. Gives kLABEL for labels or pooling indices in
   /// guest memory that name nothing; then no result counts.
   virtual ErrorCode compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const = 0;
+  /// As compute(), but values may still be in the making when it returns, on other threads of the host. `facts` then
+  /// has all that is priced; saturated and non-finite elements may be missing. One step at a time; job, step and buffer
+  /// must stay as they are, and nobody may touch the values of the step's slots, until finish().
+  virtual ErrorCode begin(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
+    return compute(job, step, buffer, facts);
+  }
+  /// Returns when the step that was begun is complete, and adds to `facts` what begin() left open. Without one:
+  /// nothing.
+  virtual void finish(LocalBuffer& /*buffer*/, Facts& /*facts*/) const {}
+  /// Threads of the host for what goes on beside the step; null: none but the caller's.
+  virtual HostPool* host_pool() const { return nullptr; }
   /// Cycles by unit and picojoules by cause of what happened; pure.
   virtual Price price(const Facts& facts) const = 0;
 };

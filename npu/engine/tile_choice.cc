@@ -81,42 +81,90 @@ Extent extent_of(const LayerShape& shape) {
 uint64_t buffer_bytes_of(const Job& job, const LayerShape& shape, const LayerTile& tile) {
   const LayerTileSizes sizes = layer_tile_sizes(job, shape, tile);
   const auto align = [](uint64_t bytes) { return (bytes + 31) / 32 * 32; };
-  uint64_t bytes = align(sizes.input * buffer_element_bytes(job[shape.input_slot]));
-  bytes += align(sizes.other * buffer_element_bytes(job[shape.other_slot]));
-  bytes += align(sizes.output * kAccumulator_bytes);
-  if (sizes.bias) bytes += align(sizes.bias * kAccumulator_bytes);
-  if (sizes.mask) bytes += align(sizes.mask * buffer_element_bytes(job[3]));
-  if (job.has(kFlagUPDATE)) bytes += align(sizes.master * kAccumulator_bytes);
-  if (job.has(kFlagMOMENTUM)) bytes += align(sizes.master * kAccumulator_bytes);
-  return bytes * tile.buffers;
+  const uint64_t operands = align(sizes.input * buffer_element_bytes(job[shape.input_slot])) +
+                            align(sizes.other * buffer_element_bytes(job[shape.other_slot]));
+  uint64_t results = align(sizes.output * kAccumulator_bytes);
+  if (sizes.bias) results += align(sizes.bias * kAccumulator_bytes);
+  if (sizes.mask) results += align(sizes.mask * buffer_element_bytes(job[3]));
+  if (job.has(kFlagUPDATE)) results += align(sizes.master * kAccumulator_bytes);
+  if (job.has(kFlagMOMENTUM)) results += align(sizes.master * kAccumulator_bytes);
+  return operands * tile.buffers + results * tile.results;
 }
 
-/// Bytes that cross the bus, the first load and the last store counted again because nothing overlaps with them, plus a
-/// charge for each step.
+/// Of `size` in blocks of `block`, what a part of `count` touches at most. `aligned`: parts begin at multiples of
+/// `count`.
+uint64_t touched(uint64_t count, uint64_t block, uint64_t size, bool aligned) {
+  if (count >= size) return size;
+  if (aligned && (count % block == 0 || block % count == 0)) return std::min(size, (count + block - 1) / block * block);
+  return std::min(size, ((count + block - 2) / block + 1) * block);
+}
+
+/// Elements that a load of `images` x `channels` x `rows` of a tensor moves: of a coded one whole blocks.
+uint64_t moved_elements(const Tensor& tensor, uint64_t images, uint64_t channels, uint64_t rows, bool rows_aligned) {
+  if (!tensor.coded()) return images * channels * rows * tensor.shape[3];
+  return images * touched(channels, tensor.block_channels, tensor.shape[1], true) *
+         touched(rows, tensor.block_rows, tensor.shape[2], rows_aligned) * tensor.shape[3];
+}
+
+/// Bytes of the loads of a step.
+struct LoadBytes {
+  uint64_t input = 0, other = 0;
+};
+
+LoadBytes load_bytes(const Job& job, const LayerShape& shape, const LayerTile& tile) {
+  const Tensor& input = job[shape.input_slot];
+  const Tensor& other = job[shape.other_slot];
+  const bool error = shape.pass == Pass::bp;
+  const uint32_t rows =
+      error ? most_output_rows(shape.geometry, tile.rows) : most_input_rows(shape.geometry, tile.rows);
+  const bool rows_aligned = rows == tile.rows;
+  LoadBytes bytes;
+  bytes.input = moved_elements(input, tile.n, tile.b, rows, rows_aligned) * buffer_element_bytes(input);
+  const uint64_t elements = shape.pass == Pass::wg ? moved_elements(other, tile.n, tile.a, tile.rows, true)
+                            : error                ? moved_elements(other, tile.b, tile.a, shape.kh, true)
+                                                   : moved_elements(other, tile.a, tile.b, shape.kh, true);
+  bytes.other = elements * buffer_element_bytes(other);
+  return bytes;
+}
+
+/// Outputs that take one input together: engines broadcast it to about as many multipliers, of which those without an
+/// output idle.
+constexpr uint32_t kOutputsTogether = 8;
+
+/// Bytes that cross the bus, the first load and the last store counted again because nothing overlaps with them, all
+/// results again where they have one slot, plus a charge for each step: the round trips of a directory and its blocks.
+/// All the more, the more multipliers idle for want of outputs.
 uint64_t score(const Job& job, const LayerShape& shape, LayerTile& tile) {
-  constexpr uint64_t kStepCharge_bytes = 256;
+  constexpr uint64_t kStepCharge_bytes = 1024;
   const Extent whole = extent_of(shape);
   const LayerTileSizes sizes = layer_tile_sizes(job, shape, tile);
   const uint64_t a_parts = parts(whole.a, tile.a), b_parts = parts(whole.b, tile.b);
   const uint64_t spatial = parts(shape.n, tile.n) * parts(whole.rows, tile.rows);
-  const uint64_t input = sizes.input * buffer_element_bytes(job[shape.input_slot]);
-  const uint64_t other = sizes.other * buffer_element_bytes(job[shape.other_slot]);
-  const uint64_t output = sizes.output * kAccumulator_bytes;
+  const auto [input, other] = load_bytes(job, shape, tile);
+  const uint64_t output = (sizes.output + (job.has(kFlagUPDATE) ? sizes.master : 0)) * kAccumulator_bytes;
   const uint64_t computes = a_parts * b_parts * spatial;
+  const uint64_t results = shape.pass == Pass::wg ? a_parts * b_parts : a_parts * spatial;
   uint64_t bytes = 0;
   if (shape.pass == Pass::wg) {
-    const uint64_t input_loads = spatial == 1 ? b_parts : computes;
-    const uint64_t other_loads = spatial == 1 && b_parts > 1 ? a_parts : computes;
-    bytes = input_loads * input + other_loads * other + a_parts * b_parts * output;
+    // An operand stays while the channels that it does not have change inside those that it has.
+    const uint64_t a_outside =
+        (spatial * b_parts == 1 ? 1 : computes) * input + (spatial == 1 ? a_parts : computes) * other;
+    const uint64_t b_outside =
+        (spatial == 1 ? b_parts : computes) * input + (spatial * a_parts == 1 ? 1 : computes) * other;
+    tile.a_outermost = a_outside <= b_outside;
+    bytes = std::min(a_outside, b_outside) + results * output;
   } else {
     const uint64_t inside =
         (b_parts == 1 ? spatial : computes) * input + (a_parts * b_parts == 1 ? 1 : computes) * other;
     const uint64_t outside =
         (spatial * b_parts == 1 ? 1 : computes) * input + (b_parts == 1 ? a_parts : computes) * other;
     tile.a_outermost = outside < inside;
-    bytes = std::min(inside, outside) + a_parts * spatial * output;
+    bytes = std::min(inside, outside) + results * output;
   }
-  return bytes + input + other + output + computes * kStepCharge_bytes;
+  if (tile.results == 1) bytes += (results - 1) * output;
+  bytes += input + other + output + computes * kStepCharge_bytes;
+  const uint32_t together = std::min(kOutputsTogether, whole.a);
+  return bytes * raised(tile.a, together) / tile.a;
 }
 
 /// The command's tile size, raised to whole groups of the reduction, or the candidates when it leaves the choice to the
@@ -199,6 +247,8 @@ Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uin
     return {{}, ErrorCode::kTILE, command_field::tile_rows};
   }
   std::vector<uint32_t> a_sizes = sizes_of(command.tile_k, whole.a, units.a);
+  const std::vector<uint32_t> even_sizes = sizes_of(command.tile_k, whole.a, std::lcm(units.a, kOutputsTogether));
+  a_sizes.insert(a_sizes.end(), even_sizes.begin(), even_sizes.end());
   const ReductionUnits groups = reduction_units(shape, rules.reduction_group);
   std::vector<uint32_t> b_sizes = sizes_of(command.tile_c, whole.b, units.b, groups.b);
   if (rules.whole_channels && is_convolution(job.opcode())) {
@@ -217,12 +267,14 @@ Choice<LayerTile> choose_layer_tile(const Job& job, const LayerShape& shape, uin
           for (uint32_t n : n_sizes) {
             // WG sums over (n, oh, ow): a tile that does not hold all rows holds one image.
             if (shape.pass == Pass::wg && rows < whole.rows) n = 1;
-            LayerTile tile{a, b, rows, n, buffers, false};
-            if (buffer_bytes_of(job, shape, tile) > buffer_bytes) continue;
-            const uint64_t tile_score = score(job, shape, tile);
-            if (tile_score >= best_score) continue;
-            best_score = tile_score;
-            best = {tile, ErrorCode::kNONE, 0};
+            for (const uint32_t results : {2u, 1u}) {
+              LayerTile tile{a, b, rows, n, buffers, results, false};
+              if (buffer_bytes_of(job, shape, tile) > buffer_bytes) continue;
+              const uint64_t tile_score = score(job, shape, tile);
+              if (tile_score >= best_score) continue;
+              best_score = tile_score;
+              best = {tile, ErrorCode::kNONE, 0};
+            }
           }
         }
       }

@@ -14,8 +14,9 @@ namespace backboard::npu {
 /// a and b lie inside one group.
 struct LayerTile {
   uint32_t a = 1, b = 1, rows = 1, n = 1;
-  uint32_t buffers = 2;      ///< slots of each operand: 2 load ahead while the engine computes, 1 does not
-  bool a_outermost = false;  ///< FF, BP: tiles of `a` outside those of images and rows, else inside
+  uint32_t buffers = 2;  ///< slots of input and other: 2 load ahead while the engine computes, 1 does not
+  uint32_t results = 2;  ///< slots of output, bias, mask, master, momentum: 1 waits for the store of the tile before
+  bool a_outermost = false;  ///< FF, BP: tiles of `a` outside those of images and rows, else inside; WG: outside `b`
 };
 
 /// The choice, or why there is none (kTILE, kBUFFER) and at which field of the command.

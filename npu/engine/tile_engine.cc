@@ -36,14 +36,12 @@ Operand operand_of(const SlotContents& slot) {
   return {slot.values.data(), slot.classes.empty() ? nullptr : slot.classes.data()};
 }
 
-}  // namespace
+/// Multiply-accumulates of a part: below that, handing it over costs more than it saves.
+constexpr uint64_t kLeastPart_macs = 400'000;
+/// Channels of a part: fewer leave vectors empty.
+constexpr uint32_t kLeastPart_channels = 16;
 
-namespace {
-
-/// Multiply-accumulates below which waking threads costs more than it saves.
-constexpr uint64_t kSmallestShared_macs = 200'000;
-
-/// A tile of some of the output channels, and where its operands and sums start.
+/// A part of a tile, and where its operands and sums start.
 struct Slice {
   ConvTile tile;
   Operand first, second;
@@ -54,34 +52,79 @@ Operand moved(const Operand& operand, size_t elements) {
   return {operand.values + elements, operand.classes == nullptr ? nullptr : operand.classes + elements};
 }
 
-/// Part `part` of `parts` of a tile: output channels (FF, WG: k; BP: c), which no two parts share.
-Slice slice_of(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc, uint32_t part,
-               uint32_t parts) {
-  const uint32_t channels = pass == Pass::bp ? tile.c : tile.k;
-  const uint32_t from = static_cast<uint32_t>(uint64_t{channels} * part / parts);
-  const uint32_t to = static_cast<uint32_t>(uint64_t{channels} * (part + 1) / parts);
-  Slice slice{tile, first, second, acc};
-  (pass == Pass::bp ? slice.tile.c : slice.tile.k) = to - from;
-  (pass == Pass::bp ? slice.tile.c0 : slice.tile.k0) += from;
-  switch (pass) {
-    case Pass::ff:
-      slice.second = moved(second, from * tile.w_stride_k);
-      slice.acc += from * tile.y_stride_k;
-      break;
-    case Pass::bp:
-      slice.second = moved(second, from * tile.w_stride_c);
-      slice.acc += from * tile.x_stride_c;
-      break;
-    case Pass::wg:
-      slice.second = moved(second, from * tile.y_stride_k);
-      slice.acc += from * tile.w_stride_k;
-      break;
+/// What a tile is cut along. Sums are never cut.
+enum class Cut : uint8_t { images, rows, outputs, inputs };
+
+/// FF and BP go by images, then by rows: each part packs what it reads. WG sums over both: it goes by channels, as FC
+/// layers do, whose weights are most of what they read.
+Cut cut_of(Pass pass, const ConvTile& t, uint32_t parts) {
+  if (pass == Pass::wg) return t.k >= parts * kLeastPart_channels || t.k >= t.c ? Cut::outputs : Cut::inputs;
+  const bool fully_connected = t.kh * t.kw == 1 && t.oh_rows * t.ow == 1;
+  if (!fully_connected && t.n >= parts) return Cut::images;
+  if (!fully_connected && (pass == Pass::ff ? t.oh_rows : t.ih_rows) >= 4 * parts) return Cut::rows;
+  return pass == Pass::ff ? Cut::outputs : Cut::inputs;
+}
+
+uint32_t extent_of(Cut cut, Pass pass, const ConvTile& t) {
+  switch (cut) {
+    case Cut::images:
+      return t.n;
+    case Cut::rows:
+      return pass == Pass::bp ? t.ih_rows : t.oh_rows;
+    case Cut::outputs:
+      return t.k;
+    case Cut::inputs:
+      return t.c;
   }
-  return slice;
+  return 1;
+}
+
+/// Images [from, from + count) of a tile of FF or BP.
+void cut_images(Slice& slice, Pass pass, uint32_t from, uint32_t count) {
+  ConvTile& t = slice.tile;
+  t.n = count;
+  t.n0 += from;
+  slice.first = moved(slice.first, from * (pass == Pass::bp ? t.y_stride_n : t.x_stride_n));
+  slice.acc += from * (pass == Pass::bp ? t.x_stride_n : t.y_stride_n);
+}
+
+/// Rows of the sums of FF or BP; all rows of the operand stay.
+void cut_rows(Slice& slice, Pass pass, uint32_t from, uint32_t count) {
+  ConvTile& t = slice.tile;
+  (pass == Pass::bp ? t.ih0 : t.oh0) += from;
+  (pass == Pass::bp ? t.ih_rows : t.oh_rows) = count;
+  slice.acc += size_t{from} * (pass == Pass::bp ? t.w : t.ow);
+}
+
+/// Channels k of FF or WG.
+void cut_outputs(Slice& slice, Pass pass, uint32_t from, uint32_t count) {
+  ConvTile& t = slice.tile;
+  t.k = count;
+  t.k0 += from;
+  slice.second = moved(slice.second, from * (pass == Pass::ff ? t.w_stride_k : t.y_stride_k));
+  slice.acc += from * (pass == Pass::ff ? t.y_stride_k : t.w_stride_k);
+}
+
+/// Channels c of BP or WG.
+void cut_inputs(Slice& slice, Pass pass, uint32_t from, uint32_t count) {
+  ConvTile& t = slice.tile;
+  t.c = count;
+  t.c0 += from;
+  (pass == Pass::bp ? slice.second : slice.first) =
+      pass == Pass::bp ? moved(slice.second, from * t.w_stride_c) : moved(slice.first, from * t.x_stride_c);
+  slice.acc += from * (pass == Pass::bp ? t.x_stride_c : t.w_stride_c);
 }
 
 uint64_t most_macs(const ConvTile& tile) {
   return uint64_t{tile.n} * tile.k * tile.c * tile.kh * tile.kw * tile.oh_rows * tile.ow;
+}
+
+/// Element operations of what follows the sums of a step.
+uint64_t elementwise_of(const Job& job, const Step& step) {
+  if (!step.finish) return 0;
+  const bool activates = job.has(kFlagBIAS) || job.has(kFlagRELU);
+  const uint64_t times = unsigned{activates} + unsigned{job.has(kFlagMASK)} + unsigned{job.has(kFlagUPDATE)};
+  return times * step.box.elements();
 }
 
 }  // namespace
@@ -89,26 +132,31 @@ uint64_t most_macs(const ConvTile& tile) {
 TileEngine::TileEngine(std::unique_ptr<TileArithmetic> arithmetic, uint32_t host_threads)
     : arithmetic_(std::move(arithmetic)), pool_(host_threads), workspaces_(pool_.threads()) {}
 
-void TileEngine::multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
-                          Facts& facts) const {
-  const uint32_t channels = pass == Pass::bp ? tile.c : tile.k;
-  const bool share = pool_.threads() > 1 && most_macs(tile) >= kSmallestShared_macs;
-  const uint32_t parts = share ? std::min(channels, pool_.threads()) : 1;
-  const auto [a, b] = arithmetic_->prepare(pass, tile, first, second, workspaces_[0]);
-  if (!share) {
-    arithmetic_->multiply(pass, tile, a, b, acc, workspaces_[0]);
-    const HostSpan span(HostPart::counts);
-    arithmetic_->count(pass, tile, first, second, facts, workspaces_[0]);
-    return;
+void TileEngine::multiply_part(uint32_t part, uint32_t parts, uint32_t thread) const {
+  const LayerStep& l = layer_;
+  Slice slice{l.tile, l.prepared.first, l.prepared.second, l.sums->values.data()};
+  if (parts > 1) {
+    const Cut cut = cut_of(l.pass, l.tile, parts);
+    const uint32_t extent = extent_of(cut, l.pass, l.tile);
+    const auto from = static_cast<uint32_t>(uint64_t{extent} * part / parts);
+    const uint32_t count = static_cast<uint32_t>(uint64_t{extent} * (part + 1) / parts) - from;
+    if (count == 0) return;
+    switch (cut) {
+      case Cut::images:
+        cut_images(slice, l.pass, from, count);
+        break;
+      case Cut::rows:
+        cut_rows(slice, l.pass, from, count);
+        break;
+      case Cut::outputs:
+        cut_outputs(slice, l.pass, from, count);
+        break;
+      case Cut::inputs:
+        cut_inputs(slice, l.pass, from, count);
+        break;
+    }
   }
-  // Counting looks at the operands only, so it is one more part.
-  const Operand &one = a, &other = b;
-  pool_.run(parts + 1, [&](uint32_t part, uint32_t thread) {
-    const HostSpan span(part == parts ? HostPart::counts : HostPart::kernels);
-    if (part == parts) return arithmetic_->count(pass, tile, first, second, facts, workspaces_[thread]);
-    const Slice slice = slice_of(pass, tile, one, other, acc, part, parts);
-    arithmetic_->multiply(pass, slice.tile, slice.first, slice.second, slice.acc, workspaces_[thread]);
-  });
+  arithmetic_->multiply(l.pass, slice.tile, slice.first, slice.second, slice.acc, workspaces_[thread]);
 }
 
 Planned TileEngine::plan(const Job& job, uint32_t buffer_bytes) const {
@@ -119,42 +167,54 @@ Price TileEngine::price(const Facts& facts) const {
   return arithmetic_->price(facts);
 }
 
-void TileEngine::compute_layer(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
-  const LayerShape shape = layer_shape(job);
-  const uint16_t sums_slot = shape.pass == Pass::wg ? step.accumulator : step.slots[shape.output_slot];
-  SlotContents& sums = buffer[sums_slot];
-  if (step.begin) sums.clear_to(step.box);
-  const uint16_t input_slot = step.slots[shape.input_slot], other_slot = step.slots[shape.other_slot];
-  if (input_slot != kNoSlot) {
-    const SlotContents& input = buffer[input_slot];
-    const SlotContents& other = buffer[other_slot];
-    ConvTile tile = tile_of(shape, input.box, other.box, step.box);
-    tile.layer = job.command.layer;
-    const Operand a = operand_of(input), b = operand_of(other);
-    multiply(shape.pass, tile, a, b, sums.values.data(), facts);
-  }
+/// What follows the products: the engine's own end, bias, activation, mask, update.
+void TileEngine::end_layer() const {
+  const Job& job = *layer_.job;
+  const Step& step = *layer_.step;
   if (!step.finish) return;
-  arithmetic_->finish(shape.pass, job.command.layer, sums.values);
-  const uint64_t elements = step.box.elements();
+  LocalBuffer& buffer = *layer_.buffer;
+  SlotContents& sums = *layer_.sums;
+  arithmetic_->finish(layer_.pass, job.command.layer, sums.values);
   if (job.has(kFlagBIAS)) {
     add_bias(std::as_const(sums).tile(), buffer[step.slots[3]].values, job.has(kFlagRELU), sums.tile());
-    facts.elementwise += elements;
   } else if (job.has(kFlagRELU)) {
     relu_ff(std::as_const(sums).tile(), sums.tile());
-    facts.elementwise += elements;
   }
   if (job.has(kFlagRELU) && job.has(kFlagCLIP6)) clip_at_six(sums.tile());
   if (job.has(kFlagMASK)) {
     const ConstTile mask = std::as_const(buffer[step.slots[3]]).tile();
     apply_mask(std::as_const(sums).tile(), mask, sums.tile());
     if (job.has(kFlagCLIP6)) block_from_six(mask, sums.tile());
-    facts.elementwise += elements;
   }
-  if (job.has(kFlagUPDATE)) compute_update(job, step, step.box, sums.values, buffer, facts);
+  if (job.has(kFlagUPDATE)) layer_.update = compute_update(job, step, step.box, sums.values, buffer);
 }
 
-void compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
-                    LocalBuffer& buffer, Facts& facts) {
+/// Multiplies, by parts on other threads where there are some and the tile is worth it, and counts meanwhile. Whoever
+/// does the last part ends the step.
+void TileEngine::begin_layer(Facts& facts) const {
+  facts.elementwise += elementwise_of(*layer_.job, *layer_.step);
+  if (!layer_.multiplies) return end_layer();
+  const uint64_t macs = most_macs(layer_.tile);
+  const auto parts = static_cast<uint32_t>(std::clamp<uint64_t>(macs / kLeastPart_macs, 1, 2 * pool_.threads()));
+  const bool shared = pool_.threads() > 1 && macs >= kLeastPart_macs;
+  layer_.prepared = arithmetic_->prepare(layer_.pass, layer_.tile, layer_.first, layer_.second, prepared_);
+  if (shared) {
+    parts_left_.store(parts, std::memory_order_relaxed);
+    pool_.begin(work_, parts, [this, parts](uint32_t part, uint32_t thread) {
+      const HostSpan span(HostPart::kernels);
+      multiply_part(part, parts, thread);
+      if (parts_left_.fetch_sub(1, std::memory_order_acq_rel) == 1) end_layer();
+    });
+  } else {
+    multiply_part(0, 1, 0);
+    end_layer();
+  }
+  const HostSpan span(HostPart::counts);
+  arithmetic_->count(layer_.pass, layer_.tile, layer_.first, layer_.second, facts, workspaces_[0]);
+}
+
+SgdFacts compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
+                        LocalBuffer& buffer) {
   const Tensor& master = job[3];
   SlotContents& weights = buffer[step.slots[3]];
   const MasterFormat format = master.format == TensorFormat::kFP16 ? MasterFormat::kFp16 : MasterFormat::kFp32;
@@ -174,20 +234,58 @@ void compute_update(const Job& job, const Step& step, const Box& box, const std:
     span.first_element = static_cast<uint32_t>(first);
     sum += sgd_update(parameters, format, span);
   }
-  facts.elementwise += sum.elements;
-  facts.saturated += sum.saturated;
-  facts.nonfinite += sum.skipped_nonfinite;
+  return sum;
+}
+
+void note_update(const SgdFacts& update, LocalBuffer& buffer, Facts& facts) {
+  facts.saturated += update.saturated;
+  facts.nonfinite += update.skipped_nonfinite;
   ClassCounts skipped;
-  skipped.saturated = sum.saturated;
-  skipped.nonfinite = sum.skipped_nonfinite;
+  skipped.saturated = update.saturated;
+  skipped.nonfinite = update.skipped_nonfinite;
   buffer.produced[3].add(skipped);
 }
 
-ErrorCode TileEngine::compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
+ErrorCode TileEngine::begin(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
+  BB_CHECK(layer_.job == nullptr, "a step is begun before the last is finished");
   const HostSpan span(is_layer(job.opcode()) ? HostPart::kernels : HostPart::vector);
   if (!is_layer(job.opcode())) return compute_vector(job, step, buffer, facts);
-  compute_layer(job, step, buffer, facts);
+  const LayerShape shape = layer_shape(job);
+  layer_ = {};
+  layer_.job = &job;
+  layer_.step = &step;
+  layer_.buffer = &buffer;
+  layer_.pass = shape.pass;
+  layer_.sums = &buffer[shape.pass == Pass::wg ? step.accumulator : step.slots[shape.output_slot]];
+  if (step.begin) layer_.sums->clear_to(step.box);
+  const uint16_t input_slot = step.slots[shape.input_slot], other_slot = step.slots[shape.other_slot];
+  layer_.multiplies = input_slot != kNoSlot;
+  if (layer_.multiplies) {
+    const SlotContents& input = buffer[input_slot];
+    const SlotContents& other = buffer[other_slot];
+    layer_.tile = tile_of(shape, input.box, other.box, step.box);
+    layer_.tile.layer = job.command.layer;
+    layer_.first = operand_of(input);
+    layer_.second = operand_of(other);
+  }
+  begin_layer(facts);
   return ErrorCode::kNONE;
+}
+
+void TileEngine::finish(LocalBuffer& buffer, Facts& facts) const {
+  if (layer_.job == nullptr) return;
+  pool_.finish(work_);
+  if (layer_.step->finish && layer_.job->has(kFlagUPDATE)) {
+    BB_CHECK(layer_.update.elements == layer_.step->box.elements(), "{} elements", layer_.update.elements);
+    note_update(layer_.update, buffer, facts);
+  }
+  layer_.job = nullptr;
+}
+
+ErrorCode TileEngine::compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
+  const ErrorCode error = begin(job, step, buffer, facts);
+  finish(buffer, facts);
+  return error;
 }
 
 }  // namespace backboard::npu

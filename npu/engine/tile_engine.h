@@ -1,6 +1,7 @@
 // An engine that works tile by tile: the shared schedule and vector unit around multipliers of its own.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "npu/engine/gemm_tile.h"
 #include "npu/engine/host_pool.h"
 #include "npu/engine/layer_shape.h"
+#include "npu/sgd/sgd_unit.h"
 
 namespace backboard::npu {
 
@@ -21,8 +23,8 @@ class TileArithmetic {
   virtual ~TileArithmetic() = default;
   virtual const Offer& offer() const = 0;
   virtual bool wants_classes() const = 0;
-  /// The operands of a whole tile as multiply() takes them, made once before outputs are split over threads; they may
-  /// lie in `workspace`, from slot 12 on.
+  /// The operands of a whole tile as multiply() takes them, made once before the tile is cut for threads; they may lie
+  /// in `workspace`, which is for nothing else until the step is finished.
   virtual std::pair<Operand, Operand> prepare(Pass /*pass*/, const ConvTile& /*tile*/, const Operand& first,
                                               const Operand& second, Workspace& /*workspace*/) const {
     return {first, second};
@@ -38,8 +40,23 @@ class TileArithmetic {
   virtual Price price(const Facts& facts) const = 0;
 };
 
+/// The multiplications of one step, from begin() to finish().
+struct LayerStep {
+  const Job* job = nullptr;
+  const Step* step = nullptr;
+  LocalBuffer* buffer = nullptr;
+  Pass pass = Pass::ff;
+  ConvTile tile;
+  Operand first, second;
+  std::pair<Operand, Operand> prepared;  ///< as they are multiplied
+  SlotContents* sums = nullptr;
+  bool multiplies = false;  ///< else the step only ends what earlier ones summed up
+  SgdFacts update;          ///< of a fused update
+};
+
 /// An engine made of the shared tile schedule (tile_schedule.h), the shared vector unit and SGD unit, and one
-/// arithmetic. Outputs of a tile are split over `host_threads` threads of the simulator; facts are those of the tile.
+/// arithmetic. A tile is cut into parts for `host_threads` threads of the simulator: images, rows or channels, so that
+/// every sum stays with one thread. Facts are those of the tile, counted by the caller meanwhile.
 class TileEngine final : public Engine {
  public:
   TileEngine(std::unique_ptr<TileArithmetic> arithmetic, uint32_t host_threads);
@@ -48,25 +65,34 @@ class TileEngine final : public Engine {
   Planned plan(const Job& job, uint32_t buffer_bytes) const override;
   bool wants_classes() const override { return arithmetic_->wants_classes(); }
   ErrorCode compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const override;
+  ErrorCode begin(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const override;
+  void finish(LocalBuffer& buffer, Facts& facts) const override;
+  HostPool* host_pool() const override { return &pool_; }
   Price price(const Facts& facts) const override;
 
  private:
-  void compute_layer(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const;
-  void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
-                Facts& facts) const;
+  void begin_layer(Facts& facts) const;
+  void multiply_part(uint32_t part, uint32_t parts, uint32_t thread) const;
+  void end_layer() const;
 
   std::unique_ptr<TileArithmetic> arithmetic_;
-  // Threads and scratch memory hold nothing between calls.
+  // Threads and scratch memory hold nothing between steps.
   mutable HostPool pool_;
   mutable std::vector<Workspace> workspaces_;  ///< by thread
+  mutable Workspace prepared_;
+  mutable LayerStep layer_;  ///< begun and not finished when its job is not null
+  mutable HostWork work_;
+  mutable std::atomic<uint32_t> parts_left_{0};
 };
 
 /// Carries out one compute step of the vector unit: everything that is no layer.
 ErrorCode compute_vector(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts);
 
 /// Updates the weights in slot 3 (and the momentum in slot 4) of `step` from `gradient`, whose box is `box` of a
-/// tensor.
-void compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
-                    LocalBuffer& buffer, Facts& facts);
+/// tensor. Touches nothing of the buffer but the values of those slots.
+SgdFacts compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
+                        LocalBuffer& buffer);
+/// Notes what an update met; its elements are counted where the step begins.
+void note_update(const SgdFacts& update, LocalBuffer& buffer, Facts& facts);
 
 }  // namespace backboard::npu

@@ -46,11 +46,11 @@ LayerPlan::LayerPlan(const Job& job, const LayerShape& shape, const LayerTile& t
   const LayerTileSizes sizes = layer_tile_sizes(job, shape, tile);
   input_ = builder_.ring(tile.buffers, sizes.input, buffer_element_bytes(job[shape.input_slot]));
   other_ = builder_.ring(tile.buffers, sizes.other, buffer_element_bytes(job[shape.other_slot]));
-  output_ = builder_.ring(tile.buffers, sizes.output, kAccumulator_bytes);
-  if (sizes.bias) bias_ = builder_.ring(tile.buffers, sizes.bias, kAccumulator_bytes);
-  if (sizes.mask) mask_ = builder_.ring(tile.buffers, sizes.mask, buffer_element_bytes(job[3]));
-  if (job.has(kFlagUPDATE)) master_ = builder_.ring(tile.buffers, sizes.master, kAccumulator_bytes);
-  if (job.has(kFlagMOMENTUM)) momentum_ = builder_.ring(tile.buffers, sizes.master, kAccumulator_bytes);
+  output_ = builder_.ring(tile.results, sizes.output, kAccumulator_bytes);
+  if (sizes.bias) bias_ = builder_.ring(tile.results, sizes.bias, kAccumulator_bytes);
+  if (sizes.mask) mask_ = builder_.ring(tile.results, sizes.mask, buffer_element_bytes(job[3]));
+  if (job.has(kFlagUPDATE)) master_ = builder_.ring(tile.results, sizes.master, kAccumulator_bytes);
+  if (job.has(kFlagMOMENTUM)) momentum_ = builder_.ring(tile.results, sizes.master, kAccumulator_bytes);
   const bool error = shape.pass == Pass::bp;
   a_size_ = error ? shape.group_c() : shape.group_k();
   b_size_ = error ? shape.group_k() : shape.group_c();
@@ -155,8 +155,13 @@ void LayerPlan::gradient_tile(Part a, Part b) {
 
 void LayerPlan::weight_gradient() {
   for (uint32_t group = 0; group < shape_.groups && !done(); ++group) {
-    each_part(group * a_size_, a_size_, tile_.a,
-              [&](Part a) { each_part(group * b_size_, b_size_, tile_.b, [&](Part b) { gradient_tile(a, b); }); });
+    const auto each_a = [&](auto&& body) { each_part(group * a_size_, a_size_, tile_.a, body); };
+    const auto each_b = [&](auto&& body) { each_part(group * b_size_, b_size_, tile_.b, body); };
+    if (tile_.a_outermost) {
+      each_a([&](Part a) { each_b([&](Part b) { gradient_tile(a, b); }); });
+    } else {
+      each_b([&](Part b) { each_a([&](Part a) { gradient_tile(a, b); }); });
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "npu/command/operands.h"
 #include "npu/engine/layer_shape.h"
@@ -31,6 +32,21 @@ constexpr unsigned kReservedForStores = 2;
 Sequencer::Sequencer(const Engine& engine, uint32_t buffer_bytes, uint64_t clock_hz, EventQueue& queue, Dma& dma)
     : engine_(engine), buffer_bytes_(buffer_bytes), clock_{clock_hz}, queue_(queue), dma_(dma) {
   id_ = queue.add_client("npu.sequencer", EventRank::master, *this);
+}
+
+Sequencer::~Sequencer() {
+  await_host();
+}
+
+/// Returns when no thread of the host works for this sequencer any more. What they made stays.
+void Sequencer::await_host() {
+  for (Decode& d : decodes_) {
+    if (d.work.running()) engine_.host_pool()->finish(d.work);
+  }
+  Facts open;
+  engine_.finish(buffer_, open);
+  late_saturated_ += open.saturated;
+  late_nonfinite_ += open.nonfinite;
 }
 
 Sequencer::Refusal Sequencer::start(std::span<const Job> jobs) {
@@ -63,7 +79,12 @@ void Sequencer::index_steps() {
 }
 
 void Sequencer::abort() {
-  if (computing_) queue_.cancel(id_);
+  if (computing_) {
+    queue_.cancel(id_);
+    finish_compute();
+  }
+  await_host();
+  for (Decode& d : decodes_) d.begun = false;
   running_ = false;
   computing_ = false;
   stalled_ = false;
@@ -141,6 +162,7 @@ bool Sequencer::issue_load() {
   add_dense_runs(tensor, step.box, gathers ? std::span<const uint32_t>(job.gather) : std::span<const uint32_t>(),
                  transfer);
   dma_.start(transfer, tag_of(Arrival::load, number));
+  begin_decode(number, transfer);
   return true;
 }
 
@@ -154,21 +176,46 @@ void Sequencer::start_blocks(uint32_t number) {
   const uint32_t bad = add_block_runs(tensor, blocks_, directories_[number % Dma::kTransfers], transfer);
   if (bad != 0) return fail(ErrorCode::kCODEC, bad, step);
   dma_.start(transfer, tag_of(Arrival::load, number));
+  begin_decode(number, transfer);
 }
 
-void Sequencer::finish_load(uint32_t number, DmaTransfer& transfer) {
+/// Fills the slot of a load from its bytes.
+void Sequencer::decode(uint32_t number, const DmaTransfer& transfer) {
   const HostSpan span(HostPart::codec);
   const Step& step = step_of(StepKind::load, number);
   const Tensor& tensor = job_of(step)[step.operand];
   SlotContents& slot = buffer_[step.slot];
+  Decode& d = decodes_[number % Dma::kTransfers];
+  d.bad = 0;
   if (tensor.coded()) {
-    blocks_of_box(tensor, step.box, blocks_);
-    const uint32_t bad = decode_blocks(tensor, step.box, blocks_, directories_[number % Dma::kTransfers],
-                                       transfer.bytes, decoding_of(step), slot);
-    if (bad != 0) return fail(ErrorCode::kCODEC, bad, step);
+    blocks_of_box(tensor, step.box, d.blocks);
+    d.bad = decode_blocks(tensor, step.box, d.blocks, directories_[number % Dma::kTransfers], transfer.bytes,
+                          decoding_of(step), slot);
   } else {
     decode_dense(tensor, step.box, transfer.bytes, decoding_of(step), slot);
   }
+}
+
+/// Decodes a load that was just started, where the DMA moves bytes at once and lets only time pass then: the slot is
+/// free, and nobody looks at it before the transfer is complete.
+void Sequencer::begin_decode(uint32_t number, const DmaTransfer& transfer) {
+  if (!dma_.moves_at_start() || transfer.error != ErrorCode::kNONE) return;
+  constexpr size_t kLeastShared_bytes = 2048;
+  Decode& d = decodes_[number % Dma::kTransfers];
+  d.begun = true;
+  HostPool* const pool = engine_.host_pool();
+  if (pool == nullptr || pool->threads() == 1 || transfer.bytes.size() < kLeastShared_bytes) {
+    return decode(number, transfer);
+  }
+  pool->begin(d.work, 1, [this, number, &transfer](uint32_t, uint32_t) { decode(number, transfer); });
+}
+
+void Sequencer::finish_load(uint32_t number, DmaTransfer& transfer) {
+  Decode& d = decodes_[number % Dma::kTransfers];
+  if (!d.begun) decode(number, transfer);
+  if (d.work.running()) engine_.host_pool()->finish(d.work);
+  d.begun = false;
+  if (d.bad != 0) return fail(ErrorCode::kCODEC, d.bad, step_of(StepKind::load, number));
   totals_.facts.buffer_write_bytes += transfer.bytes.size();
   finish_step(StepKind::load, number);
 }
@@ -193,9 +240,12 @@ bool Sequencer::issue_compute() {
   }
   Facts facts;
   const Job& job = job_of(step_of(StepKind::compute, last));
+  const bool alone = computes.issued == last;
   while (computes.issued <= last) {
     const Step& step = step_of(StepKind::compute, computes.issued++);
-    const ErrorCode error = engine_.compute(job_of(step), step, buffer_, facts);
+    // Steps that run together need what the one before made.
+    const ErrorCode error = alone ? engine_.begin(job_of(step), step, buffer_, facts)
+                                  : engine_.compute(job_of(step), step, buffer_, facts);
     if (error != ErrorCode::kNONE) {
       // The only operands whose values can be wrong are labels and pooling indices: tensor 1.
       fail(error, job_of(step)[1].address, step);
@@ -206,10 +256,10 @@ bool Sequencer::issue_compute() {
       if (slot != kNoSlot) facts.buffer_read_bytes += buffer_[slot].values.size() * kHostValue_bytes;
     }
   }
+  late_saturated_ = std::exchange(facts.saturated, 0);
+  late_nonfinite_ = std::exchange(facts.nonfinite, 0);
   const Price cost = engine_.price(facts);
   totals_.facts.add(facts);
-  totals_.saturated += facts.saturated;
-  totals_.nonfinite += facts.nonfinite;
   totals_.cycles += cost.cycles;
   totals_.energy += cost.energy;
   Price& phase = totals_.by_phase[job.command.phase % kPhases];
@@ -315,9 +365,21 @@ void Sequencer::on_transfer(uint64_t tag, DmaTransfer& transfer) {
   if (running_) advance();
 }
 
+/// The end of the compute step: its values are there.
+void Sequencer::finish_compute() {
+  Facts open;
+  engine_.finish(buffer_, open);
+  open.saturated += std::exchange(late_saturated_, 0);
+  open.nonfinite += std::exchange(late_nonfinite_, 0);
+  totals_.facts.add(open);
+  totals_.saturated += open.saturated;
+  totals_.nonfinite += open.nonfinite;
+  computing_ = false;
+}
+
 void Sequencer::on_event(uint64_t, uint64_t) {
   BB_CHECK(running_ && computing_);
-  computing_ = false;
+  finish_compute();
   Stage& computes = stage(StepKind::compute);
   while (computes.done < computes.issued) finish_step(StepKind::compute, computes.done);
   advance();

@@ -11,6 +11,7 @@
 #include "npu/engine/cost.h"
 #include "npu/engine/engine.h"
 #include "npu/engine/facts.h"
+#include "npu/engine/host_pool.h"
 #include "npu/sequencer/tensor_transfer.h"
 #include "platform/events/event_queue.h"
 #include "platform/state/archive.h"
@@ -58,6 +59,7 @@ struct SequencerTotals {
 class Sequencer final : public EventClient {
  public:
   Sequencer(const Engine& engine, uint32_t buffer_bytes, uint64_t clock_hz, EventQueue& queue, Dma& dma);
+  ~Sequencer() override;
   void set_client(SequencerClient& client) { client_ = &client; }
 
   /// A command, or a group of commands that run together, without a schedule.
@@ -108,6 +110,10 @@ class Sequencer final : public EventClient {
   bool issue_store();
   void finish_step(StepKind kind, uint32_t number);
   void finish_load(uint32_t number, DmaTransfer& transfer);
+  void decode(uint32_t number, const DmaTransfer& transfer);
+  void begin_decode(uint32_t number, const DmaTransfer& transfer);
+  void finish_compute();
+  void await_host();
   void start_blocks(uint32_t number);
   Decoding decoding_of(const Step& step) const;
   Attribution attribution(const Job& job) const;
@@ -143,6 +149,16 @@ class Sequencer final : public EventClient {
   std::array<std::vector<uint8_t>, Dma::kTransfers> directories_;
   /// Loads whose directory is here and whose blocks wait for a free transfer.
   std::vector<uint32_t> blocks_due_;
+  /// What the running compute step met, counted when it ends: threads of the host may still be at it before.
+  uint64_t late_saturated_ = 0, late_nonfinite_ = 0;
+  /// The decoding of a load: begun as soon as its bytes are here, on another thread of the host where there is one.
+  struct Decode {
+    HostWork work;
+    std::vector<uint32_t> blocks;
+    uint32_t bad = 0;    ///< address of the first malformed block, or 0
+    bool begun = false;  ///< not state: a restored sequencer decodes when the transfer is complete
+  };
+  std::array<Decode, Dma::kTransfers> decodes_;  ///< by the number of the load modulo the number of transfers
   SequencerTotals totals_;
   TimeBins<double, 1> energy_bins_{100'000'000};  ///< pJ
   std::vector<uint32_t> blocks_;                  ///< scratch

@@ -45,6 +45,7 @@ void save_job(StateArchive& archive, Job& job) {
 
 void Sequencer::state(StateArchive& archive) {
   archive.section("npu sequencer");
+  await_host();
   archive.value("facts", totals_.facts);
   archive.value("cycles", totals_.cycles);
   archive.value("energy", totals_.energy);
@@ -85,6 +86,8 @@ void Sequencer::state(StateArchive& archive) {
   }
   archive.value("computing", computing_);
   archive.value("compute_end_ps", compute_end_ps_);
+  archive.value("late_saturated", late_saturated_);
+  archive.value("late_nonfinite", late_nonfinite_);
   archive.value("stalled", stalled_);
   archive.value("stalled_since_ps", stalled_since_ps_);
   for (std::vector<uint8_t>& directory : directories_) archive.vector("directory", directory);

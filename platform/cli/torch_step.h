@@ -10,8 +10,9 @@ namespace backboard {
 
 struct TorchStep {
   bool measured = false;
-  std::string note;  ///< PyTorch's version; or why nothing was measured
-  double fastest_seconds = 0, median_seconds = 0;
+  std::string note;                                ///< PyTorch's version; or why nothing was measured
+  double fastest_seconds = 0, median_seconds = 0;  ///< wall
+  double processor_seconds = 0;                    ///< median
 };
 
 /// Runs scripts/torch_step.py, found beside or above the program or the working folder, with /usr/bin/python3 (Debian's

@@ -1,7 +1,9 @@
 // bench training: steps of the whole platform beside a plain GEMM and PyTorch.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <tuple>
 
 #include "npu/bench/kernels.h"
@@ -54,8 +56,14 @@ double plain_gmac_per_s(const Network& network, uint32_t batch) {
   return gemms.gmac_per_s();
 }
 
+/// Of the time that passed; other programs' use of the host is in no part.
 std::string share(uint64_t ns, double seconds) {
   return fmt::format("{:.1f} % of the wall time", static_cast<double>(ns) / seconds / 1e7);
+}
+
+/// Processor time of all parts together.
+double seconds_of(const HostTimes& times) {
+  return static_cast<double>(std::accumulate(times.begin(), times.end(), uint64_t{0})) / 1e9;
 }
 
 void add_parts(const char* whose, const HostTimes& times, const TrainingBenchResult& result,
@@ -94,6 +102,10 @@ std::vector<Measurement> measure_training_step(const BenchOptions& options) {
   list.push_back({"multiply-accumulates", gmac_per_s, "G MAC/s",
                   fmt::format("{:.3f} G MAC a step", static_cast<double>(result.macs) / 1e9)});
   add_parts("own thread", result.host.own, result, list);
+  const auto steps = static_cast<double>(result.step_seconds.size());
+  const double ran = seconds_of(result.host.own), idle = std::max(result.wall_seconds - ran, 0.0);
+  list.push_back({"own thread: asleep, or others' turn", idle * 1e3 / steps, "ms a step",
+                  fmt::format("{:.1f} % of the wall time", 100 * idle / result.wall_seconds)});
   add_parts("other threads", result.host.others, result, list);
   list.push_back({"peak host memory", static_cast<double>(result.peak_bytes) / 1e6, "MB",
                   fmt::format("the board has {} MiB of DRAM", result.dram_bytes >> 20)});
@@ -111,6 +123,10 @@ std::vector<Measurement> measure_training_step(const BenchOptions& options) {
                   fmt::format("median {:.1f} ms; {}", torch.median_seconds * 1e3, torch.note)});
   list.push_back({"ratio to PyTorch", fastest / torch.fastest_seconds, "x",
                   fmt::format("medians: {:.2f}", result.median() / torch.median_seconds)});
+  // What counts where other programs take turns on this host.
+  list.push_back({"ratio of processor time", ran / steps / torch.processor_seconds, "x",
+                  fmt::format("own thread; with the others {:.2f}",
+                              (ran + seconds_of(result.host.others)) / steps / torch.processor_seconds)});
   return list;
 }
 

@@ -35,7 +35,8 @@ void EventQueue::run_one() {
   events_.erase(events_.begin());
   now_ps_ = event.time_ps;
   const Client& client = clients_[event.client];
-  const HostSpan span(client.rank == EventRank::core ? HostPart::core : HostPart::rest);
+  if (client.rank != EventRank::core) return client.callback->on_event(event.tag, now_ps_);
+  const HostSpan span(HostPart::core);
   client.callback->on_event(event.tag, now_ps_);
 }
 

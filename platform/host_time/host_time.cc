@@ -1,6 +1,7 @@
 #include "platform/host_time/host_time.h"
 
-#include <chrono>
+#include <time.h>
+
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -8,10 +9,11 @@
 namespace backboard {
 namespace {
 
+/// Processor time of the calling thread: what other programs take of the host does not count.
 uint64_t now_ns() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-          .count());
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
 /// One thread's times. Only the thread writes but for clearing; others read.
@@ -30,8 +32,8 @@ struct Account {
   }
   void clear() {
     for (auto& spent : ns) spent.store(0, std::memory_order_relaxed);
-    since_ns.store(now_ns(), std::memory_order_relaxed);
   }
+  void restart() { since_ns.store(now_ns(), std::memory_order_relaxed); }
 };
 
 std::mutex accounts_mutex;
@@ -41,7 +43,7 @@ std::vector<std::shared_ptr<Account>> accounts;
 Account& own_account() {
   thread_local const std::shared_ptr<Account> account = [] {
     auto made = std::make_shared<Account>();
-    made->clear();
+    made->restart();
     const std::lock_guard lock(accounts_mutex);
     accounts.push_back(made);
     return made;
@@ -66,6 +68,7 @@ void measure_host_time(bool on) {
     const std::lock_guard lock(accounts_mutex);
     for (const auto& account : accounts) account->clear();
   }
+  own.restart();
   own.part.store(HostPart::rest, std::memory_order_relaxed);
   HostSpan::measures_.store(on, std::memory_order_relaxed);
 }

@@ -1,5 +1,5 @@
 // Where the simulator's own time goes, by part: for `bench training`. Off unless switched on; then a span costs two
-// looks at the host's clock. Never changes a result.
+// looks at the thread's clock. Never changes a result.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@ namespace backboard {
 
 /// What a thread of the host does.
 enum class HostPart : uint8_t {
-  rest,     ///< event queue, SystemC, everything that no span names
+  rest,     ///< event queue, SystemC, everything that no span names; at `timing: at` bus and memory too
   core,     ///< the core: interpreter, caches
   dma,      ///< the NPU's bursts through bus and memory, their bytes copied
   codec,    ///< decoding what came in, encoding what goes out
@@ -23,14 +23,14 @@ enum class HostPart : uint8_t {
 inline constexpr unsigned kHostParts = 9;
 const char* name_of(HostPart part);
 
-/// Nanoseconds by part.
+/// Nanoseconds of processor time by part.
 using HostTimes = std::array<uint64_t, kHostParts>;
 
 /// Switches measuring on or off, times at zero; for the calling thread the present part is `rest`. While no span is
 /// open.
 void measure_host_time(bool on);
-/// What has passed since measuring was switched on: of the calling thread, whose times add up to the wall's, and of all
-/// others together, whose time without a span is none.
+/// What has passed since measuring was switched on: of the calling thread, and of all others together,
+/// whose time without a span is none. What other programs take of the host is in no part, nor is sleep.
 struct HostTimeReport {
   HostTimes own{}, others{};
 };

@@ -32,7 +32,7 @@ TEST_CASE("bench training measures steps of the whole board by part, and refuses
   CHECK(value["own thread: codec"] > 0);
   CHECK(value.count("PyTorch") == 0);
   CHECK(value.count("ratio to PyTorch") == 0);
-  // The parts of the program's own thread are all of the wall time.
+  // The parts of the program's own thread, sleep among them, are all of the wall time.
   double parts_ms = 0;
   for (const auto& [name, ms] : value) {
     if (name.rfind("own thread: ", 0) == 0) parts_ms += ms;
