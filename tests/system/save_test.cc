@@ -77,7 +77,7 @@ TEST_CASE("at: a training saved anywhere, with requests in flight too, ends as t
   const std::string file = runs.small_run("{epochs: 1, batch: 16, shuffle: 3, learning_rate: 0.02}", 32);
   const std::string at = "--set platform.timing=at --set platform.dram.check_commands=true ";
   // A slow memory, so that most of the time requests are in flight, and not so slow a one.
-  const std::string slow = "--set platform.dram.memory.clock='200 MHz' --set platform.dram.memory.timing.refi=1000 ";
+  const std::string slow = "--set platform.dram.memory.clock='100 MHz' --set platform.dram.memory.timing.refi=1000 ";
   CHECK(check_three_ends(runs, file, at + slow, 6, 200'000'000) >= 2);
   check_three_ends(runs, file, at + "--set platform.dram.memory.controller.page=adaptive", 3, 200'000'000);
 }

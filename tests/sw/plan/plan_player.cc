@@ -1,5 +1,6 @@
 #include "tests/sw/plan/plan_player.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "drivers/plan/data_format.h"
@@ -11,11 +12,15 @@ npu_hyper sgd(float learning_rate, float loss_scale, float momentum) {
   return {learning_rate, momentum, 0.0f, 1.0f / loss_scale, loss_scale, 0, 0, 0};
 }
 
+/// Room behind the arena, for the ring.
+constexpr size_t kRingBytes = 1u << 20;
+
 PlanPlayer::PlanPlayer(const npu::NpuConfig& config, Plan plan, std::vector<uint8_t> data)
     : plan_(std::move(plan)),
       data_bytes_(std::move(data)),
       data_(parse_data(data_bytes_, "data")),
-      rig_(config, kRigBytes) {
+      rig_(config, std::max<size_t>(kRigBytes, plan_.header.arena_base - test::FlatMemory::kBase +
+                                                   size_t{plan_.header.arena_bytes} + kRingBytes)) {
   BB_CHECK(data_bytes_.size() <= kArenaAddress - kDataAddress, "{}", data_bytes_.size());
   const plan_header& h = plan_.header;
   BB_CHECK(h.arena_base - kDataAddress + h.arena_bytes <= rig_.memory().size(), "{}", h.arena_bytes);
