@@ -244,8 +244,8 @@ bool Sequencer::issue_compute() {
   while (computes.issued <= last) {
     const Step& step = step_of(StepKind::compute, computes.issued++);
     // Steps that run together need what the one before made.
-    const ErrorCode error = alone ? engine_.begin(job_of(step), step, buffer_, facts)
-                                  : engine_.compute(job_of(step), step, buffer_, facts);
+    const ErrorCode error =
+        alone ? engine_.begin(job_of(step), step, buffer_, facts) : engine_.compute(job_of(step), step, buffer_, facts);
     if (error != ErrorCode::kNONE) {
       // The only operands whose values can be wrong are labels and pooling indices: tensor 1.
       fail(error, job_of(step)[1].address, step);

@@ -19,8 +19,9 @@ struct SaveHeader {
   /// Of this header and of the archive's form. What models save may change without it: each value says its name, type
   /// and size, and a file that does not fit is refused at the first that differs. 1: the first layout; 2: values did
   /// not say their types; 3: the NPU had no power over time; 5: five initiators, no traffic generators, no requests of
-  /// the core.
-  static constexpr uint32_t kVersion = 6;
+  /// the core; 6: the NPU counted what a step met when it
+  /// began.
+  static constexpr uint32_t kVersion = 7;
 
   char magic[8];
   uint32_t version;

@@ -73,6 +73,11 @@ class RowEngine final : public Engine {
     return plan_rows(config_, jobs, buffer_bytes);
   }
   bool wants_classes() const override { return false; }
+  ErrorCode begin(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const override {
+    return step.row ? compute(job, step, buffer, facts) : tiles_.begin(job, step, buffer, facts);
+  }
+  void finish(LocalBuffer& buffer, Facts& facts) const override { tiles_.finish(buffer, facts); }
+  HostPool* host_pool() const override { return tiles_.host_pool(); }
   ErrorCode compute(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const override {
     if (!step.row) return tiles_.compute(job, step, buffer, facts);
     return compute_row(config_, rows_, job, step, buffer, facts);
