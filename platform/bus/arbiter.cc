@@ -62,33 +62,49 @@ class FixedPriority final : public Arbiter {
   Turns turns_;
 };
 
-/// Each master has a pass, which grows with every byte served by one stride; the least pass goes first. A master that
-/// comes back takes the pass of the others as it is.
+/// Each master has a pass, which grows with every byte served by one stride; the least pass goes first. The global pass
+/// grows by what each contender would get if bytes could be divided. A master that pauses keeps by how far it is ahead
+/// of the global pass or behind it, and comes back with that (the paper's dynamic client participation): requests are
+/// indivisible, and what a master that often pauses got too much or too little would add up otherwise.
 class Weighted final : public Arbiter {
  public:
-  explicit Weighted(const std::vector<MasterShare>& masters) : pass_(masters.size()), turns_(masters.size()) {
-    for (const MasterShare& m : masters) stride_.push_back(kOne / m.weight);
+  explicit Weighted(const std::vector<MasterShare>& masters)
+      : pass_(masters.size()), ahead_(masters.size()), waited_(masters.size()), turns_(masters.size()) {
+    for (const MasterShare& m : masters) weight_.push_back(m.weight);
   }
   size_t pick(std::span<const Contender> contenders) override {
-    for (const Contender& c : contenders) pass_[c.master] = std::max(pass_[c.master], now_);
+    int64_t weights = 0;
+    for (const Contender& c : contenders) {
+      if (!waited_[c.master]) pass_[c.master] = global_pass_ + ahead_[c.master];
+      weights += weight_[c.master];
+    }
     const size_t best = least(contenders, turns_, [&](const Contender& c) { return pass_[c.master]; });
     const Contender& served = contenders[best];
-    now_ = pass_[served.master];
-    pass_[served.master] += stride_[served.master] * served.size_bytes;
+    pass_[served.master] += kOne * served.size_bytes / weight_[served.master];
+    global_pass_ += kOne * served.size_bytes / weights;
+    std::fill(waited_.begin(), waited_.end(), uint8_t{0});
+    for (const Contender& c : contenders) {
+      waited_[c.master] = 1;
+      ahead_[c.master] = pass_[c.master] - global_pass_;
+    }
     turns_.served(served.master);
     return best;
   }
   void state(StateArchive& archive) override {
     archive.range("pass", std::span(pass_));
-    archive.value("now", now_);
+    archive.range("ahead", std::span(ahead_));
+    archive.range("waited", std::span(waited_));
+    archive.value("global_pass", global_pass_);
     turns_.state(archive);
   }
 
  private:
-  static constexpr uint64_t kOne = 1 << 20;  ///< stride of weight 1; passes overflow after 16 TB
+  static constexpr int64_t kOne = 1 << 20;  ///< stride of weight 1; passes overflow after 8 TB
 
-  std::vector<uint64_t> stride_, pass_;
-  uint64_t now_ = 0;  ///< pass of the request served last
+  std::vector<int64_t> weight_, pass_;
+  std::vector<int64_t> ahead_;   ///< of the global pass, after the last choice in which it contended
+  std::vector<uint8_t> waited_;  ///< contended at the last choice
+  int64_t global_pass_ = 0;
   Turns turns_;
 };
 

@@ -16,7 +16,7 @@ struct SchemaOptions {
 
 int print_schema(const SchemaOptions& options) {
   if (options.kind.empty()) {
-    for (const FileKind& kind : file_kinds()) fmt::print("{:<10}{}\n", kind.name, kind.help);
+    for (const FileKind& kind : file_kinds()) fmt::print("{:<12}{}\n", kind.name, kind.help);
   } else {
     fmt::print("{}", file_kind(options.kind).schema());
   }

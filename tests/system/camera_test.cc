@@ -58,9 +58,12 @@ TEST_CASE("NPU training, camera and display get the memory by their weights, and
   CHECK(bytes(saturated, "camera", "bytes") == Approx(2 * bytes(saturated, "display", "bytes")).epsilon(0.05));
   for (const std::string master : {"npu", "camera", "display"}) {
     INFO(master);
-    CHECK(bytes(saturated, master, "bytes") > 20e6);
+    CHECK(bytes(saturated, master, "bytes") > 10e6);
     CHECK(bytes(saturated, master, "bytes") == Approx(bytes(saturated, master, "fair_bytes")).epsilon(0.05));
   }
+  // The core contends now and then, for a line at a time: it gets its part all the same.
+  CHECK(bytes(saturated, "core", "bytes") > 100e3);
+  CHECK(bytes(saturated, "core", "bytes") == Approx(bytes(saturated, "core", "fair_bytes")).epsilon(0.05));
   CHECK(saturated.simulated_ps() > vga.simulated_ps());
   CHECK(saturated.stat("traffic.camera.deadlines_missed") > 1000);
   CHECK(saturated.stat("traffic.display.deadlines_missed") > 1000);

@@ -46,7 +46,8 @@ TEST_CASE("a trace of reads in one row is one activate and hits, in each of the 
         dram_trace("--memory " + kMemory + " " + trace + " --commands " + folder.path("commands.csv"));
     INFO(result.err);
     REQUIRE(result.exit_code == 0);
-    CHECK(result.err.empty());
+    // The part has no currents in its file: that is said, once, and nothing else.
+    CHECK(result.err == "backboard: note: " + kMemory + ": no currents (rails), so that no energy is computed\n");
     const auto report = nlohmann::json::parse(result.out);
     CHECK(report["requests"] == 16);
     CHECK(report["reads"] == 16);
