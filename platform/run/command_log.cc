@@ -125,6 +125,8 @@ void CommandLog::on_command(const npu::Job& job, uint64_t start_ps, uint64_t end
   for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
     const npu::Tensor& tensor = job[slot];
     if (npu::operand_of(job.command, slot) == nullptr || !tensor.present || !npu::writes(job.command, slot)) continue;
+    // The result of a command in a group may stay on chip: memory does not hold it.
+    if (slot == 2 && job.has(npu::kFlagLOCAL)) continue;
     CommandRow row;
     row.command = number_;
     row.start_ps = start_ps;
