@@ -27,8 +27,8 @@ struct Circuits {
   uint32_t bits_a = 0, bits_b = 0;
 };
 
-/// What an engine is built of, its local buffer included. DMA, ring, codec and sequencer are the same for all and left
-/// out.
+/// What an engine is built of, its local buffer included. DMA, ring, codec, sequencer and SGD unit are the same for all
+/// and left out.
 using Inventory = std::vector<Circuits>;
 
 /// The unit for everything that is no product: a binary32 multiplier and adder for each element a cycle. Every engine

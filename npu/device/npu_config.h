@@ -33,6 +33,7 @@ struct NpuConfig {
     v("neuroflix", engines.neuroflix, "Engine neuroflix");
     v("taxonn", engines.taxonn, "Engine taxonn");
     v("rowpipe", engines.rowpipe, "Engine rowpipe");
+    v("sgd", engines.sgd, "SGD unit of all engines: time and energy of updates");
     v("energy", engines.energy, "Energy constants of all engines");
     v("area", engines.area, "Constants of area and leakage of all engines");
     v("power_bin", power_bin_ps, Picoseconds{1'000, 1'000'000'000'000},

@@ -98,7 +98,7 @@ ErrorCode VectorStep::loss() {
 
 void VectorStep::update(const std::vector<float>& gradient, Facts& facts) {
   const SgdFacts done = compute_update(job_, step_, step_.box, gradient, buffer_);
-  facts.elementwise += done.elements;
+  facts.sgd += update_operations(job_, step_.box);
   note_update(done, buffer_, facts);
 }
 
@@ -223,8 +223,8 @@ void VectorStep::adam(Facts& facts) {
   const AdamParameters parameters = adam_parameters(job_.hyper, job_.adam);
   const AdamSpan span{buffer_[step_.slots[3]].values, buffer_[step_.slots[4]].values, buffer_[step_.slots[1]].values,
                       buffer_[step_.slots[0]].values};
-  const AdamFacts result = adam_update(parameters, span);
-  facts.elementwise += result.operations;
+  const SgdFacts result = adam_update(parameters, span);
+  facts.sgd += adam_operations(result.elements);
   facts.nonfinite += result.skipped_nonfinite;
   ClassCounts skipped;
   skipped.nonfinite = result.skipped_nonfinite;

@@ -29,6 +29,7 @@ void Facts::add(const Facts& other) {
   saturated += other.saturated;
   nonfinite += other.nonfinite;
   elementwise += other.elementwise;
+  sgd += other.sgd;
   buffer_read_bytes += other.buffer_read_bytes;
   buffer_write_bytes += other.buffer_write_bytes;
 }

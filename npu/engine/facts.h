@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "npu/codec/element_class.h"
+#include "npu/sgd/sgd_unit.h"
 
 namespace backboard::npu {
 
@@ -36,10 +37,11 @@ struct Facts {
   /// Words that each bank gave or took for rows that are made side by side (rowpipe).
   std::array<uint64_t, kMaxBanks> bank_words{};
   uint64_t tiles = 0;
-  uint64_t outputs = 0;      ///< accumulators touched, summed over tiles
-  uint64_t saturated = 0;    ///< elements saturated when rounded or stored
-  uint64_t nonfinite = 0;    ///< non-finite values met when rounded or stored
-  uint64_t elementwise = 0;  ///< element operations outside the multiplier array: bias, ReLU, pooling, loss, update
+  uint64_t outputs = 0;             ///< accumulators touched, summed over tiles
+  uint64_t saturated = 0;           ///< elements saturated when rounded or stored
+  uint64_t nonfinite = 0;           ///< non-finite values met when rounded or stored
+  uint64_t elementwise = 0;         ///< element operations outside the multiplier array: bias, ReLU, pooling, loss
+  SgdFacts sgd;                     ///< operations of weight updates, fused into a layer or not
   uint64_t buffer_read_bytes = 0;   ///< local buffer, filled in by whoever moves the data
   uint64_t buffer_write_bytes = 0;  ///< local buffer
 

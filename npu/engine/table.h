@@ -15,6 +15,7 @@
 #include "npu/engine/reference/cost.h"
 #include "npu/engine/rowpipe/config.h"
 #include "npu/engine/taxonn/config.h"
+#include "npu/sgd/sgd_cost.h"
 
 namespace backboard::npu {
 
@@ -28,6 +29,7 @@ struct EngineConfigs {
   rowpipe::RowpipeConfig rowpipe;
   EnergyConstants energy;
   AreaConstants area;
+  SgdCostConfig sgd;
   uint32_t host_threads = 1;  ///< of the simulator, for tile arithmetic; never changes a result
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "npu/engine/layer_shape.h"
+#include "npu/engine/table.h"
 #include "npu/engine/tile_schedule.h"
 #include "npu/sgd/sgd_unit.h"
 #include "npu/vector/elementwise.h"
@@ -119,18 +120,26 @@ uint64_t most_macs(const ConvTile& tile) {
   return uint64_t{tile.n} * tile.k * tile.c * tile.kh * tile.kw * tile.oh_rows * tile.ow;
 }
 
-/// Element operations of what follows the sums of a step.
-uint64_t elementwise_of(const Job& job, const Step& step) {
-  if (!step.finish) return 0;
+/// Counts what follows the sums of a step.
+void count_end(const Job& job, const Step& step, Facts& facts) {
+  if (!step.finish) return;
   const bool activates = job.has(kFlagBIAS) || job.has(kFlagRELU);
-  const uint64_t times = unsigned{activates} + unsigned{job.has(kFlagMASK)} + unsigned{job.has(kFlagUPDATE)};
-  return times * step.box.elements();
+  facts.elementwise += (unsigned{activates} + unsigned{job.has(kFlagMASK)}) * step.box.elements();
+  if (job.has(kFlagUPDATE)) facts.sgd += update_operations(job, step.box);
+}
+
+MasterFormat master_format(const Job& job) {
+  return job[3].format == TensorFormat::kFP16 ? MasterFormat::kFp16 : MasterFormat::kFp32;
 }
 
 }  // namespace
 
-TileEngine::TileEngine(std::unique_ptr<TileArithmetic> arithmetic, uint32_t host_threads)
-    : arithmetic_(std::move(arithmetic)), pool_(host_threads), workspaces_(pool_.threads()) {}
+TileEngine::TileEngine(std::unique_ptr<TileArithmetic> arithmetic, const EngineConfigs& configs)
+    : arithmetic_(std::move(arithmetic)),
+      sgd_(configs.sgd),
+      energy_(configs.energy),
+      pool_(configs.host_threads),
+      workspaces_(pool_.threads()) {}
 
 void TileEngine::multiply_part(uint32_t part, uint32_t parts, uint32_t thread) const {
   const LayerStep& l = layer_;
@@ -164,7 +173,10 @@ Planned TileEngine::plan(const Job& job, uint32_t buffer_bytes) const {
 }
 
 Price TileEngine::price(const Facts& facts) const {
-  return arithmetic_->price(facts);
+  Price price = arithmetic_->price(facts);
+  price.cycles.update = sgd_cycles(facts.sgd, sgd_);
+  price.energy.update_pj = sgd_energy_pj(facts.sgd, sgd_, energy_);
+  return price;
 }
 
 /// What follows the products: the engine's own end, bias, activation, mask, update.
@@ -192,7 +204,7 @@ void TileEngine::end_layer() const {
 /// Multiplies, by parts on other threads where there are some and the tile is worth it, and counts meanwhile. Whoever
 /// does the last part ends the step.
 void TileEngine::begin_layer(Facts& facts) const {
-  facts.elementwise += elementwise_of(*layer_.job, *layer_.step);
+  count_end(*layer_.job, *layer_.step, facts);
   if (!layer_.multiplies) return end_layer();
   const uint64_t macs = most_macs(layer_.tile);
   const auto parts = static_cast<uint32_t>(std::clamp<uint64_t>(macs / kLeastPart_macs, 1, 2 * pool_.threads()));
@@ -213,11 +225,14 @@ void TileEngine::begin_layer(Facts& facts) const {
   arithmetic_->count(layer_.pass, layer_.tile, layer_.first, layer_.second, facts, workspaces_[0]);
 }
 
+SgdFacts update_operations(const Job& job, const Box& box) {
+  return sgd_operations(sgd_parameters(job.hyper), master_format(job), job.has(kFlagMOMENTUM), box.elements());
+}
+
 SgdFacts compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
                         LocalBuffer& buffer) {
   const Tensor& master = job[3];
   SlotContents& weights = buffer[step.slots[3]];
-  const MasterFormat format = master.format == TensorFormat::kFP16 ? MasterFormat::kFp16 : MasterFormat::kFp32;
   const SgdParameters parameters = sgd_parameters(job.hyper);
   float* momentum = job.has(kFlagMOMENTUM) ? buffer[step.slots[4]].values.data() : nullptr;
   // Elements of one output channel follow each other; the stream of stochastic rounding goes by their number.
@@ -232,7 +247,7 @@ SgdFacts compute_update(const Job& job, const Step& step, const Box& box, const 
     if (momentum != nullptr) span.momentum = {momentum + at, length};
     span.gradient = {gradient.data() + at, length};
     span.first_element = static_cast<uint32_t>(first);
-    sum += sgd_update(parameters, format, span);
+    sum += sgd_update(parameters, master_format(job), span);
   }
   return sum;
 }

@@ -12,9 +12,11 @@
 #include "npu/engine/gemm_tile.h"
 #include "npu/engine/host_pool.h"
 #include "npu/engine/layer_shape.h"
-#include "npu/sgd/sgd_unit.h"
+#include "npu/sgd/sgd_cost.h"
 
 namespace backboard::npu {
+
+struct EngineConfigs;
 
 /// What sets tile engines apart: the products of the three passes, what they are counted as, and what they cost.
 /// Operands: FF (x, w), BP (dy, w), WG (x, dy).
@@ -55,11 +57,12 @@ struct LayerStep {
 };
 
 /// An engine made of the shared tile schedule (tile_schedule.h), the shared vector unit and SGD unit, and one
-/// arithmetic. A tile is cut into parts for `host_threads` threads of the simulator: images, rows or channels, so that
-/// every sum stays with one thread. Facts are those of the tile, counted by the caller meanwhile.
+/// arithmetic, which does not price updates. A tile is cut into parts for the configured threads of the simulator:
+/// images, rows or channels, so that every sum stays with one thread. Facts are those of the tile, counted by the
+/// caller meanwhile.
 class TileEngine final : public Engine {
  public:
-  TileEngine(std::unique_ptr<TileArithmetic> arithmetic, uint32_t host_threads);
+  TileEngine(std::unique_ptr<TileArithmetic> arithmetic, const EngineConfigs& configs);
 
   const Offer& offer() const override { return arithmetic_->offer(); }
   Planned plan(const Job& job, uint32_t buffer_bytes) const override;
@@ -76,6 +79,8 @@ class TileEngine final : public Engine {
   void end_layer() const;
 
   std::unique_ptr<TileArithmetic> arithmetic_;
+  SgdCostConfig sgd_;
+  EnergyConstants energy_;
   // Threads and scratch memory hold nothing between steps.
   mutable HostPool pool_;
   mutable std::vector<Workspace> workspaces_;  ///< by thread
@@ -92,7 +97,9 @@ ErrorCode compute_vector(const Job& job, const Step& step, LocalBuffer& buffer, 
 /// tensor. Touches nothing of the buffer but the values of those slots.
 SgdFacts compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
                         LocalBuffer& buffer);
-/// Notes what an update met; its elements are counted where the step begins.
+/// What compute_update() of a box takes of the SGD unit.
+SgdFacts update_operations(const Job& job, const Box& box);
+/// Notes what an update met; its operations are counted where the step begins.
 void note_update(const SgdFacts& update, LocalBuffer& buffer, Facts& facts);
 
 }  // namespace backboard::npu

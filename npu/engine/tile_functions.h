@@ -57,7 +57,7 @@ template <class Config>
 std::unique_ptr<Engine> make_tile_engine(const Offer& offer, const TileFunctions<Config>& functions,
                                          const Config& config, const EngineConfigs& configs) {
   return std::make_unique<TileEngine>(
-      std::make_unique<FunctionArithmetic<Config>>(offer, functions, config, configs.energy), configs.host_threads);
+      std::make_unique<FunctionArithmetic<Config>>(offer, functions, config, configs.energy), configs);
 }
 
 }  // namespace backboard::npu

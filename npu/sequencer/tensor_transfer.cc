@@ -209,7 +209,7 @@ void encode_box(const Tensor& tensor, const Box& box, const SlotContents& slot, 
   ClassCounts stored;
   stored.elements = converted.elements;
   stored.zeros = converted.zeros;
-  stored.high = converted.elements - converted.zeros;
+  (row.bytes() == 1 ? stored.low : stored.high) = converted.elements - converted.zeros;
   stored.saturated = converted.saturated;
   stored.nonfinite = converted.nonfinite;
   stored.largest = converted.largest;

@@ -13,13 +13,12 @@ AdamParameters adam_parameters(const npu_hyper& hyper, const npu_adam& adam) {
           adam.beta2,          adam.epsilon,   adam.correction1,   adam.correction2};
 }
 
-AdamFacts adam_update(const AdamParameters& p, const AdamSpan& span) {
-  constexpr uint64_t kOperations = 17;  // those of the formula, square root and division among them
+SgdFacts adam_update(const AdamParameters& p, const AdamSpan& span) {
   const size_t count = span.weights.size();
   BB_CHECK(span.first.size() == count && span.second.size() == count && span.gradient.size() == count, "{} elements",
            count);
   const float keep1 = 1.0f - p.beta1, keep2 = 1.0f - p.beta2;
-  AdamFacts facts;
+  SgdFacts facts;
   for (size_t i = 0; i < count; ++i) {
     if (!std::isfinite(span.gradient[i])) {
       ++facts.skipped_nonfinite;
@@ -34,7 +33,17 @@ AdamFacts adam_update(const AdamParameters& p, const AdamSpan& span) {
     const float step = (m * p.correction1) / (sqrt_f32(v * p.correction2) + p.epsilon);
     span.weights[i] = canonical(w - p.learning_rate * step);
   }
-  facts.operations = kOperations * (count - facts.skipped_nonfinite);
+  facts += adam_operations(count);
+  return facts;
+}
+
+SgdFacts adam_operations(uint64_t elements) {
+  // Those of the formula, element by element; the complements of the betas are made once.
+  SgdFacts facts;
+  facts.elements = facts.adam_elements = elements;
+  facts.multiplies = 10 * elements;
+  facts.adds = 5 * elements;
+  facts.divisions = facts.roots = elements;
   return facts;
 }
 

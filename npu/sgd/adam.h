@@ -1,10 +1,11 @@
-// Adam (Kingma and Ba, ICLR 2015) as an operation of the vector unit; the formula stands in drivers/npu/npu_records.h.
+// Adam (Kingma and Ba, ICLR 2015) as an operation of the SGD unit; the formula stands in drivers/npu/npu_records.h.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
 #include "drivers/npu/npu_records.h"
+#include "npu/sgd/sgd_unit.h"
 
 namespace backboard::npu {
 
@@ -21,12 +22,11 @@ struct AdamSpan {
   std::span<const float> gradient;
 };
 
-struct AdamFacts {
-  uint64_t operations = 0;         ///< binary32 operations of the elements that were updated
-  uint64_t skipped_nonfinite = 0;  ///< gradient Inf or NaN: weight and moments left as they were
-};
+/// Updates a span in place. An element depends on nothing but its own operands; one whose gradient is Inf or NaN is
+/// left as it is. Stores are canonical.
+SgdFacts adam_update(const AdamParameters& parameters, const AdamSpan& span);
 
-/// Updates a span in place. An element depends on nothing but its own operands. Stores are canonical.
-AdamFacts adam_update(const AdamParameters& parameters, const AdamSpan& span);
+/// The operations of updating `elements` weights (sgd_operations).
+SgdFacts adam_operations(uint64_t elements);
 
 }  // namespace backboard::npu

@@ -177,15 +177,7 @@ SgdFacts run(const SgdParameters& p, MasterFormat format, const SgdSpan& span, b
     facts.nonfinite_weights += counts.nan + (half ? 0 : counts.infinite);  // FP16 saturates
     if (half) store_half(p, span, first, {results.data(), count}, {skipped.data(), count}, vectorised, facts);
   }
-  const uint64_t updated = span.weights.size() - facts.skipped_nonfinite;
-  const bool decays = p.weight_decay != 0.0f, carries = !span.momentum.empty() && p.momentum != 0.0f;
-  const bool moves = p.learning_rate != 0.0f;
-  facts.elements = span.weights.size();
-  const bool looks_ahead = p.nesterov && !span.momentum.empty();
-  facts.multiplies = updated * (1u + decays + carries + moves + looks_ahead);
-  facts.adds = updated * (0u + decays + carries + moves + looks_ahead);
-  facts.conversions = format == MasterFormat::kFp16 ? updated : 0;
-  facts.random_draws = p.stochastic ? facts.conversions : 0;
+  facts += sgd_operations(p, format, !span.momentum.empty(), span.weights.size());
   return facts;
 }
 
@@ -217,7 +209,22 @@ SgdFacts& SgdFacts::operator+=(const SgdFacts& other) {
   multiplies += other.multiplies;
   conversions += other.conversions;
   random_draws += other.random_draws;
+  adam_elements += other.adam_elements;
+  divisions += other.divisions;
+  roots += other.roots;
   return *this;
+}
+
+SgdFacts sgd_operations(const SgdParameters& p, MasterFormat format, bool momentum, uint64_t elements) {
+  const bool decays = p.weight_decay != 0.0f, carries = momentum && p.momentum != 0.0f;
+  const bool moves = p.learning_rate != 0.0f, looks_ahead = p.nesterov && momentum;
+  SgdFacts facts;
+  facts.elements = elements;
+  facts.multiplies = elements * (1u + decays + carries + moves + looks_ahead);
+  facts.adds = elements * (0u + decays + carries + moves + looks_ahead);
+  facts.conversions = format == MasterFormat::kFp16 ? elements : 0;
+  facts.random_draws = p.stochastic ? facts.conversions : 0;
+  return facts;
 }
 
 SgdFacts sgd_update(const SgdParameters& parameters, MasterFormat format, const SgdSpan& span) {

@@ -63,10 +63,18 @@ struct SgdFacts {
   uint64_t multiplies = 0;         ///< binary32
   uint64_t conversions = 0;        ///< roundings to FP16
   uint64_t random_draws = 0;       ///< of the stream for stochastic rounding
+  // Adam, whose additions and products are counted above.
+  uint64_t adam_elements = 0;  ///< of `elements`
+  uint64_t divisions = 0;      ///< binary32
+  uint64_t roots = 0;          ///< binary32
 
   SgdFacts& operator+=(const SgdFacts& other);
   bool operator==(const SgdFacts&) const = default;
 };
+
+/// The operations of updating `elements` weights, known before they are made: an element whose gradient is Inf or NaN
+/// runs through the unit like any other, and is not written.
+SgdFacts sgd_operations(const SgdParameters& parameters, MasterFormat format, bool momentum, uint64_t elements);
 
 /// Updates a span in place. Stores are canonical: -0 becomes +0, NaN becomes 0x7fc00000.
 /// `parameters` must be valid(); lengths must agree.

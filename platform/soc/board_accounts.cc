@@ -55,6 +55,7 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   cycles.counter("multipliers", n.cycles.multipliers, "cycles", "Work of the multiplier array, start-up included");
   cycles.counter("elementwise", n.cycles.elementwise, "cycles",
                  "Work of the element-wise unit, beside the multipliers");
+  cycles.counter("update", n.cycles.update, "cycles", "Work of the SGD unit, beside the multipliers");
   cycles.counter("banks", n.cycles.banks, "cycles", "Work of the busiest bank of the row buffers (rowpipe)");
   const StatsWriter buffer = writer.part("buffer");
   buffer.counter("peak", n.buffer_peak_bytes, "bytes",
@@ -69,6 +70,7 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   energy.real("control", n.energy.control_pj, "pJ", "Arbiters that decide by the operands");
   energy.real("idle", n.energy.idle_pj, "pJ", "Lanes clocked without work");
   energy.real("elementwise", n.energy.elementwise_pj, "pJ", "Element operations");
+  energy.real("update", n.energy.update_pj, "pJ", "Weight updates in the SGD unit");
   energy.real("buffer", n.energy.buffer_pj, "pJ", "Local buffer");
   energy.real("total", n.energy.total_pj(), "pJ", "The NPU, without DRAM");
   const auto& pairs = n.facts.macs_by_class;
@@ -89,13 +91,14 @@ void engine_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
 void phase_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   for (unsigned i = 0; i < npu::kPhases; ++i) {
     const npu::Price& price = n.by_phase[i];
-    if (price.cycles.multipliers == 0 && price.cycles.elementwise == 0) continue;
+    if (price.cycles.multipliers == 0 && price.cycles.elementwise == 0 && price.cycles.update == 0) continue;
     const StatsWriter part = writer.part("by_phase").part(lower_case(name_of(static_cast<Phase>(i))));
     part.counter("multiplier_cycles", price.cycles.multipliers, "cycles", "Work of the multiplier array");
     part.counter("elementwise_cycles", price.cycles.elementwise, "cycles", "Work of the element-wise unit");
+    part.counter("update_cycles", price.cycles.update, "cycles", "Work of the SGD unit");
     part.real("energy", price.energy.total_pj(), "pJ", "The NPU, without DRAM and leakage");
-    part.real("array_energy", price.energy.total_pj() - price.energy.elementwise_pj, "pJ",
-              "The same without element operations");
+    part.real("array_energy", price.energy.total_pj() - price.energy.elementwise_pj - price.energy.update_pj, "pJ",
+              "The same without element operations and updates");
   }
 }
 

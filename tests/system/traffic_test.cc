@@ -82,7 +82,7 @@ TEST_CASE("traffic.csv adds up to what DRAM, the bus's ports and the NPU's DMA c
       };
       double sum_pj = 0.0;
       for (const char* cause :
-           {"multiply_low", "multiply_high", "accumulate", "control", "idle", "elementwise", "buffer"}) {
+           {"multiply_low", "multiply_high", "accumulate", "control", "idle", "elementwise", "update", "buffer"}) {
         sum_pj += energy_pj(cause);
       }
       CHECK(sum_pj > 0.0);
@@ -95,6 +95,8 @@ TEST_CASE("traffic.csv adds up to what DRAM, the bus's ports and the NPU's DMA c
       CHECK(by_class == (engine == "reference" ? 0 : run.stat("npu.macs")));
       CHECK(run.stat("npu.cycles.multipliers") <= run.stat("npu.compute_cycles"));
       CHECK(run.stat("npu.cycles.elementwise") > 0);
+      CHECK(run.stat("npu.cycles.update") > 0);
+      CHECK(energy_pj("update") > 0);
     }
   }
 }

@@ -65,8 +65,8 @@ class RowEngine final : public Engine {
  public:
   explicit RowEngine(const EngineConfigs& configs)
       : config_(configs.rowpipe),
-        tiles_(std::make_unique<Multipliers>(configs, false), configs.host_threads),
-        rows_(std::make_unique<Multipliers>(configs, true), configs.host_threads) {}
+        tiles_(std::make_unique<Multipliers>(configs, false), configs),
+        rows_(std::make_unique<Multipliers>(configs, true), configs) {}
   const Offer& offer() const override { return kOffer; }
   Planned plan(const Job& job, uint32_t buffer_bytes) const override { return tiles_.plan(job, buffer_bytes); }
   Planned plan_group(std::span<const Job> jobs, uint32_t buffer_bytes) const override {

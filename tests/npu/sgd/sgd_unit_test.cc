@@ -3,9 +3,11 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "npu/numerics/rounding.h"
+#include "npu/sgd/adam.h"
 #include "npu/sgd/random_stream.h"
 #include "npu/sgd/sgd_cost.h"
 #include "npu/sgd/stochastic_rounding.h"
@@ -120,7 +122,7 @@ TEST_CASE("a gradient that is not finite leaves weight and momentum as they were
     CHECK(s.v[3] == 0.9f * 0.25f);
     CHECK(facts.skipped_nonfinite == 3);
     CHECK(facts.nonfinite_weights == 0);
-    CHECK(facts.multiplies == 3);  // of the one element that was updated
+    CHECK(facts.multiplies == 12);  // skipped elements run through the unit too
   }
 }
 
@@ -250,13 +252,34 @@ TEST_CASE("hyper-parameters come from the record, and those that make no sense a
 
 TEST_CASE("the unit takes its pipeline and a cycle for each row of lanes, and energy follows the counts") {
   SgdCostConfig config;
-  CHECK(sgd_cycles(0, config) == 0);
-  CHECK(sgd_cycles(1, config) == 7);
-  CHECK(sgd_cycles(16, config) == 7);
-  CHECK(sgd_cycles(17, config) == 8);
+  const auto cycles = [&](uint64_t elements) { return sgd_cycles({.elements = elements}, config); };
+  CHECK(cycles(0) == 0);
+  CHECK(cycles(1) == 7);
+  CHECK(cycles(16) == 7);
+  CHECK(cycles(17) == 8);
   config.lanes = 1;
-  CHECK(sgd_cycles(100, config) == 106);
+  CHECK(cycles(100) == 106);
   // 900 additions of 0.9 pJ, 1200 multiplications of 3.7 pJ, 300 roundings of 0.4 pJ, 300 draws of 2 pJ.
   const SgdFacts facts{.elements = 300, .adds = 900, .multiplies = 1200, .conversions = 300, .random_draws = 300};
   CHECK(sgd_energy_pj(facts, config, {}) == Approx(810.0 + 4440.0 + 120.0 + 600.0));
+}
+
+TEST_CASE("an update by Adam counts the operations of its formula, and takes the lanes for longer") {
+  // 35 elements, one of which is not written: 10 products, 5 additions, a division and a root each.
+  std::vector<float> weights(35, 1.0f), first(35, 0.25f), second(35, 0.5f), gradient(35, 0.125f);
+  gradient[20] = std::numeric_limits<float>::infinity();
+  const AdamParameters parameters{.learning_rate = 0.5f, .beta1 = 0.5f, .weight_decay = 0.25f, .beta2 = 0.75f};
+  const SgdFacts facts = adam_update(parameters, {weights, first, second, gradient});
+  CHECK(facts == SgdFacts{.elements = 35,
+                          .skipped_nonfinite = 1,
+                          .adds = 175,
+                          .multiplies = 350,
+                          .adam_elements = 35,
+                          .divisions = 35,
+                          .roots = 35});
+  CHECK(weights[20] == 1.0f);
+  CHECK(weights[19] != 1.0f);
+  // Three rows of 16 lanes, 16 cycles each, behind the pipeline's six; divisions and roots at 14.8 pJ.
+  CHECK(sgd_cycles(facts, {}) == 6 + 3 * 16);
+  CHECK(sgd_energy_pj(facts, {}, {}) == Approx(175 * 0.9 + 350 * 3.7 + 70 * 14.8));
 }

@@ -87,8 +87,8 @@ const Offer& offer() {
   return kOffer;
 }
 
-std::unique_ptr<Engine> make_engine(const EngineConfigs&) {
-  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(), 1);
+std::unique_ptr<Engine> make_engine(const EngineConfigs& configs) {
+  return std::make_unique<TileEngine>(std::make_unique<Multipliers>(), configs);
 }
 
 }  // namespace backboard::npu::toy
