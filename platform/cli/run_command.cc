@@ -77,8 +77,10 @@ int run_points(const RunOptions& options, const std::vector<PreparedPoint>& poin
     write_file_atomically(summary_file(folder), summary_json(summary));
     return static_cast<int>(kExitPassed);  // whether the point passed stands in its summary
   };
-  const auto ended = [&](size_t, int code) {
-    worst = std::max(worst, code);
+  const auto ended = [&](size_t index, int code) {
+    const std::string signal = signal_text(code);
+    if (!signal.empty()) fmt::print(stderr, "backboard: {}: {}\n", points[index].point.folder, signal);
+    worst = std::max(worst, signal.empty() ? code : static_cast<int>(kExitInternalError));
     ++done;
     if (!options.quiet && progress_wanted()) fmt::print(stderr, "\r{} of {} points ", done, points.size());
     return worst == 0;

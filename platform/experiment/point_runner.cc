@@ -51,9 +51,10 @@ class FileDigests {
   std::map<std::string, uint64_t> digests_;
 };
 
-/// The effective configuration and the contents of the files that it names; where they lie does not matter.
+/// The program, the effective configuration and the contents of the files that it names; where they lie does not matter.
 uint64_t digest_of(RunConfig config, FileDigests& files) {
-  uint64_t hash = kFnvStart;
+  // Another build may model something else.
+  uint64_t hash = fnv1a(fmt::format("{:x}", files.of("/proc/self/exe")), kFnvStart);
   const auto add = [&](std::string& path) {
     if (path.empty()) return;
     // An .npz is named with the member behind it.
@@ -130,6 +131,7 @@ void read_values(PointOutcome& outcome) {
 }
 
 std::string failure_of(const std::string& folder, int code) {
+  if (const std::string signal = signal_text(code); !signal.empty()) return signal;
   std::string line = last_line(path_in(folder, kErrors));
   for (const std::string_view prefix : {"backboard: error: ", "backboard: "}) {
     if (line.starts_with(prefix)) line.erase(0, prefix.size());

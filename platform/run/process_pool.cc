@@ -1,5 +1,6 @@
 #include "platform/run/process_pool.h"
 
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,11 +8,11 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <thread>
 
 #include "platform/check/input_error.h"
-#include "platform/run/exit_code.h"
 #include "platform/run/process.h"
 
 namespace backboard {
@@ -60,7 +61,7 @@ class Pool {
     if (found == running_.end()) return;  // interrupted by a signal
     const size_t index = found->second;
     running_.erase(found);
-    if (!jobs_.ended(index, WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(kExitInternalError))) stop_all();
+    if (!jobs_.ended(index, WIFEXITED(status) ? WEXITSTATUS(status) : kSignalled + WTERMSIG(status))) stop_all();
   }
 
   void stop_all() {
@@ -75,6 +76,11 @@ class Pool {
 };
 
 }  // namespace
+
+std::string signal_text(int code) {
+  if (code <= kSignalled) return "";
+  return fmt::format("ended by signal {} ({})", code - kSignalled, strsignal(code - kSignalled));
+}
 
 void run_in_processes(const PoolJobs& jobs, unsigned processes) {
   Pool(jobs).run(processes);

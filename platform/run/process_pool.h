@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <string>
 
 namespace backboard {
 
@@ -11,10 +12,15 @@ struct PoolJobs {
   size_t count = 0;
   /// In the child; returns its exit code. What it throws ends the child as `guarded` says (process.h).
   std::function<int(size_t index)> run;
-  /// In the parent, when a child has ended: its exit code, kExitInternalError when a signal ended it. False: start no
+  /// In the parent, when a child has ended: its exit code, or kSignalled + n when signal n ended it. False: start no
   /// more, and stop those that run (SIGTERM).
   std::function<bool(size_t index, int code)> ended;
 };
+
+inline constexpr int kSignalled = 128;
+
+/// "ended by signal 9 (Killed)", or "" for the exit code of a process that ended by itself.
+std::string signal_text(int code);
 
 /// Runs jobs in their order, at most `processes` at a time, and returns when no child is left. After an interrupt
 /// (process.h) none is started, and those that run are told once by SIGTERM.

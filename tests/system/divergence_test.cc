@@ -72,6 +72,26 @@ TEST_CASE("another learning rate parts where weights are first updated, and elem
   CHECK(divergence(c, d, "--tolerance 1000").exit_code == 0);
 }
 
+TEST_CASE("a group's results that stay on chip have no row, and rows and whole maps record the same bytes") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 1, batch: 16, max_steps: 2}", 32);
+  const std::string rowpipe = kRecord + "--set platform.npu.engine=rowpipe --set policy=last:1 ";
+  const RunOutcome rows = runs.run(file, "rows", rowpipe);
+  const RunOutcome maps = runs.run(file, "maps", rowpipe + "--set platform.npu.rowpipe.buffering=maps");
+  CHECK(rows.stat("npu.cycles.banks") > 0);
+  const ProgramResult same = divergence(rows, maps, "--bytes");
+  INFO(same.out << same.err);
+  CHECK(same.exit_code == 0);
+  // Of a group of layers the last one's result goes to memory: no row of net S's first convolution, some of its head.
+  const std::vector<CommandRow> log = read_command_log(rows.folder + "/commands.csv");
+  const auto forward_rows = [&](const std::string& layer) {
+    return std::count_if(log.begin(), log.end(),
+                         [&](const CommandRow& row) { return row.layer == layer && says(row.opcode, "_FF"); });
+  };
+  CHECK(forward_rows("conv1") == 0);
+  CHECK(forward_rows("fc2") > 0);
+}
+
 TEST_CASE("lnpu and reference are compared by values: the input parts by the rounding of its format") {
   const BoardRuns runs;
   const std::string file = runs.small_run("{epochs: 1, batch: 16, max_steps: 1}", 16);

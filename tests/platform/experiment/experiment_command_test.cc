@@ -113,6 +113,68 @@ TEST_CASE("a file that a point reads is part of what it is") {
   CHECK(when() != first);
 }
 
+TEST_CASE("another build of the program runs its points again") {
+  const Files files(kExperiment);
+  namespace fs = std::filesystem;
+  fs::create_directories(files.folder.path("build"));
+  fs::copy(BACKBOARD_PROGRAM, files.folder.path("build/backboard"));
+  fs::create_directory_symlink(fs::path(BACKBOARD_PROGRAM).parent_path() / "firmware",
+                               files.folder.path("build/firmware"));
+  const auto resume = [&] {
+    const ProgramResult result = backboard::test::run_program(
+        files.folder.path("build/backboard"), "experiment " + files.file + " --quiet --resume --out " + files.out());
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return fs::last_write_time(files.folder.path("out/points/plain/seed1/summary.json"));
+  };
+  const auto first = resume();
+  CHECK(resume() == first);
+  // A byte behind its end makes another file that runs like the old one.
+  std::ofstream(files.folder.path("build/backboard"), std::ios::binary | std::ios::app) << 'x';
+  CHECK(resume() != first);
+}
+
+/// Starts the experiment with a second point that would train for minutes, and does `commands` of the shell when each
+/// of `seeds` of it is under way; $pid is the experiment.
+ProgramResult experiment_meanwhile(const Files& files, const std::string& seeds, const std::string& commands) {
+  const std::string script = files.folder.write(
+      "go.sh", BACKBOARD_PROGRAM " experiment " + files.file +
+                   " --set points.1.set='{platform.npu.engine: lnpu, training.max_steps: 0, training.epochs: 1024, "
+                   "training.batch: 1}'"
+                   " --jobs 1 --out " +
+                   files.out() + " &\npid=$!\nfor seed in " + seeds + "; do\n  while [ ! -d " + files.out() +
+                   "/points/lnpu/seed$seed ]; do sleep 0.1; kill -0 $pid || exit 9; done\n  sleep 1\n  " + commands +
+                   "\ndone\nwait $pid\n");
+  return backboard::test::run_program("/bin/sh", script);
+}
+
+TEST_CASE("Ctrl-C ends the points that run, and --resume goes on from those that had ended") {
+  const Files files(kExperiment);
+  const ProgramResult result = experiment_meanwhile(files, "1", "kill -TERM $pid");
+  INFO(result.err);
+  CHECK(result.exit_code == 1);
+  CHECK(result.err.find("interrupted; --resume goes on") != std::string::npos);
+  const std::string mark = "/point.json", points = files.folder.path("out/points/");
+  CHECK(std::filesystem::exists(points + "plain/seed2" + mark));
+  CHECK_FALSE(std::filesystem::exists(points + "lnpu/seed1" + mark));
+  CHECK_FALSE(std::filesystem::exists(points + "lnpu/seed2"));
+  REQUIRE(experiment(files.file + " --quiet --resume --out " + files.out()).exit_code == 0);
+  CHECK(files.results()["runs"][2]["finished"] == true);
+}
+
+TEST_CASE("a point whose process is killed has failed by a signal, and the others go on") {
+  const Files files(kExperiment);
+  const ProgramResult result = experiment_meanwhile(files, "1 2", "kill -KILL $(cat /proc/$pid/task/$pid/children)");
+  INFO(result.err);
+  CHECK(result.exit_code == 1);
+  CHECK(result.err.find("backboard: failed: lnpu, seed 1: ended by signal 9 (Killed)") != std::string::npos);
+  const json results = files.results();
+  CHECK(results["runs"][1]["finished"] == true);
+  CHECK(results["runs"][2]["finished"] == false);
+  CHECK(results["runs"][3]["finished"] == false);
+  CHECK(results["headlines"][0]["ours"].is_null());
+}
+
 TEST_CASE("a point that fails is reported, the others go on, and the exit code is 1") {
   const Files files(kExperiment + "set: {limits.instructions: 100000000}\n");
   // The second point ends before its training does.
