@@ -35,7 +35,11 @@ class CodedTensor {
     for (uint32_t block = 0; block < geometry_.blocks(); ++block) {
       const size_t count = geometry_.box(block).elements();
       const uint32_t used = encode_block(kFormat, rule, {values_.data() + first, count}, coded.data(), counts);
-      blocks_.push_back({used, count});
+      if (runs_.empty() || runs_.back().elements != count) runs_.push_back({static_cast<uint32_t>(count), 0, 0});
+      ++runs_.back().blocks;
+      runs_.back().bytes += used;
+      directory_.push_back(static_cast<uint8_t>(used));
+      directory_.push_back(static_cast<uint8_t>(used >> 8));
       bytes_.insert(bytes_.end(), coded.begin(), coded.begin() + used);
       first += count;
     }
@@ -44,14 +48,15 @@ class CodedTensor {
 
   /// Decodes all blocks; in the order of blocks the elements are those of (n, c, h, w).
   void decode() {
-    size_t first = 0, at = 0;
-    for (const Block& block : blocks_) {
-      const bool good =
-          decode_block(kFormat, {bytes_.data() + at, block.bytes}, {values_.data() + first, block.elements},
-                       classes_.data() + first, bytes_.size() - at - block.bytes);
-      BB_CHECK(good, "element {}", first);
-      at += block.bytes;
-      first += block.elements;
+    size_t first = 0, at = 0, entry = 0;
+    for (const Run& run : runs_) {
+      const std::span<const uint8_t> directory{directory_.data() + entry, run.blocks * kDirectoryEntry_bytes};
+      const size_t good = decode_run(kFormat, directory, std::span(bytes_).subspan(at), run.elements,
+                                     values_.data() + first, classes_.data() + first);
+      BB_CHECK(good == run.blocks, "element {}", first);
+      first += run.blocks * run.elements;
+      at += run.bytes;
+      entry += directory.size();
     }
   }
 
@@ -59,14 +64,16 @@ class CodedTensor {
   size_t size() const { return values_.size(); }
 
  private:
-  struct Block {
-    size_t bytes, elements;
+  /// Blocks of one size that follow each other.
+  struct Run {
+    uint32_t elements;
+    size_t blocks, bytes;
   };
   static constexpr TensorFormat kFormat = TensorFormat::kFGMP;
   BlockGeometry geometry_;
   std::vector<float> values_;
-  std::vector<uint8_t> classes_, bytes_;
-  std::vector<Block> blocks_;
+  std::vector<uint8_t> classes_, bytes_, directory_;
+  std::vector<Run> runs_;
 };
 
 }  // namespace

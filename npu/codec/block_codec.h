@@ -35,6 +35,13 @@ uint32_t encode_block(TensorFormat format, ClassRule rule, std::span<const float
 bool decode_block(TensorFormat format, std::span<const uint8_t> bytes, std::span<float> values, uint8_t* classes,
                   size_t behind = 0);
 
+/// Decodes blocks of `elements` each that follow each other in `bytes`, as DMA brings them: block i has the length of
+/// entry i of `directory` (kDirectoryEntry_bytes each, little-endian) and goes to values + i * elements, and unless
+/// null to classes. `bytes` may go on behind the last block; with kCodecSlack_bytes more decoding is faster. Returns
+/// how many blocks are good: all, or the number of the first that is none.
+size_t decode_run(TensorFormat format, std::span<const uint8_t> directory, std::span<const uint8_t> bytes,
+                  uint32_t elements, float* values, uint8_t* classes);
+
 /// Bytes of a block of `elements` with these classes (the formula above).
 uint32_t block_bytes(TensorFormat format, uint32_t elements, uint32_t low, uint32_t high);
 

@@ -158,12 +158,31 @@ void decode_dense(const Tensor& tensor, const Box& box, std::span<const uint8_t>
   if (decoding.classes) fill_classes(tensor.format, slot);
 }
 
+namespace {
+
+/// Whether a box has all channels and rows of its images, and these whole blocks only: then its blocks are of one size
+/// and follow each other in the slot as in the list.
+bool whole_blocks_only(const BlockGeometry& geometry, const Box& box) {
+  const TensorShape& shape = geometry.shape;
+  return box.count[1] == shape.c && box.count[2] == shape.h && shape.c % geometry.block_channels == 0 &&
+         shape.h % geometry.block_rows == 0;
+}
+
+}  // namespace
+
 uint32_t decode_blocks(const Tensor& tensor, const Box& box, std::span<const uint32_t> blocks,
                        std::span<const uint8_t> directory, std::span<const uint8_t> bytes, const Decoding& decoding,
                        SlotContents& slot) {
   const BlockGeometry geometry = tensor.blocks();
   slot.resize_to(box);
   if (decoding.classes) slot.classes.resize(slot.values.size());
+  if (whole_blocks_only(geometry, box)) {
+    const size_t good =
+        decode_run(tensor.format, directory.first(blocks.size() * kDirectoryEntry_bytes), bytes,
+                   geometry.block_elements(), slot.values.data(), decoding.classes ? slot.classes.data() : nullptr);
+    if (good == blocks.size()) return 0;
+    return static_cast<uint32_t>(tensor.address + geometry.slot_offset(blocks[good], tensor.format));
+  }
   std::array<float, kMaxBlockElements> values;
   std::array<uint8_t, kMaxBlockElements> classes;
   size_t at = 0;

@@ -126,6 +126,58 @@ TEST_CASE("Any bytes are safe to decode, and vector and scalar agree on which ar
   CHECK(accepted > 1000);
 }
 
+TEST_CASE("A run of blocks decodes as its blocks do, up to the first that is none") {
+  std::mt19937 random(3);
+  for (int round = 0; round < 400; ++round) {
+    const auto n = static_cast<uint32_t>(round % 3 == 0 ? 64 : round % 3 == 1 ? 1 + random() % 70 : 1 + random() % 900);
+    const size_t blocks = 1 + random() % 9;
+    for (const TensorFormat format : kCoded) {
+      std::vector<uint8_t> bytes, directory, room(worst_case_block_bytes(format, n) + kCodecSlack_bytes);
+      std::vector<size_t> begins;
+      std::vector<float> expected(n * blocks);
+      std::vector<uint8_t> expected_classes(n * blocks);
+      for (size_t i = 0; i < blocks; ++i) {
+        const std::vector<float> in = random_values(random, n, static_cast<double>(random() % 11) / 10);
+        ClassCounts counts;
+        const uint32_t used = encode_block(format, random_rule(random), in, room.data(), counts);
+        REQUIRE(scalar::decode_block(format, {room.data(), used}, {expected.data() + i * n, n},
+                                     expected_classes.data() + i * n));
+        begins.push_back(bytes.size());
+        bytes.insert(bytes.end(), room.begin(), room.begin() + used);
+        directory.push_back(static_cast<uint8_t>(used));
+        directory.push_back(static_cast<uint8_t>(used >> 8));
+      }
+      const size_t slack = random() % 2 * kCodecSlack_bytes;
+      // Exactly as long as allowed, so that sanitizers see reads beyond it.
+      const auto exact = std::make_unique<uint8_t[]>(bytes.size() + slack);
+      std::copy(bytes.begin(), bytes.end(), exact.get());
+      std::fill_n(exact.get() + bytes.size(), slack, static_cast<uint8_t>(0xff));
+      const std::span<const uint8_t> all{exact.get(), bytes.size() + slack};
+      const size_t broken = random() % blocks;
+      backboard::test::for_each_simd_target([&](const char* target) {
+        INFO("on " << target << ", " << blocks << " blocks of " << n << ", format " << static_cast<int>(format));
+        std::vector<float> values(n * blocks, 1.0f);
+        std::vector<uint8_t> classes(n * blocks, uint8_t{3});
+        REQUIRE(decode_run(format, directory, all, n, values.data(), classes.data()) == blocks);
+        REQUIRE(std::memcmp(values.data(), expected.data(), values.size() * sizeof(float)) == 0);
+        REQUIRE(classes == expected_classes);
+        std::fill(values.begin(), values.end(), 1.0f);
+        REQUIRE(decode_run(format, directory, all, n, values.data(), nullptr) == blocks);
+        REQUIRE(std::memcmp(values.data(), expected.data(), values.size() * sizeof(float)) == 0);
+        // One bit of a map turned: the maps then ask for another length.
+        exact[begins[broken]] ^= 1;
+        REQUIRE(decode_run(format, directory, all, n, values.data(), classes.data()) == broken);
+        exact[begins[broken]] ^= 1;
+        // A directory that asks for more than there is.
+        std::vector<uint8_t> long_entry = directory;
+        long_entry[long_entry.size() - 1] = 0xff;
+        REQUIRE(decode_run(format, long_entry, all, n, values.data(), classes.data()) == blocks - 1);
+      });
+    }
+  }
+  CHECK(decode_run(TensorFormat::kFP16, std::vector<uint8_t>(2), {}, 1, nullptr, nullptr) == 0);
+}
+
 TEST_CASE("Left-over bits and dense formats are refused") {
   const float in[] = {1.0f, 0.0f, 2.0f};
   uint8_t out[128];

@@ -1,0 +1,287 @@
+// Decoding a coded block 64 elements at a time with AVX-512 of the second generation (VBMI2), compiled once per Highway
+// target.
+#if defined(BACKBOARD_NPU_CODEC_DECODE_WORDS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BACKBOARD_NPU_CODEC_DECODE_WORDS_INL_H_
+#undef BACKBOARD_NPU_CODEC_DECODE_WORDS_INL_H_
+#else
+#define BACKBOARD_NPU_CODEC_DECODE_WORDS_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "npu/codec/block_codec.h"
+#include "npu/codec/block_reader.h"
+#include "npu/codec/decode_shared-inl.h"
+#include "npu/numerics/rounding-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu {
+namespace HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3_DL
+
+inline constexpr uint32_t kWordElements = 64;
+
+/// A register of zeros that the compiler does not know to be one. Hosts (Zen 4) make an expansion wait for what its
+/// destination held before, even when that is cleared; so each one gets a register that is new.
+HWY_INLINE __m512i new_zero() {
+  __m512i zero;
+  asm volatile("vpxor %x0, %x0, %x0" : "=x"(zero));
+  return zero;
+}
+
+HWY_INLINE __m512i load_stream(const uint8_t* from) {
+  return _mm512_loadu_si512(from);
+}
+
+/// 64 bits from bit `at` on; nine bytes are read.
+HWY_INLINE uint64_t bits_at(const uint8_t* bytes, size_t at) {
+  uint64_t low;
+  std::memcpy(&low, bytes + at / 8, 8);
+  const uint64_t next = bytes[at / 8 + 8];
+  return low >> (at % 8) | (next << 1) << (63 - at % 8);
+}
+
+HWY_INLINE uint64_t first_bits(uint64_t bits, uint32_t count) {
+  return _bzhi_u64(bits, count);
+}
+
+/// Maps of up to 64 elements, and how many of them are high.
+struct WordMaps {
+  uint64_t nonzero, high;
+  uint32_t nonzeros, highs;
+};
+
+/// Stores 32 half-precision values, or the first `count` of them (0 to 64 are allowed).
+template <bool kWhole>
+HWY_INLINE void store_halves(__m512i halves, uint32_t count, float* to) {
+  const __m512 lower = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
+  if constexpr (kWhole) {
+    _mm512_storeu_ps(to, lower);
+    _mm512_storeu_ps(to + 16, _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1)));
+  } else {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>(_bzhi_u32(0xffffu, count)), lower);
+    if (count <= 16) return;
+    const __m512 upper = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
+    _mm512_mask_storeu_ps(to + 16, static_cast<__mmask16>(_bzhi_u32(0xffffu, count - 16)), upper);
+  }
+}
+
+template <bool kWhole>
+HWY_INLINE void store_word_classes(const WordMaps& maps, uint32_t count, uint8_t* classes) {
+  const __m512i nonzero = _mm512_maskz_mov_epi8(_cvtu64_mask64(maps.nonzero), _mm512_set1_epi8(kClassLow));
+  const __m512i all = _mm512_mask_mov_epi8(nonzero, _cvtu64_mask64(maps.high), _mm512_set1_epi8(kClassHigh));
+  if constexpr (kWhole) {
+    _mm512_storeu_si512(classes, all);
+  } else {
+    _mm512_mask_storeu_epi8(classes, first_bits(~uint64_t{0}, count), all);
+  }
+}
+
+/// The largest magnitudes of half-precision values, as patterns.
+HWY_INLINE __m512i larger_magnitude(__m512i largest, __m512i halves) {
+  return _mm512_max_epu16(largest, _mm512_and_si512(halves, _mm512_set1_epi16(0x7fff)));
+}
+HWY_INLINE bool any_nan(__m512i magnitudes) {
+  return _mm512_cmpgt_epi16_mask(magnitudes, _mm512_set1_epi16(0x7c00)) != 0;
+}
+
+/// Where the bytes of the low stream go: to the upper bytes of the halves of the first and the last 32 elements.
+struct UpperBytes {
+  alignas(64) uint8_t from[2][64];
+  constexpr UpperBytes() : from() {
+    for (unsigned part = 0; part < 2; ++part) {
+      for (unsigned i = 0; i < 32; ++i) from[part][2 * i + 1] = static_cast<uint8_t>(32 * part + i);
+    }
+  }
+};
+inline constexpr UpperBytes kUpperBytes;
+
+/// Decodes a word (all 64 elements of it, or the first `count`) from its streams; keeps the largest magnitudes met.
+template <bool kMixed, bool kWhole>
+HWY_INLINE void decode_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
+                            float* values, __m512i& largest) {
+  __m512i low_bytes = _mm512_setzero_si512();
+  if constexpr (kMixed) {
+    const __mmask64 low = _kandn_mask64(_cvtu64_mask64(maps.high), _cvtu64_mask64(maps.nonzero));
+    low_bytes = _mm512_mask_expand_epi8(new_zero(), low, load_stream(low_at));
+  }
+  const auto decode_half = [&](auto part, uint32_t high, const uint8_t* stream) HWY_ATTR {
+    __m512i halves = new_zero();
+    if constexpr (kMixed) {
+      const __m512i order = _mm512_load_si512(kUpperBytes.from[part()]);
+      halves = _mm512_maskz_permutexvar_epi8(0xaaaaaaaaaaaaaaaau, order, low_bytes);
+    }
+    halves = _mm512_mask_expand_epi16(halves, _cvtu32_mask32(high), load_stream(stream));
+    largest = larger_magnitude(largest, halves);
+    store_halves<kWhole>(halves, count - 32 * part(), values + 32 * part());
+  };
+  const uint32_t first_high = static_cast<uint32_t>(maps.high);
+  decode_half(std::integral_constant<uint32_t, 0>(), first_high, high_at);
+  if (!kWhole && count <= 32) return;
+  decode_half(std::integral_constant<uint32_t, 1>(), static_cast<uint32_t>(maps.high >> 32),
+              high_at + 2 * count_bits(first_high));
+}
+
+/// All words of a block: decode(whole, maps, count, first element). kPrecision: the maps tell high elements apart.
+template <bool kPrecision, class Decode>
+HWY_INLINE void for_each_word(const uint8_t* bytes, uint32_t elements, Decode&& decode) {
+  size_t precision_at = elements;
+  const auto next = [&](auto whole, uint32_t done, uint32_t count) HWY_ATTR {
+    WordMaps maps;
+    std::memcpy(&maps.nonzero, bytes + done / 8, 8);
+    if constexpr (!whole()) maps.nonzero = first_bits(maps.nonzero, count);
+    maps.nonzeros = maps.highs = count_bits(maps.nonzero);
+    maps.high = maps.nonzero;
+    if constexpr (kPrecision) {
+      maps.high = _pdep_u64(bits_at(bytes, precision_at), maps.nonzero);
+      maps.highs = count_bits(maps.high);
+      precision_at += maps.nonzeros;
+    }
+    decode(whole, maps, count, done);
+  };
+  uint32_t done = 0;
+  for (; done + kWordElements <= elements; done += kWordElements) next(std::true_type(), done, kWordElements);
+  if (done < elements) next(std::false_type(), done, elements - done);
+}
+
+/// From the streams word by word; returns the largest magnitudes.
+template <bool kMixed, bool kClasses>
+HWY_INLINE __m512i decode_streams(const CheckedBlock& block, const uint8_t* bytes, float* HWY_RESTRICT values,
+                                  uint8_t* HWY_RESTRICT classes) {
+  const uint8_t* high_at = bytes + block.map_bytes;
+  const uint8_t* low_at = high_at + 2 * size_t{block.highs};
+  __m512i largest = _mm512_setzero_si512();
+  for_each_word<kMixed>(bytes, block.elements,
+                        [&](auto whole, const WordMaps& maps, uint32_t count, uint32_t first) HWY_ATTR {
+                          decode_word<kMixed, whole()>(maps, high_at, low_at, count, values + first, largest);
+                          if constexpr (kClasses) store_word_classes<whole()>(maps, count, classes + first);
+                          high_at += 2 * maps.highs;
+                          low_at += maps.nonzeros - maps.highs;
+                        });
+  return largest;
+}
+
+/// Mixed blocks with few non-zeros: these are merged from their streams first, so that an element costs one expansion.
+template <bool kClasses>
+HWY_INLINE __m512i decode_sparse(const CheckedBlock& block, const uint8_t* bytes, float* HWY_RESTRICT values,
+                                 uint8_t* HWY_RESTRICT classes) {
+  constexpr uint32_t kTogether = 32;
+  alignas(64) uint16_t merged[kMaxBlockElements + 2 * kTogether];
+  const uint8_t* high_at = bytes + block.map_bytes;
+  const uint8_t* low_at = high_at + 2 * size_t{block.highs};
+  __m512i largest = _mm512_setzero_si512();
+  for (uint32_t done = 0; done < block.nonzeros; done += kTogether) {
+    const uint32_t all = _bzhi_u32(~0u, std::min(kTogether, block.nonzeros - done));
+    const uint32_t high = static_cast<uint32_t>(bits_at(bytes, size_t{block.elements} + done)) & all;
+    const __m256i lows = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(low_at));
+    const __m512i upper = _mm512_slli_epi16(_mm512_cvtepu8_epi16(lows), 8);
+    const __m512i low_halves = _mm512_mask_expand_epi16(new_zero(), _cvtu32_mask32(all & ~high), upper);
+    const __m512i halves = _mm512_mask_expand_epi16(low_halves, _cvtu32_mask32(high), load_stream(high_at));
+    largest = larger_magnitude(largest, halves);
+    _mm512_store_si512(merged + done, halves);
+    const uint32_t highs = count_bits(high);
+    high_at += 2 * highs;
+    low_at += count_bits(all) - highs;
+  }
+  const uint16_t* next = merged;
+  for_each_word<kClasses>(
+      bytes, block.elements, [&](auto whole, const WordMaps& maps, uint32_t count, uint32_t first) HWY_ATTR {
+        const auto place = [&](uint32_t nonzero, const uint16_t* from, uint32_t part) HWY_ATTR {
+          const __m512i halves =
+              _mm512_mask_expand_epi16(new_zero(), _cvtu32_mask32(nonzero), _mm512_loadu_si512(from));
+          store_halves<whole()>(halves, count - part, values + first + part);
+        };
+        const uint32_t lower = static_cast<uint32_t>(maps.nonzero);
+        place(lower, next, 0);
+        if (whole() || count > 32) place(static_cast<uint32_t>(maps.nonzero >> 32), next + count_bits(lower), 32);
+        if constexpr (kClasses) store_word_classes<whole()>(maps, count, classes + first);
+        next += maps.nonzeros;
+      });
+  return largest;
+}
+
+HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, float* values, uint8_t* classes) {
+  const auto decode = [&](auto with_classes) HWY_ATTR {
+    if (!block.mixed) return decode_streams<false, with_classes()>(block, bytes, values, classes);
+    if (3 * block.nonzeros <= block.elements) return decode_sparse<with_classes()>(block, bytes, values, classes);
+    return decode_streams<true, with_classes()>(block, bytes, values, classes);
+  };
+  const __m512i largest = classes == nullptr ? decode(std::false_type()) : decode(std::true_type());
+  if (HWY_UNLIKELY(any_nan(largest))) make_nan_canonical(values, block.elements);
+}
+
+/// A run of blocks of one word each (see decode_run), as long as whole vectors may be read behind them. Returns how
+/// many of them there are, good ones; adds their bytes to `at`.
+template <bool kMixed, bool kClasses, bool kWhole>
+HWY_INLINE size_t decode_words(const CodedRun& run, float* HWY_RESTRICT values, uint8_t* HWY_RESTRICT classes,
+                               size_t& at) {
+  const uint32_t elements = kWhole ? kWordElements : run.elements;
+  __m512i largest = _mm512_setzero_si512();
+  size_t block = 0;
+  for (; block < run.blocks; ++block) {
+    const size_t length = run.length_of(block);
+    if (at + length + kCodecSlack_bytes > run.size) break;
+    const uint8_t* const bytes = run.bytes + at;
+    WordMaps maps;
+    std::memcpy(&maps.nonzero, bytes, 8);
+    maps.nonzero = first_bits(maps.nonzero, elements);
+    maps.nonzeros = maps.highs = count_bits(maps.nonzero);
+    maps.high = maps.nonzero;
+    uint32_t bits = elements;
+    if constexpr (kMixed) {
+      const uint64_t precision = first_bits(bits_at(bytes, elements), maps.nonzeros);
+      maps.highs = count_bits(precision);
+      maps.high = _pdep_u64(precision, maps.nonzero);
+      bits += maps.nonzeros;
+    }
+    const uint32_t map_bytes = (bits + 7) / 8;
+    // The length that the maps ask for, and no bit behind them in their last byte.
+    const uint32_t left_over = uint32_t{bytes[map_bytes - 1]} >> ((bits - 1) % 8 + 1);
+    if (length != map_bytes + maps.nonzeros + maps.highs || left_over != 0) break;
+    const uint8_t* const streams = bytes + map_bytes;
+    decode_word<kMixed, kWhole>(maps, streams, streams + 2 * maps.highs, elements, values, largest);
+    values += elements;
+    if constexpr (kClasses) {
+      store_word_classes<kWhole>(maps, elements, classes);
+      classes += elements;
+    }
+    at += length;
+  }
+  if (HWY_UNLIKELY(any_nan(largest))) {
+    for (size_t i = 0; i < block; ++i) make_nan_canonical(values - (i + 1) * elements, elements);
+  }
+  return block;
+}
+
+/// decode_words() with its parameters made constants.
+HWY_INLINE size_t decode_small(const CodedRun& run, float* values, uint8_t* classes, size_t& at) {
+  const auto pick = [&](auto mixed, auto with_classes) HWY_ATTR {
+    if (run.elements == kWordElements) return decode_words<mixed(), with_classes(), true>(run, values, classes, at);
+    return decode_words<mixed(), with_classes(), false>(run, values, classes, at);
+  };
+  if (run.mixed && classes != nullptr) return pick(std::true_type(), std::true_type());
+  if (run.mixed) return pick(std::true_type(), std::false_type());
+  if (classes != nullptr) return pick(std::false_type(), std::true_type());
+  return pick(std::false_type(), std::false_type());
+}
+
+#else
+
+inline constexpr uint32_t kWordElements = 0;  // no block is small
+
+HWY_INLINE size_t decode_small(const CodedRun&, float*, uint8_t*, size_t&) {
+  return 0;
+}
+
+#endif
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard
