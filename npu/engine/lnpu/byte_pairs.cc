@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "npu/engine/lnpu/byte_pairs.h"
+#include "npu/engine/lnpu/byte_times-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::lnpu {
@@ -45,17 +46,6 @@ void sum_channels_vector(const uint8_t* classes, size_t stride, uint32_t channel
   if (count >= hn::Lanes(small)) return run(small);
   const hn::CappedTag<uint8_t, 1> one;
   for (uint32_t i = 0; i < count; ++i) add_channels(one, classes, stride, channels, i, all, high);
-}
-
-/// Half of even bytes: no bit gets into the neighbour.
-template <class D>
-HWY_INLINE hn::Vec<D> halve(D d8, hn::Vec<D> even) {
-#if HWY_TARGET == HWY_SCALAR
-  return hn::Set(d8, static_cast<uint8_t>(hn::GetLane(even) / 2));
-#else
-  const hn::Repartition<uint16_t, D> d16;
-  return hn::BitCast(d8, hn::ShiftRight<1>(hn::BitCast(d16, even)));
-#endif
 }
 
 /// Turns a row of sums into counts; zeros behind it up to a whole vector.

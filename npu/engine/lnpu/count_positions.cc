@@ -51,7 +51,9 @@ struct Blocks {
   std::vector<uint32_t> begin;  ///< [strips + 1]
   uint32_t most = 0;            ///< in a strip
 
-  Blocks(uint32_t channels, uint32_t strips, uint32_t copies) : begin(1, 0) {
+  Blocks(uint32_t channels, uint32_t strips, uint32_t copies) {
+    begin.reserve(strips + 1);
+    begin.push_back(0);
     for (uint32_t strip = 0; strip < strips; ++strip) {
       const uint32_t size = strip_begin(channels, strips, strip + 1) - strip_begin(channels, strips, strip);
       begin.push_back(begin.back() + (size + copies - 1) / copies);
@@ -129,7 +131,7 @@ void place_bits(const uint64_t* from, uint32_t at, uint32_t count, uint64_t* to,
 }
 
 ImageBits image_bits(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels, unsigned slot,
-                     std::array<uint32_t, kElementClasses>* counts, Workspace& workspace) {
+                     ImageCounts* counts, Workspace& workspace) {
   const size_t words = image_bits_words(images, channels);
   ImageBits bits;
   bits.nonzero = workspace.array<uint64_t>(slot, 2 * words);
@@ -140,20 +142,40 @@ ImageBits image_bits(const uint8_t* classes, size_t stride_n, uint32_t images, u
   return bits;
 }
 
+/// The products by class: in each image every error meets every activation.
+void add_image_pairs(const ConvTile& t, const ImageCounts* activations, const ImageCounts* errors, Facts& facts) {
+  // Sums over images, of errors and activations that are non-zero (n) and high (h), and of their products.
+  uint64_t en = 0, eh = 0, an = 0, ah = 0, enan = 0, enah = 0, ehan = 0, ehah = 0;
+  for (uint32_t i = 0; i < t.n; ++i) {
+    const uint64_t error = errors[i].nonzero, wide = errors[i].high;
+    const uint64_t activation = activations[i].nonzero, high = activations[i].high;
+    en += error;
+    eh += wide;
+    an += activation;
+    ah += high;
+    enan += error * activation;
+    enah += error * high;
+    ehan += wide * activation;
+    ehah += wide * high;
+  }
+  auto& pairs = facts.macs_by_class;
+  pairs[kClassHigh][kClassHigh] += ehah;
+  pairs[kClassHigh][kClassLow] += ehan - ehah;
+  pairs[kClassHigh][kClassZero] += t.c * eh - ehan;
+  pairs[kClassLow][kClassHigh] += enah - ehah;
+  pairs[kClassLow][kClassLow] += enan - enah - (ehan - ehah);
+  pairs[kClassLow][kClassZero] += t.c * (en - eh) - (enan - ehan);
+  pairs[kClassZero][kClassHigh] += t.k * ah - enah;
+  pairs[kClassZero][kClassLow] += t.k * (an - ah) - (enan - enah);
+  pairs[kClassZero][kClassZero] += uint64_t{t.n} * t.c * t.k - t.c * en - t.k * an + enan;
+}
+
 void count_images(const LnpuConfig& config, const ConvTile& t, const uint8_t* x, const uint8_t* dy, Facts& facts,
                   Workspace& workspace) {
-  using Counts = std::array<uint32_t, kElementClasses>;
-  Counts* const counts = workspace.array<Counts>(kImageCounts, 2 * size_t{t.n});
+  ImageCounts* const counts = workspace.array<ImageCounts>(kImageCounts, 2 * size_t{t.n});
   const ImageBits activations = image_bits(x, t.x_stride_n, t.n, t.c, kActivations, counts, workspace);
   const ImageBits errors = image_bits(dy, t.y_stride_n, t.n, t.k, kImageErrors, counts + t.n, workspace);
-  // In each image every error meets every activation.
-  for (uint32_t n = 0; n < t.n; ++n) {
-    for (unsigned i = 0; i < kElementClasses; ++i) {
-      for (unsigned j = 0; j < kElementClasses; ++j) {
-        facts.macs_by_class[i][j] += uint64_t{errors.counts[n][i]} * activations.counts[n][j];
-      }
-    }
-  }
+  add_image_pairs(t, activations.counts, errors.counts, facts);
   const uint32_t width = config.multipliers_per_lane;
   const CoreGrid grid = core_grid(config, (t.c + width - 1) / width);
   const PositionLayout layout = lay_images(config, t.n);
@@ -171,6 +193,7 @@ void count_images(const LnpuConfig& config, const ConvTile& t, const uint8_t* x,
     }
   });
   std::vector<uint32_t> strip_begins;
+  strip_begins.reserve(grid.strips + 1);
   for (uint32_t strip = 0; strip <= grid.strips; ++strip) strip_begins.push_back(strip * layout.windows);
   const uint32_t lane_begin[2] = {0, inner};
   uint64_t* const group = workspace.array<uint64_t>(kGroup, 2 * window_words);
@@ -188,9 +211,10 @@ void count_images(const LnpuConfig& config, const ConvTile& t, const uint8_t* x,
   bits.lane_begin = lane_begin;
   bits.one_activation = true;
   const auto place = [&](const uint64_t* from, uint32_t first, uint32_t end, uint64_t* to) {
-    std::copy_n(from + size_t{first} * activations.words, activations.words, any);
-    for (size_t i = size_t{first + 1} * activations.words; i < size_t{end} * activations.words; ++i) {
-      any[i % activations.words] |= from[i];
+    for (uint32_t word = 0; word < activations.words; ++word) {
+      uint64_t bits_of_word = 0;
+      for (uint32_t c = first; c < end; ++c) bits_of_word |= from[size_t{c} * activations.words + word];
+      any[word] = bits_of_word;
     }
     std::fill_n(to, window_words, uint64_t{0});
     for (const Piece& piece : layout.pieces) {

@@ -161,6 +161,39 @@ void lay_windows(CountRows& p, uint32_t rows, uint32_t width, const RowPlan& pla
   p.chunk = steps_per_window(*p.config, widest * width);
 }
 
+/// Words and bytes of the widest vector.
+constexpr uint32_t kMostWords = 16, kMostBytes = 64;
+
+/// Times of bins at steps, in words.
+void lay_times(CountRows& p, Workspace& workspace) {
+  p.low_time = workspace.array<uint32_t>(kLowTime, size_t{p.bins} * p.steps + kMostWords);
+  p.extra_time = workspace.array<uint32_t>(kExtraTime, size_t{p.bins} * p.steps + kMostWords);
+}
+
+/// Memory for time_windows().
+void lay_unit_counts(CountRows& p, Workspace& workspace) {
+  const size_t in_units = size_t{p.n} * p.in_rows * p.segments, unit_words = size_t{p.kw} * p.q;
+  p.unit_counts = workspace.array<uint32_t>(kUnitCounts, (in_units + 1) * unit_words + kMostWords);
+  std::fill_n(p.unit_counts + in_units * unit_words, unit_words + kMostWords, 0u);
+  p.padded_steps = p.kh * ((p.kw * p.q + kMostWords - 1) / kMostWords * kMostWords);
+  p.scratch = workspace.array<uint32_t>(kScratch, (2 * size_t{p.bins} + 2) * p.padded_steps);
+  lay_times(p, workspace);
+}
+
+/// Memory for time_images(), and the one tap.
+void lay_images(CountRows& p, ByteTimes& bytes, Workspace& workspace) {
+  uint32_t* const valid = workspace.array<uint32_t>(kValid, 1);
+  valid[0] = p.n;
+  p.valid = valid;
+  // With the balancer off, windows go to bins in turn.
+  if (p.n > ByteTimes::kMostImages || p.lanes_per_bin > 1) return lay_times(p, workspace);
+  bytes.pitch = (size_t{p.steps} + ByteTimes::kMultiple - 1) / ByteTimes::kMultiple * ByteTimes::kMultiple;
+  const size_t rows = (size_t{p.bins} + 1) * bytes.pitch;
+  bytes.time = workspace.array<uint8_t>(kLowTime, 2 * rows);
+  bytes.extra = bytes.time + rows;
+  p.byte_times = &bytes;
+}
+
 void count_rows(const LnpuConfig& config, const ConvTile& t, bool backward, const uint8_t* input, const uint8_t* other,
                 Facts& facts, Workspace& workspace) {
   CountRows p{};
@@ -188,29 +221,23 @@ void count_rows(const LnpuConfig& config, const ConvTile& t, bool backward, cons
   p.units = rows * plan.segments;
   const uint32_t groups = (p.outputs + config.multipliers_per_lane - 1) / config.multipliers_per_lane;
   p.grid = core_grid(config, groups);
-  lay_units(p, t, backward, out, plan, workspace);
+  const bool images = t.h * t.w == 1 && t.oh * t.ow == 1 && t.kh * t.kw == 1 && t.pad_h + t.pad_w == 0;
   lay_windows(p, rows, out.width, plan, workspace);
-
-  constexpr uint32_t kVector = 16;  // words of the widest vector
-  const size_t in_units = size_t{p.n} * p.in_rows * p.segments, unit_words = size_t{p.kw} * p.q;
-  p.unit_counts = workspace.array<uint32_t>(kUnitCounts, (in_units + 1) * unit_words + kVector);
-  std::fill_n(p.unit_counts + in_units * unit_words, unit_words + kVector, 0u);
-  p.padded_steps = p.kh * ((p.kw * p.q + kVector - 1) / kVector * kVector);
-  p.scratch = workspace.array<uint32_t>(kScratch, (2 * size_t{p.bins} + 2) * p.padded_steps);
-  p.low_time = workspace.array<uint32_t>(kLowTime, size_t{p.bins} * p.steps + kVector);
-  p.extra_time = workspace.array<uint32_t>(kExtraTime, size_t{p.bins} * p.steps + kVector);
-  p.group_classes = workspace.array<uint8_t>(kGroup, size_t{t.kh * t.kw == 1 ? groups : 1} * p.steps + kVector);
-  p.total_time = workspace.array<uint32_t>(kTotals, 2 * (size_t{p.steps} + kVector));
-  p.total_extra = p.total_time + p.steps + kVector;
+  p.group_classes = workspace.array<uint8_t>(kGroup, size_t{t.kh * t.kw == 1 ? groups : 1} * p.steps + kMostBytes);
+  p.total_time = workspace.array<uint32_t>(kTotals, 2 * (size_t{p.steps} + kMostBytes));
+  p.total_extra = p.total_time + p.steps + kMostBytes;
   uint32_t* const low = workspace.array<uint32_t>(kOther, 2 * size_t{p.steps});
   uint32_t* const high = low + p.steps;
   std::fill_n(low, 2 * size_t{p.steps}, 0u);
   uint64_t* const bin_times = workspace.array<uint64_t>(kBins, size_t{p.bins} * p.grid.columns);
   std::fill_n(bin_times, size_t{p.bins} * p.grid.columns, uint64_t{0});
-  const bool images = t.h * t.w == 1 && t.oh * t.ow == 1 && t.kh * t.kw == 1 && t.pad_h + t.pad_w == 0;
+  ByteTimes byte_times{};
   if (images && p.input_stride_q == 1 && plan.segments == 1) {
+    lay_images(p, byte_times, workspace);
     time_images(p);
   } else {
+    lay_units(p, t, backward, out, plan, workspace);
+    lay_unit_counts(p, workspace);
     time_windows(p);
   }
   time_groups(p, low, high, bin_times, &facts.busy_half_cycles);

@@ -14,6 +14,15 @@ struct CountWindow {
   uint32_t first, last, bin;
 };
 
+/// Times of FC layers with few images, in bytes: rows of `pitch`, one a bin and one of all inputs, zero behind the last
+/// step; 64-byte aligned.
+struct ByteTimes {
+  uint8_t *time, *extra;
+  size_t pitch;
+  static constexpr uint32_t kMostImages = 127;  ///< twice that fits in a byte
+  static constexpr uint32_t kMultiple = 64;     ///< of a pitch: whole vectors
+};
+
 /// What counting FF and BP has in common. A step is r = (q * kh + i) * kw + j.
 struct CountRows {
   const LnpuConfig* config;
@@ -40,7 +49,8 @@ struct CountRows {
   uint8_t* group_classes;           ///< [steps] and a vector; 1x1: [groups][steps] and a vector
   /// [steps] and a vector: half-cycles of all inputs at the low rate; what a high group adds.
   uint32_t *total_time, *total_extra;
-  uint32_t chunk;  ///< steps in one window
+  uint32_t chunk;                         ///< steps in one window
+  const ByteTimes* byte_times = nullptr;  ///< of time_images(), which then leaves low_time and extra_time alone
 };
 
 /// Adds up windows of every step: time at the low rate, what a high group adds, and the totals.

@@ -42,7 +42,6 @@ void transpose(uint64_t* rows) {
 
 void fill_image_bits_vector(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels,
                             const ImageBits& bits) {
-  std::fill_n(bits.counts, images, std::array<uint32_t, kElementClasses>{});
   for (uint32_t n0 = 0; n0 < images; n0 += 64) {
     const uint32_t rows = std::min(64u, images - n0);
     for (uint32_t c0 = 0; c0 < channels; c0 += 64) {
@@ -54,12 +53,11 @@ void fill_image_bits_vector(const uint8_t* classes, size_t stride_n, uint32_t im
         const ClassWord word = line_word(classes + (n0 + i) * stride_n + c0, columns);
         nonzero[i] = word.nonzero;
         high[i] = word.high;
-        const uint32_t some = static_cast<uint32_t>(__builtin_popcountll(word.nonzero));
-        const uint32_t wide = static_cast<uint32_t>(__builtin_popcountll(word.high));
-        auto& counts = bits.counts[n0 + i];
-        counts[kClassZero] += columns - some;
-        counts[kClassLow] += some - wide;
-        counts[kClassHigh] += wide;
+        ImageCounts& counts = bits.counts[n0 + i];
+        const ImageCounts more{static_cast<uint32_t>(__builtin_popcountll(word.nonzero)),
+                               static_cast<uint32_t>(__builtin_popcountll(word.high))};
+        counts.nonzero = c0 == 0 ? more.nonzero : counts.nonzero + more.nonzero;
+        counts.high = c0 == 0 ? more.high : counts.high + more.high;
       }
       transpose(nonzero);
       transpose(high);

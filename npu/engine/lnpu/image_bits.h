@@ -4,16 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "npu/engine/facts.h"
-
 namespace backboard::npu::lnpu {
+
+/// Elements of an image that are not zero, and that are high.
+struct ImageCounts {
+  uint32_t nonzero, high;
+};
 
 /// Bit n of channel c is element (n, c) of classes that lie side by side in an image: [c][(images + 63) / 64].
 struct ImageBits {
   uint64_t *nonzero = nullptr, *high = nullptr;
-  uint32_t words = 0;  ///< of a channel
-  /// Elements by class of each image: [images].
-  std::array<uint32_t, kElementClasses>* counts = nullptr;
+  uint32_t words = 0;             ///< of a channel
+  ImageCounts* counts = nullptr;  ///< [images]
 };
 
 /// Memory for `channels` rounded up to 64 is needed: the bitmaps of no channel are zero.

@@ -139,11 +139,10 @@ PositionLayout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t
 PositionLayout lay_images(const LnpuConfig& config, uint32_t images) {
   const uint32_t inputs = config.ilb_window * config.lanes;
   PositionLayout layout;
+  layout.pieces.reserve((images + 63) / 64 + (images + inputs - 1) / inputs);
   for (uint32_t first = 0; first < images; first += inputs) {
     append(layout.pieces, {0, 0, first, std::min(inputs, images - first), layout.windows++, 0});
   }
-  layout.runs = layout.pieces;
-  layout.lane_begin = {0, layout.windows};
   layout.bits = std::min(images, inputs);
   set_words(config, layout.windows == 1, layout);
   return layout;

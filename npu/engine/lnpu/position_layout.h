@@ -35,7 +35,8 @@ struct PositionLayout {
 /// images x tile_rows x width positions (see lanes.h for the rule).
 PositionLayout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t tile_rows, uint32_t width);
 
-/// FC layers with the balancer on: images are the positions, as many in a window as fit. Runs and pieces are the same.
+/// FC layers with the balancer on: images are the positions, as many in a window as fit. Pieces alone, no runs and
+/// no lanes.
 PositionLayout lay_images(const LnpuConfig& config, uint32_t images);
 
 }  // namespace backboard::npu::lnpu

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "npu/engine/lnpu/byte_times-inl.h"
 #include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_rows.h"
 #include "npu/engine/lnpu/rounds-inl.h"
@@ -357,11 +358,22 @@ void time_groups_vector(const CountRows& p, uint32_t* other_low, uint32_t* other
     uint8_t* const classes = p.group_classes + (eights ? size_t{g} * p.steps : 0);
     if (neighbours && !eights) group_neighbours(p, first, end, classes, other_low, other_high);
     if (!neighbours) group_classes(p, first, end, classes, other_low, other_high);
+    const auto add = [&](uint32_t bin, uint64_t time) { bin_times[bin * p.grid.columns + g % p.grid.columns] += time; };
+    if (p.byte_times != nullptr) {
+      const ByteTimes& times = *p.byte_times;
+      for (uint32_t bin = 0; bin < p.bins; ++bin) {
+        const uint8_t *const time = times.time + bin * times.pitch, *const extra = times.extra + bin * times.pitch;
+        add(bin, p.chunk > 1 ? sum_byte_chunks(p, time, extra, classes)
+                             : sum_byte_steps(time, extra, classes, p.steps, skip_both));
+      }
+      const size_t totals = p.bins * times.pitch;
+      *busy += sum_byte_steps(times.time + totals, times.extra + totals, classes, p.steps, skip_both);
+      continue;
+    }
     for (uint32_t bin = 0; bin < p.bins; ++bin) {
       const size_t at = size_t{bin} * p.steps;
-      bin_times[bin * p.grid.columns + g % p.grid.columns] +=
-          p.chunk > 1 ? sum_chunks(p, p.low_time + at, p.extra_time + at, classes)
-                      : sum_steps(p.low_time + at, p.extra_time + at, classes, p.steps, skip_both);
+      add(bin, p.chunk > 1 ? sum_chunks(p, p.low_time + at, p.extra_time + at, classes)
+                           : sum_steps(p.low_time + at, p.extra_time + at, classes, p.steps, skip_both));
     }
     *busy += sum_steps(p.total_time, p.total_extra, classes, p.steps, skip_both);
   }

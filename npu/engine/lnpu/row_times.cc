@@ -179,52 +179,6 @@ void time_windows_vector(const CountRows& p) {
   reorder(totals + padded, p.total_extra);
 }
 
-/// Class bytes of an image from channel r on, as 32-bit words; zero beyond the last channel.
-template <class D>
-HWY_INLINE hn::Vec<D> load_channels(D du, const uint8_t* from, uint32_t count) {
-  const hn::Rebind<uint8_t, D> d8;
-  if (count >= hn::Lanes(du)) return hn::PromoteTo(du, hn::LoadU(d8, from));
-  HWY_ALIGN uint8_t rest[HWY_MAX_BYTES] = {};
-  std::memcpy(rest, from, count);
-  return hn::PromoteTo(du, hn::LoadU(d8, rest));
-}
-
-void time_images_vector(const CountRows& p) {
-  const hn::ScalableTag<uint32_t> du;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
-  const Rounds rounds(*p.config);
-  const auto one = hn::Set(du, 1u);
-  std::memset(p.low_time, 0, (size_t{p.bins} * p.steps + lanes) * sizeof(uint32_t));
-  std::memset(p.extra_time, 0, (size_t{p.bins} * p.steps + lanes) * sizeof(uint32_t));
-  std::memset(p.total_time, 0, (p.steps + lanes) * sizeof(uint32_t));
-  std::memset(p.total_extra, 0, (p.steps + lanes) * sizeof(uint32_t));
-  const auto add = [du](uint32_t* to, auto value) HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(du, to), value), du, to); };
-  for (uint32_t w = 0; w < p.window_count; ++w) {
-    const CountWindow& window = p.windows[w];
-    const size_t at = size_t{window.bin} * p.steps;
-    // What lies behind the last step gets zeros added.
-    for (uint32_t r = 0; r < p.steps; r += lanes) {
-      auto n = hn::Zero(du), high = n;
-      for (uint32_t image = window.first; image < window.last; ++image) {
-        const auto c = load_channels(du, p.input + image * p.input_stride_n + r, p.steps - r);
-        const auto wide = hn::ShiftRight<1>(c);
-        high = hn::Add(high, wide);
-        n = hn::Add(n, hn::And(hn::Or(c, wide), one));
-      }
-      add(p.total_time + r, hn::Add(n, high));
-      add(p.total_extra + r, hn::Sub(n, high));
-      if (p.chunk > 1) {
-        add(p.low_time + at + r, n);
-        add(p.extra_time + at + r, high);
-      } else {
-        const auto rounds_n = rounds(n), rounds_high = rounds(high);
-        add(p.low_time + at + r, hn::Add(rounds_n, rounds_high));
-        add(p.extra_time + at + r, hn::Sub(rounds_n, rounds_high));
-      }
-    }
-  }
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu::lnpu
 HWY_AFTER_NAMESPACE();
@@ -233,14 +187,9 @@ HWY_AFTER_NAMESPACE();
 namespace backboard::npu::lnpu {
 
 HWY_EXPORT(time_windows_vector);
-HWY_EXPORT(time_images_vector);
 
 void time_windows(const CountRows& problem) {
   HWY_DYNAMIC_DISPATCH(time_windows_vector)(problem);
-}
-
-void time_images(const CountRows& problem) {
-  HWY_DYNAMIC_DISPATCH(time_images_vector)(problem);
 }
 
 }  // namespace backboard::npu::lnpu

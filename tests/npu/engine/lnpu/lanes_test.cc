@@ -275,7 +275,9 @@ std::vector<ConvTile> model_shapes() {
           ConvTile::whole(1, 3, 23, 17, 17, 7, 7, 2, 3), ConvTile::whole(1, 3, 12, 130, 9, 3, 3, 1, 1),
           ConvTile::whole(1, 9, 8, 8, 48, 1, 1, 2, 0),   ConvTile::whole(1, 4, 15, 16, 31, 3, 5, 1, 2, 2),
           ConvTile::fully_connected(16, 64, 10),         ConvTile::fully_connected(1, 100, 40),
-          ConvTile::fully_connected(70, 13, 29),         ConvTile::whole(3, 2, 5, 5, 7, 5, 5, 1, 0)};
+          ConvTile::fully_connected(70, 13, 29),         ConvTile::whole(3, 2, 5, 5, 7, 5, 5, 1, 0),
+          ConvTile::fully_connected(40, 70, 10),         ConvTile::fully_connected(127, 66, 10),
+          ConvTile::fully_connected(140, 20, 9)};
 }
 
 void check_model(const lnpu::LnpuConfig& config) {

@@ -1,0 +1,197 @@
+// Times of few images in bytes: sums over steps and over windows that span steps. Compiled once per Highway target.
+#if defined(BACKBOARD_NPU_ENGINE_LNPU_BYTE_TIMES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BACKBOARD_NPU_ENGINE_LNPU_BYTE_TIMES_INL_H_
+#undef BACKBOARD_NPU_ENGINE_LNPU_BYTE_TIMES_INL_H_
+#else
+#define BACKBOARD_NPU_ENGINE_LNPU_BYTE_TIMES_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstring>
+
+#include "npu/engine/lnpu/count_rows.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu::lnpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Half of even bytes: no bit gets into the neighbour.
+template <class D>
+HWY_INLINE hn::Vec<D> halve(D d8, hn::Vec<D> even) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Set(d8, static_cast<uint8_t>(hn::GetLane(even) / 2));
+#else
+  const hn::Repartition<uint16_t, D> d16;
+  return hn::BitCast(d8, hn::ShiftRight<1>(hn::BitCast(d16, even)));
+#endif
+}
+
+/// ceil(n / lanes) as rounds_table() has it, for n up to 255: a lane is at most 64 inputs wide, so the product of
+/// (n + lanes - 1) with what the factor is too large stays below 2^16.
+class ByteRounds {
+ public:
+  explicit ByteRounds(const LnpuConfig& config)
+      : lanes_(config.ilb_window > 1 ? config.lanes : 1), factor_((65536u + lanes_ - 1) / lanes_) {}
+  uint32_t of(uint32_t n) const { return (n + lanes_ - 1) * factor_ >> 16; }
+#if HWY_TARGET == HWY_SCALAR
+  template <class D>
+  HWY_INLINE hn::Vec<D> operator()(D d8, hn::Vec<D> n) const {
+    return hn::Set(d8, static_cast<uint8_t>(of(hn::GetLane(n))));
+  }
+#else
+  /// Of counts in 16 bits.
+  template <class V>
+  HWY_INLINE V of_pairs(V n) const {
+    if (lanes_ == 1) return n;
+    const hn::DFromV<V> d16;
+    const auto raised = hn::Add(n, hn::Set(d16, static_cast<uint16_t>(lanes_ - 1)));
+    return hn::MulHigh(raised, hn::Set(d16, static_cast<uint16_t>(factor_)));
+  }
+  /// Of bytes.
+  template <class D>
+  HWY_INLINE hn::Vec<D> operator()(D d8, hn::Vec<D> n) const {
+    if (lanes_ == 1) return n;
+    const hn::Repartition<uint16_t, D> d16;
+    const auto pairs = hn::BitCast(d16, n);
+    const auto even = of_pairs(hn::And(pairs, hn::Set(d16, uint16_t{0xff}))), odd = of_pairs(hn::ShiftRight<8>(pairs));
+    return hn::BitCast(d8, hn::Or(even, hn::ShiftLeft<8>(odd)));
+  }
+#endif
+
+ private:
+  uint32_t lanes_, factor_;
+};
+
+/// A sum of bytes.
+class ByteSum {
+ public:
+  using D = hn::ScalableTag<uint8_t>;
+#if HWY_TARGET == HWY_SCALAR
+  HWY_INLINE void add(hn::Vec<D> bytes) {
+    sum_ += hn::GetLane(bytes);
+  }
+  HWY_INLINE uint64_t total() const {
+    return sum_;
+  }
+
+ private:
+  uint64_t sum_ = 0;
+#else
+  HWY_INLINE ByteSum() : sums_(hn::Zero(Words())) {}
+  HWY_INLINE void add(hn::Vec<D> bytes) {
+    sums_ = hn::Add(sums_, hn::SumsOf8(bytes));
+  }
+  HWY_INLINE uint64_t total() const {
+    return hn::GetLane(hn::SumOfLanes(Words(), sums_));
+  }
+
+ private:
+  using Words = hn::Repartition<uint64_t, D>;
+  hn::Vec<Words> sums_;
+#endif
+};
+
+/// Where one of a group's operands is high, and (with `skip_both`) where one is not zero.
+struct GroupMasks {
+  using D = hn::ScalableTag<uint8_t>;
+  hn::Mask<D> high, any;
+  HWY_INLINE explicit GroupMasks(const uint8_t* either)
+      : high(hn::Ne(hn::And(hn::LoadU(D(), either), hn::Set(D(), uint8_t{2})), hn::Zero(D()))),
+        any(hn::Ne(hn::LoadU(D(), either), hn::Zero(D()))) {}
+};
+
+/// Sum over steps of time[r], with extra[r] where the group has a high operand, and nothing (`skip_both`) where it has
+/// none but zeros. Whole vectors are read; times are zero behind the last step, and stay below 256 together.
+HWY_INLINE uint64_t sum_byte_steps(const uint8_t* time, const uint8_t* extra, const uint8_t* either, uint32_t steps,
+                                   bool skip_both) {
+  const hn::ScalableTag<uint8_t> d8;
+  ByteSum sum;
+  for (uint32_t r = 0; r < steps; r += static_cast<uint32_t>(hn::Lanes(d8))) {
+    const GroupMasks group(either + r);
+    auto term = hn::Add(hn::Load(d8, time + r), hn::IfThenElseZero(group.high, hn::Load(d8, extra + r)));
+    if (skip_both) term = hn::IfThenElseZero(group.any, term);
+    sum.add(term);
+  }
+  return sum.total();
+}
+
+/// The same for windows that span `chunk` steps: `inputs` and `high` are counts, whose sums over a window fit in a
+/// byte.
+HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, const uint8_t* high,
+                                    const uint8_t* either) {
+  const bool skip_both = p.config->skip == Skip::kBoth;
+  const hn::ScalableTag<uint8_t> d8;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d8));
+  const ByteRounds rounds(*p.config);
+  uint64_t sum = 0;
+  uint32_t open_inputs = 0, open_slow = 0, open = 0;  // of a window that goes on over words
+  const auto add_to_open = [&](uint32_t more_inputs, uint32_t more_slow, uint32_t steps) {
+    open_inputs += more_inputs;
+    open_slow += more_slow;
+    open += steps;
+    if (open < p.chunk) return;
+    sum += rounds.of(open_inputs) + rounds.of(open_slow);
+    open_inputs = open_slow = open = 0;
+  };
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Repartition<uint16_t, decltype(d8)> d16;
+  const hn::Repartition<uint32_t, decltype(d8)> d32;
+  const hn::Repartition<uint64_t, decltype(d8)> d64;
+  const auto low_byte = hn::Set(d16, uint16_t{0xff});
+  const auto low_half = hn::Set(d32, 0xffffu);
+  auto total = hn::Zero(d32);
+  // Two rounds in a word.
+  const auto add_rounds = [&](auto both) HWY_ATTR {
+    const auto dealt = hn::BitCast(d32, rounds.of_pairs(hn::BitCast(d16, both)));
+    total = hn::Add(total, hn::Add(hn::And(dealt, low_half), hn::ShiftRight<16>(dealt)));
+  };
+#endif
+  for (uint32_t r = 0; r < p.steps; r += lanes) {
+    const GroupMasks group(either + r);
+    auto all = hn::Load(d8, inputs + r);
+    auto slow = hn::IfThenElse(group.high, all, hn::Load(d8, high + r));
+    if (skip_both) {
+      all = hn::IfThenElseZero(group.any, all);
+      slow = hn::IfThenElseZero(group.any, slow);
+    }
+#if HWY_TARGET == HWY_SCALAR
+    add_to_open(hn::GetLane(all), hn::GetLane(slow), 1);
+#else
+    if (p.chunk <= 4) {
+      const auto pairs = [&](auto bytes) HWY_ATTR {
+        const auto words = hn::BitCast(d16, bytes);
+        return hn::Add(hn::And(words, low_byte), hn::ShiftRight<8>(words));
+      };
+      const auto all_pairs = hn::BitCast(d32, pairs(all)), slow_pairs = hn::BitCast(d32, pairs(slow));
+      if (p.chunk == 2) {
+        add_rounds(all_pairs);
+        add_rounds(slow_pairs);
+        continue;
+      }
+      const auto all_fours = hn::Add(hn::And(all_pairs, low_half), hn::ShiftRight<16>(all_pairs));
+      const auto slow_fours = hn::Add(hn::And(slow_pairs, low_half), hn::ShiftRight<16>(slow_pairs));
+      add_rounds(hn::Or(all_fours, hn::ShiftLeft<16>(slow_fours)));
+      continue;
+    }
+    HWY_ALIGN uint64_t eights[HWY_MAX_BYTES / 8];
+    hn::Store(hn::Or(hn::SumsOf8(all), hn::ShiftLeft<32>(hn::SumsOf8(slow))), d64, eights);
+    for (uint32_t i = 0; 8 * i < lanes && r + 8 * i < p.steps; ++i) {
+      add_to_open(static_cast<uint32_t>(eights[i]), static_cast<uint32_t>(eights[i] >> 32), 8);
+    }
+#endif
+  }
+  open = p.chunk;
+  add_to_open(0, 0, 0);
+#if HWY_TARGET != HWY_SCALAR
+  sum += hn::GetLane(hn::SumOfLanes(d32, total));
+#endif
+  return sum;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu::lnpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard
