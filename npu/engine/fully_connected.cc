@@ -40,6 +40,7 @@ void multiply(Arithmetic arithmetic, uint32_t rows, uint32_t columns, uint32_t s
   gemm.b = b.values;
   gemm.b_step = even_offsets(steps, b.row, kSlotBStep, workspace);
   gemm.b_column = static_cast<ptrdiff_t>(b.column);
+  gemm.b_pitch = static_cast<ptrdiff_t>(b.row);
   gemm.b_run = b.row == 1 ? steps : 1;
   gemm.c = sums;
   gemm.c_row = even_offsets(rows, sums_strides.row, kSlotCRow, workspace);

@@ -36,10 +36,15 @@ inline constexpr uint32_t kStepBlock = 256;
 // Rows of C that are gathered, continued and scattered together.
 inline constexpr uint32_t kRowBlock = 120;
 
-/// kRows rows of C by kVectors vectors, over `steps` steps. b: steps x kVectors vectors; c: rows of `pitch` elements.
+// Longest steps x pitch of a B that several passes read as it lies: it shares the first-level cache with A and C.
+inline constexpr size_t kMostDirect = 4096;
+
+/// kRows rows of C by kVectors vectors, over `steps` steps. b: kVectors vectors a step, `b_pitch` elements apart; c:
+/// rows of `pitch` elements.
 template <Arithmetic kArithmetic, bool kMasked, uint32_t kRows, uint32_t kVectors, class D>
 HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t* a_row, const ptrdiff_t* a_step,
-                               const float* HWY_RESTRICT b, uint32_t steps, float* HWY_RESTRICT c, size_t pitch) {
+                               const float* HWY_RESTRICT b, size_t b_pitch, uint32_t steps, float* HWY_RESTRICT c,
+                               size_t pitch) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
   const float* rows[kRows];
@@ -54,8 +59,8 @@ HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t
     const ptrdiff_t step = a_step[r];
     V bs[kVectors];
     HWY_UNROLL(2)
-    for (uint32_t v = 0; v < kVectors; ++v) bs[v] = hn::Load(d, b + v * lanes);
-    b += kVectors * lanes;
+    for (uint32_t v = 0; v < kVectors; ++v) bs[v] = hn::LoadU(d, b + v * lanes);
+    b += b_pitch;
     HWY_UNROLL(16)
     for (uint32_t i = 0; i < kRows; ++i) {
       const V factor = hn::Set(d, rows[i][step]);
@@ -73,8 +78,8 @@ HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t
 }
 
 template <class D>
-using MicroKernel = void (*)(D, const float*, const ptrdiff_t*, const ptrdiff_t*, const float*, uint32_t, float*,
-                             size_t);
+using MicroKernel = void (*)(D, const float*, const ptrdiff_t*, const ptrdiff_t*, const float*, size_t, uint32_t,
+                             float*, size_t);
 
 template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D, uint32_t... kRows>
 HWY_INLINE MicroKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
@@ -82,9 +87,10 @@ HWY_INLINE MicroKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_
   return kKernels[rows - 1];
 }
 
-/// All rows of the panel's columns.
+/// All rows of the panel's columns. panel: B at these columns, steps `b_pitch` elements apart.
 template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D>
-void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const float* panel, float* block) {
+void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const float* panel, size_t b_pitch,
+               float* block) {
   const uint32_t width = kVectors * static_cast<uint32_t>(hn::Lanes(d));
   constexpr uint32_t kRows = kVectors == 1 ? kMaxRows : kMaxRowsOfTwo;
   using RowCounts = std::make_integer_sequence<uint32_t, kRows>;
@@ -103,7 +109,7 @@ void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const f
       for (uint32_t pass = 0; pass < passes; ++pass) {
         const uint32_t end = (pass + 1) * rows / passes;
         const auto kernel = pick_rows<kArithmetic, kMasked, kVectors, D>(end - m, RowCounts());
-        kernel(d, p.a, p.a_row + m0 + m, p.a_step + r, panel + size_t{r} * width, steps, sums + m * pitch, pitch);
+        kernel(d, p.a, p.a_row + m0 + m, p.a_step + r, panel + r * b_pitch, b_pitch, steps, sums + m * pitch, pitch);
         m = end;
       }
     }
@@ -120,13 +126,18 @@ void run_gemm(const StridedGemm& p, float* panel, float* block) {
     const uint32_t left = p.columns - n0;
     const uint32_t width = left > lanes ? 2 * lanes : left > half_lanes ? lanes : half_lanes;
     const uint32_t columns = std::min(left, width);
-    pack_panel(p, n0, columns, width, panel);
+    // Steps of B that lie side by side in whole vectors need no copy where they are read once or stay in the cache.
+    const bool direct = p.b_column == 1 && p.b_pitch > 0 && columns == width &&
+                        (p.rows <= kMaxRowsOfTwo || p.steps * static_cast<size_t>(p.b_pitch) <= kMostDirect);
+    const float* const b = direct ? p.b + p.b_step[0] + n0 : panel;
+    const size_t b_pitch = direct ? static_cast<size_t>(p.b_pitch) : width;
+    if (!direct) pack_panel(p, n0, columns, width, panel);
     if (width == 2 * lanes) {
-      run_panel<kArithmetic, kMasked, 2>(d, p, n0, columns, panel, block);
+      run_panel<kArithmetic, kMasked, 2>(d, p, n0, columns, b, b_pitch, block);
     } else if (width == lanes) {
-      run_panel<kArithmetic, kMasked, 1>(d, p, n0, columns, panel, block);
+      run_panel<kArithmetic, kMasked, 1>(d, p, n0, columns, b, b_pitch, block);
     } else {
-      run_panel<kArithmetic, kMasked, 1>(half, p, n0, columns, panel, block);
+      run_panel<kArithmetic, kMasked, 1>(half, p, n0, columns, b, b_pitch, block);
     }
     n0 += columns;
   }

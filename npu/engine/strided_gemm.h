@@ -26,7 +26,8 @@ struct StridedGemm {
   const float* b = nullptr;
   const ptrdiff_t* b_step = nullptr;
   ptrdiff_t b_column = 1;
-  uint32_t b_run = 0;  ///< steps with the same r / b_run lie next to each other in B; 0: not known
+  ptrdiff_t b_pitch = 0;  ///< between steps of B when it is the same for all; 0: not known
+  uint32_t b_run = 0;     ///< steps with the same r / b_run lie next to each other in B; 0: not known
   float* c = nullptr;
   const ptrdiff_t* c_row = nullptr;
   ptrdiff_t c_column = 1;
