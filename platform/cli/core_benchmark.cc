@@ -26,7 +26,7 @@ namespace {
 /// One way to run the core: a column.
 struct Mode {
   const char* name;
-  bool jit = true;
+  JitUse jit = JitUse::automatic;
   bool caches = false;
   bool data = false;
   uint64_t quantum_ps = CoreConfig{}.quantum_ps;
@@ -36,8 +36,8 @@ struct Mode {
 constexpr uint64_t kNowhere = BENCH_ROUNDS_ADDRESS + 0x100000;  ///< in memory, where no program does anything
 constexpr uint64_t kMicrosecondPs = 1'000'000;
 constexpr Mode kModes[] = {
-    {.name = "interp", .jit = false, .ratio = "interp/qemu"},
-    {.name = "interp 1us", .jit = false, .quantum_ps = kMicrosecondPs},
+    {.name = "interp", .jit = JitUse::off, .ratio = "interp/qemu"},
+    {.name = "interp 1us", .jit = JitUse::off, .quantum_ps = kMicrosecondPs},
     {.name = "jit", .ratio = "jit/qemu"},
     {.name = "jit 1us", .quantum_ps = kMicrosecondPs},
     {.name = "points", .points = true},

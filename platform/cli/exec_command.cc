@@ -25,12 +25,19 @@ struct ExecOptions {
   HostOptions host;
 };
 
-BoardConfig board_config(const ExecOptions& options) {
+/// The core is that of the ELF's class where nothing says which.
+BoardConfig board_config(const ExecOptions& options, unsigned elf_width_bits) {
   YamlNode root = YamlNode::mapping();
   if (!options.platform.empty()) root = load_yaml(options.platform);
   std::vector<Overrides::Item> overrides;
   for (const std::string& text : options.set) overrides.push_back(parse_override(text, "--set"));
   apply_overrides(root, overrides);
+  const YamlNode* core = root.find("core");
+  const bool says_isa = core && (core->kind != YamlNode::Kind::mapping || core->find("isa"));
+  if (elf_width_bits == width_bits_of(Isa::rv64imafdc) && !says_isa) {
+    const Overrides::Item item = parse_override("core.isa=rv64imafdc", options.elf);
+    apply_overrides(root, {&item, 1});
+  }
   return config_from<BoardConfig>(root);
 }
 
@@ -54,7 +61,7 @@ int execute(const ExecOptions& options) {
   const ElfFile elf = ElfFile::load(options.elf);
   StreamSink console(stdout);
   HostLink host(options.host, options.host.uart.empty() ? &console : nullptr);
-  Board board(board_config(options), {host, console});
+  Board board(board_config(options, elf.width_bits()), {host, console});
   board.findings().set_printer([](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   board.load(elf, options.elf);
   if (options.max_instructions != 0) board.set_instruction_limit(options.max_instructions);
@@ -73,7 +80,7 @@ int execute(const ExecOptions& options) {
 
 CommandAction declare_exec(CLI::App& app) {
   auto options = std::make_shared<ExecOptions>();
-  app.add_option("ELF", options->elf, "Bare-metal RISC-V program")->required();
+  app.add_option("ELF", options->elf, "Bare-metal RISC-V program, RV32 or RV64")->required();
   app.add_option("--platform", options->platform, "Board (configs/platforms); the default board when absent");
   app.add_option("--set", options->set, "Override KEY=VALUE of the board, as often as needed")->allow_extra_args(false);
   app.add_option("--stats", options->stats, "Write all statistics as JSON");

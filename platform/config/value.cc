@@ -122,7 +122,13 @@ class ChoiceValue final : public Value {
   }
   YamlNode dump() const override { return YamlNode::scalar(names_[cell_.get()]); }
   std::string type() const override { return fmt::format("one of {}", fmt::join(names_, ", ")); }
-  Json schema() const override { return {{"enum", names_}}; }
+  Json schema() const override {
+    Json values = names_;
+    for (const std::string& name : names_) {
+      if (name == "true" || name == "false") values.push_back(name == "true");  // which YAML reads as a boolean
+    }
+    return {{"enum", values}};
+  }
 
  private:
   Cell<size_t> cell_;

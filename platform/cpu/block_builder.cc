@@ -39,8 +39,9 @@ unsigned memory_accesses(const Operation& operation) {
 
 template <class Xlen>
 Block* RiscvCore<Xlen>::find_block() {
-  if (path_.code_cache()) return find_block_in_lines();
   const uint64_t key = pc_ | user_bit();
+  if (!is_block_key(key)) return nullptr;
+  if (path_.code_cache()) return find_block_in_lines();
   Block& block = blocks_.slot(key);
   return block.key == key ? &block : build_block();
 }
@@ -51,6 +52,7 @@ template <class Xlen>
 bool RiscvCore<Xlen>::fetch_code() {
   Cache& cache = *path_.code_cache();
   const uint64_t key = pc_ | user_bit();
+  if (!is_block_key(key)) return true;
   const Block& known = blocks_.slot(key);
   if (known.key == key && is_there(known)) return true;
   for (unsigned half = 0; half < 2; ++half) {
@@ -185,7 +187,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     if (block.cached()) std::memcpy(blocks_.code(operations) + offset, bytes, is_long ? 4 : 2);
     uint32_t bits = 0;
     std::memcpy(&bits, bytes, sizeof bits);
-    Operation operation = decode(bits);
+    Operation operation = decode(bits, Xlen::kIsa);
     operation.pc_offset = static_cast<uint16_t>(offset);
     operation.cycles_before = static_cast<uint16_t>(cycles);
     operations[count] = operation;
@@ -273,5 +275,12 @@ template void RiscvCore<Rv32>::count_operation(const Operation&, const Block&);
 template bool RiscvCore<Rv32>::fetch_code();
 template void RiscvCore<Rv32>::invalidate(uint64_t, uint64_t);
 template void RiscvCore<Rv32>::forget_direct();
+template Block* RiscvCore<Rv64>::find_block();
+template void RiscvCore<Rv64>::drop_blocks();
+template void RiscvCore<Rv64>::count_block(Block&);
+template void RiscvCore<Rv64>::count_operation(const Operation&, const Block&);
+template bool RiscvCore<Rv64>::fetch_code();
+template void RiscvCore<Rv64>::invalidate(uint64_t, uint64_t);
+template void RiscvCore<Rv64>::forget_direct();
 
 }  // namespace backboard

@@ -10,28 +10,31 @@ namespace backboard {
 using softfloat::Binary32;
 using softfloat::Rounding;
 
+/// Only code of RV32 is compiled.
 template <class Xlen>
 void RiscvCore<Xlen>::start_tier() {
-  if (Xlen::kBits != 32 || !config_.jit || path_.has_caches() || !config_.use_direct_memory) return;
-  CompiledPlaces places;
-  places.core = this;
-  places.x = x_.data();
-  places.f = f_.data();
-  places.pc = &pc_;
-  places.retired = &retired_;
-  places.fs = &fs_;
-  places.frm = &frm_;
-  places.fflags = &fflags_;
-  places.access = [](void* core, const CompiledSite* site, uint32_t address, int64_t budget) {
-    return static_cast<RiscvCore*>(core)->access_compiled(*site, address, budget);
-  };
-  places.floating = [](void* core, const CompiledSite* site, uint32_t, int64_t budget) {
-    return static_cast<RiscvCore*>(core)->floating_compiled(*site, budget);
-  };
-  places.system = [](void* core, const CompiledSite* site, uint32_t, int64_t budget) {
-    return static_cast<RiscvCore*>(core)->system_compiled(*site, budget);
-  };
-  compiled_ = CompiledCode::create(places);
+  if constexpr (Xlen::kBits == 32) {
+    if (config_.jit == JitUse::off || path_.has_caches() || !config_.use_direct_memory) return;
+    CompiledPlaces places;
+    places.core = this;
+    places.x = x_.data();
+    places.f = f_.data();
+    places.pc = &pc_;
+    places.retired = &retired_;
+    places.fs = &fs_;
+    places.frm = &frm_;
+    places.fflags = &fflags_;
+    places.access = [](void* core, const CompiledSite* site, uint32_t address, int64_t budget) {
+      return static_cast<RiscvCore*>(core)->access_compiled(*site, address, budget);
+    };
+    places.floating = [](void* core, const CompiledSite* site, uint32_t, int64_t budget) {
+      return static_cast<RiscvCore*>(core)->floating_compiled(*site, budget);
+    };
+    places.system = [](void* core, const CompiledSite* site, uint32_t, int64_t budget) {
+      return static_cast<RiscvCore*>(core)->system_compiled(*site, budget);
+    };
+    compiled_ = CompiledCode::create(places);
+  }
 }
 
 /// Like execute: `block` and those that follow it. Blocks that are not compiled yet run one by one in the interpreter,
@@ -211,18 +214,23 @@ bool RiscvCore<Xlen>::execute_floating(const Operation& operation) {
 #define F1 f_[op->rs1]
 #define F2 f_[op->rs2]
 #define F3 f_[op->rs3]
-#define FP_ROUNDED(id, file, expression)                                \
+#define BITS1 f_[op->rs1]
+#define FP_TO_x(value) x[op->rd] = value
+#define FP_TO_s(value) f_[op->rd] = value
+#define FP_ROUNDED(id, result, expression)                              \
   case InstructionId::id: {                                             \
     const uint32_t mode = op->rounding == 7 ? frm_ : op->rounding;      \
     if (mode > 4) return false;                                         \
     [[maybe_unused]] const auto rounding = static_cast<Rounding>(mode); \
-    file[op->rd] = expression;                                          \
+    FP_TO_##result(expression);                                         \
     break;                                                              \
   }
-#define FP_PLAIN(id, file, expression) \
-  case InstructionId::id:              \
-    file[op->rd] = expression;         \
+#define FP_PLAIN(id, result, expression) \
+  case InstructionId::id:                \
+    FP_TO_##result(expression);          \
     break;
+#define FP_ROUNDED64(id, result, expression)
+#define FP_PLAIN64(id, result, expression)
   switch (op->id) {
 #include "platform/cpu/fp_instructions.def"
     default:
@@ -232,6 +240,9 @@ bool RiscvCore<Xlen>::execute_floating(const Operation& operation) {
 #undef F1
 #undef F2
 #undef F3
+#undef BITS1
+#undef FP_TO_x
+#undef FP_TO_s
   fs_ = 3;
   return true;
 }
@@ -240,5 +251,9 @@ template void RiscvCore<Rv32>::start_tier();
 template void RiscvCore<Rv32>::run_compiled(Block*, uint64_t, uint64_t);
 template void RiscvCore<Rv32>::forget_compiled();
 template void RiscvCore<Rv32>::count_compiled();
+template void RiscvCore<Rv64>::start_tier();
+template void RiscvCore<Rv64>::run_compiled(Block*, uint64_t, uint64_t);
+template void RiscvCore<Rv64>::forget_compiled();
+template void RiscvCore<Rv64>::count_compiled();
 
 }  // namespace backboard

@@ -231,6 +231,8 @@ class Core : public Saved, public EventClient, public IrqSink {
   virtual CoreCaches caches() = 0;
 
   virtual unsigned width_bits() const = 0;
+  /// Of a floating-point register: 64 with the D extension. There f() and set_f() see a binary32 boxed.
+  virtual unsigned float_bits() const = 0;
   virtual uint64_t pc() const = 0;
   virtual void set_pc(uint64_t pc) = 0;
   virtual uint64_t x(unsigned index) const = 0;
@@ -259,7 +261,7 @@ class Core : public Saved, public EventClient, public IrqSink {
   SemihostingHandler* semihosting_ = nullptr;
 };
 
-/// A core of `width_bits` (32; InputError for others). Registers itself in `queue` with EventRank::core.
-std::unique_ptr<Core> make_core(unsigned width_bits, const CoreConfig& config, BusPort& bus, EventQueue& queue);
+/// A core of `config.isa`. Registers itself in `queue` with EventRank::core.
+std::unique_ptr<Core> make_core(const CoreConfig& config, BusPort& bus, EventQueue& queue);
 
 }  // namespace backboard

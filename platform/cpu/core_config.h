@@ -7,6 +7,7 @@
 
 #include "platform/cache/cache_config.h"
 #include "platform/config/fields.h"
+#include "platform/cpu/isa.h"
 
 namespace backboard {
 
@@ -60,8 +61,12 @@ struct CoreCosts {
   }
 };
 
+/// Whether blocks are compiled for the host. `automatic`: where that can be done.
+enum class JitUse : uint8_t { automatic, on, off };
+
 struct CoreConfig {
   std::string name = "core";
+  Isa isa = Isa::rv32imafc;
   uint64_t clock_hz = 200'000'000;
   /// Longest run between two looks at the stop flag, but for the block that it ends in. Changes no result and no time.
   uint64_t quantum_ps = 100'000'000;
@@ -71,9 +76,9 @@ struct CoreConfig {
   bool misaligned_traps = false;
   /// Off: every data access is a bus transaction (slow; same results and times where the latencies agree).
   bool use_direct_memory = true;
-  /// Blocks that have run often are compiled for the host (x86-64; elsewhere the interpreter does everything). Changes
-  /// no result, no time and no counter. With caches nothing is compiled.
-  bool jit = true;
+  /// Blocks of RV32 that have run often are compiled for the host (x86-64; elsewhere the interpreter does everything).
+  /// Changes no result, no time and no counter. With caches nothing is compiled.
+  JitUse jit = JitUse::automatic;
   uint32_t jit_after = 200;
   CoreCosts costs;
   CacheConfig code_cache;
@@ -88,17 +93,25 @@ struct CoreConfig {
   /// `name`, `reset_pc` and `cacheable` are the board's to set.
   template <class V>
   void fields(V& v) {
+    v("isa", isa, Choices<Isa>{{"rv32imafc", Isa::rv32imafc}, {"rv64imafdc", Isa::rv64imafdc}},
+      "Instruction set; Zicsr, Zifencei, Zicntr, Zicbom, user mode and PMP besides");
     v("clock", clock_hz, Hertz{1'000, 10'000'000'000}, "Clock of the core");
     v("quantum", quantum_ps, Picoseconds{1'000, 1'000'000'000'000}, "Longest run between two looks at the stop flag");
     v("hart_id", hart_id, Range{0, 0}, "mhartid");
     v("misaligned_traps", misaligned_traps, "Misaligned loads and stores trap");
     v("direct_memory", use_direct_memory, "Memory is accessed past the bus where the bus allows it");
-    v("jit", jit,
-      "Blocks that run often are compiled for the host (x86-64, without caches); changes no result and no time");
+    v("jit", jit, Choices<JitUse>{{"auto", JitUse::automatic}, {"true", JitUse::on}, {"false", JitUse::off}},
+      "Blocks that run often are compiled for the host (x86-64, RV32, without caches); changes no result and no time");
     v("jit_after", jit_after, Range{0, 1'000'000'000}, "Executions of a block before it is compiled");
     v("costs", costs, "Cycles of an instruction by its kind");
     v("icache", code_cache, "Level-1 instruction cache");
     v("dcache", data_cache, "Level-1 data cache");
+  }
+
+  void check() const {
+    if (jit == JitUse::on && isa != Isa::rv32imafc) {
+      throw ConfigRule("jit", "only code of RV32 is compiled: 'auto' or 'false' with isa: rv64imafdc");
+    }
   }
 };
 

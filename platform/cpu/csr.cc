@@ -6,11 +6,12 @@ namespace {
 
 constexpr uint32_t kMstatusMie = 1u << 3, kMstatusMpie = 1u << 7, kMstatusMpp = 3u << 11;
 constexpr uint32_t kMstatusMprv = 1u << 17, kMstatusTw = 1u << 21;
-constexpr unsigned kFsShift = 13;
+constexpr unsigned kFsShift = 13, kUxlShift = 32;
 constexpr uint32_t kInterruptMask = 1u << 3 | 1u << 7 | 1u << 11;
-constexpr uint32_t kCounterMask = 7;         // CY, TM, IR: counters 3 to 31 are hardwired to zero
-constexpr uint32_t kMenvcfgMask = 0x70 | 1;  // CBCFE, CBIE, FIOM
-constexpr uint32_t kImplementationId = 0x1;  // mimpid: the first version of this model
+constexpr uint32_t kCounterMask = 7;                           // CY, TM, IR: counters 3 to 31 are hardwired to zero
+constexpr uint32_t kMenvcfgMask = 0x70 | 1;                    // CBCFE, CBIE, FIOM
+constexpr uint64_t kPmpAddressMask = (uint64_t{1} << 54) - 1;  // bits 55 to 2 of an address
+constexpr uint32_t kImplementationId = 0x1;                    // mimpid: the first version of this model
 
 constexpr bool in(unsigned number, unsigned first, unsigned count) {
   return number >= first && number < first + count;
@@ -21,6 +22,7 @@ constexpr bool in(unsigned number, unsigned first, unsigned count) {
 template <class Xlen>
 typename RiscvCore<Xlen>::U RiscvCore<Xlen>::read_mstatus() const {
   U value = mstatus_ | static_cast<U>(fs_) << kFsShift;
+  if constexpr (Xlen::kBits == 64) value |= U{2} << kUxlShift;  // user mode is of 64 bits, too, and stays so
   if (fs_ == 3) value |= U{1} << (Xlen::kBits - 1);
   return value;
 }
@@ -38,6 +40,7 @@ void RiscvCore<Xlen>::write_mstatus(U value) {
 template <class Xlen>
 bool RiscvCore<Xlen>::read_counter(unsigned number, U& value) const {
   const bool high = (number & 0x80) != 0;
+  if (high && Xlen::kBits == 64) return false;
   uint64_t counter = 0;
   switch (number & 0x1f) {
     case 0:
@@ -68,19 +71,21 @@ void RiscvCore<Xlen>::write_counter(unsigned number, U value, const Moment& afte
   // increment (Privileged ISA, "Hardware Performance Monitor").
   const uint64_t now = counter.value(index == 0 ? source : retired_);
   const uint64_t v = value;
+  if (Xlen::kBits == 64) return counter.set(v, source);
   counter.set(high ? (now & 0xffffffffu) | v << 32 : (now & ~uint64_t{0xffffffffu}) | (v & 0xffffffffu), source);
 }
 
+// A pmpcfg register of RV64 holds those of two of RV32, and has the number of the first.
 template <class Xlen>
 typename RiscvCore<Xlen>::U RiscvCore<Xlen>::read_pmpcfg(unsigned index) const {
   U value = 0;
-  for (unsigned i = 0; i < 4; ++i) value |= static_cast<U>(pmp_.config(4 * index + i)) << (8 * i);
+  for (unsigned i = 0; i < sizeof(U); ++i) value |= static_cast<U>(pmp_.config(4 * index + i)) << (8 * i);
   return value;
 }
 
 template <class Xlen>
 void RiscvCore<Xlen>::write_pmpcfg(unsigned index, U value) {
-  for (unsigned i = 0; i < 4; ++i) pmp_.set_config(4 * index + i, static_cast<uint8_t>(value >> (8 * i)));
+  for (unsigned i = 0; i < sizeof(U); ++i) pmp_.set_config(4 * index + i, static_cast<uint8_t>(value >> (8 * i)));
   path_.flush_pages();
   drop_blocks();
 }
@@ -102,9 +107,9 @@ bool RiscvCore<Xlen>::read_csr(unsigned number, U& value) const {
       value = read_mstatus();
       return true;
     case csr::kMISA:
-      // MXL, then a bit for each letter: A C F I M U.
+      // MXL, then a bit for each letter: A C F I M U, and D.
       value = (Xlen::kBits == 32 ? U{1} : U{2}) << (Xlen::kBits - 2) | 1u << 0 | 1u << 2 | 1u << 5 | 1u << 8 |
-              1u << 12 | 1u << 20;
+              1u << 12 | 1u << 20 | (sizeof(Float) == 8 ? 1u << 3 : 0u);
       return true;
     case csr::kMIE:
       value = mie_;
@@ -161,7 +166,7 @@ bool RiscvCore<Xlen>::read_csr(unsigned number, U& value) const {
   }
   if (in(number, csr::kPMPCFG0, 16)) {
     value = read_pmpcfg(number - csr::kPMPCFG0);
-    return true;
+    return Xlen::kBits == 32 || number % 2 == 0;
   }
   if (in(number, csr::kPMPADDR0, 64)) {
     value = static_cast<U>(pmp_.address(number - csr::kPMPADDR0));
@@ -235,7 +240,7 @@ bool RiscvCore<Xlen>::write_csr(unsigned number, U value, const Moment& after) {
   if (in(number, csr::kPMPCFG0, 16)) {
     write_pmpcfg(number - csr::kPMPCFG0, value);
   } else if (in(number, csr::kPMPADDR0, 64)) {
-    pmp_.set_address(number - csr::kPMPADDR0, value);
+    pmp_.set_address(number - csr::kPMPADDR0, value & kPmpAddressMask);
     path_.flush_pages();
     drop_blocks();
   } else if ((number & ~0x9fu) == csr::kMCYCLE) {
@@ -272,5 +277,10 @@ template bool RiscvCore<Rv32>::read_csr(unsigned, uint32_t&) const;
 template bool RiscvCore<Rv32>::write_csr(unsigned, uint32_t, const Moment&);
 template std::optional<uint64_t> RiscvCore<Rv32>::csr(unsigned);
 template bool RiscvCore<Rv32>::set_csr(unsigned, uint64_t);
+template bool RiscvCore<Rv64>::csr_exists(unsigned, bool) const;
+template bool RiscvCore<Rv64>::read_csr(unsigned, uint64_t&) const;
+template bool RiscvCore<Rv64>::write_csr(unsigned, uint64_t, const Moment&);
+template std::optional<uint64_t> RiscvCore<Rv64>::csr(unsigned);
+template bool RiscvCore<Rv64>::set_csr(unsigned, uint64_t);
 
 }  // namespace backboard

@@ -50,5 +50,10 @@ template void RiscvCore<Rv32>::set_pc(uint64_t);
 template bool RiscvCore<Rv32>::at_breakpoint() const;
 template bool RiscvCore<Rv32>::stop_behind_instruction();
 template void RiscvCore<Rv32>::set_breakpoints(const std::vector<uint64_t>&);
+template void RiscvCore<Rv64>::trace(TracedStep, uint64_t);
+template void RiscvCore<Rv64>::set_pc(uint64_t);
+template bool RiscvCore<Rv64>::at_breakpoint() const;
+template bool RiscvCore<Rv64>::stop_behind_instruction();
+template void RiscvCore<Rv64>::set_breakpoints(const std::vector<uint64_t>&);
 
 }  // namespace backboard

@@ -6,33 +6,59 @@
 namespace backboard {
 namespace {
 
-constexpr InstructionRow kRows[] = {
+/// RV32 has no shift by 32 and more: there the highest bit of the amount is part of the opcode.
+constexpr uint32_t mask32(InstructionFormat format, uint32_t mask) {
+  return format == InstructionFormat::shift ? mask | 1u << 25 : mask;
+}
+constexpr uint16_t mask32(CompressedId id, unsigned mask) {
+  const bool shift = id == CompressedId::C_SLLI || id == CompressedId::C_SRLI || id == CompressedId::C_SRAI;
+  return static_cast<uint16_t>(shift ? mask | 1u << 12 : mask);
+}
+
+constexpr InstructionRow kRows32[] = {
+#define INSTRUCTION(id, mnemonic, match, mask, format, kind) \
+  {mnemonic,                                                 \
+   match,                                                    \
+   mask32(InstructionFormat::format, mask),                  \
+   InstructionId::id,                                        \
+   InstructionFormat::format,                                \
+   InstructionKind::kind},
+#define INSTRUCTION64(id, mnemonic, match, mask, format, kind)
+#include "platform/cpu/instructions.def"
+};
+constexpr InstructionRow kRows64[] = {
 #define INSTRUCTION(id, mnemonic, match, mask, format, kind) \
   {mnemonic, match, mask, InstructionId::id, InstructionFormat::format, InstructionKind::kind},
 #include "platform/cpu/instructions.def"
 };
 
-constexpr CompressedRow kCompressedRows[] = {
+constexpr CompressedRow kCompressedRows32[] = {
+#define COMPRESSED(id, mnemonic, match, mask) {mnemonic, match, mask32(CompressedId::id, mask), CompressedId::id},
+#define COMPRESSED64(id, mnemonic, match, mask)
+#include "platform/cpu/instructions.def"
+};
+constexpr CompressedRow kCompressedRows64[] = {
 #define COMPRESSED(id, mnemonic, match, mask) {mnemonic, match, mask, CompressedId::id},
+#define COMPRESSED32(id, mnemonic, match, mask)
 #include "platform/cpu/instructions.def"
 };
 
-constexpr bool rows_well_formed() {
-  for (const InstructionRow& row : kRows) {
+constexpr bool rows_well_formed(std::span<const InstructionRow> rows, std::span<const CompressedRow> compressed) {
+  for (const InstructionRow& row : rows) {
     if ((row.match & ~row.mask) != 0 || (row.match & 3) != 3) return false;
   }
-  for (const CompressedRow& row : kCompressedRows) {
+  for (const CompressedRow& row : compressed) {
     if ((row.match & ~row.mask) != 0 || (row.match & 3) == 3) return false;
   }
   return true;
 }
-static_assert(rows_well_formed());
+static_assert(rows_well_formed(kRows32, kCompressedRows32) && rows_well_formed(kRows64, kCompressedRows64));
 
 /// Rows by opcode and funct3, so that a decode looks at a handful of candidates.
 class RowIndex {
  public:
-  RowIndex() {
-    for (const InstructionRow& row : kRows) {
+  explicit RowIndex(std::span<const InstructionRow> rows) {
+    for (const InstructionRow& row : rows) {
       for (uint32_t key = 0; key < kKeys; ++key) {
         const uint32_t bits = (key >> 3) << 2 | (key & 7) << 12 | 3;
         const uint32_t mask = row.mask & 0x707f;
@@ -52,9 +78,10 @@ class RowIndex {
   std::array<std::vector<const InstructionRow*>, kKeys> candidates_;
 };
 
-const InstructionRow* find_row(uint32_t bits) {
-  static const RowIndex index;
-  return is_long_instruction(bits) ? index.find(bits) : nullptr;
+const InstructionRow* find_row(uint32_t bits, Isa isa) {
+  static const RowIndex index32{kRows32}, index64{kRows64};
+  if (!is_long_instruction(bits)) return nullptr;
+  return isa == Isa::rv32imafc ? index32.find(bits) : index64.find(bits);
 }
 
 constexpr uint32_t field(uint32_t bits, unsigned low, unsigned width) {
@@ -70,7 +97,7 @@ int32_t immediate_of(InstructionFormat format, uint32_t bits) {
     case InstructionFormat::fp_load:
       return sign_extend(bits >> 20, 12);
     case InstructionFormat::shift:
-      return static_cast<int32_t>(field(bits, 20, 5));
+      return static_cast<int32_t>(field(bits, 20, 6));
     case InstructionFormat::S:
     case InstructionFormat::fp_store:
       return sign_extend(field(bits, 25, 7) << 5 | field(bits, 7, 5), 12);
@@ -152,6 +179,16 @@ uint32_t cl_offset(uint32_t c) {
 uint32_t ci_sp_offset(uint32_t c) {
   return field(c, 2, 2) << 6 | field(c, 12, 1) << 5 | field(c, 4, 3) << 2;
 }
+// Those of double words.
+uint32_t cl_double_offset(uint32_t c) {
+  return field(c, 5, 2) << 6 | field(c, 10, 3) << 3;
+}
+uint32_t ci_sp_double_offset(uint32_t c) {
+  return field(c, 2, 3) << 6 | field(c, 12, 1) << 5 | field(c, 5, 2) << 3;
+}
+uint32_t css_sp_double_offset(uint32_t c) {
+  return field(c, 7, 3) << 6 | field(c, 10, 3) << 3;
+}
 uint32_t css_sp_offset(uint32_t c) {
   return field(c, 7, 2) << 6 | field(c, 9, 4) << 2;
 }
@@ -167,7 +204,7 @@ int32_t addi16sp_immediate(uint32_t c) {
 uint32_t expand_memory_or_register(CompressedId id, uint32_t c) {
   const uint32_t rd = field(c, 7, 5), rs2 = field(c, 2, 5);
   const uint32_t rd_small = 8 + field(c, 2, 3), rs1_small = 8 + field(c, 7, 3);
-  const auto offset = static_cast<int32_t>(cl_offset(c));
+  const auto offset = static_cast<int32_t>(cl_offset(c)), double_offset = static_cast<int32_t>(cl_double_offset(c));
   switch (id) {
     case CompressedId::C_ADDI4SPN:
       return addi4spn_immediate(c) ? encode_i(0x13, rd_small, 2, static_cast<int32_t>(addi4spn_immediate(c))) : 0;
@@ -179,8 +216,24 @@ uint32_t expand_memory_or_register(CompressedId id, uint32_t c) {
       return encode_s(0x2023, rs1_small, rd_small, cl_offset(c));
     case CompressedId::C_FSW:
       return encode_s(0x2027, rs1_small, rd_small, cl_offset(c));
+    case CompressedId::C_FLD:
+      return encode_i(0x3007, rd_small, rs1_small, double_offset);
+    case CompressedId::C_LD:
+      return encode_i(0x3003, rd_small, rs1_small, double_offset);
+    case CompressedId::C_FSD:
+      return encode_s(0x3027, rs1_small, rd_small, cl_double_offset(c));
+    case CompressedId::C_SD:
+      return encode_s(0x3023, rs1_small, rd_small, cl_double_offset(c));
+    case CompressedId::C_FLDSP:
+      return encode_i(0x3007, rd, 2, static_cast<int32_t>(ci_sp_double_offset(c)));
+    case CompressedId::C_LDSP:
+      return rd ? encode_i(0x3003, rd, 2, static_cast<int32_t>(ci_sp_double_offset(c))) : 0;
+    case CompressedId::C_FSDSP:
+      return encode_s(0x3027, 2, rs2, css_sp_double_offset(c));
+    case CompressedId::C_SDSP:
+      return encode_s(0x3023, 2, rs2, css_sp_double_offset(c));
     case CompressedId::C_SLLI:
-      return encode_i(0x1013, rd, rd, static_cast<int32_t>(rs2));
+      return encode_i(0x1013, rd, rd, static_cast<int32_t>(field(c, 12, 1) << 5 | rs2));
     case CompressedId::C_LWSP:
       return rd ? encode_i(0x2003, rd, 2, static_cast<int32_t>(ci_sp_offset(c))) : 0;
     case CompressedId::C_FLWSP:
@@ -206,33 +259,35 @@ uint32_t expand_memory_or_register(CompressedId id, uint32_t c) {
 
 }  // namespace
 
-std::span<const InstructionRow> instruction_table() {
-  return kRows;
+std::span<const InstructionRow> instruction_table(Isa isa) {
+  if (isa == Isa::rv32imafc) return kRows32;
+  return kRows64;
 }
-std::span<const CompressedRow> compressed_table() {
-  return kCompressedRows;
+std::span<const CompressedRow> compressed_table(Isa isa) {
+  if (isa == Isa::rv32imafc) return kCompressedRows32;
+  return kCompressedRows64;
 }
 
-const CompressedRow* find_compressed(uint16_t bits) {
-  for (const CompressedRow& row : kCompressedRows) {
-    if ((bits & row.mask) == row.match) return expand_compressed(bits) ? &row : nullptr;
+namespace {
+const CompressedRow* matching_row(uint16_t bits, Isa isa) {
+  for (const CompressedRow& row : compressed_table(isa)) {
+    if ((bits & row.mask) == row.match) return &row;
   }
   return nullptr;
 }
+}  // namespace
 
-uint32_t expand_compressed(uint16_t bits) {
-  const CompressedRow* row = nullptr;
-  for (const CompressedRow& candidate : kCompressedRows) {
-    if ((bits & candidate.mask) == candidate.match) {
-      row = &candidate;
-      break;
-    }
-  }
+const CompressedRow* find_compressed(uint16_t bits, Isa isa) {
+  return expand_compressed(bits, isa) ? matching_row(bits, isa) : nullptr;
+}
+
+uint32_t expand_compressed(uint16_t bits, Isa isa) {
+  const CompressedRow* row = matching_row(bits, isa);
   if (!row) return 0;
   const uint32_t c = bits;
   const uint32_t rd = field(c, 7, 5);
   const uint32_t rd_small = 8 + field(c, 7, 3), rs2_small = 8 + field(c, 2, 3);
-  const auto amount = static_cast<int32_t>(field(c, 2, 5));
+  const auto amount = static_cast<int32_t>(field(c, 12, 1) << 5 | field(c, 2, 5));
   switch (row->id) {
     case CompressedId::C_NOP:
     case CompressedId::C_ADDI:
@@ -259,6 +314,12 @@ uint32_t expand_compressed(uint16_t bits) {
       return encode_r(0x6033, rd_small, rd_small, rs2_small);
     case CompressedId::C_AND:
       return encode_r(0x7033, rd_small, rd_small, rs2_small);
+    case CompressedId::C_ADDIW:
+      return rd ? encode_i(0x1b, rd, rd, ci_immediate(c)) : 0;
+    case CompressedId::C_SUBW:
+      return encode_r(0x4000003b, rd_small, rd_small, rs2_small);
+    case CompressedId::C_ADDW:
+      return encode_r(0x3b, rd_small, rd_small, rs2_small);
     case CompressedId::C_J:
       return encode_j(0, cj_offset(c));
     case CompressedId::C_BEQZ:
@@ -270,13 +331,13 @@ uint32_t expand_compressed(uint16_t bits) {
   }
 }
 
-Operation decode(uint32_t bits) {
+Operation decode(uint32_t bits, Isa isa) {
   Operation operation;
   if (!is_long_instruction(bits)) {
     operation.length_bytes = 2;
-    bits = expand_compressed(static_cast<uint16_t>(bits));
+    bits = expand_compressed(static_cast<uint16_t>(bits), isa);
   }
-  const InstructionRow* row = find_row(bits);
+  const InstructionRow* row = find_row(bits, isa);
   if (!row) return operation;
   operation.id = row->id;
   operation.rd = static_cast<uint8_t>(field(bits, 7, 5));
@@ -300,21 +361,27 @@ unsigned moved_bytes(InstructionId id) {
     case InstructionId::SH:
       return 2;
     case InstructionId::LW:
+    case InstructionId::LWU:
     case InstructionId::SW:
     case InstructionId::FLW:
     case InstructionId::FSW:
       return 4;
+    case InstructionId::LD:
+    case InstructionId::SD:
+    case InstructionId::FLD:
+    case InstructionId::FSD:
+      return 8;
     default:
       return 0;
   }
 }
 
-const char* mnemonic_of(uint32_t bits) {
+const char* mnemonic_of(uint32_t bits, Isa isa) {
   if (!is_long_instruction(bits)) {
-    const CompressedRow* row = find_compressed(static_cast<uint16_t>(bits));
+    const CompressedRow* row = find_compressed(static_cast<uint16_t>(bits), isa);
     return row ? row->mnemonic : "illegal";
   }
-  const InstructionRow* row = find_row(bits);
+  const InstructionRow* row = find_row(bits, isa);
   return row ? row->mnemonic : "illegal";
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "platform/cpu/isa.h"
+
 namespace backboard {
 
 /// The rows of instructions.def; `ILLEGAL` stands for all other bits. kBlockEnd is the interpreter's own.
@@ -83,8 +85,9 @@ struct CompressedRow {
   CompressedId id;
 };
 
-std::span<const InstructionRow> instruction_table();
-std::span<const CompressedRow> compressed_table();
+/// The rows of an instruction set, with its masks.
+std::span<const InstructionRow> instruction_table(Isa isa = Isa::rv32imafc);
+std::span<const CompressedRow> compressed_table(Isa isa = Isa::rv32imafc);
 
 /// Register number that stands for writes to x0: the slot behind the 32 registers takes them.
 inline constexpr uint8_t kDiscardRegister = 32;
@@ -110,13 +113,13 @@ inline bool is_long_instruction(uint32_t bits) {
   return (bits & 3) == 3;
 }
 
-/// Decodes an instruction of RV32IMAFC_Zicsr_Zifencei_Zicbom; for 16-bit ones only the low half counts.
-Operation decode(uint32_t bits);
+/// Decodes an instruction; for 16-bit ones only the low half counts.
+Operation decode(uint32_t bits, Isa isa = Isa::rv32imafc);
 
 /// The row of a 16-bit instruction, nullptr if it is reserved or illegal.
-const CompressedRow* find_compressed(uint16_t bits);
+const CompressedRow* find_compressed(uint16_t bits, Isa isa = Isa::rv32imafc);
 /// The 32-bit instruction that a 16-bit one stands for; 0 (which is illegal) if there is none.
-uint32_t expand_compressed(uint16_t bits);
+uint32_t expand_compressed(uint16_t bits, Isa isa = Isa::rv32imafc);
 
 /// Kinds by InstructionId; what is illegal counts as a system instruction.
 inline constexpr InstructionKind kKindOf[kInstructionIds] = {
@@ -128,7 +131,11 @@ inline InstructionKind kind_of(InstructionId id) {
 }
 /// Bytes that a load or store moves; 0 for all others, atomic ones too.
 unsigned moved_bytes(InstructionId id);
+/// Bytes of the word that an atomic instruction works on.
+inline unsigned atomic_bytes(InstructionId id) {
+  return id >= InstructionId::LR_D ? 8 : 4;
+}
 /// The mnemonic for print-outs and errors ("c.add" and the like for 16-bit instructions).
-const char* mnemonic_of(uint32_t bits);
+const char* mnemonic_of(uint32_t bits, Isa isa = Isa::rv32imafc);
 
 }  // namespace backboard

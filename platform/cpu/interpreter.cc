@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 #include "platform/cpu/fast_float.h"
 #include "platform/cpu/integer_ops.h"
+#include "platform/cpu/nan_boxing.h"
 #include "platform/cpu/riscv_core.h"
 
 // Labels as values are a GNU extension that g++ and clang share.
@@ -16,7 +18,9 @@ namespace backboard {
 static_assert(std::endian::native == std::endian::little);
 
 using softfloat::Binary32;
+using softfloat::Binary64;
 using softfloat::Rounding;
+constexpr uint64_t kSign64 = softfloat::FormatFacts<Binary64>::kSign;
 
 /// Leaves `block` at `operation`, which was `completed` or is still to come (or to trap): counts what was done.
 template <class Xlen>
@@ -84,55 +88,68 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
 
 namespace {
 
-uint32_t atomic_result(InstructionId id, uint32_t memory, uint32_t operand) {
-  const auto signed_memory = static_cast<int32_t>(memory), signed_operand = static_cast<int32_t>(operand);
+template <class Word>
+Word atomic_result(InstructionId id, Word memory, Word operand) {
+  using Signed = std::make_signed_t<Word>;
+  const auto signed_memory = static_cast<Signed>(memory), signed_operand = static_cast<Signed>(operand);
   switch (id) {
     case InstructionId::AMOADD_W:
+    case InstructionId::AMOADD_D:
       return memory + operand;
     case InstructionId::AMOXOR_W:
+    case InstructionId::AMOXOR_D:
       return memory ^ operand;
     case InstructionId::AMOAND_W:
+    case InstructionId::AMOAND_D:
       return memory & operand;
     case InstructionId::AMOOR_W:
+    case InstructionId::AMOOR_D:
       return memory | operand;
     case InstructionId::AMOMIN_W:
+    case InstructionId::AMOMIN_D:
       return signed_memory < signed_operand ? memory : operand;
     case InstructionId::AMOMAX_W:
+    case InstructionId::AMOMAX_D:
       return signed_memory > signed_operand ? memory : operand;
     case InstructionId::AMOMINU_W:
+    case InstructionId::AMOMINU_D:
       return memory < operand ? memory : operand;
     case InstructionId::AMOMAXU_W:
+    case InstructionId::AMOMAXU_D:
       return memory > operand ? memory : operand;
     default:
-      return operand;  // AMOSWAP_W
+      return operand;  // AMOSWAP
   }
 }
 
 }  // namespace
 
+/// What the word of `bytes` holds goes through 64 bits, zero-extended.
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
   const U address = x_[op.rs1];
-  const bool load_reserved = op.id == InstructionId::LR_W;
-  if (address % 4 != 0) {
+  const unsigned bytes = atomic_bytes(op.id);
+  const bool load_reserved = op.id == InstructionId::LR_W || op.id == InstructionId::LR_D;
+  if (address % bytes != 0) {
     pending_ = {load_reserved ? TrapCause::load_misaligned : TrapCause::store_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }
   const uint64_t time_ps = clock_time_.time_ps(clock_ + op.cycles_before);
-  uint32_t memory = 0;
-  if (op.id == InstructionId::SC_W) {
+  uint64_t memory = 0;
+  if (op.id == InstructionId::SC_W || op.id == InstructionId::SC_D) {
     const bool holds = reserved_ && reservation_ == address;
     reserved_ = false;
     AccessKind kind = AccessKind::direct;
     if (holds) {
-      const auto value = static_cast<uint32_t>(x_[op.rs2]);
-      kind = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), TrapCause::store_access, address);
+      const uint64_t value = x_[op.rs2];
+      kind =
+          finish_access(path_.write(address, bytes, data_machine_, time_ps, &value), TrapCause::store_access, address);
       reserved_ = blocked_;
     }
     if (kind != AccessKind::fault) x_[op.rd] = !holds;
     return kind;
   }
-  if (!load_reserved && !pmp_.allows(address, 4, PmpAccess::write, data_machine_)) {
+  if (!load_reserved && !pmp_.allows(address, bytes, PmpAccess::write, data_machine_)) {
     pending_ = {TrapCause::store_access, address, BusResponse::ok};
     return AccessKind::fault;
   }
@@ -140,21 +157,24 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
   // What it has read before its write had to wait: memory may hold what it writes by now.
   const bool has_read = held_.valid && again_ && held_.address == address;
   if (has_read) memory = held_.value;
-  const AccessKind read = has_read
-                              ? AccessKind::bus
-                              : finish_access(path_.read(address, 4, data_machine_, time_ps, &memory), cause, address);
+  const AccessKind read =
+      has_read ? AccessKind::bus
+               : finish_access(path_.read(address, bytes, data_machine_, time_ps, &memory), cause, address);
   if (read == AccessKind::fault) return read;
   AccessKind write = AccessKind::direct;
   if (load_reserved) {
     reserved_ = true;
     reservation_ = address;
   } else {
-    const uint32_t value = atomic_result(op.id, memory, static_cast<uint32_t>(x_[op.rs2]));
-    write = finish_access(path_.write(address, 4, data_machine_, time_ps, &value), cause, address);
+    const uint64_t operand = x_[op.rs2];
+    const uint64_t value = bytes == 8
+                               ? atomic_result(op.id, memory, operand)
+                               : atomic_result(op.id, static_cast<uint32_t>(memory), static_cast<uint32_t>(operand));
+    write = finish_access(path_.write(address, bytes, data_machine_, time_ps, &value), cause, address);
     if (blocked_) held_ = {true, address, memory};
     if (write == AccessKind::fault) return write;
   }
-  x_[op.rd] = static_cast<U>(static_cast<S>(static_cast<int32_t>(memory)));
+  x_[op.rd] = bytes == 8 ? static_cast<U>(memory) : static_cast<U>(static_cast<S>(static_cast<int32_t>(memory)));
   return read == AccessKind::bus ? read : write;
 }
 
@@ -165,11 +185,13 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
 /// Runs `block` and those that follow it as long as each one ends by `chain_limit_` at the latest and is decoded; the
 /// first one is not held against it. On return pc_, clock_ and retired_ are at an instruction boundary.
 /// kCaches: blocks must be in the code cache, and the table holds lines where there is a data cache.
+/// In RV32 no label of an instruction of RV64 is used, and the compiler drops its handler.
 template <class Xlen>
 template <bool kCaches>
 void RiscvCore<Xlen>::interpret(Block* block) {
   static const void* const kLabels[kInstructionIds] = {
 #define INSTRUCTION(id, mnemonic, match, mask, format, kind) &&do_##id,
+#define INSTRUCTION64(id, mnemonic, match, mask, format, kind) Xlen::kBits == 64 ? &&do_##id : &&do_system,
 #include "platform/cpu/instructions.def"
       &&do_system, &&do_block_end};
   U* const x = x_.data();
@@ -237,6 +259,25 @@ void RiscvCore<Xlen>::interpret(Block* block) {
   COMPUTE(DIVU, integer_ops::divide_unsigned<Xlen>(RS1, RS2))
   COMPUTE(REM, integer_ops::remainder<Xlen>(RS1, RS2))
   COMPUTE(REMU, integer_ops::remainder_unsigned<Xlen>(RS1, RS2))
+
+// The lower halves of RV64's registers, and results that are sign-extended from 32 bits.
+#define WORD1 static_cast<uint32_t>(RS1)
+#define WORD2 static_cast<uint32_t>(RS2)
+#define COMPUTE_WORD(id, expression) COMPUTE(id, static_cast<S>(static_cast<int32_t>(expression)))
+  COMPUTE_WORD(ADDIW, RS1 + IMMEDIATE)
+  COMPUTE_WORD(SLLIW, WORD1 << op->immediate)
+  COMPUTE_WORD(SRLIW, WORD1 >> op->immediate)
+  COMPUTE_WORD(SRAIW, static_cast<int32_t>(WORD1) >> op->immediate)
+  COMPUTE_WORD(ADDW, WORD1 + WORD2)
+  COMPUTE_WORD(SUBW, WORD1 - WORD2)
+  COMPUTE_WORD(SLLW, WORD1 << (WORD2 & 31))
+  COMPUTE_WORD(SRLW, WORD1 >> (WORD2 & 31))
+  COMPUTE_WORD(SRAW, static_cast<int32_t>(WORD1) >> (WORD2 & 31))
+  COMPUTE_WORD(MULW, WORD1 * WORD2)
+  COMPUTE_WORD(DIVW, integer_ops::divide<Rv32>(WORD1, WORD2))
+  COMPUTE_WORD(DIVUW, integer_ops::divide_unsigned<Rv32>(WORD1, WORD2))
+  COMPUTE_WORD(REMW, integer_ops::remainder<Rv32>(WORD1, WORD2))
+  COMPUTE_WORD(REMUW, integer_ops::remainder_unsigned<Rv32>(WORD1, WORD2))
 
 do_FENCE:  // one core and an in-order bus: everything is ordered already
   NEXT();
@@ -320,6 +361,9 @@ do_JALR:
   STORE(SB, uint8_t, RS2)
   STORE(SH, uint16_t, RS2)
   STORE(SW, uint32_t, RS2)
+  LOAD(LWU, uint32_t, x, static_cast<U>)
+  LOAD(LD, uint64_t, x, static_cast<U>)
+  STORE(SD, uint64_t, RS2)
 
 do_LR_W:
 do_SC_W:
@@ -331,7 +375,18 @@ do_AMOOR_W:
 do_AMOMIN_W:
 do_AMOMAX_W:
 do_AMOMINU_W:
-do_AMOMAXU_W : {
+do_AMOMAXU_W:
+do_LR_D:
+do_SC_D:
+do_AMOSWAP_D:
+do_AMOADD_D:
+do_AMOXOR_D:
+do_AMOAND_D:
+do_AMOOR_D:
+do_AMOMIN_D:
+do_AMOMAX_D:
+do_AMOMINU_D:
+do_AMOMAXU_D : {
   clock_ = clock;
   pc_ = OWN_PC;
   const AccessKind kind = atomic(*op);
@@ -353,32 +408,54 @@ do_AMOMAXU_W : {
     goto do_system;                                              \
   const auto rounding = static_cast<Rounding>(mode);             \
   fs_ = 3
-#define F1 f_[op->rs1]
-#define F2 f_[op->rs2]
-#define F3 f_[op->rs3]
-#define FP_ROUNDED(id, target, expression) \
+#define F1 nan_boxing::single(f_[op->rs1])
+#define F2 nan_boxing::single(f_[op->rs2])
+#define F3 nan_boxing::single(f_[op->rs3])
+#define BITS1 f_[op->rs1]
+#define D1 uint64_t{f_[op->rs1]}
+#define D2      \
+  uint64_t {    \
+    f_[op->rs2] \
+  }
+#define D3      \
+  uint64_t {    \
+    f_[op->rs3] \
+  }
+#define FP_TO_x(value) x[op->rd] = static_cast<U>(value)
+#define FP_TO_s(value) f_[op->rd] = nan_boxing::boxed<Float>(value)
+#define FP_TO_d(value) f_[op->rd] = static_cast<Float>(value)
+#define FP_ROUNDED(id, result, expression) \
   do_##id : {                              \
     FP_ROUNDING();                         \
-    target[op->rd] = expression;           \
+    FP_TO_##result(expression);            \
     NEXT();                                \
   }
-#define FP_PLAIN(id, target, expression) \
+#define FP_PLAIN(id, result, expression) \
   do_##id : {                            \
     FP_CHECK();                          \
     fs_ = 3;                             \
-    target[op->rd] = expression;         \
+    FP_TO_##result(expression);          \
     NEXT();                              \
   }
-#define FP_LOAD_CONVERT(value) (fs_ = 3, value)
+#define FP_LOADED_SINGLE(value) (fs_ = 3, nan_boxing::boxed<Float>(value))
+#define FP_LOADED_DOUBLE(value) (fs_ = 3, static_cast<Float>(value))
 
-  LOAD(FLW_legal, uint32_t, f_, FP_LOAD_CONVERT)
+  LOAD(FLW_legal, uint32_t, f_, FP_LOADED_SINGLE)
   STORE(FSW_legal, uint32_t, f_[op->rs2])
+  LOAD(FLD_legal, uint64_t, f_, FP_LOADED_DOUBLE)
+  STORE(FSD_legal, uint64_t, f_[op->rs2])
 do_FLW:
   FP_CHECK();
   goto do_FLW_legal;
 do_FSW:
   FP_CHECK();
   goto do_FSW_legal;
+do_FLD:
+  FP_CHECK();
+  goto do_FLD_legal;
+do_FSD:
+  FP_CHECK();
+  goto do_FSD_legal;
 
 #include "platform/cpu/fp_instructions.def"
 
@@ -395,7 +472,7 @@ block_done : {
   retired += block->count;
   const uint64_t key = next | user;
   Block* const following = &slots[key >> 1 & (BlockCache::kSlots - 1)];
-  if (following->key == key && clock + following->worst_cycles <= chain_limit_ &&
+  if (following->key == key && is_block_key(key) && clock + following->worst_cycles <= chain_limit_ &&
       (!kCaches || following->is_there(fills))) [[likely]] {
     block = following;
     if (kCaches) code_ages[block->slots[0]] = code_ages[block->slots[1]] = clock;
@@ -442,5 +519,7 @@ do_system:  // and whatever is illegal here
 
 template void RiscvCore<Rv32>::interpret<false>(Block*);
 template void RiscvCore<Rv32>::interpret<true>(Block*);
+template void RiscvCore<Rv64>::interpret<false>(Block*);
+template void RiscvCore<Rv64>::interpret<true>(Block*);
 
 }  // namespace backboard

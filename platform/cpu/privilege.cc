@@ -116,8 +116,7 @@ void RiscvCore<Xlen>::execute_system(const Operation& in_block) {
       waiting_ = !pending_interrupts();
       return;
     case InstructionId::FENCE_I: {
-      const AccessResult result =
-          path_.synchronize_code(clock_ + cost_[static_cast<unsigned>(InstructionKind::fence)]);
+      const AccessResult result = path_.synchronize_code(clock_ + cost_[static_cast<unsigned>(InstructionKind::fence)]);
       blocked_ = result.kind == AccessKind::wait;
       if (blocked_) return;
       retire(operation);
@@ -216,5 +215,11 @@ template bool RiscvCore<Rv32>::interrupt_is_due() const;
 template bool RiscvCore<Rv32>::take_interrupt();
 template void RiscvCore<Rv32>::illegal_instruction();
 template void RiscvCore<Rv32>::execute_system(const Operation&);
+template void RiscvCore<Rv64>::privilege_changed();
+template void RiscvCore<Rv64>::take_trap(TrapCause, uint64_t, BusResponse);
+template bool RiscvCore<Rv64>::interrupt_is_due() const;
+template bool RiscvCore<Rv64>::take_interrupt();
+template void RiscvCore<Rv64>::illegal_instruction();
+template void RiscvCore<Rv64>::execute_system(const Operation&);
 
 }  // namespace backboard

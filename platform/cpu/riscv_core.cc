@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "platform/check/check.h"
-#include "platform/check/input_error.h"
 
 namespace backboard {
 namespace {
@@ -309,7 +308,7 @@ void RiscvCore<Xlen>::run_uncached() {
   home.key = pc_ | user_bit();
   home.region = DataPath::kNoRegion;
   if (const Cache* cache = path_.code_cache()) home.slots[0] = home.slots[1] = cache->always_there();
-  prepare_scratch(home, decode(bits));
+  prepare_scratch(home, decode(bits, Xlen::kIsa));
   execute(&scratch_, 0);
   count_block(scratch_);
   if (tracer_ && !blocked_) trace(step, exceptions_before);
@@ -368,7 +367,7 @@ void RiscvCore<Xlen>::set_x(unsigned index, uint64_t value) {
 
 template <class Xlen>
 void RiscvCore<Xlen>::set_f(unsigned index, uint64_t value) {
-  if (index < 32) f_[index] = static_cast<uint32_t>(value);
+  if (index < 32) f_[index] = static_cast<Float>(value);
 }
 
 template <class Xlen>
@@ -443,10 +442,16 @@ void RiscvCore<Xlen>::state(StateArchive& archive) {
 }
 
 template class RiscvCore<Rv32>;
+template class RiscvCore<Rv64>;
 
-std::unique_ptr<Core> make_core(unsigned width_bits, const CoreConfig& config, BusPort& bus, EventQueue& queue) {
-  if (width_bits == 32) return std::make_unique<RiscvCore<Rv32>>(config, bus, queue);
-  throw InputError(fmt::format("{}: a core of {} bits is not modelled; known: 32", config.name, width_bits));
+std::unique_ptr<Core> make_core(const CoreConfig& config, BusPort& bus, EventQueue& queue) {
+  switch (config.isa) {
+    case Isa::rv32imafc:
+      return std::make_unique<RiscvCore<Rv32>>(config, bus, queue);
+    case Isa::rv64imafdc:
+      return std::make_unique<RiscvCore<Rv64>>(config, bus, queue);
+  }
+  BB_CHECK(false, "instruction set {}", static_cast<int>(config.isa));
 }
 
 }  // namespace backboard

@@ -28,6 +28,7 @@ class RiscvCore final : public Core, private GuestMemory {
  public:
   using U = typename Xlen::Unsigned;
   using S = typename Xlen::Signed;
+  using Float = typename Xlen::Float;
 
   RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& queue);
 
@@ -56,6 +57,7 @@ class RiscvCore final : public Core, private GuestMemory {
   std::vector<DirectTraffic> direct_traffic() override;
   CoreCaches caches() override;
   unsigned width_bits() const override { return Xlen::kBits; }
+  unsigned float_bits() const override { return 8 * sizeof(Float); }
   uint64_t pc() const override { return pc_; }
   void set_pc(uint64_t pc) override;
   uint64_t x(unsigned index) const override { return index < 32 ? x_[index] : 0; }
@@ -111,6 +113,8 @@ class RiscvCore final : public Core, private GuestMemory {
   uint64_t user_bit() const { return machine_ ? 0 : 1; }
 
   // block_builder.cc
+  /// Whether a block may have `key`: in RV64 the last instruction of the address space has that of no block.
+  static bool is_block_key(uint64_t key) { return Xlen::kBits == 32 || key != Block::kNoKey; }
   Block* find_block();
   Block* build_block();
   unsigned fill_block(Operation* operations, uint32_t region, Block& block);
@@ -204,8 +208,8 @@ class RiscvCore final : public Core, private GuestMemory {
   BlockCache blocks_;
   std::array<uint16_t, kInstructionKinds> cost_{};
 
-  std::array<U, 33> x_{};  ///< the last takes what is written to x0
-  std::array<uint32_t, 32> f_{};
+  std::array<U, 33> x_{};      ///< the last takes what is written to x0
+  std::array<Float, 32> f_{};  ///< RV64: a binary32 in it is boxed (nan_boxing.h)
   U pc_ = 0;
   uint64_t clock_ = 0;
   uint64_t retired_ = 0;
@@ -249,7 +253,7 @@ class RiscvCore final : public Core, private GuestMemory {
   struct HeldRead {
     bool valid = false;
     U address = 0;
-    uint32_t value = 0;
+    uint64_t value = 0;
   } held_;  ///< of an AMO whose write waits
   bool scheduled_ = false;
   StopReason stop_reason_ = StopReason::none;

@@ -27,15 +27,13 @@ struct Fields : FormatFacts<F> {
   static Bits zero_of(bool negative_sign) { return negative_sign ? B::kSign : Bits{0}; }
 };
 
+/// The place of the highest bit of a value that is not zero.
 template <class Wide>
 int top_bit(Wide value) {
-  int bit = -1;
-  if constexpr (sizeof(Wide) == 8) {
-    bit = 63 - __builtin_clzll(value);
-  } else {
-    while (value) value >>= 1, ++bit;
+  if constexpr (sizeof(Wide) == 16) {
+    if (const auto high = static_cast<uint64_t>(value >> 64)) return 127 - __builtin_clzll(high);
   }
-  return bit;
+  return 63 - __builtin_clzll(static_cast<uint64_t>(value));
 }
 
 /// Shift to the right that keeps "something was lost" in the lowest bit.
@@ -373,22 +371,39 @@ typename F::Bits from_magnitude(bool negative, uint64_t magnitude, Rounding roun
   return round_pack<F>({negative, 0, magnitude}, rounding, flags);
 }
 
-template uint32_t add<Binary32>(uint32_t, uint32_t, Rounding, uint32_t&);
-template uint32_t sub<Binary32>(uint32_t, uint32_t, Rounding, uint32_t&);
-template uint32_t mul<Binary32>(uint32_t, uint32_t, Rounding, uint32_t&);
-template uint32_t div<Binary32>(uint32_t, uint32_t, Rounding, uint32_t&);
-template uint32_t sqrt<Binary32>(uint32_t, Rounding, uint32_t&);
-template uint32_t fused_multiply_add<Binary32>(uint32_t, uint32_t, uint32_t, Rounding, uint32_t&);
-template uint32_t minimum<Binary32>(uint32_t, uint32_t, uint32_t&);
-template uint32_t maximum<Binary32>(uint32_t, uint32_t, uint32_t&);
-template bool equal<Binary32>(uint32_t, uint32_t, uint32_t&);
-template bool less<Binary32>(uint32_t, uint32_t, uint32_t&);
-template bool less_equal<Binary32>(uint32_t, uint32_t, uint32_t&);
-template uint32_t classify<Binary32>(uint32_t);
-template int32_t to_integer<Binary32, int32_t>(uint32_t, Rounding, uint32_t&);
-template uint32_t to_integer<Binary32, uint32_t>(uint32_t, Rounding, uint32_t&);
-template int64_t to_integer<Binary32, int64_t>(uint32_t, Rounding, uint32_t&);
-template uint64_t to_integer<Binary32, uint64_t>(uint32_t, Rounding, uint32_t&);
-template uint32_t from_magnitude<Binary32>(bool, uint64_t, Rounding, uint32_t&);
+template <class To, class From>
+typename To::Bits convert(typename From::Bits a, Rounding rounding, uint32_t& flags) {
+  using X = Fields<From>;
+  using Y = Fields<To>;
+  if (X::nan(a)) return nan_result<To>(X::signaling(a), flags);
+  if (X::infinite(a)) return Y::infinity(X::negative(a));
+  if (X::zero(a)) return Y::zero_of(X::negative(a));
+  const Number<From> n = unpack<From>(a);
+  return round_pack<To>({n.negative, n.exponent, static_cast<typename To::Wide>(n.significand)}, rounding, flags);
+}
+
+#define FORMAT(F)                                                                         \
+  template F::Bits add<F>(F::Bits, F::Bits, Rounding, uint32_t&);                         \
+  template F::Bits sub<F>(F::Bits, F::Bits, Rounding, uint32_t&);                         \
+  template F::Bits mul<F>(F::Bits, F::Bits, Rounding, uint32_t&);                         \
+  template F::Bits div<F>(F::Bits, F::Bits, Rounding, uint32_t&);                         \
+  template F::Bits sqrt<F>(F::Bits, Rounding, uint32_t&);                                 \
+  template F::Bits fused_multiply_add<F>(F::Bits, F::Bits, F::Bits, Rounding, uint32_t&); \
+  template F::Bits minimum<F>(F::Bits, F::Bits, uint32_t&);                               \
+  template F::Bits maximum<F>(F::Bits, F::Bits, uint32_t&);                               \
+  template bool equal<F>(F::Bits, F::Bits, uint32_t&);                                    \
+  template bool less<F>(F::Bits, F::Bits, uint32_t&);                                     \
+  template bool less_equal<F>(F::Bits, F::Bits, uint32_t&);                               \
+  template uint32_t classify<F>(F::Bits);                                                 \
+  template int32_t to_integer<F, int32_t>(F::Bits, Rounding, uint32_t&);                  \
+  template uint32_t to_integer<F, uint32_t>(F::Bits, Rounding, uint32_t&);                \
+  template int64_t to_integer<F, int64_t>(F::Bits, Rounding, uint32_t&);                  \
+  template uint64_t to_integer<F, uint64_t>(F::Bits, Rounding, uint32_t&);                \
+  template F::Bits from_magnitude<F>(bool, uint64_t, Rounding, uint32_t&);
+FORMAT(Binary32)
+FORMAT(Binary64)
+#undef FORMAT
+template uint32_t convert<Binary32, Binary64>(uint64_t, Rounding, uint32_t&);
+template uint64_t convert<Binary64, Binary32>(uint32_t, Rounding, uint32_t&);
 
 }  // namespace backboard::softfloat

@@ -19,6 +19,13 @@ struct Binary32 {
   static constexpr int kExponentBits = 8;
 };
 
+struct Binary64 {
+  using Bits = uint64_t;
+  __extension__ using Wide = unsigned __int128;
+  static constexpr int kFractionBits = 52;
+  static constexpr int kExponentBits = 11;
+};
+
 /// What follows from a format's two widths.
 template <class F>
 struct FormatFacts {
@@ -76,5 +83,13 @@ Int to_integer(typename F::Bits a, Rounding rounding, uint32_t& flags);
 /// Conversion of `magnitude`, negated when `negative`.
 template <class F>
 typename F::Bits from_magnitude(bool negative, uint64_t magnitude, Rounding rounding, uint32_t& flags);
+template <class F>
+typename F::Bits from_signed(int64_t value, Rounding rounding, uint32_t& flags) {
+  const auto bits = static_cast<uint64_t>(value);
+  return from_magnitude<F>(value < 0, value < 0 ? 0 - bits : bits, rounding, flags);
+}
+/// Conversion from format `From` to format `To`.
+template <class To, class From>
+typename To::Bits convert(typename From::Bits a, Rounding rounding, uint32_t& flags);
 
 }  // namespace backboard::softfloat

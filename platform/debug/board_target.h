@@ -19,6 +19,7 @@ class BoardTarget final : public DebugTarget {
   explicit BoardTarget(Board& board, InstructionTrace* trace = nullptr) : board_(board), trace_(trace) {}
 
   unsigned width_bits() const override { return board_.core().width_bits(); }
+  unsigned float_bits() const override { return board_.core().float_bits(); }
   std::vector<DebugCsr> csrs() override;
   std::optional<uint64_t> read_register(unsigned number) override;
   bool write_register(unsigned number, uint64_t value) override;

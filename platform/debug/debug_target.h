@@ -61,6 +61,8 @@ class DebugTarget {
   virtual ~DebugTarget() = default;
 
   virtual unsigned width_bits() const = 0;
+  /// Of a floating-point register: 32 or 64.
+  virtual unsigned float_bits() const = 0;
   /// All CSRs with names, by number, for target.xml.
   virtual std::vector<DebugCsr> csrs() = 0;
   /// Nothing, or false, for numbers (gdb_register) that the machine does not have.

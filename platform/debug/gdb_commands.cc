@@ -71,8 +71,8 @@ GdbAnswer say(std::string text) {
 
 std::string GdbCommands::register_hex(unsigned number) {
   const auto value = target_.read_register(number);
-  const bool single = number >= gdb_register::kFirstF && number < gdb_register::kFirstCsr;
-  return value ? hex_of(*value, single ? 4 : target_.width_bits() / 8) : "";
+  const bool floating = number >= gdb_register::kFirstF && number < gdb_register::kFirstCsr;
+  return value ? hex_of(*value, (floating ? target_.float_bits() : target_.width_bits()) / 8) : "";
 }
 
 bool GdbCommands::parse_register(std::string_view hex, uint64_t& value) const {
@@ -178,7 +178,7 @@ std::string GdbCommands::monitor(std::string_view hex) {
 std::string GdbCommands::transfer(std::string_view text) {
   std::string document;
   if (take(text, "features:read:target.xml:")) {
-    document = target_description(target_.width_bits(), target_.csrs());
+    document = target_description(target_.width_bits(), target_.float_bits(), target_.csrs());
   } else if (take(text, "memory-map:read::")) {
     document = memory_map_description(target_.memory_map());
   } else if (text.substr(0, 9) == "features:" || text.substr(0, 11) == "memory-map:") {

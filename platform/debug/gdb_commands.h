@@ -51,7 +51,7 @@ class GdbCommands {
 };
 
 /// target.xml: registers of a RISC-V hart with F, and `csrs` (fflags, frm and fcsr among the FP registers).
-std::string target_description(unsigned width_bits, const std::vector<DebugCsr>& csrs);
+std::string target_description(unsigned width_bits, unsigned float_bits, const std::vector<DebugCsr>& csrs);
 /// The memory map as gdb reads it.
 std::string memory_map_description(const std::vector<DebugRegion>& regions);
 

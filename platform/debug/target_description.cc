@@ -21,7 +21,7 @@ std::string register_line(const std::string& name, unsigned number, unsigned bit
 
 }  // namespace
 
-std::string target_description(unsigned width_bits, const std::vector<DebugCsr>& csrs) {
+std::string target_description(unsigned width_bits, unsigned float_bits, const std::vector<DebugCsr>& csrs) {
   std::string xml = fmt::format(
       "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n"
       "<target version=\"1.0\">\n<architecture>riscv:rv{}</architecture>\n"
@@ -31,7 +31,8 @@ std::string target_description(unsigned width_bits, const std::vector<DebugCsr>&
   xml += register_line("pc", gdb_register::kPc, width_bits, "code_ptr");
   xml += "</feature>\n<feature name=\"org.gnu.gdb.riscv.fpu\">\n";
   for (unsigned i = 0; i < 32; ++i) {
-    xml += register_line(kFloatNames[i], gdb_register::kFirstF + i, 32, "ieee_single");
+    const char* const type = float_bits == 64 ? "ieee_double" : "ieee_single";
+    xml += register_line(kFloatNames[i], gdb_register::kFirstF + i, float_bits, type);
   }
   const auto line = [&](const DebugCsr& csr) {
     xml += register_line(csr.name, gdb_register::kFirstCsr + csr.number, width_bits, "int");

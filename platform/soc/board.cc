@@ -79,7 +79,7 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
     : config((claim_elaboration(), board_config)),
       output(board_output),
       wiring("board", queue, (name_generators(config), config.traffic.size())),
-      core(make_core(32, core_config(config), wiring.port(BusMaster::core), queue)),
+      core(make_core(core_config(config), wiring.port(BusMaster::core), queue)),
       semihosting(
           [this](SemihostingStream, std::string_view text) { put_text(output.semihosting, text, queue.now_ps()); },
           [this](const std::string& line) {

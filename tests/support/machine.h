@@ -36,7 +36,7 @@ struct Machine {
   std::unique_ptr<Core> core;
 
   explicit Machine(const CoreConfig& config = {}) {
-    core = make_core(32, config, bus, queue);
+    core = make_core(config, bus, queue);
     core->set_observer(&log);
     core->set_time_source(&time);
     bus.set_word(kHandler, rv::jal(0, 0));

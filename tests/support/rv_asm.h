@@ -203,6 +203,89 @@ constexpr uint32_t fmv_w_x(uint32_t rd, uint32_t rs1) {
   return r_type(0x53, 0, 0x78, rd, rs1, 0);
 }
 
+// RV64 and the D extension
+RV_I(lwu, 0x03, 6)
+RV_I(ld, 0x03, 3)
+RV_S(sd, 0x23, 3)
+RV_I(addiw, 0x1b, 0)
+RV_I(slliw, 0x1b, 1)
+RV_I(srliw, 0x1b, 5)
+constexpr uint32_t sraiw(uint32_t rd, uint32_t rs1, int32_t amount) {
+  return srliw(rd, rs1, amount | 0x400);
+}
+RV_R(addw, 0x3b, 0, 0)
+RV_R(subw, 0x3b, 0, 0x20)
+RV_R(sllw, 0x3b, 1, 0)
+RV_R(srlw, 0x3b, 5, 0)
+RV_R(sraw, 0x3b, 5, 0x20)
+RV_R(mulw, 0x3b, 0, 1)
+RV_R(divw, 0x3b, 4, 1)
+RV_R(divuw, 0x3b, 5, 1)
+RV_R(remw, 0x3b, 6, 1)
+RV_R(remuw, 0x3b, 7, 1)
+RV_R(sc_d, 0x2f, 3, 0x0c)
+RV_R(amoswap_d, 0x2f, 3, 0x04)
+RV_R(amoadd_d, 0x2f, 3, 0x00)
+RV_R(amoxor_d, 0x2f, 3, 0x10)
+RV_R(amoand_d, 0x2f, 3, 0x30)
+RV_R(amoor_d, 0x2f, 3, 0x20)
+RV_R(amomin_d, 0x2f, 3, 0x40)
+RV_R(amomax_d, 0x2f, 3, 0x50)
+RV_R(amominu_d, 0x2f, 3, 0x60)
+RV_R(amomaxu_d, 0x2f, 3, 0x70)
+constexpr uint32_t
+    lr_d(uint32_t rd, uint32_t rs1) {
+  return r_type(0x2f, 3, 0x08, rd, rs1, 0);
+}
+RV_F1(fcvt_l_s, 0x60, 2)
+RV_F1(fcvt_lu_s, 0x60, 3)
+RV_F1(fcvt_s_l, 0x68, 2)
+RV_F1(fcvt_s_lu, 0x68, 3)
+RV_I(fld, 0x07, 3)
+RV_S(fsd, 0x27, 3)
+#define RV_F4D(name, op)                                                                             \
+  constexpr uint32_t name(uint32_t rd, uint32_t rs1, uint32_t rs2, uint32_t rs3, uint32_t rm = 7) { \
+    return r_type(op, rm, rs3 << 2 | 1, rd, rs1, rs2);                                              \
+  }
+RV_F4D(fmadd_d, 0x43)
+RV_F4D(fmsub_d, 0x47)
+RV_F4D(fnmsub_d, 0x4b)
+RV_F4D(fnmadd_d, 0x4f)
+#undef RV_F4D
+RV_F2(fadd_d, 0x01)
+RV_F2(fsub_d, 0x05)
+RV_F2(fmul_d, 0x09)
+RV_F2(fdiv_d, 0x0d)
+RV_F1(fsqrt_d, 0x2d, 0)
+RV_F1(fcvt_s_d, 0x20, 1)
+RV_F1(fcvt_d_s, 0x21, 0)
+RV_F1(fcvt_w_d, 0x61, 0)
+RV_F1(fcvt_wu_d, 0x61, 1)
+RV_F1(fcvt_l_d, 0x61, 2)
+RV_F1(fcvt_lu_d, 0x61, 3)
+RV_F1(fcvt_d_w, 0x69, 0)
+RV_F1(fcvt_d_wu, 0x69, 1)
+RV_F1(fcvt_d_l, 0x69, 2)
+RV_F1(fcvt_d_lu, 0x69, 3)
+RV_R(fsgnj_d, 0x53, 0, 0x11)
+RV_R(fsgnjn_d, 0x53, 1, 0x11)
+RV_R(fsgnjx_d, 0x53, 2, 0x11)
+RV_R(fmin_d, 0x53, 0, 0x15)
+RV_R(fmax_d, 0x53, 1, 0x15)
+RV_R(fle_d, 0x53, 0, 0x51)
+RV_R(flt_d, 0x53, 1, 0x51)
+RV_R(feq_d, 0x53, 2, 0x51)
+constexpr uint32_t
+    fmv_x_d(uint32_t rd, uint32_t rs1) {
+  return r_type(0x53, 0, 0x71, rd, rs1, 0);
+}
+constexpr uint32_t fclass_d(uint32_t rd, uint32_t rs1) {
+  return r_type(0x53, 1, 0x71, rd, rs1, 0);
+}
+constexpr uint32_t fmv_d_x(uint32_t rd, uint32_t rs1) {
+  return r_type(0x53, 0, 0x79, rd, rs1, 0);
+}
+
 // clang-format on
 
 #undef RV_R
@@ -232,6 +315,18 @@ constexpr uint16_t c_lwsp(uint32_t f3, uint32_t rd, uint32_t offset) {
 constexpr uint16_t c_swsp(uint32_t f3, uint32_t rs2, uint32_t offset) {
   return static_cast<uint16_t>(2 | rs2 << 2 | bits(offset, 7, 6) << 7 | bits(offset, 5, 2) << 9 | f3 << 13);
 }
+/// The same of double words.
+constexpr uint16_t c_cld(uint32_t f3, uint32_t rd, uint32_t rs1, uint32_t offset) {
+  return static_cast<uint16_t>((rd - 8) << 2 | bits(offset, 7, 6) << 5 | (rs1 - 8) << 7 | bits(offset, 5, 3) << 10 |
+                               f3 << 13);
+}
+constexpr uint16_t c_ldsp(uint32_t f3, uint32_t rd, uint32_t offset) {
+  return static_cast<uint16_t>(2 | bits(offset, 8, 6) << 2 | bits(offset, 4, 3) << 5 | rd << 7 |
+                               bits(offset, 5, 5) << 12 | f3 << 13);
+}
+constexpr uint16_t c_sdsp(uint32_t f3, uint32_t rs2, uint32_t offset) {
+  return static_cast<uint16_t>(2 | rs2 << 2 | bits(offset, 8, 6) << 7 | bits(offset, 5, 3) << 10 | f3 << 13);
+}
 constexpr uint16_t c_addi4spn(uint32_t rd, uint32_t imm) {
   return static_cast<uint16_t>((rd - 8) << 2 | bits(imm, 3, 3) << 5 | bits(imm, 2, 2) << 6 | bits(imm, 9, 6) << 7 |
                                bits(imm, 5, 4) << 11);
@@ -244,6 +339,10 @@ constexpr uint16_t c_addi16sp(int32_t imm) {
 constexpr uint16_t c_cb_alu(uint32_t function, uint32_t rd, int32_t imm) {
   return static_cast<uint16_t>(1 | bits(imm, 4, 0) << 2 | (rd - 8) << 7 | function << 10 | bits(imm, 5, 5) << 12 |
                                4u << 13);
+}
+/// SUBW, ADDW (function 0 and 1).
+constexpr uint16_t c_caw(uint32_t function, uint32_t rd, uint32_t rs2) {
+  return static_cast<uint16_t>(1 | (rs2 - 8) << 2 | function << 5 | (rd - 8) << 7 | 7u << 10 | 4u << 13);
 }
 /// SUB, XOR, OR, AND (function 0 to 3).
 constexpr uint16_t c_ca(uint32_t function, uint32_t rd, uint32_t rs2) {

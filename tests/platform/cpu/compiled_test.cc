@@ -58,7 +58,7 @@ TEST_CASE("hot blocks become code, in memory that is never writable and executab
   const unsigned before = anonymous_code();
   Machine interpreted([] {
     CoreConfig config;
-    config.jit = false;
+    config.jit = JitUse::off;
     return config;
   }());
   interpreted.execute(counting(1000), 5000);
@@ -92,7 +92,7 @@ TEST_CASE("a program with more code than fits is compiled piece by piece, and en
   const auto run = [](const CoreConfig& config) {
     FlatBus bus(Machine::kBase, 4 << 20);
     EventQueue queue;
-    const auto core = make_core(32, config, bus, queue);
+    const auto core = make_core(config, bus, queue);
     for (uint32_t a = 0; a < 2 << 20; a += 8) {
       bus.set_word(Machine::kBase + a, lw(10, 8, static_cast<int32_t>(a / 8 % 64 * 4)));
       bus.set_word(Machine::kBase + a + 4,
@@ -113,7 +113,7 @@ TEST_CASE("a program with more code than fits is compiled piece by piece, and en
     return values;
   };
   CoreConfig interpreted;
-  interpreted.jit = false;
+  interpreted.jit = JitUse::off;
   CHECK(run(compiled_at_once()) == run(interpreted));
 }
 

@@ -114,7 +114,7 @@ void compare(uint32_t seed, Totals& totals) {
   const LockstepProgram program(seed);
   std::mt19937 random(seed ^ 0x5eed);
   CoreConfig interpreted, compiled;
-  interpreted.jit = false;
+  interpreted.jit = JitUse::off;
   compiled.jit_after = random() % 3 == 0 ? 3 : 0;
   static constexpr uint64_t kQuanta[] = {100'000'000, 1'000'000, 50'000};
   compiled.quantum_ps = kQuanta[random() % 3];

@@ -23,7 +23,9 @@ bool run_file(const char* path) {
   const ElfFile elf = ElfFile::load(path);
   test::FlatBus bus(0x80000000, kRamBytes);
   EventQueue queue;
-  const auto core = make_core(elf.width_bits(), {}, bus, queue);
+  CoreConfig config;
+  config.isa = isa_of_width(elf.width_bits());
+  const auto core = make_core(config, bus, queue);
   const FixedTime time;
   core->set_time_source(&time);
   for (const ElfSegment& segment : elf.segments()) {

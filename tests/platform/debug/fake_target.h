@@ -13,7 +13,8 @@ class FakeTarget final : public DebugTarget {
  public:
   static constexpr uint64_t kBase = 0x80000000;
 
-  unsigned width_bits() const override { return 32; }
+  unsigned width_bits() const override { return width; }
+  unsigned float_bits() const override { return width; }
   std::vector<DebugCsr> csrs() override { return {{3, "fcsr"}, {0x300, "mstatus"}}; }
   std::optional<uint64_t> read_register(unsigned number) override {
     const auto found = registers.find(number);
@@ -55,6 +56,7 @@ class FakeTarget final : public DebugTarget {
     uint64_t size_bytes = 0;
     bool present = false;
   };
+  unsigned width = 32;
   std::array<uint8_t, 4096> memory{};
   std::map<unsigned, uint64_t> registers{{gdb_register::kFirstCsr + 0x300, 0x1800}};
   std::map<uint64_t, bool> breakpoints;

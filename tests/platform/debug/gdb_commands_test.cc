@@ -125,6 +125,21 @@ TEST_CASE("stop replies name signal, watched address and exit code") {
   CHECK(b.commands.stop_reply(stop) == "W2a");
 }
 
+TEST_CASE("registers of a core of 64 bits are of 64 bits, floating-point ones too") {
+  Bench b;
+  b.target.width = 64;
+  const std::string document = b.ask("qXfer:features:read:target.xml:0,3fff");
+  CHECK(document.find("<architecture>riscv:rv64</architecture>") != std::string::npos);
+  CHECK(document.find("<reg name=\"sp\" bitsize=\"64\" regnum=\"2\"") != std::string::npos);
+  CHECK(document.find("<reg name=\"fa0\" bitsize=\"64\" regnum=\"43\" type=\"ieee_double\"/>") != std::string::npos);
+  CHECK(b.ask("P2b=182d4454fb210940") == "OK");
+  CHECK(b.ask("p2b") == "182d4454fb210940");
+  CHECK(b.target.registers[gdb_register::kFirstF + 10] == 0x400921fb54442d18);
+  CHECK(b.ask("P5=8877665544332211") == "OK");
+  CHECK(b.ask("g").substr(5 * 16, 16) == "8877665544332211");
+  CHECK(b.ask("g").size() == 33 * 16);
+}
+
 TEST_CASE("documents are read in parts, and what is unknown has the empty answer") {
   Bench b;
   const std::string whole = b.ask("qXfer:features:read:target.xml:0,3fff");
