@@ -13,7 +13,7 @@
 #define MSTATUS_MIE 8u
 #define MIE_MTIE (1u << 7)
 #define MIE_MEIE (1u << 11)
-#define CAUSE_INTERRUPT 0x80000000u
+#define CAUSE_INTERRUPT ((uintptr_t)1 << (8 * sizeof(uintptr_t) - 1))
 #define CAUSE_TIMER (CAUSE_INTERRUPT | 7u)
 #define CAUSE_EXTERNAL (CAUSE_INTERRUPT | 11u)
 
@@ -21,7 +21,7 @@ extern char __image_start[], __image_end[];
 
 int main(void);
 void board_start(uint32_t run_block);
-void board_on_trap(uint32_t cause, uint32_t pc, uint32_t value);
+void board_on_trap(uintptr_t cause, uintptr_t pc, uintptr_t value);
 
 static uart console;
 static uint32_t run_block_address;
@@ -42,15 +42,17 @@ FILE* const stdout = &console_file;
 FILE* const stderr = &console_file;
 
 #define CSR_READER(csr)                               \
-  static uint32_t csr##_read(void) {                  \
-    uint32_t value;                                   \
+  static uintptr_t csr##_read(void) {                 \
+    uintptr_t value;                                  \
     __asm__ volatile("csrr %0, " #csr : "=r"(value)); \
     return value;                                     \
   }
 CSR_READER(mcycle)
-CSR_READER(mcycleh)
 CSR_READER(minstret)
+#if __riscv_xlen == 32
+CSR_READER(mcycleh)
 CSR_READER(minstreth)
+#endif
 #define CSR_SET(csr, bits) __asm__ volatile("csrs " #csr ", %0" : : "r"(bits) : "memory")
 #define CSR_CLEAR(csr, bits) __asm__ volatile("csrc " #csr ", %0" : : "r"(bits) : "memory")
 
@@ -71,7 +73,7 @@ void board_end(uint32_t code) {
   for (;;) __asm__ volatile("wfi");
 }
 
-static const char* cause_text(uint32_t cause) {
+static const char* cause_text(uintptr_t cause) {
   static const char* const texts[] = {"misaligned fetch", "fetch access fault", "illegal instruction",
                                       "breakpoint",       "misaligned load",    "load access fault",
                                       "misaligned store", "store access fault"};
@@ -89,7 +91,7 @@ static void external_interrupt(void) {
   }
 }
 
-void board_on_trap(uint32_t cause, uint32_t pc, uint32_t value) {
+void board_on_trap(uintptr_t cause, uintptr_t pc, uintptr_t value) {
   if (cause == CAUSE_EXTERNAL) {
     external_interrupt();
   } else if (cause == CAUSE_TIMER) {
@@ -129,6 +131,7 @@ void board_timer_interrupt_at(uint64_t deadline_ticks) {
   CSR_SET(mie, MIE_MTIE);
 }
 
+#if __riscv_xlen == 32
 static uint64_t counter_join(uint32_t high, uint32_t low) {
   return (uint64_t)high << 32 | low;
 }
@@ -146,6 +149,15 @@ uint64_t board_instructions(void) {
     if (minstreth_read() == high) return counter_join(high, low);
   }
 }
+#else
+uint64_t board_cycles(void) {
+  return mcycle_read();
+}
+
+uint64_t board_instructions(void) {
+  return minstret_read();
+}
+#endif
 
 uint32_t board_image_start(void) {
   return (uint32_t)(uintptr_t)__image_start;

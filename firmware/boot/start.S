@@ -1,4 +1,25 @@
-/* Entry of a firmware: a0 hart, a1 run block. Other harts than 0 sleep. */
+/* Entry of a firmware: a0 hart, a1 run block. Other harts than 0 sleep. For RV32 and RV64. */
+#if __riscv_xlen == 64
+#define STORE sd
+#define LOAD ld
+#define X_BYTES 8
+#else
+#define STORE sw
+#define LOAD lw
+#define X_BYTES 4
+#endif
+#if __riscv_flen == 64
+#define STORE_F fsd
+#define LOAD_F fld
+#define F_BYTES 8
+#else
+#define STORE_F fsw
+#define LOAD_F flw
+#define F_BYTES 4
+#endif
+#define FCSR_PLACE (16 * X_BYTES + 20 * F_BYTES)
+#define FRAME_BYTES (FCSR_PLACE + 16)
+
     .section .text.start, "ax"
     .globl _start
 _start:
@@ -31,32 +52,32 @@ _start:
     .balign 4
     .globl trap_entry
 trap_entry:
-    addi    sp, sp, -160
+    addi    sp, sp, -FRAME_BYTES
     .set    offset, 0
     .irp    register, ra, t0, t1, t2, t3, t4, t5, t6, a0, a1, a2, a3, a4, a5, a6, a7
-    sw      \register, offset(sp)
-    .set    offset, offset + 4
+    STORE   \register, offset(sp)
+    .set    offset, offset + X_BYTES
     .endr
     .irp    register, ft0, ft1, ft2, ft3, ft4, ft5, ft6, ft7, ft8, ft9, ft10, ft11, fa0, fa1, fa2, fa3, fa4, fa5, fa6, fa7
-    fsw     \register, offset(sp)
-    .set    offset, offset + 4
+    STORE_F \register, offset(sp)
+    .set    offset, offset + F_BYTES
     .endr
     frcsr   t0
-    sw      t0, 144(sp)
+    sw      t0, FCSR_PLACE(sp)
     csrr    a0, mcause
     csrr    a1, mepc
     csrr    a2, mtval
     call    board_on_trap
-    lw      t0, 144(sp)
+    lw      t0, FCSR_PLACE(sp)
     fscsr   t0
     .set    offset, 0
     .irp    register, ra, t0, t1, t2, t3, t4, t5, t6, a0, a1, a2, a3, a4, a5, a6, a7
-    lw      \register, offset(sp)
-    .set    offset, offset + 4
+    LOAD    \register, offset(sp)
+    .set    offset, offset + X_BYTES
     .endr
     .irp    register, ft0, ft1, ft2, ft3, ft4, ft5, ft6, ft7, ft8, ft9, ft10, ft11, fa0, fa1, fa2, fa3, fa4, fa5, fa6, fa7
-    flw     \register, offset(sp)
-    .set    offset, offset + 4
+    LOAD_F  \register, offset(sp)
+    .set    offset, offset + F_BYTES
     .endr
-    addi    sp, sp, 160
+    addi    sp, sp, FRAME_BYTES
     mret

@@ -1,6 +1,7 @@
 // `backboard exec` from outside: how programs end, and what is written about them.
 #include <signal.h>
 
+#include <bit>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -25,6 +26,41 @@ TEST_CASE("a program that passes exits with 0, and its UART is stdout, nothing e
   CHECK(result.exit_code == 0);
   CHECK(result.out == "Hello from the board.\r\n");
   CHECK(result.err.empty());
+}
+
+TEST_CASE("a program of 64 bits gets a core of 64 bits, at each timing level and with caches") {
+  char sum_text[32], product_text[32];
+  double sum = 0;
+  for (int i = 1; i <= 1000; ++i) sum += 1.0 / i;
+  std::snprintf(sum_text, sizeof sum_text, "sum %016llx\r\n",
+                static_cast<unsigned long long>(std::bit_cast<uint64_t>(sum)));
+  std::snprintf(product_text, sizeof product_text, "product %016llx\r\n",
+                static_cast<unsigned long long>(0x123456789abcdef1 * 0xfedcba9876543210));
+  for (const char* board : {"", "--set timing=at", "--set core.icache.enabled=true --set core.dcache.enabled=true"}) {
+    INFO(board);
+    const ProgramResult hello = exec("hello_rv64", board);
+    CHECK(hello.exit_code == 0);
+    CHECK(hello.out == "Hello from the board.\r\n");
+    const ProgramResult guest = exec("test_exec_rv64", board);
+    CHECK(guest.exit_code == 0);
+    CHECK(guest.err.empty());
+    CHECK(guest.out ==
+          std::string(product_text) + sum_text + "interrupts 1\r\nwritten by semihosting\nnot written 0\r\n");
+  }
+}
+
+TEST_CASE("a core of another width than the program's, and compiled RV64, are refused") {
+  const ProgramResult narrow = exec("hello_rv64", "--set core.isa=rv32imafc");
+  CHECK(narrow.exit_code == 2);
+  CHECK(narrow.err.find("hello_rv64.elf: the program is for RV64, the board's core is RV32\n") != std::string::npos);
+  const ProgramResult wide = exec("hello", "--set core.isa=rv64imafdc");
+  CHECK(wide.exit_code == 2);
+  CHECK(wide.err.find("hello.elf: the program is for RV32, the board's core is RV64\n") != std::string::npos);
+  const ProgramResult compiled = exec("hello_rv64", "--set core.jit=true");
+  CHECK(compiled.exit_code == 2);
+  CHECK(compiled.err.find("core.jit: only code of RV32 is compiled") != std::string::npos);
+  CHECK(exec("hello_rv64", "--set core.jit=false").exit_code == 0);
+  CHECK(exec("hello", "--set core.jit=true").exit_code == 0);
 }
 
 TEST_CASE("a program that fails by the finisher or by tohost exits with 1 and says its code") {

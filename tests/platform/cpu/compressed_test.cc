@@ -83,6 +83,34 @@ std::vector<Expansion> expansions() {
   };
 }
 
+/// Those of RV64 that RV32 does not have, or has as others.
+std::vector<Expansion> expansions64() {
+  return {
+      {"c.fld", c_cld(1, 8, 15, 248), fld(8, 15, 248)},
+      {"c.fld", c_cld(1, 15, 8, 64), fld(15, 8, 64)},
+      {"c.ld", c_cld(3, 9, 10, 136), ld(9, 10, 136)},
+      {"c.fsd", c_cld(5, 9, 10, 56), fsd(9, 56, 10)},
+      {"c.sd", c_cld(7, 11, 12, 192), sd(11, 192, 12)},
+      {"c.addiw", c_ci(1, 1, 31, -32), addiw(31, 31, -32)},
+      {"c.addiw", c_ci(1, 1, 5, 0), addiw(5, 5, 0)},  // sext.w
+      {"c.srli", c_cb_alu(0, 8, 63), srli(8, 8, 63)},
+      {"c.srai", c_cb_alu(1, 9, 32), srai(9, 9, 32)},
+      {"c.slli", c_ci(2, 0, 5, 63), slli(5, 5, 63)},
+      {"c.subw", c_caw(0, 8, 15), subw(8, 8, 15)},
+      {"c.addw", c_caw(1, 9, 14), addw(9, 9, 14)},
+      {"c.fldsp", c_ldsp(1, 31, 504), fld(31, 2, 504)},
+      {"c.fldsp", c_ldsp(1, 0, 8), fld(0, 2, 8)},
+      {"c.ldsp", c_ldsp(3, 31, 264), ld(31, 2, 264)},
+      {"c.fsdsp", c_sdsp(5, 30, 448), fsd(30, 448, 2)},
+      {"c.sdsp", c_sdsp(7, 31, 504), sd(31, 504, 2)},
+      {"illegal", c_ci(1, 1, 0, 5), 0},  // c.addiw to x0
+      {"illegal", c_ldsp(3, 0, 8), 0},   // c.ldsp to x0
+      {"illegal", c_caw(2, 8, 9), 0},    // reserved
+      {"illegal", 0x8000, 0},
+      {"illegal", 0x0000, 0},
+  };
+}
+
 bool same(const Operation& a, const Operation& b) {
   return a.id == b.id && a.rd == b.rd && a.rs1 == b.rs1 && a.rs2 == b.rs2 && a.immediate == b.immediate;
 }
@@ -101,12 +129,32 @@ TEST_CASE("Each compressed instruction stands for the one that the manual names"
   }
 }
 
-TEST_CASE("Every row of the compressed table has a test in this file") {
+TEST_CASE("RV64: each compressed instruction stands for the one that the manual names") {
+  for (const Expansion& e : expansions64()) {
+    INFO(e.mnemonic << " " << std::hex << e.half);
+    CHECK(expand_compressed(e.half, Isa::rv64imafdc) == e.word);
+    CHECK(std::string(mnemonic_of(e.half, Isa::rv64imafdc)) == e.mnemonic);
+    const Operation operation = decode(e.half, Isa::rv64imafdc);
+    if (e.word) CHECK(same(operation, decode(e.word, Isa::rv64imafdc)));
+    if (!e.word) CHECK(operation.id == InstructionId::ILLEGAL);
+  }
+  // What is common stands for the same.
+  for (const Expansion& e : expansions()) {
+    const std::set<std::string> other = {"c.flw", "c.fsw", "c.jal", "c.flwsp", "c.fswsp", "illegal"};
+    INFO(e.mnemonic << " " << std::hex << e.half);
+    if (!other.count(e.mnemonic)) CHECK(expand_compressed(e.half, Isa::rv64imafdc) == e.word);
+  }
+}
+
+TEST_CASE("Every row of the compressed tables has a test in this file") {
   std::set<std::string> tested;
   for (const Expansion& e : expansions()) tested.insert(e.mnemonic);
-  for (const CompressedRow& row : compressed_table()) {
-    INFO(row.mnemonic);
-    CHECK(tested.count(row.mnemonic) == 1);
+  for (const Expansion& e : expansions64()) tested.insert(e.mnemonic);
+  for (const Isa isa : {Isa::rv32imafc, Isa::rv64imafdc}) {
+    for (const CompressedRow& row : compressed_table(isa)) {
+      INFO(row.mnemonic);
+      CHECK(tested.count(row.mnemonic) == 1);
+    }
   }
 }
 
@@ -124,6 +172,41 @@ TEST_CASE("Every 16-bit pattern is illegal or stands for a legal instruction") {
   //  quadrant 1: c.addi16sp 0: 1, c.lui 0: 31, shifts with bit 12: 2 * 2^8, RV64's register forms: 2^8;
   //  quadrant 2: c.slli with bit 12: 2^10, c.lwsp x0: 2^6, FLDSP, FSDSP: 2 * 2^11, c.jr x0: 1.
   CHECK(legal == 3 * 16384 - (8 + 3 * 2048) - (1 + 31 + 512 + 256) - (1024 + 64 + 4096 + 1));
+}
+
+TEST_CASE("RV64: every 16-bit pattern is illegal or stands for a legal instruction") {
+  unsigned legal = 0;
+  for (uint32_t half = 0; half < 0x10000; ++half) {
+    if (is_long_instruction(half)) continue;
+    const uint32_t word = expand_compressed(static_cast<uint16_t>(half), Isa::rv64imafdc);
+    if (word == 0) continue;
+    ++legal;
+    CHECK(decode(word, Isa::rv64imafdc).id != InstructionId::ILLEGAL);
+  }
+  // Less the reserved ones: quadrant 0: c.addi4spn 0: 8, funct3 4: 2^11; quadrant 1: c.addiw x0: 2^6, c.addi16sp 0: 1,
+  // c.lui 0: 31, two register forms: 2 * 2^6; quadrant 2: c.lwsp x0 and c.ldsp x0: 2 * 2^6, c.jr x0: 1.
+  CHECK(legal == 3 * 16384 - (8 + 2048) - (64 + 1 + 31 + 128) - (128 + 1));
+}
+
+TEST_CASE("RV64: what only RV32 has, and what neither has, is illegal") {
+  for (const uint32_t word : {
+           0xffffffffu, r_type(0x3b, 0, 0x02, 1, 2, 3),  // unknown funct7
+           r_type(0x13, 1, 0x20, 1, 2, 3),               // slli with bits above the amount
+           i_type(0x1b, 1, 1, 2, 32),                    // slliw by 32
+           i_type(0x03, 7, 1, 2, 0),                     // ldu
+           s_type(0x23, 4, 1, 0, 2),                     // sq
+           i_type(0x07, 4, 1, 2, 0),                     // flq
+           r_type(0x53, 0, 0x03, 1, 2, 3),               // fadd.q
+           r_type(0x53, 0, 0x02, 1, 2, 3),               // fadd.h
+           r_type(0x53, 0, 0x2d, 1, 2, 1),               // fsqrt.d with rs2 = 1
+           r_type(0x53, 0, 0x20, 1, 2, 0),               // fcvt.s.s
+           r_type(0x53, 3, 0x11, 1, 2, 3),               // fsgnj.d with funct3 3
+           r_type(0x2f, 3, 0x08, 1, 2, 3),               // lr.d with rs2
+           r_type(0x2f, 4, 0x00, 1, 2, 3),               // amoadd.q
+       }) {
+    INFO(std::hex << word);
+    CHECK(decode(word, Isa::rv64imafdc).id == InstructionId::ILLEGAL);
+  }
 }
 
 TEST_CASE("Compressed instructions run between long ones, across any alignment") {

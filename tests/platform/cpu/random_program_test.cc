@@ -20,15 +20,16 @@ constexpr uint32_t kProgramBytes = 0x1000;
 
 /// Instructions of the table with random operands, 16-bit ones and plain noise between them. CSR and system
 /// instructions are left out: they could switch the handler off.
-std::vector<uint8_t> random_program(std::mt19937& random) {
-  const auto rows = instruction_table();
+std::vector<uint8_t> random_program(std::mt19937& random, Isa isa = Isa::rv32imafc) {
+  const auto rows = instruction_table(isa);
+  const auto compressed = compressed_table(isa);
   Program program;
   while (program.here() < kProgramBytes) {
     const uint32_t kind = random() % 16;
     if (kind == 0) {
       program.half(static_cast<uint16_t>(random()));
     } else if (kind < 4) {
-      const auto& row = compressed_table()[random() % compressed_table().size()];
+      const auto& row = compressed[random() % compressed.size()];
       program.half(static_cast<uint16_t>(row.match | (random() & ~uint32_t{row.mask} & 0xffff)));
     } else {
       const InstructionRow& row = rows[random() % rows.size()];
@@ -86,8 +87,13 @@ Outcome run(const std::vector<uint8_t>& program, uint32_t seed, const CoreConfig
   std::mt19937 random(seed);
   for (unsigned i = 1; i < 32; ++i) {
     const auto value = static_cast<uint32_t>(random());
-    m.core->set_x(i, i % 4 == 0 ? value : Machine::kData + value % 0x2000);
-    m.core->set_f(i, value);
+    // RV64: every sixth binary32 is not boxed.
+    const bool wide = config.isa == Isa::rv64imafdc;
+    const uint64_t high = !wide                      ? 0
+                          : i % 2 == 0 || i % 6 == 1 ? uint64_t{value * 0x9e3779b9u} << 32
+                                                     : ~uint64_t{0} << 32;
+    m.core->set_x(i, i % 4 == 0 ? value | high : Machine::kData + value % 0x2000);
+    m.core->set_f(i, value | high);
   }
   uint32_t done = 0;
   while (done < kInstructions && m.core->stop_reason() != StopReason::lockup &&
@@ -133,6 +139,34 @@ TEST_CASE("Random programs end equal in blocks, one by one, in pieces, and over 
   }
   CHECK(instructions > 100'000);
   CHECK(exceptions > 1'000);
+}
+
+TEST_CASE("RV64: random programs end equal in blocks, one by one, in pieces, over the bus, and with caches") {
+  std::mt19937 random(64);
+  uint64_t exceptions = 0, instructions = 0;
+  for (uint32_t round = 0; round < 100; ++round) {
+    const auto program = random_program(random, Isa::rv64imafdc);
+    CoreConfig config;
+    config.isa = Isa::rv64imafdc;
+    const Outcome expected = run(program, round, config, true, kInstructions);
+    instructions += expected.values[1];
+    exceptions += expected.values[11];
+    INFO("round " << round);
+    config.quantum_ps = 1;
+    REQUIRE(run(program, round, config, true, kInstructions) == expected);
+    config.quantum_ps = 100'000'000;
+    REQUIRE(run(program, round, config, true, 7) == expected);
+    config.use_direct_memory = false;
+    REQUIRE(run(program, round, config, true, kInstructions) == expected);
+    CoreConfig cached = with_caches(round % 2 == 0);
+    cached.isa = Isa::rv64imafdc;
+    const Outcome with = run(program, round, cached, true, kInstructions);
+    REQUIRE(run(program, round, cached, true, 7) == with);
+    cached.quantum_ps = 1;
+    REQUIRE(run(program, round, cached, true, kInstructions) == with);
+  }
+  CHECK(instructions > 50'000);
+  CHECK(exceptions > 500);
 }
 
 TEST_CASE("Random programs hit and miss the caches equally in blocks, one by one, and in pieces") {

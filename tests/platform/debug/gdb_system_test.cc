@@ -25,6 +25,37 @@ constexpr const char* kBoards[] = {"timing=lt", "timing=at", "core.icache.enable
 
 }  // namespace
 
+TEST_CASE("gdb-multiarch debugs a program of 64 bits: registers, doubles, CSRs, points, to the exit") {
+  for (const std::string board : {"timing=lt", "core.dcache.enabled=true"}) {
+    INFO(board);
+    DebuggedProgram program({"exec", firmware("test_exec_rv64"), "--set", board});
+    const std::string log = program.gdb(firmware("test_exec_rv64"),
+                                        "break main\n"
+                                        "continue\n"
+                                        "print sizeof($a0)\n"
+                                        "set var $s11 = 0x123456789abcdef0\n"
+                                        "print/x $s11\n"
+                                        "set var $fs11.double = 1.25\n"
+                                        "print $fs11.double\n"
+                                        "print/x $fs11\n"
+                                        "set var $mscratch = 0xfedcba9876543210\n"
+                                        "print/x $mscratch\n"
+                                        "print/x $misa\n"
+                                        "hbreak board_on_trap\n"
+                                        "continue\n"
+                                        "print/x $mcause\n"
+                                        "delete\n"
+                                        "watch timer_interrupts\n"
+                                        "continue\n"
+                                        "delete\n"
+                                        "continue\n");
+    check_says(log, {"Breakpoint 1, ", "main ()", "$1 = 8", "$2 = 0x123456789abcdef0", "$3 = 1.25",
+                     "0x3ff4000000000000", "$5 = 0xfedcba9876543210", "$6 = 0x800000000010112d",
+                     "Hardware assisted breakpoint 2", "Breakpoint 2,", "$7 = 0x8000000000000007",
+                     "Hardware watchpoint 3: timer_interrupts", "Old value = 0", "New value = 1", "exited normally"});
+  }
+}
+
 TEST_CASE("gdb-multiarch debugs the example: points, registers, CSRs, variables, stepping, to the exit") {
   for (const std::string board : kBoards) {
     INFO(board);
