@@ -1,5 +1,5 @@
 /* The board as the programs of riscv-arch-test want it described (its "Test Format Specification", target macros). They
- * end through the test finisher. Their signature lies between begin_signature and end_signature; with PRINT_SIGNATURE
+ * end through the test finisher, or with TOHOST through the word tohost. Their signature lies between begin_signature and end_signature; with PRINT_SIGNATURE
  * they print it on the UART first, a word a line, so that QEMU's virt machine can be asked for its own. */
 #ifndef MODEL_TEST_H
 #define MODEL_TEST_H
@@ -34,6 +34,26 @@
 #endif
 
 #define RVMODEL_BOOT
+#ifdef TOHOST
+#define MODEL_TOHOST       \
+  .pushsection .tohost,"aw"; \
+  .align 6;                \
+  .global tohost;          \
+  tohost:                  \
+  .dword 0;                \
+  .global fromhost;        \
+  fromhost:                \
+  .dword 0;                \
+  .popsection;
+#define RVMODEL_HALT \
+  la t0, tohost;     \
+  li t1, 1;          \
+  sw t1, 0(t0);      \
+  sw zero, 4(t0);    \
+  model_ended:       \
+  j model_ended;
+#else
+#define MODEL_TOHOST
 #define RVMODEL_HALT \
   MODEL_PRINT        \
   li t0, 0x00100000; \
@@ -41,9 +61,11 @@
   sw t1, 0(t0);      \
   model_ended:       \
   j model_ended;
+#endif
 
 /* The programs' expected mtval counts from here: the alignment is part of it. */
 #define RVMODEL_DATA_BEGIN \
+  MODEL_TOHOST             \
   .align 4;                \
   .global begin_signature; \
   begin_signature:
