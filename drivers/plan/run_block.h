@@ -42,7 +42,7 @@ typedef struct run_block {
   uint32_t schedule_points;
   run_schedule_point schedule[RUN_SCHEDULE_POINTS];
   uint32_t warmup_steps; /**< the learning rate grows linearly over the first steps; 0: no warm-up */
-  uint32_t nesterov;     /**< 1: Nesterov's momentum */
+  uint32_t hyper_flags;  /**< NPU_HYPER_* of every update */
   float clip_norm;       /**< largest norm of all gradients together; 0: none. The plan must measure it */
   float beta2;           /**< Adam */
   float adam_epsilon;    /**< Adam */

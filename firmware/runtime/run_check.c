@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "drivers/crc/crc32.h"
+#include "drivers/npu/npu_records.h"
 
 #define LOSS_SCALE_MAX 16777216.0f /* 2^24 */
 #define BLOCK_ALIGNMENT 4u
 #define RESULT_ALIGNMENT 64u
 #define DATA_ALIGNMENT 64u
+#define UPDATE_FLAGS (NPU_HYPER_STOCHASTIC | NPU_HYPER_NESTEROV)
 
 /* False for NaN. */
 static bool between(float value, float low, float high) {
@@ -25,7 +27,7 @@ static bool settings_valid(const run_block* run) {
   if (!between(run->loss_scale, 1.0f, LOSS_SCALE_MAX)) return false;
   if (run->loss_scale_dynamic > 1 || run->shuffle > 1 || run->resume > 1) return false;
   if (run->loss_scale_dynamic == 1 && run->loss_scale_interval == 0) return false;
-  if (run->nesterov > 1 || !between(run->clip_norm, 0.0f, 1e30f)) return false;
+  if ((run->hyper_flags & ~UPDATE_FLAGS) != 0 || !between(run->clip_norm, 0.0f, 1e30f)) return false;
   if (!between(run->beta2, 0.0f, 1.0f) || !between(run->adam_epsilon, 0.0f, 1.0f)) return false;
   if (!between(run->max_loss, 0.0f, 1e30f)) return false;
   return between(run->fgmp_share, -1.0f, 1.0f) && between(run->fgmp_stall_step, 0.0f, 1.0f);

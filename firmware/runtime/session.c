@@ -169,7 +169,7 @@ void session_publish_hyper(session* s, float learning_rate, float gradient_facto
                        .weight_decay = s->run->weight_decay,
                        .gradient_scale = gradient_factor / s->progress.loss_scale,
                        .loss_scale = s->progress.loss_scale,
-                       .flags = s->run->nesterov != 0 ? NPU_HYPER_NESTEROV : 0u,
+                       .flags = s->run->hyper_flags,
                        .seed = s->run->seed,
                        .step = s->progress.steps_done};
   driver_os_clean(hyper, sizeof *hyper);

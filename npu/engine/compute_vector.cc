@@ -25,8 +25,8 @@ uint64_t operations(const VectorFacts& facts) {
 /// One compute step with its slots by name.
 class VectorStep {
  public:
-  VectorStep(const Job& job, const Step& step, LocalBuffer& buffer)
-      : job_(job), step_(step), buffer_(buffer), shape_(vector_shape(job)) {}
+  VectorStep(const TileArithmetic& arithmetic, const Job& job, const Step& step, LocalBuffer& buffer)
+      : arithmetic_(arithmetic), job_(job), step_(step), buffer_(buffer), shape_(vector_shape(job)) {}
   ErrorCode run(Facts& facts);
 
  private:
@@ -68,6 +68,7 @@ class VectorStep {
   void bias_gradient(Facts& facts);
   void global_pool();
 
+  const TileArithmetic& arithmetic_;
   const Job& job_;
   const Step& step_;
   LocalBuffer& buffer_;
@@ -97,8 +98,8 @@ ErrorCode VectorStep::loss() {
 }
 
 void VectorStep::update(const std::vector<float>& gradient, Facts& facts) {
-  const SgdFacts done = compute_update(job_, step_, step_.box, gradient, buffer_);
-  facts.sgd += update_operations(job_, step_.box);
+  const SgdFacts done = compute_update(arithmetic_, job_, step_, step_.box, gradient, buffer_);
+  facts.sgd += update_operations(arithmetic_, job_, step_.box);
   note_update(done, buffer_, facts);
 }
 
@@ -224,9 +225,12 @@ void VectorStep::adam(Facts& facts) {
   const AdamSpan span{buffer_[step_.slots[3]].values, buffer_[step_.slots[4]].values, buffer_[step_.slots[1]].values,
                       buffer_[step_.slots[0]].values};
   const SgdFacts result = adam_update(parameters, span);
-  facts.sgd += adam_operations(result.elements);
+  const uint64_t saturated = round_masters(arithmetic_, job_, step_.box, span.gradient, span.weights);
+  facts.sgd += update_operations(arithmetic_, job_, step_.box);
+  facts.saturated += saturated;
   facts.nonfinite += result.skipped_nonfinite;
   ClassCounts skipped;
+  skipped.saturated = saturated;
   skipped.nonfinite = result.skipped_nonfinite;
   buffer_.produced[3].add(skipped);
 }
@@ -342,8 +346,9 @@ ErrorCode VectorStep::run(Facts& facts) {
 
 }  // namespace
 
-ErrorCode compute_vector(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) {
-  return VectorStep(job, step, buffer).run(facts);
+ErrorCode compute_vector(const TileArithmetic& arithmetic, const Job& job, const Step& step, LocalBuffer& buffer,
+                         Facts& facts) {
+  return VectorStep(arithmetic, job, step, buffer).run(facts);
 }
 
 }  // namespace backboard::npu

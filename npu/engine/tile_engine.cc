@@ -7,6 +7,7 @@
 #include "npu/engine/table.h"
 #include "npu/engine/tile_schedule.h"
 #include "npu/sgd/sgd_unit.h"
+#include "npu/sgd/adam.h"
 #include "npu/vector/elementwise.h"
 #include "platform/check/check.h"
 #include "platform/host_time/host_time.h"
@@ -121,15 +122,11 @@ uint64_t most_macs(const ConvTile& tile) {
 }
 
 /// Counts what follows the sums of a step.
-void count_end(const Job& job, const Step& step, Facts& facts) {
+void count_end(const TileArithmetic& arithmetic, const Job& job, const Step& step, Facts& facts) {
   if (!step.finish) return;
   const bool activates = job.has(kFlagBIAS) || job.has(kFlagRELU);
   facts.elementwise += (unsigned{activates} + unsigned{job.has(kFlagMASK)}) * step.box.elements();
-  if (job.has(kFlagUPDATE)) facts.sgd += update_operations(job, step.box);
-}
-
-MasterFormat master_format(const Job& job) {
-  return job[3].format == TensorFormat::kFP16 ? MasterFormat::kFp16 : MasterFormat::kFp32;
+  if (job.has(kFlagUPDATE)) facts.sgd += update_operations(arithmetic, job, step.box);
 }
 
 }  // namespace
@@ -198,13 +195,13 @@ void TileEngine::end_layer() const {
     apply_mask(std::as_const(sums).tile(), mask, sums.tile());
     if (job.has(kFlagCLIP6)) block_from_six(mask, sums.tile());
   }
-  if (job.has(kFlagUPDATE)) layer_.update = compute_update(job, step, step.box, sums.values, buffer);
+  if (job.has(kFlagUPDATE)) layer_.update = compute_update(*arithmetic_, job, step, step.box, sums.values, buffer);
 }
 
 /// Multiplies, by parts on other threads where there are some and the tile is worth it, and counts meanwhile. Whoever
 /// does the last part ends the step.
 void TileEngine::begin_layer(Facts& facts) const {
-  count_end(*layer_.job, *layer_.step, facts);
+  count_end(*arithmetic_, *layer_.job, *layer_.step, facts);
   if (!layer_.multiplies) return end_layer();
   const uint64_t macs = most_macs(layer_.tile);
   const auto parts = static_cast<uint32_t>(std::clamp<uint64_t>(macs / kLeastPart_macs, 1, 2 * pool_.threads()));
@@ -225,30 +222,69 @@ void TileEngine::begin_layer(Facts& facts) const {
   arithmetic_->count(layer_.pass, layer_.tile, layer_.first, layer_.second, facts, workspaces_[0]);
 }
 
-SgdFacts update_operations(const Job& job, const Box& box) {
-  return sgd_operations(sgd_parameters(job.hyper), master_format(job), job.has(kFlagMOMENTUM), box.elements());
+namespace {
+
+/// Calls `row(at, length, first)` for the elements of a box that follow each other in their tensor: `length` of them
+/// from `at` on in the box, `first` in the tensor.
+template <class Row>
+void for_rows(const Tensor& tensor, const Box& box, const Row& row) {
+  const uint64_t channel = uint64_t{tensor.shape[2]} * tensor.shape[3];
+  const size_t length = box.count[1] * channel;
+  for (uint32_t k = 0; k < box.count[0]; ++k) {
+    const uint64_t first = (uint64_t{box.first[0] + k} * tensor.shape[1] + box.first[1]) * channel;
+    row(k * length, length, static_cast<uint32_t>(first));
+  }
 }
 
-SgdFacts compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
-                        LocalBuffer& buffer) {
-  const Tensor& master = job[3];
-  SlotContents& weights = buffer[step.slots[3]];
+/// A rounded master goes from binary32 to the engine's values at once.
+MasterFormat update_format(const TileArithmetic& arithmetic, const Job& job) {
+  const bool half = job[3].format == TensorFormat::kFP16 && !arithmetic.rounds_masters();
+  return half ? MasterFormat::kFp16 : MasterFormat::kFp32;
+}
+
+}  // namespace
+
+SgdFacts update_operations(const TileArithmetic& arithmetic, const Job& job, const Box& box) {
+  const SgdParameters parameters = sgd_parameters(job.hyper);
+  const uint64_t elements = box.elements();
+  SgdFacts facts = job.opcode() == Opcode::kADAM
+                       ? adam_operations(elements)
+                       : sgd_operations(parameters, update_format(arithmetic, job), job.has(kFlagMOMENTUM), elements);
+  if (arithmetic.rounds_masters()) {
+    facts.conversions += elements;
+    if (parameters.stochastic) facts.random_draws += elements;
+  }
+  return facts;
+}
+
+uint64_t round_masters(const TileArithmetic& arithmetic, const Job& job, const Box& box,
+                       std::span<const float> gradient, std::span<float> masters) {
+  uint64_t saturated = 0;
+  if (!arithmetic.rounds_masters()) return saturated;
+  const SgdParameters parameters = sgd_parameters(job.hyper);
+  for_rows(job[3], box, [&](size_t at, size_t length, uint32_t first) {
+    saturated += arithmetic.round_masters(job.command.layer, parameters, first, gradient.subspan(at, length),
+                                          masters.subspan(at, length));
+  });
+  return saturated;
+}
+
+SgdFacts compute_update(const TileArithmetic& arithmetic, const Job& job, const Step& step, const Box& box,
+                        const std::vector<float>& gradient, LocalBuffer& buffer) {
+  std::vector<float>& weights = buffer[step.slots[3]].values;
+  const MasterFormat format = update_format(arithmetic, job);
   const SgdParameters parameters = sgd_parameters(job.hyper);
   float* momentum = job.has(kFlagMOMENTUM) ? buffer[step.slots[4]].values.data() : nullptr;
-  // Elements of one output channel follow each other; the stream of stochastic rounding goes by their number.
-  const uint64_t channel = uint64_t{master.shape[2]} * master.shape[3];
-  const size_t length = box.count[1] * channel;
   SgdFacts sum;
-  for (uint32_t k = 0; k < box.count[0]; ++k) {
-    const size_t at = k * length;
-    const uint64_t first = (uint64_t{box.first[0] + k} * master.shape[1] + box.first[1]) * channel;
+  for_rows(job[3], box, [&](size_t at, size_t length, uint32_t first) {
     SgdSpan span;
-    span.weights = {weights.values.data() + at, length};
+    span.weights = {weights.data() + at, length};
     if (momentum != nullptr) span.momentum = {momentum + at, length};
     span.gradient = {gradient.data() + at, length};
-    span.first_element = static_cast<uint32_t>(first);
-    sum += sgd_update(parameters, master_format(job), span);
-  }
+    span.first_element = first;  // the stream of stochastic rounding goes by it
+    sum += sgd_update(parameters, format, span);
+  });
+  sum.saturated += round_masters(arithmetic, job, box, gradient, weights);
   return sum;
 }
 
@@ -264,7 +300,7 @@ void note_update(const SgdFacts& update, LocalBuffer& buffer, Facts& facts) {
 ErrorCode TileEngine::begin(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts) const {
   BB_CHECK(layer_.job == nullptr, "a step is begun before the last is finished");
   const HostSpan span(is_layer(job.opcode()) ? HostPart::kernels : HostPart::vector);
-  if (!is_layer(job.opcode())) return compute_vector(job, step, buffer, facts);
+  if (!is_layer(job.opcode())) return compute_vector(*arithmetic_, job, step, buffer, facts);
   const LayerShape shape = layer_shape(job);
   layer_ = {};
   layer_.job = &job;

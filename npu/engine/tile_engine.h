@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,15 @@ class TileArithmetic {
   /// What happens to the sums of a tile when the last part is in, before bias, ReLU, mask, update and store.
   virtual void finish(Pass /*pass*/, uint32_t /*layer*/, std::vector<float>& /*sums*/) const {}
   virtual Price price(const Facts& facts) const = 0;
+  /// Whether an update leaves masters in values of the engine's own, which then round_masters() makes of the unit's
+  /// binary32 results.
+  virtual bool rounds_masters() const { return false; }
+  /// Masters of consecutive elements of one tensor, the first with number `first_element`; elements with a gradient
+  /// that is Inf or NaN stay. Returns how many saturated.
+  virtual uint64_t round_masters(uint32_t /*layer*/, const SgdParameters& /*parameters*/, uint32_t /*first_element*/,
+                                 std::span<const float> /*gradient*/, std::span<float> /*masters*/) const {
+    return 0;
+  }
 };
 
 /// The multiplications of one step, from begin() to finish().
@@ -91,14 +101,18 @@ class TileEngine final : public Engine {
 };
 
 /// Carries out one compute step of the vector unit: everything that is no layer.
-ErrorCode compute_vector(const Job& job, const Step& step, LocalBuffer& buffer, Facts& facts);
+ErrorCode compute_vector(const TileArithmetic& arithmetic, const Job& job, const Step& step, LocalBuffer& buffer,
+                         Facts& facts);
 
 /// Updates the weights in slot 3 (and the momentum in slot 4) of `step` from `gradient`, whose box is `box` of a
 /// tensor. Touches nothing of the buffer but the values of those slots.
-SgdFacts compute_update(const Job& job, const Step& step, const Box& box, const std::vector<float>& gradient,
-                        LocalBuffer& buffer);
+SgdFacts compute_update(const TileArithmetic& arithmetic, const Job& job, const Step& step, const Box& box,
+                        const std::vector<float>& gradient, LocalBuffer& buffer);
+/// Rounds masters of a box after an update, where the engine does. Returns how many saturated.
+uint64_t round_masters(const TileArithmetic& arithmetic, const Job& job, const Box& box,
+                       std::span<const float> gradient, std::span<float> masters);
 /// What compute_update() of a box takes of the SGD unit.
-SgdFacts update_operations(const Job& job, const Box& box);
+SgdFacts update_operations(const TileArithmetic& arithmetic, const Job& job, const Box& box);
 /// Notes what an update met; its operations are counted where the step begins.
 void note_update(const SgdFacts& update, LocalBuffer& buffer, Facts& facts);
 

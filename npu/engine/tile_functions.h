@@ -21,6 +21,11 @@ struct TileFunctions {
   bool wants_classes = false;
   /// Null: complete sums stay as they are.
   void (*finish)(const Config& config, Pass pass, uint32_t layer, std::vector<float>& sums) = nullptr;
+  /// TileArithmetic::rounds_masters() and round_masters(); both or none.
+  bool (*rounds_masters)(const Config& config) = nullptr;
+  uint64_t (*round_masters)(const Config& config, uint32_t layer, const SgdParameters& parameters,
+                            uint32_t first_element, std::span<const float> gradient,
+                            std::span<float> masters) = nullptr;
 };
 
 template <class Config>
@@ -44,6 +49,13 @@ class FunctionArithmetic final : public TileArithmetic {
     if (functions_.finish != nullptr) functions_.finish(config_, pass, layer, sums);
   }
   Price price(const Facts& facts) const override { return functions_.price(facts, config_, energy_); }
+  bool rounds_masters() const override {
+    return functions_.rounds_masters != nullptr && functions_.rounds_masters(config_);
+  }
+  uint64_t round_masters(uint32_t layer, const SgdParameters& parameters, uint32_t first_element,
+                         std::span<const float> gradient, std::span<float> masters) const override {
+    return functions_.round_masters(config_, layer, parameters, first_element, gradient, masters);
+  }
 
  private:
   const Offer& offer_;  ///< a constant of the engine's file

@@ -16,6 +16,14 @@ void RunConfig::check() const {
   if (!name.empty() && !plain_name(name)) throw ConfigRule("name", "must be letters, digits and _-+.: only");
   if (!plan.empty() && !network.empty()) throw ConfigRule("plan", "stands instead of network, not beside it");
   if (!weights.empty() && network.empty()) throw ConfigRule("weights", "needs a network to compile");
+  const auto& npu = platform.npu;
+  const bool fixed = npu.engine == "taxonn" && npu.engines.taxonn.masters == npu::taxonn::Masters::kFixed;
+  if (variants.empty() && plan.empty() && training.rounding == Rounding::stochastic && !fixed &&
+      compile.formats.master != "fp16") {
+    throw ConfigRule("training.rounding",
+                     "needs masters that are rounded: compile.formats.master: fp16, or engine taxonn "
+                     "with masters: fixed");
+  }
   const bool has_plan = !plan.empty() || !network.empty();
   const bool has_data = data.train || data.eval || !data.train_file.empty() || !data.eval_file.empty();
   if (has_data && !has_plan) throw ConfigRule("data", "needs a network or a plan");

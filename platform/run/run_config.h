@@ -43,6 +43,9 @@ struct LossScaleConfig {
   }
 };
 
+/// How updated weights become values of their masters' format.
+enum class Rounding : uint8_t { nearest, stochastic };
+
 /// What the firmware does with the plan.
 struct TrainingConfig {
   uint32_t epochs = 1;
@@ -54,6 +57,7 @@ struct TrainingConfig {
   float weight_decay = 0.0f;
   Optimizer optimizer = Optimizer::sgd;
   bool nesterov = false;
+  Rounding rounding = Rounding::nearest;
   float clip_norm = 0.0f;
   uint32_t accumulate = 1;
   float beta2 = 0.999f;
@@ -78,6 +82,9 @@ struct TrainingConfig {
     v("optimizer", optimizer, Choices<Optimizer>{{"sgd", Optimizer::sgd}, {"adam", Optimizer::adam}},
       "Optimiser; adam takes `momentum` as beta1");
     v("nesterov", nesterov, "Nesterov's momentum");
+    v("rounding", rounding, Choices<Rounding>{{"nearest", Rounding::nearest}, {"stochastic", Rounding::stochastic}},
+      "How updated weights are rounded to masters in FP16 (compile.formats.master) or fixed point "
+      "(platform.npu.taxonn.masters); stochastic: by the stream of shuffle's seed");
     v("clip_norm", clip_norm, Reals{0.0, 1e30}, "Largest norm of all gradients together; 0: no clipping");
     v("accumulate", accumulate, Range{1, 1024}, "Batches whose gradients are added before an update");
     v("beta2", beta2, Reals{0.0, 0.99999}, "Adam: decay of the squared gradients");
@@ -97,6 +104,9 @@ struct TrainingConfig {
   void check() const {
     if (nesterov && momentum == 0.0f) throw ConfigRule("nesterov", "needs a momentum");
     if (nesterov && optimizer != Optimizer::sgd) throw ConfigRule("nesterov", "is of sgd");
+    if (rounding == Rounding::stochastic && optimizer != Optimizer::sgd) {
+      throw ConfigRule("rounding", "stochastic is of sgd");
+    }
     if (optimizer == Optimizer::adam && momentum == 0.0f)
       throw ConfigRule("momentum", "adam takes it as beta1: say so, 0.9 is usual");
     for (size_t i = 0; i < learning_rate.size(); ++i) {

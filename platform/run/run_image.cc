@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "drivers/npu/npu_records.h"
 #include "sw/plan/plan.h"
 
 namespace backboard {
@@ -90,7 +91,8 @@ run_block run_block_of(const RunConfig& config, uint32_t classes) {
   block.seed = training.shuffle.value_or(0);
   block.momentum = training.momentum;
   block.weight_decay = training.weight_decay;
-  block.nesterov = training.nesterov;
+  block.hyper_flags = (training.nesterov ? NPU_HYPER_NESTEROV : 0u) |
+                      (training.rounding == Rounding::stochastic ? NPU_HYPER_STOCHASTIC : 0u);
   block.clip_norm = training.clip_norm;
   block.beta2 = training.beta2;
   block.adam_epsilon = training.adam_epsilon;

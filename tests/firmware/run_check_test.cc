@@ -78,6 +78,7 @@ TEST_CASE("each fault of the run block has its code") {
   CHECK(run_changed([](run_block& r) { r.schedule_points = 2; }) == RUN_ERROR_RUN_RANGE);  // both at epoch 0
   CHECK(run_changed([](run_block& r) { r.schedule[0].learning_rate = NAN; }) == RUN_ERROR_RUN_RANGE);
   CHECK(run_changed([](run_block& r) { r.momentum = 1.5f; }) == RUN_ERROR_RUN_RANGE);
+  CHECK(run_changed([](run_block& r) { r.hyper_flags = 4; }) == RUN_ERROR_RUN_RANGE);
   CHECK(run_changed([](run_block& r) { r.loss_scale = 0.0f; }) == RUN_ERROR_RUN_RANGE);
   CHECK(run_changed([](run_block& r) { r.loss_scale_interval = 0; }) == RUN_ERROR_RUN_RANGE);
   CHECK(run_changed([](run_block& r) { r.shuffle = 2; }) == RUN_ERROR_RUN_RANGE);

@@ -1,6 +1,8 @@
 // One firmware binary on every engine: the board says which engine it has, the plan follows its offer.
 #include <catch2/catch.hpp>
+#include <cmath>
 
+#include "sw/npz/npz.h"
 #include "tests/system/board_run.h"
 
 using namespace backboard::test;
@@ -92,6 +94,41 @@ TEST_CASE("the same firmware trains on taxonn, whose widths go by layer") {
   CHECK((coarse.weights != fixed.weights));
   CHECK(dedicated.stats.at("npu.energy.idle").at("value").get<double>() >
         fixed.stats.at("npu.energy.idle").at("value").get<double>());
+}
+
+TEST_CASE("fixed-point masters of taxonn stay in their format, fused or not and however tiles are cut") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 4, batch: 16, shuffle: 1, learning_rate: 0.02}", 64);
+  const std::string taxonn = "--set platform.npu.engine=taxonn --set platform.npu.taxonn.masters=fixed ";
+  const std::string stream = taxonn + "--set training.rounding=stochastic ";
+  const RunOutcome nearest = run_on(runs, file, "nearest", taxonn);
+  const RunOutcome stochastic = run_on(runs, file, "stochastic", stream);
+  const RunOutcome apart = run_on(runs, file, "apart", stream + "--set compile.fused=off");
+  const RunOutcome cut =
+      run_on(runs, file, "cut", stream + "--set compile.tiles.rows=3 --set platform.npu.buffer=64KiB");
+  CHECK((nearest.weights != stochastic.weights));
+  CHECK((apart.weights == stochastic.weights));
+  check_same_training(stochastic, cut);
+  CHECK(accuracy(stochastic) > 50.0);
+  for (const RunOutcome* run : {&nearest, &stochastic}) {
+    unsigned off = 0, moved = 0;
+    for (const auto& [name, array] : backboard::read_npz(run->folder + "/weights.npz")) {
+      for (size_t i = 0; i < array.elements(); ++i) {
+        const double places = array.at(i) * 2048;  // 11 bits behind the point
+        off += places != std::round(places) || std::fabs(places) > 4095;
+        moved += places != 0;
+      }
+    }
+    CHECK(off == 0);
+    CHECK(moved > 1000);
+  }
+  // Roundings and draws of the stream are paid for.
+  CHECK(stochastic.stats.at("npu.energy.update").at("value").get<double>() >
+        nearest.stats.at("npu.energy.update").at("value").get<double>());
+  const ProgramResult refused =
+      BoardRuns::program("run " + file + " --set training.rounding=stochastic --out " + runs.path("no"));
+  CHECK(refused.exit_code == 2);
+  CHECK(refused.err.find("training.rounding") != std::string::npos);
 }
 
 TEST_CASE("the same firmware trains biases and head on rowpipe, whose frozen convolutions are 4-bit codes") {

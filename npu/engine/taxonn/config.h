@@ -61,11 +61,18 @@ enum class Trainer : uint8_t {
   kDedicated,  ///< an array for each of FF, BP and WG: the baseline
 };
 
+/// What an update leaves in the masters of weights and biases.
+enum class Masters : uint8_t {
+  kFloat,  ///< any value of their tensor's format; they are rounded where they are multiplied
+  kFixed,  ///< values of the layer's `weight` format, as an array without floating point keeps them
+};
+
 struct TaxonnConfig {
   uint32_t units = 256;  ///< P: multiply-accumulates a cycle
   Trainer trainer = Trainer::kShared;
   Widths widths;                    ///< of layers that `layers` does not name
   std::vector<LayerWidths> layers;  ///< the first one that names a layer counts
+  Masters masters = Masters::kFloat;
   uint32_t latency_cycles = 8;      ///< L: from the last operands of a tile to its last sum
   uint32_t mode_switch_cycles = 2;  ///< setting the operand multiplexers for a tile; shared arrays only
   uint32_t elementwise_per_cycle = 16;
@@ -77,6 +84,10 @@ struct TaxonnConfig {
       "One array for FF, BP and WG in turn, or one for each: the baseline");
     v("widths", widths, "Fixed-point formats");
     v("layers", layers, Count{0, 256}, "Fixed-point formats of single layers");
+    v("masters", masters, Choices<Masters>{{"float", Masters::kFloat}, {"fixed", Masters::kFixed}},
+      "Masters of weights: any value of their tensor's format, or, from the first update on, values of the layer's "
+      "`weight` "
+      "format; then training.stochastic_rounding rounds to these");
     v("latency", latency_cycles, Range{0, 1024}, "Cycles from a tile's last operands to its last sum");
     v("mode_switch", mode_switch_cycles, Range{0, 1024},
       "Cycles to set a shared array's operand multiplexers for a tile");

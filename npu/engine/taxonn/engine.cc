@@ -2,6 +2,7 @@
 
 #include "npu/engine/taxonn/compute_tile.h"
 #include "npu/engine/taxonn/cost.h"
+#include "npu/engine/taxonn/fix_masters.h"
 #include "npu/engine/tile_functions.h"
 
 namespace backboard::npu::taxonn {
@@ -29,6 +30,12 @@ constexpr TileFunctions<TaxonnConfig> kFunctions = {
                 Facts& facts, Workspace&) { count_tile(config, pass, tile, facts); },
     .price = price,
     .finish = finish_sums,
+    .rounds_masters = [](const TaxonnConfig& config) { return config.masters == Masters::kFixed; },
+    .round_masters =
+        [](const TaxonnConfig& config, uint32_t layer, const SgdParameters& parameters, uint32_t first_element,
+           std::span<const float> gradient, std::span<float> masters) {
+          return fix_masters(config.widths_of(layer).weight, parameters, first_element, gradient, masters);
+        },
 };
 
 }  // namespace
