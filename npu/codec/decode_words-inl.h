@@ -177,7 +177,10 @@ HWY_INLINE __m512i decode_sparse(const CheckedBlock& block, const uint8_t* bytes
   __m512i largest = _mm512_setzero_si512();
   for (uint32_t done = 0; done < block.nonzeros; done += kTogether) {
     const uint32_t all = _bzhi_u32(~0u, std::min(kTogether, block.nonzeros - done));
-    const uint32_t high = static_cast<uint32_t>(bits_at(bytes, size_t{block.elements} + done)) & all;
+    const uint32_t precision_at = block.elements + done;
+    uint64_t precision;
+    std::memcpy(&precision, bytes + precision_at / 8, 8);
+    const uint32_t high = static_cast<uint32_t>(precision >> precision_at % 8) & all;
     const __m256i lows = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(low_at));
     const __m512i upper = _mm512_slli_epi16(_mm512_cvtepu8_epi16(lows), 8);
     const __m512i low_halves = _mm512_mask_expand_epi16(new_zero(), _cvtu32_mask32(all & ~high), upper);

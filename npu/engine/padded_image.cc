@@ -14,11 +14,19 @@ constexpr unsigned kSlot = 2;
 /// Short rows, which a call of memcpy() would take longer for.
 void copy_row(const float* from, size_t count, float* to) {
   constexpr size_t kTogether = 8;
-  for (; count >= kTogether; count -= kTogether, from += kTogether, to += kTogether) {
-    std::memcpy(to, from, kTogether * sizeof(float));
+  if (count < kTogether) {
+    for (; count > 0; --count) *to++ = *from++;
+    return;
   }
-  for (; count > 0; --count) *to++ = *from++;
+  // The last ones overlap those before.
+  const float* const last = from + count - kTogether;
+  float* const last_to = to + count - kTogether;
+  for (; from < last; from += kTogether, to += kTogether) std::memcpy(to, from, kTogether * sizeof(float));
+  std::memcpy(last_to, last, kTogether * sizeof(float));
 }
+
+/// Largest plane that is cleared as a whole before its rows are copied: it stays in the first-level cache.
+constexpr int64_t kMostCleared = 4096;
 
 }  // namespace
 
@@ -44,6 +52,16 @@ Padded pad(const float* values, const ImageWindow& v, bool copy, Workspace& work
   for (uint32_t n = 0; n < v.n; ++n) {
     for (uint32_t c = 0; c < v.c; ++c) {
       const float* plane = values + n * v.stride_n + c * v.stride_c;
+      if (out.stride_c <= kMostCleared) {
+        std::fill_n(to, out.stride_c, 0.0f);
+        const float* from = plane + (v.first_row + top - v.held_row) * v.width + v.first_column + left;
+        float* line = to + top * v.columns + left;
+        for (int64_t row = top; row < bottom; ++row, from += v.width, line += v.columns) {
+          copy_row(from, static_cast<size_t>(right - left), line);
+        }
+        to += out.stride_c;
+        continue;
+      }
       std::fill_n(to, top * v.columns, 0.0f);
       for (int64_t row = top; row < bottom; ++row) {
         float* line = to + row * v.columns;

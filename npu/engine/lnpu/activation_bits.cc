@@ -66,29 +66,45 @@ HWY_INLINE uint32_t padded_row(const uint8_t* line, uint32_t width, uint32_t pad
   return words;
 }
 
-/// fill_activation_bits() for rows that lie in one word, padding included.
+/// High bits of up to 64 classes, and their non-zero bits unless null.
+HWY_INLINE void store_row_word(const uint8_t* line, uint32_t width, uint32_t pad, uint64_t* nonzero, uint64_t* high) {
+  const ClassWord word = line_word(line, width);
+  *high = word.high << pad;
+  if (nonzero != nullptr) *nonzero = word.nonzero << pad;
+}
+
+/// fill_activation_bits() for rows that lie in one word, padding included. kNonzero: those bits are wanted, too.
+template <bool kNonzero>
 void fill_row_words(const ConvTile& t, const uint8_t* classes, const ActivationBits& bits) {
+  const int64_t first = t.ih0, end = std::min<int64_t>(first + t.ih_rows, t.h), stride = t.stride_h;
+  const uint32_t width = t.w, pad = t.pad_w, image_rows = bits.image_rows;
   for (uint32_t c = 0; c < t.c; ++c) {
     for (uint32_t n = 0; n < t.n; ++n) {
       const uint8_t* image = classes + n * t.x_stride_n + c * t.x_stride_c;
       for (uint32_t p = 0; p < bits.row_residues; ++p) {
-        const size_t at = bits.plane(c, p, 0) + size_t{n} * bits.image_rows;
-        for (uint32_t i = 0; i < bits.image_rows; ++i) {
-          const int64_t ih = (int64_t{t.oh0} + i) * t.stride_h + p - t.pad_h;
-          ClassWord word;
-          if (ih >= t.ih0 && ih < int64_t{t.ih0} + t.ih_rows && ih < t.h) {
-            word = line_word(image + static_cast<size_t>(ih - t.ih0) * t.w, t.w);
-          }
-          bits.high[at + i] = word.high << t.pad_w;
-          if (bits.nonzero != nullptr) bits.nonzero[at + i] = word.nonzero << t.pad_w;
+        const size_t at = bits.plane(c, p, 0) + size_t{n} * image_rows;
+        uint64_t *const high = bits.high + at, *const nonzero = kNonzero ? bits.nonzero + at : nullptr;
+        int64_t ih = int64_t{t.oh0} * stride + p - t.pad_h;
+        const auto clear = [&](uint32_t i) {
+          high[i] = 0;
+          if (kNonzero) nonzero[i] = 0;
+        };
+        uint32_t i = 0;
+        for (; i < image_rows && ih < first; ++i, ih += stride) clear(i);
+        const uint8_t* line = image + (ih - first) * t.w;
+        for (; i < image_rows && ih < end; ++i, ih += stride, line += stride * t.w) {
+          store_row_word(line, width, pad, kNonzero ? nonzero + i : nullptr, high + i);
         }
+        for (; i < image_rows; ++i) clear(i);
       }
     }
   }
 }
 
 void fill_activation_bits_vector(const ConvTile& t, const uint8_t* classes, const ActivationBits& bits) {
-  if (t.stride_w == 1 && bits.words == 1 && t.w + t.pad_w <= 64) return fill_row_words(t, classes, bits);
+  if (t.stride_w == 1 && bits.words == 1 && t.w + t.pad_w <= 64) {
+    return bits.nonzero == nullptr ? fill_row_words<false>(t, classes, bits) : fill_row_words<true>(t, classes, bits);
+  }
   std::vector<uint64_t> row((size_t{t.w} + t.pad_w + 63) / 64 * 2);
   uint64_t *const nonzero = row.data(), *const high = nonzero + row.size() / 2;
   uint64_t even = 0;
@@ -135,6 +151,30 @@ void or_rows(const Source* sources, uint32_t count, uint32_t rows, uint64_t* to)
   }
 }
 
+/// Rows of one image that lie in one window, where layout.rows_in_word says so.
+struct RowPart {
+  uint32_t window, shift;  ///< first bit in the window
+  uint32_t n, row, rows;   ///< rows counted from the tile's first
+};
+
+/// Calls visit(part) for all rows in their order: of a window, the part at shift 0 first.
+template <class Visit>
+HWY_INLINE void for_each_row_part(const ConvTile& t, const PositionLayout& layout, Visit&& visit) {
+  RowPart part{};
+  uint32_t taken = 0;  // rows that are in the window
+  for (part.n = 0; part.n < t.n; ++part.n) {
+    for (part.row = 0; part.row < t.oh_rows; part.row += part.rows) {
+      part.rows = std::min(layout.rows_in_word - taken, t.oh_rows - part.row);
+      part.shift = taken * t.ow;
+      visit(part);
+      taken += part.rows;
+      if (taken < layout.rows_in_word) continue;
+      taken = 0;
+      ++part.window;
+    }
+  }
+}
+
 /// ORs `count` bits (1 to 64) into a window whose words lie `pitch` apart, from bit `at` on.
 HWY_INLINE void or_bits(uint64_t bits, uint32_t at, uint32_t count, uint64_t* window, size_t pitch) {
   uint64_t* const to = window + at / 64 * pitch;
@@ -159,14 +199,27 @@ void or_group_vector(const ConvTile& t, const ActivationBits& bits, const uint64
     }
     or_rows(sources, end - first, used, rows + size_t{word} * bits.pitch);
   }
-  if (layout.rows_in_words) {
+  if (layout.rows_in_word != 0) {
     const uint64_t inside = ~uint64_t{0} >> (64 - t.ow);
-    uint64_t window = 0;
-    for (const Piece& piece : layout.pieces) {
-      const uint64_t word = (rows[size_t{piece.n} * bits.image_rows + piece.row] & inside) << piece.shift;
-      window = piece.shift == 0 ? word : window | word;
-      windows[piece.window] = window;
+    if (t.oh_rows % layout.rows_in_word == 0) {
+      // Images begin with a window.
+      const uint32_t together = layout.rows_in_word, width = t.ow;
+      for (uint32_t n = 0; n < t.n; ++n) {
+        const uint64_t* from = rows + size_t{n} * bits.image_rows;
+        for (const uint64_t* const behind = from + t.oh_rows; from < behind; from += together) {
+          uint64_t word = 0;
+          for (uint32_t i = together; i > 0; --i) word = word << width | (from[i - 1] & inside);
+          *windows++ = word;
+        }
+      }
+      return;
     }
+    for_each_row_part(t, layout, [&](const RowPart& part) {
+      const uint64_t* const from = rows + size_t{part.n} * bits.image_rows + part.row;
+      uint64_t word = 0;
+      for (uint32_t i = part.rows; i > 0; --i) word = word << t.ow | (from[i - 1] & inside);
+      windows[part.window] = part.shift == 0 ? word : windows[part.window] | word << part.shift;
+    });
     return;
   }
   for (const Piece& piece : layout.pieces) {
@@ -193,22 +246,42 @@ void add_error_bits_vector(const ConvTile& t, const uint8_t* classes, const Posi
 
 void set_error_bits_vector(const ConvTile& t, const uint8_t* classes, const PositionLayout& layout, uint64_t* nonzero,
                            uint64_t* high) {
-  for (const Piece& run : layout.runs) {
-    const uint8_t* line = classes + run.n * t.y_stride_n + run.first;
-    uint64_t *to = nonzero + run.window, *to_high = high + run.window;
-    const uint32_t count = run.count;
-    if (run.shift == 0) {
-      for (uint32_t k = 0; k < t.k; ++k, line += t.y_stride_k, to += layout.windows, to_high += layout.windows) {
+  const uint32_t used = (t.n * t.oh_rows + layout.rows_in_word - 1) / layout.rows_in_word;
+  for (uint32_t k = 0; k < t.k; ++k) {
+    std::fill(nonzero + k * layout.windows + used, nonzero + (k + 1) * layout.windows, uint64_t{0});
+    std::fill(high + k * layout.windows + used, high + (k + 1) * layout.windows, uint64_t{0});
+  }
+  if (t.oh_rows % layout.rows_in_word == 0) {
+    // Images begin with a window.
+    const uint32_t windows = t.oh_rows / layout.rows_in_word, count = layout.rows_in_word * t.ow;
+    for (uint32_t n = 0; n < t.n; ++n) {
+      for (uint32_t k = 0; k < t.k; ++k) {
+        const uint8_t* line = classes + n * t.y_stride_n + k * t.y_stride_k;
+        const size_t at = size_t{k} * layout.windows + size_t{n} * windows;
+        uint64_t *to = nonzero + at, *to_high = high + at;
+        for (uint32_t i = 0; i < windows; ++i, line += count) store_line_word(line, count, to + i, to_high + i);
+      }
+    }
+    return;
+  }
+  const size_t stride_k = t.y_stride_k, windows = layout.windows;
+  const uint32_t channels = t.k;
+  for_each_row_part(t, layout, [&](const RowPart& part) HWY_ATTR {
+    const uint8_t* line = classes + part.n * t.y_stride_n + size_t{part.row} * t.ow;
+    uint64_t *to = nonzero + part.window, *to_high = high + part.window;
+    const uint32_t count = part.rows * t.ow, shift = part.shift;
+    if (shift == 0) {
+      for (uint32_t k = 0; k < channels; ++k, line += stride_k, to += windows, to_high += windows) {
         store_line_word(line, count, to, to_high);
       }
-      continue;
+      return;
     }
-    for (uint32_t k = 0; k < t.k; ++k, line += t.y_stride_k, to += layout.windows, to_high += layout.windows) {
+    for (uint32_t k = 0; k < channels; ++k, line += stride_k, to += windows, to_high += windows) {
       const ClassWord word = line_word(line, count);
-      *to |= word.nonzero << run.shift;
-      *to_high |= word.high << run.shift;
+      *to |= word.nonzero << shift;
+      *to_high |= word.high << shift;
     }
-  }
+  });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -41,7 +41,8 @@ void or_group(const ConvTile& tile, const ActivationBits& bits, const uint64_t* 
 void add_error_bits(const ConvTile& tile, const uint8_t* classes, const PositionLayout& layout, uint32_t copy,
                     uint64_t* nonzero, uint64_t* high);
 
-/// The same for all output channels where layout.rows_in_words: [channel][layout.windows].
+/// The same for all output channels where layout.rows_in_word is not 0: [channel][layout.windows], which need not be
+/// zero.
 void set_error_bits(const ConvTile& tile, const uint8_t* classes, const PositionLayout& layout, uint64_t* nonzero,
                     uint64_t* high);
 

@@ -14,12 +14,13 @@ void sum_channels(const uint8_t* classes, size_t stride, uint32_t channels, uint
                   uint8_t* high);
 
 /// Counts of one image at a time, for tiles whose counts at a position fit in bytes and products of two of them in 15
-/// bits. Uses workspace slots 14 to 18; what the constructor put there must last.
+/// bits. Uses workspace slots 14 to 17; what the constructor put there must last.
 class BytePairs {
  public:
   static bool fits(const ConvTile& tile, const PositionGrid& grid);
-  /// `valid`: taps inside the input at each place of the grid, zero where there is no position.
-  BytePairs(const ConvTile& tile, const PositionGrid& grid, const uint32_t* valid, Workspace& workspace);
+  /// `valid`: taps inside the input at each place of the grid, zero where there is no position; with room for whole
+  /// vectors behind.
+  BytePairs(const ConvTile& tile, const PositionGrid& grid, const uint8_t* valid, Workspace& workspace);
   /// Adds the sums of an image's classes.
   void add(const uint8_t* x, const uint8_t* dy, CountSums& sums) const;
 
@@ -33,7 +34,7 @@ class BytePairs {
   const ConvTile& tile_;
   const PositionGrid& grid_;
   Counts sums_, inputs_, across_, errors_;  ///< sums_: of dense planes, all classes in the place of low
-  uint8_t* valid_;
+  const uint8_t* valid_;
 };
 
 }  // namespace backboard::npu::lnpu

@@ -15,12 +15,12 @@ namespace {
 
 enum Slot : unsigned { kErrors = 8, kActivations, kGroup, kTimes, kRows, kImageErrors, kImageCounts };
 
-/// Takes two bitmaps of `words` from a slot, zeroed.
+/// Takes two bitmaps of `words` from a slot, zeroed unless all of them are going to be written.
 struct TwoBitmaps {
   uint64_t *nonzero, *high;
-  TwoBitmaps(unsigned slot, size_t words, Workspace& workspace)
+  TwoBitmaps(unsigned slot, size_t words, bool zeroed, Workspace& workspace)
       : nonzero(workspace.array<uint64_t>(slot, 2 * words)), high(nonzero + words) {
-    std::fill_n(nonzero, 2 * words, uint64_t{0});
+    if (zeroed) std::fill_n(nonzero, 2 * words, uint64_t{0});
   }
 };
 
@@ -79,12 +79,12 @@ void count_convolution(const LnpuConfig& config, const ConvTile& t, const uint8_
   const CoreGrid grid = core_grid(config, (columns + width - 1) / width);
   const size_t window_words = size_t{layout.words} * layout.windows;
   const Blocks blocks(t.k, grid.strips, layout.copies);
-  const TwoBitmaps errors(kErrors, blocks.begin.back() * window_words, workspace);
+  const TwoBitmaps errors(kErrors, blocks.begin.back() * window_words, layout.rows_in_word == 0, workspace);
   const auto add_channel = [&](uint32_t strip, uint32_t block, uint32_t copy, uint32_t k) {
     const size_t at = (blocks.begin[strip] + block) * window_words;
     add_error_bits(t, dy + k * t.y_stride_k, layout, copy, errors.nonzero + at, errors.high + at);
   };
-  if (layout.rows_in_words) {
+  if (layout.rows_in_word != 0) {
     set_error_bits(t, dy, layout, errors.nonzero, errors.high);
   } else {
     for_each_channel(t.k, grid.strips, layout.copies, add_channel);
@@ -182,7 +182,7 @@ void count_images(const LnpuConfig& config, const ConvTile& t, const uint8_t* x,
   const Blocks blocks(t.k, grid.strips, layout.copies);
   const uint32_t inner = (blocks.most + kWindowMultiple - 1) / kWindowMultiple * kWindowMultiple;
   const size_t window_words = size_t{layout.windows} * layout.words;
-  const TwoBitmaps window_errors(kErrors, grid.strips * window_words * inner, workspace);
+  const TwoBitmaps window_errors(kErrors, grid.strips * window_words * inner, true, workspace);
   for_each_channel(t.k, grid.strips, layout.copies, [&](uint32_t strip, uint32_t block, uint32_t copy, uint32_t k) {
     for (const Piece& piece : layout.pieces) {
       const size_t at = (strip * window_words + size_t{piece.window} * layout.words) * inner + block;

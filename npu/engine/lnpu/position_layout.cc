@@ -102,10 +102,15 @@ PositionLayout lay_positions(const LnpuConfig& config, uint32_t images, uint32_t
     layout.lane_begin.push_back(next.back() + round_up(windows));
   }
   layout.windows = layout.lane_begin.back();
+  if (plan.balanced && plan.segments == 1 && opened > 1 && uint64_t{together} * width <= 64) {
+    layout.bits = together * width;
+    layout.words = 1;
+    layout.rows_in_word = together;
+    return layout;
+  }
   if (plan.balanced && plan.segments == 1 && width <= 64) {
     lay_rows(images, tile_rows, width, together, layout);
     set_words(config, opened == 1, layout);
-    layout.rows_in_words = layout.words == 1 && layout.copies == 1;
     return layout;
   }
   layout.pieces.reserve(size_t{rows} * plan.segments);

@@ -28,8 +28,9 @@ struct PositionLayout {
   uint32_t words = 0;                ///< of 64 bits, of a window
   uint32_t bits = 0;                 ///< positions in the fullest window
   uint32_t copies = 1;               ///< output channels in one window
-  /// Each piece is a whole row, each window one word of one channel, and windows follow each other.
-  bool rows_in_words = false;
+  /// Each window is one word of one channel and has this many whole rows, which follow each other over images. Then
+  /// there are no pieces and no runs. 0: not so.
+  uint32_t rows_in_word = 0;
 };
 
 /// images x tile_rows x width positions (see lanes.h for the rule).

@@ -193,24 +193,36 @@ void count_activations(const ConvTile& t, const PositionGrid& grid, const uint8_
   }
 }
 
-/// Taps inside the input at each position; zero between the rows and behind the last one. Returns their sum.
-uint64_t count_valid(const ConvTile& t, const PositionGrid& grid, uint32_t* valid) {
-  std::fill_n(valid, padded_plane(grid), 0u);
+/// Taps inside the input at each position, which fit in T; zero between the rows and up to `size` elements. Returns
+/// their sum.
+template <class T>
+uint64_t count_valid(const ConvTile& t, const PositionGrid& grid, size_t size, T* valid) {
+  std::fill_n(valid, size, T{0});
   std::vector<uint32_t> columns(t.ow, 0);
+  uint64_t in_row = 0;
   for (uint32_t ow = 0; ow < t.ow; ++ow) {
     for (uint32_t kw = 0; kw < t.kw; ++kw) {
       const int64_t iw = int64_t{ow} * t.stride_w + int64_t{kw} * t.dilation_w - t.pad_w;
       columns[ow] += iw >= 0 && iw < t.w;
     }
+    in_row += columns[ow];
   }
   uint64_t sum = 0;
+  uint32_t above = 0;  // taps of the row above
   for (uint32_t row = 0; row < t.oh_rows; ++row) {
     uint32_t taps = 0;
     for (uint32_t kh = 0; kh < t.kh; ++kh) {
       const int64_t ih = int64_t{t.oh0 + row} * t.stride_h + int64_t{kh} * t.dilation_h - t.pad_h;
       taps += ih >= 0 && ih < t.h;
     }
-    for (uint32_t ow = 0; ow < t.ow; ++ow) sum += valid[row * grid.pitch + ow] = taps * columns[ow];
+    T* const to = valid + size_t{row} * grid.pitch;
+    if (row > 0 && taps == above) {
+      std::copy_n(to - grid.pitch, t.ow, to);
+    } else {
+      for (uint32_t ow = 0; ow < t.ow; ++ow) to[ow] = static_cast<T>(taps * columns[ow]);
+    }
+    above = taps;
+    sum += taps * in_row;
   }
   return sum;
 }
@@ -235,8 +247,9 @@ void add_sums(const CountSums& s, uint64_t channels, uint64_t outputs, uint64_t 
 
 void add_byte_pairs(const ConvTile& t, const PositionGrid& grid, const uint8_t* x, const uint8_t* dy, Facts& facts,
                     Workspace& workspace) {
-  uint32_t* const valid = workspace.array<uint32_t>(kValid, padded_plane(grid));
-  const uint64_t valid_sum = count_valid(t, grid, valid);
+  const size_t size = grid.plane() + BytePairs::kSlack;
+  uint8_t* const valid = workspace.array<uint8_t>(kValid, size);
+  const uint64_t valid_sum = count_valid(t, grid, size, valid);
   const BytePairs pairs(t, grid, valid, workspace);
   CountSums sums;
   for (uint32_t n = 0; n < t.n; ++n) pairs.add(x + n * t.x_stride_n, dy + n * t.y_stride_n, sums);
@@ -259,7 +272,7 @@ void add_position_pairs(const ConvTile& t, const uint8_t* x, const uint8_t* dy, 
   uint32_t* const valid = workspace.array<uint32_t>(kValid, plane);
   std::fill_n(errors, plane, 0u);
   std::fill_n(inputs + plane * planes, grid.pitch, 0u);
-  const uint64_t valid_sum = count_valid(t, grid, valid);
+  const uint64_t valid_sum = count_valid(t, grid, plane, valid);
   // Blocks of channels, so that packed counts and their products stay in their halves (see multiply_counts).
   const uint32_t block_c = std::max(1u, 16383u / taps), block_k = 8192;
   for (uint32_t n = 0; n < t.n; ++n) {
