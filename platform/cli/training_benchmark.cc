@@ -68,11 +68,12 @@ double seconds_of(const HostTimes& times) {
 
 void add_parts(const char* whose, const HostTimes& times, const TrainingBenchResult& result,
                std::vector<Measurement>& list) {
-  const auto steps = static_cast<double>(result.step_seconds.size());
+  const auto steps = static_cast<double>(result.parts_steps);
   for (unsigned i = 0; i < kHostParts; ++i) {
     if (times[i] == 0) continue;
     list.push_back({fmt::format("{}: {}", whose, name_of(static_cast<HostPart>(i))),
-                    static_cast<double>(times[i]) / steps / 1e6, "ms a step", share(times[i], result.wall_seconds)});
+                    static_cast<double>(times[i]) / steps / 1e6, "ms a step",
+                    share(times[i], result.parts_wall_seconds)});
   }
 }
 
@@ -101,11 +102,13 @@ std::vector<Measurement> measure_training_step(const BenchOptions& options) {
                   fmt::format("{:.1f} MB by the NPU's DMA", static_cast<double>(result.npu_bytes) / 1e6)});
   list.push_back({"multiply-accumulates", gmac_per_s, "G MAC/s",
                   fmt::format("{:.3f} G MAC a step", static_cast<double>(result.macs) / 1e9)});
+  const double parts_wall = result.parts_wall_seconds;
+  list.push_back({"step, looked at by part", parts_wall * 1e3 / result.parts_steps, "ms",
+                  fmt::format("mean of {} further ones; what follows is of them", result.parts_steps)});
   add_parts("own thread", result.host.own, result, list);
-  const auto steps = static_cast<double>(result.step_seconds.size());
-  const double ran = seconds_of(result.host.own), idle = std::max(result.wall_seconds - ran, 0.0);
-  list.push_back({"own thread: asleep, or others' turn", idle * 1e3 / steps, "ms a step",
-                  fmt::format("{:.1f} % of the wall time", 100 * idle / result.wall_seconds)});
+  const double idle = std::max(parts_wall - seconds_of(result.host.own), 0.0);
+  list.push_back({"own thread: asleep, or others' turn", idle * 1e3 / result.parts_steps, "ms a step",
+                  fmt::format("{:.1f} % of the wall time", 100 * idle / parts_wall)});
   add_parts("other threads", result.host.others, result, list);
   list.push_back({"peak host memory", static_cast<double>(result.peak_bytes) / 1e6, "MB",
                   fmt::format("the board has {} MiB of DRAM", result.dram_bytes >> 20)});
@@ -124,9 +127,8 @@ std::vector<Measurement> measure_training_step(const BenchOptions& options) {
   list.push_back({"ratio to PyTorch", fastest / torch.fastest_seconds, "x",
                   fmt::format("medians: {:.2f}", result.median() / torch.median_seconds)});
   // What counts where other programs take turns on this host.
-  list.push_back({"ratio of processor time", ran / steps / torch.processor_seconds, "x",
-                  fmt::format("own thread; with the others {:.2f}",
-                              (ran + seconds_of(result.host.others)) / steps / torch.processor_seconds)});
+  list.push_back({"ratio of processor time", result.own_seconds / torch.processor_seconds, "x",
+                  fmt::format("own thread; with the others {:.2f}", result.all_seconds / torch.processor_seconds)});
   return list;
 }
 

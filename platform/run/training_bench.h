@@ -17,7 +17,7 @@ struct TrainingBenchOptions {
   uint32_t threads = 1;  ///< npu.host_threads
   std::string engine = "lnpu";
   TimingLevel timing = TimingLevel::lt;
-  uint32_t steps = 5;  ///< measured, after one that is not
+  uint32_t steps = 5;  ///< measured, after one that is not; then at most two more are looked at by part
   uint32_t seed = 1;
 };
 
@@ -27,8 +27,11 @@ struct TrainingBenchResult {
   double simulated_seconds = 0;      ///< of a step, mean
   uint64_t macs = 0;                 ///< of a step, skipped ones included, padding left out
   uint64_t npu_bytes = 0;            ///< that the NPU's DMA moved in a step
-  double wall_seconds = 0;           ///< of all measured steps
-  HostTimeReport host;               ///< over all measured steps
+  double own_seconds = 0;            ///< processor time of a step, mean: of the program's own thread
+  double all_seconds = 0;            ///< of all threads
+  uint32_t parts_steps = 0;          ///< further steps, whose parts were told apart, which takes time itself
+  double parts_wall_seconds = 0;     ///< of them all
+  HostTimeReport host;               ///< over them all
   uint64_t dram_bytes = 0;           ///< size of the board's DRAM: the smallest that the plan fits
   uint64_t peak_bytes = 0;           ///< host memory of the process (VmHWM), compiling included
   double fastest() const;
