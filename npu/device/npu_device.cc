@@ -51,6 +51,7 @@ class NpuDevice::Impl final : public RingClient {
   NpuTotals totals() const;
   const TimeBins<double, 1>& energy_over_time() const { return sequencer_.energy_over_time(); }
   void use_requests(RequestPort& port) { dma_.use_requests(port); }
+  void use_bursts(BurstPort& port) { dma_.use_bursts(port); }
   void observe_commands(CommandObserver* observer) { ring_.set_observer(observer); }
 
   void on_fence(uint32_t value, bool interrupt) override;
@@ -347,6 +348,10 @@ void NpuDevice::drain() {}
 
 void NpuDevice::use_requests(RequestPort& port) {
   impl_->use_requests(port);
+}
+
+void NpuDevice::use_bursts(BurstPort& port) {
+  impl_->use_bursts(port);
 }
 
 void NpuDevice::observe_commands(CommandObserver* observer) {

@@ -11,6 +11,7 @@
 #include "npu/engine/facts.h"
 #include "npu/sequencer/sequencer.h"
 #include "platform/bus/access.h"
+#include "platform/bus/burst_run.h"
 #include "platform/bus/request.h"
 #include "platform/events/event_queue.h"
 #include "platform/findings/finding.h"
@@ -60,6 +61,8 @@ class NpuDevice final : public BusTarget, public Saved {
 
   /// `timing: at`: the NPU's bursts are requests to `port`. Before anything runs.
   void use_requests(RequestPort& port);
+  /// `timing: lt`: bursts next to each other go to `port` as runs. Before anything runs.
+  void use_bursts(BurstPort& port);
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   void state(StateArchive& archive) override;

@@ -35,6 +35,10 @@ uint64_t DmaCounters::write_bytes() const {
 
 Dma::Dma(const DmaConfig& config, uint64_t clock_hz, EventQueue& queue, BusPort& port)
     : config_(config), clock_{clock_hz}, queue_(queue), port_(port), completions_ps_(config.outstanding, 0) {
+  const uint32_t most_cycles = (config.burst_bytes + config.bytes_per_cycle - 1) / config.bytes_per_cycle;
+  for (uint32_t cycles = 0; cycles <= most_cycles; ++cycles) {
+    busy_ps_of_cycles_.push_back(clock_.to_ps(std::max(cycles, config.issue_interval)));
+  }
   id_ = queue.add_client("npu.dma", EventRank::master, *this);
 }
 
@@ -58,56 +62,84 @@ unsigned Dma::free_transfers() const {
   return static_cast<unsigned>(std::count_if(places_.begin(), places_.end(), [](const Place& p) { return !p.used; }));
 }
 
-uint64_t Dma::burst(DmaTransfer& transfer, uint32_t address, uint8_t* data, uint32_t bytes, TensorClass tensor) {
-  uint64_t& slot_ps = completions_ps_[oldest_];
-  oldest_ = oldest_ + 1 == config_.outstanding ? 0 : oldest_ + 1;
-  const uint64_t issue_ps = std::max(next_issue_ps_, slot_ps);
-  BusAccess access;
-  access.op = transfer.write ? BusOp::write : BusOp::read;
-  access.address = address;
-  access.data = data;
-  access.size = bytes;
-  access.time_ps = issue_ps;
-  access.who = transfer.who;
-  access.who.tensor = tensor;
-  uint64_t delay_ps = 0;
-  const BusResponse response = port_.access(access, delay_ps);
-  if (response != BusResponse::ok) {
-    transfer.error = ErrorCode::kBUS;
-    transfer.error_address = address;
-  } else {
-    (transfer.write ? counters_.written : counters_.read)[static_cast<unsigned>(tensor)] += bytes;
-  }
-  const uint32_t port_cycles = (bytes + config_.bytes_per_cycle - 1) / config_.bytes_per_cycle;
-  const uint64_t busy_ps = clock_.to_ps(std::max(port_cycles, config_.issue_interval));
-  next_issue_ps_ = issue_ps + busy_ps;
-  slot_ps = issue_ps + std::max(delay_ps, busy_ps);
-  return slot_ps;
+uint64_t Dma::port_busy_ps(uint32_t bytes) const {
+  return busy_ps_of_cycles_[(bytes + config_.bytes_per_cycle - 1) / config_.bytes_per_cycle];
 }
 
-uint64_t Dma::issue(DmaTransfer& transfer) {
+uint64_t Dma::issue(uint32_t bytes) {
+  issue_ps_ = std::max(next_issue_ps_, completions_ps_[oldest_]);
+  busy_ps_ = port_busy_ps(bytes);
+  next_issue_ps_ = issue_ps_ + busy_ps_;
+  return issue_ps_;
+}
+
+void Dma::answered(uint64_t time_ps) {
+  const uint64_t done_ps = std::max(time_ps, issue_ps_ + busy_ps_);
+  completions_ps_[oldest_] = done_ps;
+  oldest_ = oldest_ + 1 == config_.outstanding ? 0 : oldest_ + 1;
+  complete_ps_ = std::max(complete_ps_, done_ps);
+}
+
+/// All bursts of the transfer in one call, where there is a port for that and it takes them.
+bool Dma::carry(DmaTransfer& transfer) {
+  if (bursts_ == nullptr) return false;
+  for (const DmaRun& run : transfer.runs) {
+    if (!windows_.allow(run.address, run.bytes, transfer.write)) return false;
+  }
+  BurstRuns runs;
+  runs.op = transfer.write ? BusOp::write : BusOp::read;
+  runs.runs = transfer.runs;
+  runs.data = transfer.bytes.data();
+  runs.burst_bytes = config_.burst_bytes;
+  runs.who = transfer.who;
+  if (bursts_->carry(runs, *this).bursts == 0) return false;
+  for (const DmaRun& run : transfer.runs) {
+    counters_.of(transfer.write)[static_cast<unsigned>(run.tensor)] += run.bytes;
+  }
+  return true;
+}
+
+/// The bursts of a run one by one, up to one that fails.
+void Dma::issue_run(DmaTransfer& transfer, const DmaRun& run, uint8_t* data) {
+  const uint64_t end = uint64_t{run.address} + run.bytes;
+  for (uint64_t at = run.address; at < end && transfer.error == ErrorCode::kNONE;) {
+    BusAccess access;
+    access.op = transfer.write ? BusOp::write : BusOp::read;
+    access.address = at;
+    access.data = data + (at - run.address);
+    access.size = static_cast<uint32_t>(std::min((at | (config_.burst_bytes - 1)) + 1, end) - at);
+    access.time_ps = issue(access.size);
+    access.who = transfer.who;
+    access.who.tensor = run.tensor;
+    uint64_t delay_ps = 0;
+    if (port_.access(access, delay_ps) == BusResponse::ok) {
+      counters_.of(transfer.write)[static_cast<unsigned>(run.tensor)] += access.size;
+    } else {
+      transfer.error = ErrorCode::kBUS;
+      transfer.error_address = static_cast<uint32_t>(at);
+    }
+    answered(issue_ps_ + delay_ps);
+    at += access.size;
+  }
+}
+
+/// Moves all of the transfer, up to what fails; `complete_ps_` is when it has moved.
+void Dma::issue(DmaTransfer& transfer) {
   const HostSpan span(HostPart::dma);
-  uint64_t complete_ps = queue_.now_ps();
+  complete_ps_ = queue_.now_ps();
   next_issue_ps_ = std::max(next_issue_ps_, queue_.now_ps());
+  if (carry(transfer)) return;
   uint8_t* data = transfer.bytes.data();
   for (const DmaRun& run : transfer.runs) {
     if (!windows_.allow(run.address, run.bytes, transfer.write)) {
       transfer.error = ErrorCode::kWINDOW;
       transfer.error_address = run.address;
-      return complete_ps;
+    } else {
+      issue_run(transfer, run, data);
     }
-    uint64_t address = run.address;
-    const uint64_t end = address + run.bytes;
-    while (address < end) {
-      const uint64_t boundary = (address / config_.burst_bytes + 1) * config_.burst_bytes;
-      const auto bytes = static_cast<uint32_t>(std::min(boundary, end) - address);
-      complete_ps = std::max(complete_ps, burst(transfer, static_cast<uint32_t>(address), data, bytes, run.tensor));
-      if (transfer.error != ErrorCode::kNONE) return complete_ps;
-      address += bytes;
-      data += bytes;
-    }
+    if (transfer.error != ErrorCode::kNONE) return;
+    data += run.bytes;
   }
-  return complete_ps;
 }
 
 void Dma::start(DmaTransfer& transfer, uint64_t tag) {
@@ -123,7 +155,8 @@ void Dma::start(DmaTransfer& transfer, uint64_t tag) {
   places_[index].running = true;
   places_[index].tag = tag;
   if (requests_ == nullptr) {
-    queue_.schedule(issue(transfer), id_, index);
+    issue(transfer);
+    queue_.schedule(complete_ps_, id_, index);
   } else {
     start_requests(static_cast<uint8_t>(index));
   }

@@ -10,18 +10,14 @@
 #include "npu/dma/clock.h"
 #include "npu/dma/dma_config.h"
 #include "platform/bus/access.h"
+#include "platform/bus/burst_run.h"
 #include "platform/bus/request.h"
 #include "platform/events/event_queue.h"
 #include "platform/state/archive.h"
 
 namespace backboard::npu {
 
-/// Bytes next to each other in memory. `tensor` says whose they are.
-struct DmaRun {
-  uint32_t address = 0;
-  uint32_t bytes = 0;
-  TensorClass tensor = TensorClass::kNONE;
-};
+using DmaRun = MemoryRun;
 
 /// One transfer: runs in memory from or to one array of bytes, in the order of the runs.
 struct DmaTransfer {
@@ -49,15 +45,17 @@ class DmaClient {
 struct DmaCounters {
   std::array<uint64_t, 16> read{};
   std::array<uint64_t, 16> written{};
+  std::array<uint64_t, 16>& of(bool write) { return write ? written : read; }
   uint64_t read_bytes() const;
   uint64_t write_bytes() const;
 };
 
 /// The DMA. At `timing: lt` all bursts of a transfer go through the port when it starts, each with the time at which it
-/// would be issued, and one event completes the transfer. At `timing: at` (`use_requests`) each burst is a request:
+/// would be issued, and one event completes the transfer; in one call where there is a port for runs
+/// (`use_bursts`), with the same times. At `timing: at` (`use_requests`) each burst is a request:
 /// issued when the one before has left the port, a slot is free and the bus takes it, transfers in the order of their
 /// start. Who uses the DMA sees completion by tag only.
-class Dma final : public EventClient, public RequestClient {
+class Dma final : public EventClient, public RequestClient, private BurstPacer {
  public:
   static constexpr unsigned kTransfers = 8;
 
@@ -65,6 +63,8 @@ class Dma final : public EventClient, public RequestClient {
   void set_client(DmaClient& client) { client_ = &client; }
   /// From now on bursts are requests to `port`; before the first transfer.
   void use_requests(RequestPort& port);
+  /// From now on the bursts of a transfer go to `port` in one call; before the first transfer.
+  void use_bursts(BurstPort& port) { bursts_ = &port; }
   /// Whether the bytes of a transfer have moved when start() returns, unless it failed; else when it completes.
   bool moves_at_start() const { return requests_ == nullptr; }
   /// What transfers may touch; checked run by run before a byte of it moves.
@@ -123,9 +123,14 @@ class Dma final : public EventClient, public RequestClient {
   uint32_t free_slot() const;
   void orphan(Place& place, uint8_t place_index);
   void save_requests(StateArchive& archive);
-  /// Issues one burst not before the DMA is ready for it. Gives its completion time.
-  uint64_t burst(DmaTransfer& transfer, uint32_t address, uint8_t* data, uint32_t bytes, TensorClass tensor);
-  uint64_t issue(DmaTransfer& transfer);
+  /// What a burst holds the port for.
+  uint64_t port_busy_ps(uint32_t bytes) const;
+  /// The next burst goes when the port and one of the `outstanding` places are free.
+  uint64_t issue(uint32_t bytes) override;
+  void answered(uint64_t time_ps) override;
+  void issue(DmaTransfer& transfer);
+  bool carry(DmaTransfer& transfer);
+  void issue_run(DmaTransfer& transfer, const DmaRun& run, uint8_t* data);
 
   DmaConfig config_;
   Clock clock_;
@@ -138,6 +143,10 @@ class Dma final : public EventClient, public RequestClient {
   uint64_t next_issue_ps_ = 0;
   std::vector<uint64_t> completions_ps_;  ///< of the last `outstanding` bursts, in turn
   uint32_t oldest_ = 0;
+  // Of the burst that was issued last, and of the transfer that is being issued.
+  uint64_t issue_ps_ = 0, busy_ps_ = 0, complete_ps_ = 0;
+  std::vector<uint64_t> busy_ps_of_cycles_;  ///< what a burst of so many cycles holds the port for
+  BurstPort* bursts_ = nullptr;
   // Requests.
   RequestPort* requests_ = nullptr;
   bool ready_ = true;             ///< the bus takes a request

@@ -78,8 +78,7 @@ bool Dma::submit_burst(Place& place, uint8_t place_index) {
     ++place.run;
     place.run_offset = 0;
   }
-  const uint32_t port_cycles = (bytes + config_.bytes_per_cycle - 1) / config_.bytes_per_cycle;
-  next_issue_ps_ = queue_.now_ps() + clock_.to_ps(std::max(port_cycles, config_.issue_interval));
+  next_issue_ps_ = queue_.now_ps() + port_busy_ps(bytes);
   return requests_->submit(request) != RequestPort::kLater;
 }
 

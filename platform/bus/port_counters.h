@@ -13,16 +13,16 @@ struct PortCounters {
   uint64_t reads = 0, writes = 0;
   uint64_t refused_bytes = 0, refused = 0;
 
-  void count(BusOp op, uint64_t bytes, BusResponse response) {
+  void count(BusOp op, uint64_t bytes, BusResponse response, uint64_t transactions = 1) {
     if (response != BusResponse::ok) {
       refused_bytes += bytes;
-      ++refused;
+      refused += transactions;
     } else if (op == BusOp::read) {
       read_bytes += bytes;
-      ++reads;
+      reads += transactions;
     } else {
       write_bytes += bytes;
-      ++writes;
+      writes += transactions;
     }
   }
   PortCounters& operator+=(const PortCounters& other) {

@@ -134,10 +134,11 @@ void Router::b_transport(int master, tlm::tlm_generic_payload& payload, sc_core:
   }
 }
 
-void Router::Lane::look_up(const Crossing& crossing) {
+void Router::Lane::look_up(uint64_t address, uint64_t size) {
+  if (address >= first && address <= last && size - 1 <= last - address) return;
   first = 1;
   last = 0;
-  target = router->map_.find(crossing.address, crossing.size);
+  target = router->map_.find(address, size);
   if (target == AddressMap::kNobody) return;
   socket = router->shortened_[target];
   first = router->map_[target].base;
@@ -147,7 +148,7 @@ void Router::Lane::look_up(const Crossing& crossing) {
 BusResponse Router::Lane::access(BusAccess& access, uint64_t& delay_ps) {
   const Crossing crossing{master, access.op, access.address, access.size, access.data, &access.who};
   const uint64_t time_ps = access.time_ps;
-  if (access.address < first || access.address > last || access.size - 1 > last - access.address) look_up(crossing);
+  look_up(access.address, access.size);
   uint64_t end_ps = 0;
   const BusResponse response = router->cross(crossing, target, time_ps + delay_ps, end_ps,
                                              [&](uint32_t, uint64_t address, uint64_t arrival_ps, uint64_t& done_ps) {
@@ -162,6 +163,79 @@ BusResponse Router::Lane::access(BusAccess& access, uint64_t& delay_ps) {
                                              });
   delay_ps = end_ps - time_ps;
   return response;
+}
+
+/// What the bus adds to the times of a run's bursts: each is a crossing.
+class Router::RunPacer final : public BurstPacer {
+ public:
+  RunPacer(const Router& router, bool write, uint64_t& channel_free_ps, BurstPacer& master)
+      : router_(router), write_(write), channel_free_ps_(channel_free_ps), master_(master) {}
+  uint64_t issue(uint32_t bytes) override {
+    const uint64_t start_ps = std::max(master_.issue(bytes), channel_free_ps_);
+    channel_free_ps_ = start_ps + router_.beats_ps(bytes);
+    passed_ps_ = channel_free_ps_ + router_.latency_ps_;
+    return start_ps + router_.latency_ps_ + (write_ ? router_.beat_ps_ : 0);
+  }
+  void answered(uint64_t time_ps) override {
+    master_.answered(std::max(time_ps + (write_ ? 0 : router_.beat_ps_), passed_ps_));
+  }
+
+ private:
+  const Router& router_;
+  bool write_;
+  uint64_t& channel_free_ps_;
+  BurstPacer& master_;
+  uint64_t passed_ps_ = 0;  ///< all beats of the last burst have passed
+};
+
+bool Router::Lane::reaches(const BurstRuns& runs) {
+  if (runs.runs.empty()) return false;
+  look_up(runs.runs.front().address, runs.runs.front().bytes);
+  if (target == AddressMap::kNobody) return false;
+  return std::all_of(runs.runs.begin(), runs.runs.end(), [&](const MemoryRun& run) {
+    return run.address >= first && run.address <= last && run.bytes - 1 <= last - run.address &&
+           router->windows_[master].allows(runs.op, run.address, run.bytes);
+  });
+}
+
+BurstTotals Router::Lane::carry(const BurstRuns& runs, BurstPacer& pacer) {
+  Router& r = *router;
+  if (runs.base != 0 || !reaches(runs)) return {};
+  RunPacer crossing(r, runs.op == BusOp::write, r.channel_free_ps_[master][static_cast<size_t>(runs.op)], pacer);
+  BurstRuns inside = runs;
+  inside.base = first;
+  const BurstTotals totals = socket->carry(inside, crossing);
+  if (totals.bursts == 0) return totals;
+  r.counters_[master][target].count(runs.op, totals.bytes, BusResponse::ok, totals.bursts);
+  if (target == r.traffic_target_) {
+    Attribution who = runs.who;
+    for (const MemoryRun& run : runs.runs) {
+      who.tensor = run.tensor;
+      r.record(who, runs.op, run.bytes, runs.bursts(run));
+    }
+  }
+  r.tell_of(runs, master);
+  return totals;
+}
+
+/// Tells the snoop and the watch of every burst that was carried.
+void Router::tell_of(const BurstRuns& runs, size_t master) {
+  const bool snoops = snoop_ && master != static_cast<size_t>(BusMaster::core);
+  const bool watches = runs.op == BusOp::write && watch_;
+  if (!snoops && !watches) return;
+  const uint8_t* data = runs.data;
+  for (const MemoryRun& run : runs.runs) {
+    const bool watched = watches && run.address <= watch_last_ && run.address + (run.bytes - 1) >= watch_first_;
+    if (snoops || watched) {
+      runs.for_each_burst(run, [&](uint64_t at, uint32_t bytes) {
+        if (snoops) snoop_(runs.op, at, bytes, runs.who.initiator);
+        if (watched && at <= watch_last_ && at + (bytes - 1) >= watch_first_) {
+          watch_(at, data + (at - run.address), bytes);
+        }
+      });
+    }
+    data += run.bytes;
+  }
 }
 
 unsigned Router::transport_dbg(int, tlm::tlm_generic_payload& payload) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/bus/address_map.h"
+#include "platform/bus/burst_run.h"
 #include "platform/bus/port_counters.h"
 #include "platform/bus/request_bus.h"
 #include "platform/bus/router_config.h"
@@ -63,6 +64,8 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   /// A master's way through the router without payloads and sockets, as b_transport carries an access: no debug
   /// accesses, no direct regions. Only to targets that were given by `shorten`.
   BusPort& lane(BusMaster master) { return lanes_[static_cast<size_t>(master)]; }
+  /// The same way for runs, to targets that take them.
+  BurstPort& burst_lane(BusMaster master) { return lanes_[static_cast<size_t>(master)]; }
   /// `socket` is what target_socket(target) is bound to.
   void shorten(uint32_t target, TargetSocket& socket) { shortened_[target] = &socket; }
 
@@ -111,15 +114,19 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   };
   template <class Forward>
   BusResponse cross(const Crossing& crossing, uint32_t target, uint64_t offered_ps, uint64_t& end_ps, Forward forward);
-  struct Lane final : BusPort {
+  class RunPacer;
+  struct Lane final : BusPort, BurstPort {
     Router* router = nullptr;
     size_t master = 0;
     /// The target that was found last, and its place: who polls asks for the same.
     uint64_t first = 1, last = 0;
     uint32_t target = 0;
     TargetSocket* socket = nullptr;
-    void look_up(const Crossing& crossing);
+    void look_up(uint64_t address, uint64_t size);
     BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
+    BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override;
+    /// Whether all runs go where one target answers, and may.
+    bool reaches(const BurstRuns& runs);
     std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
   };
 
@@ -129,8 +136,8 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   void invalidate_direct_mem_ptr(int target, sc_dt::uint64 first, sc_dt::uint64 last);
   void refuse(size_t master, BusOp op, uint64_t address, uint64_t size, Initiator initiator, uint64_t time_ps,
               bool denied);
-  void record(const Attribution& who, BusOp op, uint64_t bytes) {
-    traffic_.record(who, op, bytes);
+  void record(const Attribution& who, BusOp op, uint64_t bytes, uint64_t transactions = 1) {
+    traffic_.record(who, op, bytes, transactions);
     if (command_traffic_) command_traffic_->record(who, op, bytes);
   }
   void state_requests(StateArchive& archive);
@@ -141,6 +148,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
     if (found != AddressMap::kNobody) hint = found;
     return found;
   }
+  void tell_of(const BurstRuns& runs, size_t master);
   uint64_t beats_ps(uint64_t size) const;
 
   RouterConfig config_;

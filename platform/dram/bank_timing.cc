@@ -1,8 +1,19 @@
 #include "platform/dram/bank_timing.h"
 
 #include <algorithm>
+#include <bit>
+
+#include "platform/check/check.h"
 
 namespace backboard {
+namespace {
+
+unsigned bits_of(uint64_t power_of_two) {
+  BB_CHECK(std::has_single_bit(power_of_two), "{}", power_of_two);
+  return static_cast<unsigned>(std::countr_zero(power_of_two));
+}
+
+}  // namespace
 
 BankTiming::BankTiming(const dram::MemoryConfig& config)
     : gaps_(dram::resolve_gaps(config)),
@@ -11,8 +22,10 @@ BankTiming::BankTiming(const dram::MemoryConfig& config)
       refi_(config.controller.refresh == dram::RefreshKind::off ? uint64_t{1} << 62 : config.timing.refi),
       rfc_(config.timing.rfc_ab),
       banks_count_(config.all_banks()),
-      page_bytes_(config.columns * config.bus_bytes),
-      burst_bytes_(config.burst_bytes()),
+      bank_bits_(bits_of(config.all_banks())),
+      page_bits_(bits_of(uint64_t{config.columns} * config.bus_bytes)),
+      burst_bits_(bits_of(config.burst_bytes())),
+      burst_clock_bits_(bits_of(config.timing.burst)),
       close_pages_(config.controller.page == dram::PageKind::closed),
       read_data_(gaps_.read_done - burst_),
       write_data_(gaps_.write_done - burst_),
@@ -28,13 +41,13 @@ BankTiming::BankTiming(const dram::MemoryConfig& config)
 
 uint64_t BankTiming::serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts) {
   uint64_t done = now;
-  uint64_t first = address / burst_bytes_ * burst_bytes_;
+  uint64_t first = address >> burst_bits_ << burst_bits_;
   const uint64_t end = address + size;
   while (first < end) {
-    const uint64_t page = first / page_bytes_;
-    const uint64_t stop = std::min(end, (page + 1) * page_bytes_);
-    const uint64_t bursts = (stop - first + burst_bytes_ - 1) / burst_bytes_;
-    done = serve_row(write, page % banks_count_, page / banks_count_, bursts, now, facts);
+    const uint64_t page = first >> page_bits_;
+    const uint64_t stop = std::min(end, (page + 1) << page_bits_);
+    const uint64_t bursts = ((stop - first - 1) >> burst_bits_) + 1;
+    done = serve_row(write, page & (banks_count_ - 1), page >> bank_bits_, bursts, now, facts);
     first = stop;
   }
   return done;
@@ -53,7 +66,7 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
     if (bus_free_ + gap > column + data_latency(write)) column = bus_free_ + gap - data_latency(write);
 
     // Refresh number k >= 1 occupies [k REFI, k REFI + RFC).
-    const uint64_t epoch = column / refi_;
+    const uint64_t epoch = epoch_of(column);
     const uint64_t refresh_end = epoch == 0 ? 0 : epoch * refi_ + rfc_;
     if (column < refresh_end) {
       column = refresh_end;
@@ -73,7 +86,7 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
     }
     const uint64_t next_refresh = (epoch + 1) * refi_;
     // Bursts whose command comes before the next refresh; the rest waits for it and opens the row again.
-    const uint64_t before = column >= next_refresh ? 0 : (next_refresh - column + burst_ - 1) / burst_;
+    const uint64_t before = column >= next_refresh ? 0 : ((next_refresh - column - 1) >> burst_clock_bits_) + 1;
     const uint64_t now_served = std::min(bursts, before);
     if (now_served > 0) {
       facts.row_hits += std::min(hits, now_served - (bursts - hits));
@@ -118,7 +131,7 @@ uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest, uint6
   bank.row = row;
   bank.opened = activate;
   ++energy_.activates;
-  const uint64_t epoch = activate / refi_;
+  const uint64_t epoch = epoch_of(activate);
   if (rank_since_ == 0 || epoch != rank_epoch_) {
     if (rank_since_ != 0) energy_.rank_active_clocks += refresh_after(rank_epoch_) - (rank_since_ - 1);
     rank_epoch_ = epoch;

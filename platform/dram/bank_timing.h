@@ -56,12 +56,19 @@ class BankTiming {
   uint64_t open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts);
   uint64_t after_activates(uint64_t clock) const;
   void close(const Bank& bank, uint64_t clock);
+  uint64_t epoch_of(uint64_t clock) {
+    // Most commands lie in the interval of the one before: a division less.
+    if (clock - near_epoch_ * refi_ >= refi_) near_epoch_ = clock / refi_;
+    return near_epoch_;
+  }
   uint64_t refresh_after(uint64_t epoch) const { return (epoch + 1) * refi_; }
   uint64_t data_latency(bool write) const { return write ? write_data_ : read_data_; }
 
   dram::Gaps gaps_;
   uint64_t burst_, refi_, rfc_;
-  uint32_t banks_count_, page_bytes_, burst_bytes_;
+  uint32_t banks_count_;
+  unsigned bank_bits_, page_bits_, burst_bits_;  ///< of the number of banks, and of the bytes of a page and a burst
+  unsigned burst_clock_bits_;
   bool close_pages_;
   uint64_t read_data_, write_data_;         ///< command to first data
   uint64_t read_to_write_, write_to_read_;  ///< gap on the data bus, end to start
@@ -73,6 +80,7 @@ class BankTiming {
   dram::EnergyFacts energy_;  ///< of rows that are closed again; commands of all
   uint64_t rank_epoch_ = 0;   ///< refresh interval of the last activates
   uint64_t rank_since_ = 0;   ///< the first of them, plus one; 0: none
+  uint64_t near_epoch_ = 0;   ///< refresh interval asked for last; a hint, not state
 };
 
 }  // namespace backboard

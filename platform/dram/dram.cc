@@ -1,6 +1,7 @@
 #include "platform/dram/dram.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "platform/check/check.h"
@@ -103,15 +104,51 @@ BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
   const uint64_t done = timing_.serve(write, access.address, access.size, grid_.edge_from(access.time_ps), facts);
   delay_ps += grid_.time_at(done) - access.time_ps;
   bandwidth_.add(access.who.initiator, access.size, grid_.time_at(done));
-  DramCounters& counters = counters_[static_cast<size_t>(access.who.initiator)];
-  (write ? counters.write_bytes : counters.read_bytes) += access.size;
-  (write ? counters.writes : counters.reads) += 1;
+  count(access.who, access.op, access.size, 1, facts);
+  return response;
+}
+
+void Dram::count(const Attribution& who, BusOp op, uint64_t bytes, uint64_t transactions, const RowFacts& facts) {
+  const bool write = op == BusOp::write;
+  DramCounters& counters = counters_[static_cast<size_t>(who.initiator)];
+  (write ? counters.write_bytes : counters.read_bytes) += bytes;
+  (write ? counters.writes : counters.reads) += transactions;
   (write ? counters.write_bursts : counters.read_bursts) += facts.bursts;
   counters.row_hits += facts.row_hits;
   counters.activates += facts.activates;
   counters.precharges += facts.precharges;
   counters.refresh_stalls += facts.refresh_stalls;
-  return response;
+}
+
+BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {
+  if (target_) return {};
+  for (const MemoryRun& run : runs.runs) {
+    if (run.address < runs.base || !store_.covers(run.address - runs.base, run.bytes)) return {};
+  }
+  const bool write = runs.op == BusOp::write;
+  BurstTotals totals;
+  RowFacts facts;
+  uint8_t* data = runs.data;
+  for (const MemoryRun& run : runs.runs) {
+    runs.for_each_burst(run, [&](uint64_t at, uint32_t bytes) {
+      const uint64_t arrival_ps = pacer.issue(bytes);
+      const uint64_t arrival = grid_.edge_from(arrival_ps);
+      const uint64_t done_ps = grid_.time_at(timing_.serve(write, at - runs.base, bytes, arrival, facts));
+      bandwidth_.add(runs.who.initiator, bytes, done_ps);
+      pacer.answered(done_ps);
+      ++totals.bursts;
+    });
+    uint8_t* place = store_.bytes() + (run.address - runs.base);
+    if (write) {
+      std::memcpy(place, data, run.bytes);
+    } else {
+      std::memcpy(data, place, run.bytes);
+    }
+    data += run.bytes;
+    totals.bytes += run.bytes;
+  }
+  count(runs.who, runs.op, totals.bytes, totals.bursts, facts);
+  return totals;
 }
 
 std::optional<DirectRegion> Dram::direct(uint64_t address) {

@@ -114,9 +114,13 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
                  {Place::kWATCHDOG, &watchdog},
                  {Place::kFLASH_CTRL, &flash},
                  {Place::kFLASH, &flash.mapped()},
-                 {Place::kDRAM, &dram, dram.requests()}},
+                 {Place::kDRAM, &dram, dram.requests(), &dram}},
                 log);
-  if (config.timing == TimingLevel::at) npu.use_requests(wiring.master(BusMaster::npu));
+  if (config.timing == TimingLevel::at) {
+    npu.use_requests(wiring.master(BusMaster::npu));
+  } else {
+    npu.use_bursts(wiring.master(BusMaster::npu));
+  }
   if (config.timing == TimingLevel::at) {
     const PlaceConfig& place = config.map[Place::kDRAM];
     core->use_requests(wiring.master(BusMaster::core), {{place.base, place.last()}});

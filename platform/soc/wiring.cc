@@ -37,11 +37,13 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
   for (size_t i = 0; i < ports_.size(); ++i) {
     ports_[i]->socket.bind(router_->master_socket(static_cast<BusMaster>(i)));
   }
-  // The core polls registers and brings lines; payloads would take most of its time.
+  // The core polls registers and brings lines, the NPU moves many bursts; payloads would take most of their time.
   ports_[static_cast<size_t>(BusMaster::core)]->shorten(router_->lane(BusMaster::core));
+  ports_[static_cast<size_t>(BusMaster::npu)]->shorten(router_->lane(BusMaster::npu),
+                                                       &router_->burst_lane(BusMaster::npu));
   for (uint32_t i = 0; i < targets.size(); ++i) {
-    sockets_.push_back(
-        std::make_unique<TargetSocket>(name_of(targets[i].place), *targets[i].target, targets[i].requests));
+    sockets_.push_back(std::make_unique<TargetSocket>(name_of(targets[i].place), *targets[i].target,
+                                                      targets[i].requests, targets[i].bursts));
     router_->target_socket(i).bind(sockets_[i]->socket);
     router_->shorten(i, *sockets_[i]);
   }

@@ -19,6 +19,7 @@ struct PlacedTarget {
   Place place;
   BusTarget* target;
   RequestPort* requests = nullptr;  ///< `timing: at`, where the model takes requests
+  BurstPort* bursts = nullptr;      ///< `timing: lt`, where the model takes runs of bursts
 };
 
 /// The ports exist before the models, which need them; the targets are attached after.

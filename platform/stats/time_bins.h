@@ -22,8 +22,13 @@ class TimeBins {
 
   /// Adds to the bin of a moment.
   void add(size_t column, T amount, uint64_t time_ps) {
-    reach(time_ps);
-    bins_[time_ps / width_ps_][column] += amount;
+    // Most amounts fall where the last one fell: no division then. Unsigned: what lies before is far behind.
+    if (time_ps - last_start_ps_ >= width_ps_ || last_ >= bins_.size()) {
+      reach(time_ps);
+      last_ = time_ps / width_ps_;
+      last_start_ps_ = last_ * width_ps_;
+    }
+    bins_[last_][column] += amount;
   }
   /// Spreads an amount evenly from `start_ps` to before `end_ps`.
   void spread(size_t column, T amount, uint64_t start_ps, uint64_t end_ps) {
@@ -41,6 +46,7 @@ class TimeBins {
   void state(StateArchive& archive) {
     archive.value("width_ps", width_ps_);
     archive.vector("bins", bins_);
+    forget_last();
     if (width_ps_ == 0 || bins_.size() > kMostBins) archive.fail("bins", "bins that cannot be");
   }
 
@@ -60,10 +66,15 @@ class TimeBins {
     }
     bins_.resize((bins_.size() + 1) / 2);
     width_ps_ *= 2;
+    forget_last();
   }
+
+  void forget_last() { last_ = last_start_ps_ = 0; }
 
   uint64_t width_ps_;
   std::vector<Bin> bins_;
+  size_t last_ = 0;  ///< the bin that add() met last and its start; a hint, not state
+  uint64_t last_start_ps_ = 0;
 };
 
 }  // namespace backboard

@@ -146,6 +146,13 @@ BusResponse MasterPort::access(BusAccess& access, uint64_t& delay_ps) {
   return response;
 }
 
+BurstTotals MasterPort::carry(const BurstRuns& runs, BurstPacer& pacer) {
+  if (bursts_ == nullptr) return {};
+  const BurstTotals totals = bursts_->carry(runs, pacer);
+  counters_.count(runs.op, totals.bytes, BusResponse::ok, totals.bursts);
+  return totals;
+}
+
 std::optional<DirectRegion> MasterPort::direct(uint64_t address) {
   Borrowed payload(pool_, BusOp::read, address, nullptr, 0);
   tlm::tlm_dmi direct;

@@ -6,6 +6,7 @@
 #include <systemc>
 
 #include "platform/bus/access.h"
+#include "platform/bus/burst_run.h"
 #include "platform/bus/port_counters.h"
 #include "platform/state/archive.h"
 #include "platform/tlm/payload.h"
@@ -15,7 +16,7 @@ namespace backboard {
 /// The adapter from a model to TLM: accesses go by b_transport, requests by the four phases of nb_transport. A request
 /// waits for END_REQ where the bus does not give it at once; a response ends with the return of BEGIN_RESP. Payloads
 /// are pooled and reference-counted. Counts what was asked, by initiator.
-class MasterPort final : public sc_core::sc_module, public BusPort, public RequestPort, public Saved {
+class MasterPort final : public sc_core::sc_module, public BusPort, public BurstPort, public RequestPort, public Saved {
  public:
   explicit MasterPort(const sc_core::sc_module_name& name);
 
@@ -26,7 +27,12 @@ class MasterPort final : public sc_core::sc_module, public BusPort, public Reque
   std::optional<DirectRegion> direct(uint64_t address) override;
   /// From now on accesses that are no debug accesses go through `lane`, which stands for what the socket is bound to:
   /// the same times, responses and counters without a payload.
-  void shorten(BusPort& lane) { lane_ = &lane; }
+  void shorten(BusPort& lane, BurstPort* bursts = nullptr) {
+    lane_ = &lane;
+    bursts_ = bursts;
+  }
+  /// Runs go by the lane alone.
+  BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override;
 
   uint64_t submit(const BusRequest& request) override;
   void set_client(RequestClient& client) override { client_ = &client; }
@@ -56,6 +62,7 @@ class MasterPort final : public sc_core::sc_module, public BusPort, public Reque
 
   PayloadPool pool_;
   BusPort* lane_ = nullptr;
+  BurstPort* bursts_ = nullptr;
   RequestClient* client_ = nullptr;
   std::vector<tlm::tlm_generic_payload*> in_flight_;           ///< by tag
   tlm::tlm_generic_payload* waits_for_end_request_ = nullptr;  ///< its END_REQ has not come

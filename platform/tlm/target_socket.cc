@@ -32,8 +32,9 @@ bool understood(tlm::tlm_generic_payload& payload) {
 
 }  // namespace
 
-TargetSocket::TargetSocket(const sc_core::sc_module_name& name, BusTarget& target, RequestPort* requests)
-    : sc_module(name), socket("socket"), target_(target), requests_(requests) {
+TargetSocket::TargetSocket(const sc_core::sc_module_name& name, BusTarget& target, RequestPort* requests,
+                           BurstPort* bursts)
+    : sc_module(name), socket("socket"), target_(target), requests_(requests), bursts_(bursts) {
   check_resolution();
   socket.register_nb_transport_fw(this, &TargetSocket::nb_transport_fw);
   if (requests != nullptr) requests->set_client(*this);

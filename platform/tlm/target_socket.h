@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "platform/bus/access.h"
+#include "platform/bus/burst_run.h"
 #include "platform/bus/port_counters.h"
 #include "platform/bus/request.h"
 #include "platform/state/archive.h"
@@ -15,10 +16,11 @@ namespace backboard {
 /// The adapter from TLM to a model: b_transport (never waits), direct memory and debug transport; requests by the four
 /// phases of nb_transport where the model takes them. Refuses what the models do not know: byte enables, streaming,
 /// commands other than read and write. Counts what the target answered.
-class TargetSocket final : public sc_core::sc_module, public RequestClient, public Saved {
+class TargetSocket final : public sc_core::sc_module, public RequestClient, public BurstPort, public Saved {
  public:
-  /// `requests` may be null: then nb_transport ends in an error response.
-  TargetSocket(const sc_core::sc_module_name& name, BusTarget& target, RequestPort* requests = nullptr);
+  /// `requests` may be null: then nb_transport ends in an error response. `bursts`: where the target takes runs.
+  TargetSocket(const sc_core::sc_module_name& name, BusTarget& target, RequestPort* requests = nullptr,
+               BurstPort* bursts = nullptr);
 
   tlm_utils::simple_target_socket<TargetSocket> socket;
 
@@ -27,6 +29,13 @@ class TargetSocket final : public sc_core::sc_module, public RequestClient, publ
     const BusResponse response = target_.access(access, delay_ps);
     counters_.count(access.op, access.size, response);
     return response;
+  }
+
+  BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override {
+    if (bursts_ == nullptr) return {};
+    const BurstTotals totals = bursts_->carry(runs, pacer);
+    counters_.count(runs.op, totals.bytes, BusResponse::ok, totals.bursts);
+    return totals;
   }
 
   const PortCounters& counters() const { return counters_; }
@@ -50,6 +59,7 @@ class TargetSocket final : public sc_core::sc_module, public RequestClient, publ
 
   BusTarget& target_;
   RequestPort* requests_;
+  BurstPort* bursts_;
   std::vector<tlm::tlm_generic_payload*> in_flight_;  ///< by tag
   tlm::tlm_generic_payload* submitting_ = nullptr;    ///< within nb_transport_fw
   uint64_t completed_ps_ = 0;                         ///< the answer to it came at once
