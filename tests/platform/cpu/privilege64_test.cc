@@ -176,6 +176,34 @@ TEST_CASE("RV64: user mode reads its counters, and a store of a double word need
   CHECK(m.bus.word(Machine::kData + 8) == 0);
 }
 
+TEST_CASE("RV64: what is saved of a core is all of its 64 bits") {
+  constexpr unsigned kSaved[] = {csr::kMSTATUS,     csr::kMTVEC,        csr::kMSCRATCH, csr::kMEPC,
+                                 csr::kMCAUSE,      csr::kMTVAL,        csr::kMCYCLE,   csr::kMINSTRET,
+                                 csr::kPMPCFG0 + 2, csr::kPMPADDR0 + 9, csr::kFCSR};
+  const auto pattern = [](unsigned i) { return 0x9e3779b97f4a7c15 * (i + 1); };
+  Machine m(rv64()), other(rv64());
+  m.start();
+  for (unsigned i = 1; i < 32; ++i) m.core->set_x(i, pattern(i));
+  for (unsigned i = 0; i < 32; ++i) m.core->set_f(i, pattern(100 + i));
+  for (const unsigned number : kSaved) REQUIRE(m.core->set_csr(number, pattern(number)));
+  m.core->set_csr(csr::kMSTATUS, 0x1800);
+  m.core->set_pc(0x123456789abcdef0);
+  StateArchive archive;
+  m.queue.state(archive);
+  m.core->state(archive);
+  StateArchive reader(archive.bytes(), "test");
+  other.queue.state(reader);
+  other.core->state(reader);
+  CHECK(reader.at_end());
+  CHECK(other.core->pc() == 0x123456789abcdef0);
+  for (unsigned i = 1; i < 32; ++i) CHECK(other.core->x(i) == pattern(i));
+  for (unsigned i = 0; i < 32; ++i) CHECK(other.core->f(i) == pattern(100 + i));
+  for (const unsigned number : kSaved) {
+    INFO(std::hex << number);
+    CHECK(other.core->csr(number) == m.core->csr(number));
+  }
+}
+
 TEST_CASE("RV64: with FS off the D extension is illegal, reserved rounding modes are") {
   for (const uint32_t word : {fld(1, 8, 0), fsd(1, 0, 8), fadd_d(0, 1, 2), fcvt_l_d(10, 1, 0), fmv_d_x(1, 11)}) {
     Machine m(rv64());

@@ -195,9 +195,11 @@ TEST_CASE("Random programs hit and miss the caches equally in blocks, one by one
 TEST_CASE("Random programs end equal when the core is suspended for each line, word and write-back") {
   std::mt19937 random(2026);
   uint64_t faster = 0, slower = 0;
-  for (uint32_t round = 0; round < 100; ++round) {
-    const auto program = random_program(random);
+  for (uint32_t round = 0; round < 140; ++round) {
+    const Isa isa = round < 100 ? Isa::rv32imafc : Isa::rv64imafdc;
+    const auto program = random_program(random, isa);
     CoreConfig config = with_caches(round % 2 == 0);
+    config.isa = isa;
     if (round % 5 == 1) config.data_cache.writes = CacheWrites::through;
     if (round % 7 == 1) config.data_cache.write_allocate = false;
     if (round % 11 == 1) config.code_cache.enabled = false;
@@ -229,11 +231,16 @@ TEST_CASE("Random programs end equal when the core is suspended for each line, w
 
 TEST_CASE("Noise as a program never crashes the simulator") {
   std::mt19937 random(7);
-  for (uint32_t round = 0; round < 100; ++round) {
-    Machine m;
+  for (uint32_t round = 0; round < 200; ++round) {
+    CoreConfig config;
+    config.isa = round < 100 ? Isa::rv32imafc : Isa::rv64imafdc;
+    Machine m(config);
     for (uint8_t& byte : m.bus.ram()) byte = static_cast<uint8_t>(random());
     m.start();
-    for (unsigned i = 1; i < 32; ++i) m.core->set_x(i, static_cast<uint32_t>(random()));
+    for (unsigned i = 1; i < 32; ++i) {
+      const auto value = static_cast<uint32_t>(random());
+      m.core->set_x(i, round < 150 ? value : uint64_t{value} << 32 | ~value);
+    }
     m.core->set_csr(csr::kMTVEC, Machine::kBase + (random() & 0xffffc));
     m.run(5'000);
     const StopReason reason = m.core->stop_reason();

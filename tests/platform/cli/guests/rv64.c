@@ -1,5 +1,5 @@
-/* What a core of 64 bits does otherwise: integers, doubles, an interrupt (mcause bit 63), semihosting with blocks of 64-bit
- * words. Prints what the test compares. */
+/* What a core of 64 bits does otherwise: integers, doubles, an interrupt (mcause bit 63), semihosting with blocks of
+ * 64-bit words. Prints what the test compares. */
 #include <stdio.h>
 
 #include "drivers/os/driver_os.h"
