@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu/engine/fully_connected.h"
+#include "npu/engine/gemm_pack.h"
 #include "npu/engine/padded_image.h"
 #include "npu/engine/pointwise.h"
 #include "npu/engine/thin_wg.h"
@@ -29,14 +30,12 @@ struct Runner {
 ptrdiff_t* position_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
   ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.n} * t.oh_rows * t.ow);
   ptrdiff_t* next = offsets;
-  const uint32_t width = t.ow;
-  const ptrdiff_t stride = t.stride_w;
-  for (uint32_t n = 0; n < t.n; ++n) {
-    for (uint32_t row = 0; row < t.oh_rows; ++row) {
-      const ptrdiff_t first = n * image.stride_n + ptrdiff_t{row} * t.stride_h * image.pitch;
-      for (uint32_t column = 0; column < width; ++column) next[column] = first + column * stride;
-      next += width;
-    }
+  if (t.oh_rows * t.ow == 1) {
+    fill_offsets({0, 1, 0, t.n, image.stride_n}, offsets);
+    return offsets;
+  }
+  for (uint32_t n = 0; n < t.n; ++n, next += size_t{t.oh_rows} * t.ow) {
+    fill_offsets({n * image.stride_n, t.oh_rows, t.stride_h * image.pitch, t.ow, t.stride_w}, next);
   }
   return offsets;
 }
@@ -44,6 +43,10 @@ ptrdiff_t* position_offsets(const ConvTile& t, const Padded& image, unsigned slo
 /// Offsets of the padded image for each tap (c, kh, kw).
 ptrdiff_t* tap_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
   ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.c} * t.kh * t.kw);
+  if (t.kh * t.kw == 1) {
+    fill_offsets({0, 1, 0, t.c, image.stride_c}, offsets);
+    return offsets;
+  }
   ptrdiff_t* next = offsets;
   for (uint32_t c = 0; c < t.c; ++c) {
     for (uint32_t kh = 0; kh < t.kh; ++kh) {
@@ -59,10 +62,11 @@ ptrdiff_t* tap_offsets(const ConvTile& t, const Padded& image, unsigned slot, Wo
 ptrdiff_t* output_offsets(const ConvTile& t, unsigned slot, Workspace& workspace) {
   const size_t plane = size_t{t.oh_rows} * t.ow;
   ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, t.n * plane);
-  ptrdiff_t* next = offsets;
-  for (uint32_t n = 0; n < t.n; ++n) {
-    const ptrdiff_t first = static_cast<ptrdiff_t>(n * t.y_stride_n);
-    for (size_t i = 0; i < plane; ++i) *next++ = first + static_cast<ptrdiff_t>(i);
+  const auto stride = static_cast<ptrdiff_t>(t.y_stride_n);
+  if (plane == 1) {
+    fill_offsets({0, 1, 0, t.n, stride}, offsets);
+  } else {
+    fill_offsets({0, t.n, stride, static_cast<uint32_t>(plane), 1}, offsets);
   }
   return offsets;
 }
@@ -71,6 +75,10 @@ ptrdiff_t* output_offsets(const ConvTile& t, unsigned slot, Workspace& workspace
 ptrdiff_t* weight_offsets(const ConvTile& t, unsigned slot, Workspace& workspace) {
   const size_t taps = size_t{t.kh} * t.kw;
   ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, t.c * taps);
+  if (taps == 1) {
+    fill_offsets({0, 1, 0, t.c, static_cast<ptrdiff_t>(t.w_stride_c)}, offsets);
+    return offsets;
+  }
   ptrdiff_t* next = offsets;
   for (uint32_t c = 0; c < t.c; ++c) {
     const ptrdiff_t first = static_cast<ptrdiff_t>(c * t.w_stride_c);

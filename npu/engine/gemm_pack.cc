@@ -7,61 +7,12 @@
 #include <algorithm>
 
 #include "npu/engine/gemm_pack.h"
+#include "npu/engine/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-/// Copies a 4 x 4 block transposed: to[j * to_pitch + i] = from[i * from_pitch + j].
-HWY_INLINE void transpose_4x4(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
-#if HWY_TARGET == HWY_SCALAR
-  for (int i = 0; i < 4; ++i) {
-    for (int j = 0; j < 4; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
-  }
-#else
-  const hn::Full128<float> d;
-  const hn::Full128<double> dd;
-  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + from_pitch);
-  const auto r2 = hn::LoadU(d, from + 2 * from_pitch), r3 = hn::LoadU(d, from + 3 * from_pitch);
-  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1)), t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
-  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3)), t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
-#endif
-}
-
-/// The same for 8 x 8.
-HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
-#if HWY_TARGET <= HWY_AVX2
-  const hn::Full256<float> d;
-  const hn::Full256<double> dd;
-  // Rows i and i + 4 side by side in halves: what is left is 4 x 4 in each half.
-  const auto pair = [&](int i) HWY_ATTR {
-    const hn::Full128<float> half;
-    return hn::Combine(d, hn::LoadU(half, from + (i + 4) * from_pitch), hn::LoadU(half, from + i * from_pitch));
-  };
-  for (int part = 0; part < 2; ++part, from += 4, to += 4 * to_pitch) {
-    const auto r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
-    const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
-    const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
-    const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
-    const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
-  }
-#else
-  for (int i = 0; i < 8; i += 4) {
-    for (int j = 0; j < 8; j += 4) {
-      transpose_4x4(from + i * from_pitch + j, from_pitch, to + j * to_pitch + i, to_pitch);
-    }
-  }
-#endif
-}
 
 /// How many of the offsets from place[0] on follow each other by one.
 HWY_INLINE uint32_t run_length(const ptrdiff_t* place, uint32_t count) {
@@ -142,6 +93,17 @@ void move_sums(const StridedGemm& p, const GemmPart& part, uint32_t width, float
     const ptrdiff_t* place = p.c_row + m0 + i;
     const uint32_t run = run_length(place, rows - i);
     uint32_t done = 0;
+    for (; done + 8 <= run && columns % 8 == 0; done += 8) {
+      float* outside = base + place[done];
+      float* inside = block + size_t{i + done} * width;
+      for (uint32_t j = 0; j < columns; j += 8) {
+        if constexpr (kToBlock) {
+          transpose_8x8(outside + j * p.c_column, p.c_column, inside + j, width);
+        } else {
+          transpose_8x8(inside + j, width, outside + j * p.c_column, p.c_column);
+        }
+      }
+    }
     for (; done + 4 <= run; done += 4) {
       float* outside = base + place[done];
       float* inside = block + size_t{i + done} * width;
@@ -174,16 +136,37 @@ void store_sums_vector(const StridedGemm& p, const GemmPart& part, uint32_t widt
   move_sums<false>(p, part, width, block);
 }
 
+void fill_offsets_vector(const OffsetGrid& grid, ptrdiff_t* to) {
+  const hn::CappedTag<int64_t, 8> d;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  HWY_ALIGN int64_t steps[8];
+  for (uint32_t i = 0; i < lanes; ++i) steps[i] = static_cast<int64_t>(i) * grid.column_step;
+  const auto ramp = hn::Load(d, steps);
+  ptrdiff_t first = grid.first;
+  for (uint32_t row = 0; row < grid.rows; ++row, first += grid.row_step, to += grid.columns) {
+    uint32_t i = 0;
+    ptrdiff_t at = first;
+    for (; i + lanes <= grid.columns; i += lanes, at += lanes * grid.column_step) {
+      hn::StoreU(hn::Add(ramp, hn::Set(d, int64_t{at})), d, reinterpret_cast<int64_t*>(to + i));
+    }
+    for (; i < grid.columns; ++i, at += grid.column_step) to[i] = at;
+  }
+}
+
 bool any_nonfinite_vector(const float* values, size_t count) {
   const hn::ScalableTag<uint32_t> du;
   const hn::ScalableTag<float> df;
   const size_t lanes = hn::Lanes(df);
   const auto mask = hn::Set(du, 0x7f800000u);
-  auto largest = hn::Zero(du);
+  const auto exponents = [&](size_t at) HWY_ATTR { return hn::And(hn::BitCast(du, hn::LoadU(df, values + at)), mask); };
+  auto largest = hn::Zero(du), second = largest;
   size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    largest = hn::Max(largest, hn::And(hn::BitCast(du, hn::LoadU(df, values + i)), mask));
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    largest = hn::Max(largest, hn::Max(exponents(i), exponents(i + lanes)));
+    second = hn::Max(second, hn::Max(exponents(i + 2 * lanes), exponents(i + 3 * lanes)));
   }
+  for (; i + lanes <= count; i += lanes) largest = hn::Max(largest, exponents(i));
+  largest = hn::Max(largest, second);
   bool found = hn::GetLane(hn::MaxOfLanes(du, largest)) == 0x7f800000u;
   for (; i < count; ++i) found |= !(values[i] - values[i] == 0.0f);
   return found;
@@ -200,6 +183,7 @@ HWY_EXPORT(pack_panel_vector);
 HWY_EXPORT(load_sums_vector);
 HWY_EXPORT(store_sums_vector);
 HWY_EXPORT(any_nonfinite_vector);
+HWY_EXPORT(fill_offsets_vector);
 
 void pack_panel(const StridedGemm& problem, uint32_t n0, uint32_t columns, uint32_t width, float* panel) {
   HWY_DYNAMIC_DISPATCH(pack_panel_vector)(problem, n0, columns, width, panel);
@@ -211,6 +195,10 @@ void load_sums(const StridedGemm& problem, const GemmPart& part, uint32_t width,
 
 void store_sums(const StridedGemm& problem, const GemmPart& part, uint32_t width, float* block) {
   HWY_DYNAMIC_DISPATCH(store_sums_vector)(problem, part, width, block);
+}
+
+void fill_offsets(const OffsetGrid& grid, ptrdiff_t* offsets) {
+  HWY_DYNAMIC_DISPATCH(fill_offsets_vector)(grid, offsets);
 }
 
 bool any_nonfinite(const float* values, size_t count) {

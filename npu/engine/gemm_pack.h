@@ -20,4 +20,15 @@ struct GemmPart {
 void load_sums(const StridedGemm& problem, const GemmPart& part, uint32_t width, float* block);
 void store_sums(const StridedGemm& problem, const GemmPart& part, uint32_t width, float* block);
 
+/// Offsets of a grid of places: `first`, and from there by steps.
+struct OffsetGrid {
+  ptrdiff_t first;
+  uint32_t rows;
+  ptrdiff_t row_step;
+  uint32_t columns;
+  ptrdiff_t column_step;
+};
+/// Writes rows x columns offsets, row by row.
+void fill_offsets(const OffsetGrid& grid, ptrdiff_t* offsets);
+
 }  // namespace backboard::npu

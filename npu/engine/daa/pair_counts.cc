@@ -18,6 +18,11 @@ struct Run {
   uint32_t count;
 };
 
+/// Non-zeros of each step over all rows, and rows that have one at a step and at the next.
+struct SideCounts {
+  uint32_t *single, *both;
+};
+
 inline constexpr size_t kSlack = 65;  ///< a vector of bytes and one more
 
 }  // namespace backboard::npu::daa
@@ -31,6 +36,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// flags[i] = 1 where from[i] is not zero; a vector, reads and writes no more.
 template <class D>
 HWY_INLINE void flag_vector(D d, const float* from, uint8_t* flags) {
+#if HWY_TARGET <= HWY_AVX3
+  if constexpr (hn::MaxLanes(D()) == 16) {
+    const __mmask16 some = _mm512_cmp_ps_mask(hn::LoadU(d, from).raw, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    _mm_storeu_si128(reinterpret_cast<__m128i_u*>(flags), _mm_maskz_mov_epi8(some, _mm_set1_epi8(1)));
+    return;
+  }
+#endif
   const hn::RebindToSigned<D> di;
   const hn::Rebind<uint8_t, D> d8;
   const auto zero = hn::RebindMask(di, hn::Eq(hn::LoadU(d, from), hn::Zero(d)));
@@ -74,6 +86,38 @@ void add_flags(const uint8_t* flags, uint32_t count, uint8_t* single, uint8_t* b
   }
 }
 
+/// Counts of rows whose steps lie side by side: single[i] and both[i] as add_flags() has them, for at most 255 rows and
+/// the first whole words of 64 steps. Returns how many steps are done.
+uint32_t count_neighbours(const float* values, const ptrdiff_t* row, uint32_t rows, uint32_t steps, uint8_t* single,
+                          uint8_t* both) {
+  uint32_t done = 0;
+#if HWY_TARGET <= HWY_AVX3
+  const __m512i one = _mm512_set1_epi8(1);
+  const __m512 zero = _mm512_setzero_ps();
+  const auto flags_of = [&](const float* from) HWY_ATTR {
+    const auto part = [&](uint32_t i) HWY_ATTR {
+      return uint64_t{_mm512_cmp_ps_mask(_mm512_loadu_ps(from + 16 * i), zero, _CMP_NEQ_UQ)} << (16 * i);
+    };
+    return part(0) | part(1) | part(2) | part(3);
+  };
+  for (; done + 64 <= steps; done += 64) {
+    __m512i singles = _mm512_setzero_si512(), pairs = singles;
+    const bool more = done + 64 < steps;
+    for (uint32_t m = 0; m < rows; ++m) {
+      const float* from = values + row[m] + done;
+      const uint64_t flags = flags_of(from), next = flags >> 1 | uint64_t{more && from[64] != 0.0f} << 63;
+      singles = _mm512_mask_add_epi8(singles, flags, singles, one);
+      pairs = _mm512_mask_add_epi8(pairs, flags & next, pairs, one);
+    }
+    _mm512_storeu_si512(single + done, singles);
+    _mm512_storeu_si512(both + done, pairs);
+  }
+#else
+  (void)values, (void)row, (void)rows, (void)steps, (void)single, (void)both;
+#endif
+  return done;
+}
+
 /// to[i] += from[i], and from[i] = 0; both have room for a vector.
 void flush_counts(uint8_t* from, uint32_t count, uint32_t* to) {
   const hn::ScalableTag<uint32_t> du;
@@ -92,6 +136,14 @@ void sum_flags(const uint8_t* flags, const uint8_t* others, uint32_t count, uint
     single += flags[i];
     both += flags[i] & others[i];
   }
+#elif HWY_TARGET <= HWY_AVX3
+  const hn::ScalableTag<uint8_t> d;
+  for (uint32_t i = 0; i < count; i += static_cast<uint32_t>(hn::Lanes(d))) {
+    const __m512i here = hn::LoadU(d, flags + i).raw;
+    const __mmask64 ones = _mm512_test_epi8_mask(here, here);
+    single += static_cast<uint32_t>(__builtin_popcountll(ones));
+    both += static_cast<uint32_t>(__builtin_popcountll(_mm512_test_epi8_mask(here, hn::LoadU(d, others + i).raw)));
+  }
 #else
   const hn::ScalableTag<uint8_t> d;
   const hn::ScalableTag<uint64_t> du;
@@ -107,6 +159,47 @@ void sum_flags(const uint8_t* flags, const uint8_t* others, uint32_t count, uint
 #endif
 }
 
+/// How many places from places[0] on follow each other by one; `count` at most.
+uint32_t run_length(const ptrdiff_t* places, uint32_t count) {
+  const hn::CappedTag<int64_t, 8> d;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  const auto* const from = reinterpret_cast<const int64_t*>(places);
+  const auto one = hn::Set(d, int64_t{1});
+  uint32_t length = 1;
+  while (length + lanes <= count) {
+    const auto step = hn::Sub(hn::LoadU(d, from + length), hn::LoadU(d, from + length - 1));
+    if (!hn::AllTrue(d, hn::Eq(step, one))) break;
+    length += lanes;
+  }
+  while (length < count && places[length] == places[length - 1] + 1) ++length;
+  return length;
+}
+
+/// Sums of products of counts: of all steps of a.single and b.single, and of the first of two steps of the others.
+void multiply_counts(const SideCounts& a, const SideCounts& b, uint32_t steps, uint64_t* products,
+                     uint64_t* collisions) {
+  uint32_t r = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::ScalableTag<uint32_t> du;
+  const hn::Repartition<uint64_t, decltype(du)> dw;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  const auto odd = [&](auto v) HWY_ATTR { return hn::BitCast(du, hn::ShiftRight<32>(hn::BitCast(dw, v))); };
+  auto singles = hn::Zero(dw), both = singles;
+  // With a step behind the last one: it has no partner.
+  for (; r + lanes < steps; r += lanes) {
+    const auto x = hn::LoadU(du, a.single + r), y = hn::LoadU(du, b.single + r);
+    singles = hn::Add(singles, hn::Add(hn::MulEven(x, y), hn::MulEven(odd(x), odd(y))));
+    both = hn::Add(both, hn::MulEven(hn::LoadU(du, a.both + r), hn::LoadU(du, b.both + r)));
+  }
+  *products += hn::GetLane(hn::SumOfLanes(dw, singles));
+  *collisions += hn::GetLane(hn::SumOfLanes(dw, both));
+#endif
+  for (; r < steps; ++r) {
+    *products += uint64_t{a.single[r]} * b.single[r];
+    if (r % 2 == 0 && r + 1 < steps) *collisions += uint64_t{a.both[r]} * b.both[r];
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu::daa
 HWY_AFTER_NAMESPACE();
@@ -116,8 +209,11 @@ namespace backboard::npu::daa {
 
 HWY_EXPORT(flag_runs);
 HWY_EXPORT(add_flags);
+HWY_EXPORT(count_neighbours);
 HWY_EXPORT(flush_counts);
 HWY_EXPORT(sum_flags);
+HWY_EXPORT(run_length);
+HWY_EXPORT(multiply_counts);
 
 namespace {
 
@@ -143,18 +239,13 @@ uint32_t cut_runs(const ptrdiff_t* places, uint32_t count, Run* runs) {
   uint32_t used = 0;
   for (uint32_t i = 0; i < count; ++used) {
     const ptrdiff_t first = places[i];
-    uint32_t length = 1;
-    while (i + length < count && places[i + length] == first + length) ++length;
+    const bool alone = i + 1 == count || places[i + 1] != first + 1;
+    const uint32_t length = alone ? 1 : HWY_DYNAMIC_DISPATCH(run_length)(places + i, count - i);
     runs[used] = {first, length};
     i += length;
   }
   return used;
 }
-
-/// Non-zeros of each step over all rows, and rows that have one at a step and at the next.
-struct SideCounts {
-  uint32_t *single, *both;
-};
 
 SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   const SideCounts counts{workspace.array<uint32_t>(slot, side.steps + kSlack),
@@ -170,6 +261,15 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
     constexpr uint32_t kMostRows = 255;  // that counts in bytes hold
     uint8_t* const flags = workspace.array<uint8_t>(kSlotFlags, 3 * (side.steps + kSlack));
     uint8_t *const single = flags + side.steps + kSlack, *const both = single + side.steps + kSlack;
+    if (steps_cut == 1 && side.rows <= kMostRows) {
+      const ptrdiff_t first = side.step[0];
+      const auto count = HWY_DYNAMIC_DISPATCH(count_neighbours);
+      if (count(side.values + first, side.row, side.rows, side.steps, single, both) == side.steps) {
+        HWY_DYNAMIC_DISPATCH(flush_counts)(single, side.steps, counts.single);
+        HWY_DYNAMIC_DISPATCH(flush_counts)(both, side.steps, counts.both);
+        return counts;
+      }
+    }
     std::fill_n(flags, 3 * (side.steps + kSlack), uint8_t{0});
     for (uint32_t m = 0; m < side.rows; ++m) {
       HWY_DYNAMIC_DISPATCH(flag_runs)(side.values + side.row[m], step_runs, steps_cut, flags);
@@ -201,8 +301,7 @@ PairCounts count_pairs(const StridedGemm& p, Workspace& workspace) {
   ptrdiff_t* columns = workspace.array<ptrdiff_t>(kSlotPlaces, p.columns);
   for (uint32_t n = 0; n < p.columns; ++n) columns[n] = n * p.b_column;
   const SideCounts b = count_side({p.b, columns, p.b_step, p.columns, p.steps}, kSlotSingleB, workspace);
-  for (uint32_t r = 0; r < p.steps; ++r) counts.products += uint64_t{a.single[r]} * b.single[r];
-  for (uint32_t r = 0; r + 1 < p.steps; r += 2) counts.collisions += uint64_t{a.both[r]} * b.both[r];
+  HWY_DYNAMIC_DISPATCH(multiply_counts)(a, b, p.steps, &counts.products, &counts.collisions);
   return counts;
 }
 

@@ -125,21 +125,29 @@ HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t*
   for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * lanes);
 }
 
+template <class D>
+using PairKernels = void (*)(D, const float*, const ptrdiff_t*, const PairBlock&, float*);
+
+template <bool kSpecial, class D, uint32_t... kRows>
+HWY_INLINE PairKernels<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
+  static constexpr PairKernels<D> kKernels[] = {pair_kernel<kSpecial, kRows + 1, D>...};
+  return kKernels[rows - 1];
+}
+
 template <bool kSpecial, class D>
 void run_rows(D d, const float* a, const ptrdiff_t* a_row, uint32_t rows, PairBlock block, float* c) {
+  constexpr uint32_t kMostRows = 8;
   const size_t lanes = hn::Lanes(d);
-  uint32_t m = 0;
-  const auto pass = [&](auto kernel, uint32_t height) {
-    for (; m + height <= rows; m += height) {
-      PairBlock part = block;
-      if (part.coins != nullptr) part.coins += m * part.coin_pitch;
-      kernel(d, a, a_row + m, part, c + m * lanes);
-    }
-  };
-  pass(pair_kernel<kSpecial, 8, D>, 8);
-  pass(pair_kernel<kSpecial, 4, D>, 4);
-  pass(pair_kernel<kSpecial, 2, D>, 2);
-  pass(pair_kernel<kSpecial, 1, D>, 1);
+  // Passes of equal height: a short last one would wait for the latency of its few additions.
+  const uint32_t passes = (rows + kMostRows - 1) / kMostRows;
+  for (uint32_t pass = 0, m = 0; pass < passes; ++pass) {
+    const uint32_t end = (pass + 1) * rows / passes;
+    PairBlock part = block;
+    if (part.coins != nullptr) part.coins += m * part.coin_pitch;
+    const auto kernel = pick_rows<kSpecial, D>(end - m, std::make_integer_sequence<uint32_t, kMostRows>());
+    kernel(d, a, a_row + m, part, c + m * lanes);
+    m = end;
+  }
 }
 
 template <class D>
@@ -197,6 +205,40 @@ void run_pairs(const Derivation& rule, const Coins& coins, const StridedGemm& p,
   }
 }
 
+/// The smallest and the largest of `count` offsets.
+void find_reach(const ptrdiff_t* offsets, uint32_t count, Reach* reach) {
+  const hn::CappedTag<int64_t, 8> d;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  const auto* const from = reinterpret_cast<const int64_t*>(offsets);
+  auto low = hn::Set(d, from[0]), high = low;
+  uint32_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto next = hn::LoadU(d, from + i);
+    low = hn::Min(low, next);
+    high = hn::Max(high, next);
+  }
+  reach->first = static_cast<ptrdiff_t>(hn::GetLane(hn::MinOfLanes(d, low)));
+  reach->last = static_cast<ptrdiff_t>(hn::GetLane(hn::MaxOfLanes(d, high)));
+  for (; i < count; ++i) {
+    reach->first = std::min(reach->first, offsets[i]);
+    reach->last = std::max(reach->last, offsets[i]);
+  }
+}
+
+/// to[i] = (from[i] - first) * kFields.
+void scale_steps(const ptrdiff_t* from, uint32_t count, ptrdiff_t first, ptrdiff_t* to) {
+  static_assert(kFields == 4);
+  const hn::CappedTag<int64_t, 8> d;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  const auto origin = hn::Set(d, int64_t{first});
+  uint32_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto step = hn::Sub(hn::LoadU(d, reinterpret_cast<const int64_t*>(from + i)), origin);
+    hn::StoreU(hn::ShiftLeft<2>(step), d, reinterpret_cast<int64_t*>(to + i));
+  }
+  for (; i < count; ++i) to[i] = (from[i] - first) * kFields;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu::daa
 HWY_AFTER_NAMESPACE();
@@ -206,6 +248,8 @@ namespace backboard::npu::daa {
 
 HWY_EXPORT(derive_span);
 HWY_EXPORT(run_pairs);
+HWY_EXPORT(find_reach);
+HWY_EXPORT(scale_steps);
 
 namespace {
 
@@ -219,15 +263,12 @@ enum Slot : unsigned {
   kSlotPacked = 13
 };
 
-/// The places [first, last] that rows and steps reach together.
-struct Reach {
-  ptrdiff_t first, last;
-};
-
+/// The places that rows and steps reach together.
 Reach reach_of(const StridedGemm& p) {
-  const auto [low_row, high_row] = std::minmax_element(p.a_row, p.a_row + p.rows);
-  const auto [low_step, high_step] = std::minmax_element(p.a_step, p.a_step + p.steps);
-  return {*low_row + *low_step, *high_row + *high_step};
+  Reach rows, steps;
+  HWY_DYNAMIC_DISPATCH(find_reach)(p.a_row, p.rows, &rows);
+  HWY_DYNAMIC_DISPATCH(find_reach)(p.a_step, p.steps, &steps);
+  return {rows.first + steps.first, rows.last + steps.last};
 }
 
 }  // namespace
@@ -241,7 +282,7 @@ void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, W
   float* derived = workspace.array<float>(kSlotDerived, (elements + kWidest) * kFields);
   HWY_DYNAMIC_DISPATCH(derive_span)(derivation, p.a + reach.first, elements, derived);
   ptrdiff_t* steps = workspace.array<ptrdiff_t>(kSlotSteps, size_t{pairs} * 2);
-  for (uint32_t i = 0; i < p.steps; ++i) steps[i] = (p.a_step[i] - reach.first) * kFields;
+  HWY_DYNAMIC_DISPATCH(scale_steps)(p.a_step, p.steps, reach.first, steps);
   // The partner of an odd last step: any element of A, against zeros of B.
   if (p.steps % 2 != 0) steps[p.steps] = steps[p.steps - 1];
   Room room{};

@@ -25,6 +25,11 @@ struct Derivation {
   bool all_low, by_exponent;
 };
 
+/// The places [first, last].
+struct Reach {
+  ptrdiff_t first, last;
+};
+
 /// Where the kernel keeps things.
 struct Room {
   const float* a;          ///< derived A

@@ -10,12 +10,14 @@
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/neuroflix/group_gemm.h"
 #include "npu/engine/neuroflix/group_layout.h"
+#include "npu/engine/transpose-inl.h"
 #include "platform/check/check.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::neuroflix {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using npu::HWY_NAMESPACE::transpose_8x8;
 
 /// Turns kGroup values into integers, in place, as binary32; gives the unit.
 HWY_INLINE float align(float* HWY_RESTRICT values, uint32_t bits) {
@@ -71,15 +73,88 @@ HWY_INLINE float gather(const float* base, const StepRuns& steps, uint32_t g, ui
   return align(to, bits);
 }
 
+/// Aligns kGroup values in each lane: load(i) gives the values of step i of `count`. Writes kGroup vectors of integers
+/// to `to` and returns the units.
+template <class D, class Load>
+HWY_INLINE hn::Vec<D> align_lanes(D d, uint32_t bits, uint32_t count, float* HWY_RESTRICT to, Load&& load) {
+  using V = hn::Vec<D>;
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  const size_t width = hn::Lanes(d);
+  const auto magnitude_mask = hn::Set(du, 0x7fffffffu), infinity = hn::Set(du, 0x7f800000u);
+  const float limit = static_cast<float>((1 << (bits - 1)) - 1);
+  const V high = hn::Set(d, limit), low = hn::Set(d, -limit);
+  auto largest = hn::Zero(di);
+  for (uint32_t i = 0; i < count; ++i) {
+    const V value = load(i);
+    const auto magnitude = hn::And(hn::BitCast(du, value), magnitude_mask);
+    const auto finite = hn::Lt(hn::BitCast(di, magnitude), hn::BitCast(di, infinity));
+    largest = hn::Max(largest, hn::IfThenElseZero(finite, hn::BitCast(di, magnitude)));
+    hn::Store(hn::IfThenElseZero(hn::RebindMask(d, finite), value), d, to + i * width);
+  }
+  // As unit_of(); one where there are zeros only.
+  const auto exponent = hn::Sub(hn::ShiftRight<23>(largest), hn::Set(di, static_cast<int32_t>(bits - 2)));
+  const auto field = hn::Max(hn::Min(exponent, hn::Set(di, 253)), hn::Set(di, 1));
+  const V unit = hn::BitCast(d, hn::ShiftLeft<23>(field));
+  const V inverse = hn::BitCast(d, hn::ShiftLeft<23>(hn::Sub(hn::Set(di, 254), field)));
+  for (uint32_t i = 0; i < count; ++i) {
+    const V scaled = hn::Round(hn::Mul(hn::Load(d, to + i * width), inverse));
+    hn::Store(hn::Max(hn::Min(scaled, high), low), d, to + i * width);
+  }
+  for (uint32_t i = count; i < kGroup; ++i) hn::Store(hn::Zero(d), d, to + i * width);
+  return hn::IfThenElse(hn::RebindMask(d, hn::Eq(largest, hn::Zero(di))), hn::Set(d, 1.0f), unit);
+}
+
+#if HWY_TARGET <= HWY_AVX2
+/// How many rows from m on lie side by side, at most a vector of them.
+HWY_INLINE uint32_t neighbours(const StridedGemm& p, uint32_t m, uint32_t rows) {
+  const uint32_t most = std::min(rows, static_cast<uint32_t>(hn::Lanes(hn::ScalableTag<float>())));
+  uint32_t count = 1;
+  while (count < most && p.a_row[m + count] == p.a_row[m + count - 1] + 1) ++count;
+  return count;
+}
+
+/// pack_rows() of `rows` rows from m0 + m on that lie side by side, at most a vector of them: each lane aligns one.
+HWY_INLINE void pack_row_lanes(const StridedGemm& p, const GroupRoom& room, uint32_t bits, uint32_t m0, uint32_t m,
+                               uint32_t rows, uint32_t g0, uint32_t groups) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d), pitch = room.row_groups * kGroup;
+  const auto inside = hn::FirstN(d, rows);
+  const float* const base = p.a + p.a_row[m0 + m];
+  HWY_ALIGN float columns[kGroup * kWidest], units[kWidest];
+  for (uint32_t g = 0; g < groups; ++g) {
+    const ptrdiff_t* const steps = room.a_steps + size_t{g0 + g} * kGroup;
+    const uint32_t count = std::min(kGroup, p.steps - (g0 + g) * kGroup);
+    const auto load = [&](uint32_t i) HWY_ATTR { return hn::MaskedLoad(inside, d, base + steps[i]); };
+    hn::Store(align_lanes(d, bits, count, columns, load), d, units);
+    float* const to = room.rows + m * pitch + g * kGroup;
+    for (uint32_t l = 0; l < rows; l += 8) {
+      for (uint32_t i = 0; i < count; i += 8) transpose_8x8(columns + i * lanes + l, lanes, to + l * pitch + i, pitch);
+    }
+    for (uint32_t l = 0; l < rows; ++l) room.row_units[(m + l) * room.row_groups + g] = units[l];
+  }
+}
+#endif
+
 /// Rows [m0, m0 + rows) of groups [g0, g0 + groups): integers [row][group][kGroup], units [row][group].
-void pack_rows(const StridedGemm& p, const StepRuns& steps, uint32_t bits, uint32_t m0, uint32_t rows, uint32_t g0,
-               uint32_t groups, float* integers, float* units) {
-  for (uint32_t m = 0; m < rows; ++m) {
+void pack_rows(const StridedGemm& p, const GroupRoom& room, uint32_t bits, uint32_t m0, uint32_t rows, uint32_t g0,
+               uint32_t groups) {
+  for (uint32_t m = 0; m < rows;) {
+#if HWY_TARGET <= HWY_AVX2
+    constexpr uint32_t kFewest = 4;  // rows that are worth a vector
+    const uint32_t together = neighbours(p, m0 + m, rows - m);
+    if (together >= kFewest) {
+      pack_row_lanes(p, room, bits, m0, m, together, g0, groups);
+      m += together;
+      continue;
+    }
+#endif
     const float* base = p.a + p.a_row[m0 + m];
     for (uint32_t g = 0; g < groups; ++g) {
-      float* to = integers + (size_t{m} * kGroupBlock + g) * kGroup;
-      units[size_t{m} * kGroupBlock + g] = gather(base, steps, g0 + g, bits, to);
+      const size_t place = size_t{m} * room.row_groups + g;
+      room.row_units[place] = gather(base, room.a_runs, g0 + g, bits, room.rows + place * kGroup);
     }
+    ++m;
   }
 }
 
@@ -87,14 +162,21 @@ void pack_rows(const StridedGemm& p, const StepRuns& steps, uint32_t bits, uint3
 void pack_columns(const StridedGemm& p, const StepRuns& steps, uint32_t bits, uint32_t n0, uint32_t columns,
                   uint32_t width, float* panel) {
   const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
-  HWY_ALIGN float group[kGroup];
-  if (columns < width) std::fill_n(panel, size_t{groups} * (kGroup + 1) * width, 0.0f);
-  for (uint32_t n = 0; n < columns; ++n) {
-    const float* base = p.b + (n0 + n) * p.b_column;
-    for (uint32_t g = 0; g < groups; ++g) {
-      float* to = panel + size_t{g} * (kGroup + 1) * width + n;
-      to[0] = gather(base, steps, g, bits, group);
-      for (uint32_t i = 0; i < kGroup; ++i) to[(i + 1) * width] = group[i];
+  HWY_ALIGN float all[kWidest * kGroup] = {};
+  for (uint32_t g = 0; g < groups; ++g, panel += size_t{kGroup + 1} * width) {
+    std::fill_n(panel + columns, width - columns, 0.0f);
+    for (uint32_t n = 0; n < columns; ++n) {
+      panel[n] = gather(p.b + (n0 + n) * p.b_column, steps, g, bits, all + n * kGroup);
+    }
+    float* const to = panel + width;
+    if (width % 8 == 0) {
+      for (uint32_t n = 0; n < width; n += 8) {
+        for (uint32_t i = 0; i < kGroup; i += 8) transpose_8x8(all + n * kGroup + i, kGroup, to + i * width + n, width);
+      }
+      continue;
+    }
+    for (uint32_t n = 0; n < width; ++n) {
+      for (uint32_t i = 0; i < kGroup; ++i) to[i * width + n] = all[n * kGroup + i];
     }
   }
 }
@@ -103,46 +185,22 @@ void pack_columns(const StridedGemm& p, const StepRuns& steps, uint32_t bits, ui
 template <class D>
 void pack_neighbours(D d, const StridedGemm& p, const ptrdiff_t* steps, uint32_t bits, uint32_t n0, uint32_t columns,
                      float* panel) {
-  using V = hn::Vec<D>;
-  const hn::RebindToUnsigned<D> du;
-  const hn::RebindToSigned<D> di;
   const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), groups = (p.steps + kGroup - 1) / kGroup;
-  const auto magnitude_mask = hn::Set(du, 0x7fffffffu), infinity = hn::Set(du, 0x7f800000u);
-  const float limit = static_cast<float>((1 << (bits - 1)) - 1);
-  const V high = hn::Set(d, limit), low = hn::Set(d, -limit);
   HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
   for (uint32_t g = 0; g < groups; ++g, panel += (kGroup + 1) * width) {
     const uint32_t count = std::min(kGroup, p.steps - g * kGroup);
-    auto largest = hn::Zero(di);
-    for (uint32_t i = 0; i < kGroup; ++i) {
-      V value = hn::Zero(d);
-      if (i < count) {
-        const float* from = p.b + steps[size_t{g} * kGroup + i] + n0;
-        if (columns < width) from = std::copy_n(from, columns, rest) - columns;
-        value = hn::LoadU(d, from);
-      }
-      const auto magnitude = hn::And(hn::BitCast(du, value), magnitude_mask);
-      const auto finite = hn::Lt(hn::BitCast(di, magnitude), hn::BitCast(di, infinity));
-      largest = hn::Max(largest, hn::IfThenElseZero(finite, hn::BitCast(di, magnitude)));
-      hn::Store(hn::IfThenElseZero(hn::RebindMask(d, finite), value), d, panel + (i + 1) * width);
-    }
-    // As unit_of(); one where there are zeros only.
-    const auto exponent = hn::Sub(hn::ShiftRight<23>(largest), hn::Set(di, static_cast<int32_t>(bits - 2)));
-    const auto field = hn::Max(hn::Min(exponent, hn::Set(di, 253)), hn::Set(di, 1));
-    const V unit = hn::BitCast(d, hn::ShiftLeft<23>(field));
-    const V inverse = hn::BitCast(d, hn::ShiftLeft<23>(hn::Sub(hn::Set(di, 254), field)));
-    const auto none = hn::RebindMask(d, hn::Eq(largest, hn::Zero(di)));
-    hn::Store(hn::IfThenElse(none, hn::Set(d, 1.0f), unit), d, panel);
-    for (uint32_t i = 1; i <= kGroup; ++i) {
-      const V scaled = hn::Round(hn::Mul(hn::Load(d, panel + i * width), inverse));
-      hn::Store(hn::Max(hn::Min(scaled, high), low), d, panel + i * width);
-    }
+    const auto load = [&](uint32_t i) HWY_ATTR {
+      const float* from = p.b + steps[size_t{g} * kGroup + i] + n0;
+      if (columns < width) from = std::copy_n(from, columns, rest) - columns;
+      return hn::LoadU(d, from);
+    };
+    hn::Store(align_lanes(d, bits, count, panel + width, load), d, panel);
   }
 }
 
 /// kRows rows of a panel over `groups` groups, of which the last one has `last` steps.
 template <uint32_t kRows, class D>
-HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT a_units,
+HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT a_units, size_t row_groups,
                                const float* HWY_RESTRICT panel, uint32_t groups, uint32_t last, float* HWY_RESTRICT c,
                                size_t pitch) {
   using V = hn::Vec<D>;
@@ -160,14 +218,14 @@ HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HW
       // Whole numbers below 2^24: exact, fused or not.
       HWY_UNROLL(8)
       for (uint32_t m = 0; m < kRows; ++m) {
-        const float* row = a + (size_t{m} * kGroupBlock + g) * kGroup;
+        const float* row = a + (m * row_groups + g) * kGroup;
         integers[m] = hn::MulAdd(hn::Set(d, row[i]), b, integers[m]);
       }
     }
     const V unit = hn::Load(d, panel);
     HWY_UNROLL(8)
     for (uint32_t m = 0; m < kRows; ++m) {
-      const V value = hn::Mul(hn::Mul(integers[m], hn::Set(d, a_units[size_t{m} * kGroupBlock + g])), unit);
+      const V value = hn::Mul(hn::Mul(integers[m], hn::Set(d, a_units[m * row_groups + g])), unit);
       sums[m] = hn::Add(sums[m], value);
     }
   }
@@ -181,8 +239,9 @@ void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, uint3
   uint32_t m = 0;
   const auto pass = [&](auto kernel, uint32_t height) {
     for (; m + height <= rows; m += height) {
-      const size_t place = size_t{m} * kGroupBlock;
-      kernel(d, room.rows + place * kGroup, room.row_units + place, panel, groups, last, c + m * pitch, pitch);
+      const size_t place = m * room.row_groups;
+      kernel(d, room.rows + place * kGroup, room.row_units + place, room.row_groups, panel, groups, last, c + m * pitch,
+             pitch);
     }
   };
   pass(group_kernel<8, D>, 8);
@@ -222,7 +281,7 @@ void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Gr
     for (uint32_t g0 = 0; g0 < groups; g0 += kGroupBlock) {
       const uint32_t count = std::min(kGroupBlock, groups - g0);
       const uint32_t last = std::min(kGroup, p.steps - (g0 + count - 1) * kGroup);
-      pack_rows(p, room.a_runs, a_bits, m0, rows, g0, count, room.rows, room.row_units);
+      pack_rows(p, room, a_bits, m0, rows, g0, count);
       for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
         width = panel_width(p.columns - n0);
         const float* panel = room.panels + n0 * column_floats + size_t{g0} * (kGroup + 1) * width;
@@ -301,11 +360,13 @@ void group_gemm(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, Workspac
   room.pitch = padded_columns;
   room.panels = workspace.array<float>(0, padded_columns * groups * (kGroup + 1));
   room.block = workspace.array<float>(1, kRowBlock * padded_columns);
-  room.rows = workspace.array<float>(8, size_t{kRowBlock} * kGroupBlock * kGroup);
-  room.row_units = workspace.array<float>(9, size_t{kRowBlock} * kGroupBlock);
+  room.row_groups = std::min(groups, kGroupBlock);
+  room.rows = workspace.array<float>(8, (kRowBlock + kWidest) * room.row_groups * kGroup);
+  room.row_units = workspace.array<float>(9, kRowBlock * room.row_groups);
   const Steps steps = ascending_steps(p, workspace);
   room.a_runs = cut_runs(steps.a, p.steps, 14, workspace);
   room.b_runs = cut_runs(steps.b, p.steps, 16, workspace);
+  room.a_steps = steps.a;
   room.b_steps = steps.b;
   HWY_DYNAMIC_DISPATCH(run_groups)(a_bits, b_bits, p, room);
 }

@@ -10,7 +10,7 @@ namespace backboard::npu::neuroflix {
 
 inline constexpr size_t kWidest = 16;        ///< floats in a vector of any target
 inline constexpr uint32_t kRowBlock = 64;    ///< rows that are packed together
-inline constexpr uint32_t kGroupBlock = 16;  ///< groups that are packed together
+inline constexpr uint32_t kGroupBlock = 16;  ///< groups that are packed together, at most
 
 /// Steps of a group whose operands follow each other in memory: step `first` + i is at `offset` + `first` + i.
 struct StepRun {
@@ -26,12 +26,13 @@ struct StepRuns {
 
 /// Where the kernel keeps things.
 struct GroupRoom {
-  float* panels;     ///< B, column by column: a vector of units, then kGroup vectors of integers, for each group
-  float* block;      ///< kRowBlock rows of C, `pitch` apart
-  float* rows;       ///< A: [row][group of a block][kGroup]
-  float* row_units;  ///< [row][group of a block]
+  float* panels;      ///< B, column by column: a vector of units, then kGroup vectors of integers, for each group
+  float* block;       ///< kRowBlock rows of C, `pitch` apart
+  float* rows;        ///< A: [row][group of a block][kGroup], and a vector of rows behind
+  float* row_units;   ///< [row][group of a block]
+  size_t row_groups;  ///< of a row: kGroupBlock, or all where there are fewer
   StepRuns a_runs, b_runs;
-  const ptrdiff_t* b_steps;
+  const ptrdiff_t *a_steps, *b_steps;
   size_t pitch;
 };
 

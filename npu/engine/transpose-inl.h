@@ -1,0 +1,72 @@
+// Small transpositions of binary32 blocks, compiled once per Highway target.
+#if defined(BACKBOARD_NPU_ENGINE_TRANSPOSE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BACKBOARD_NPU_ENGINE_TRANSPOSE_INL_H_
+#undef BACKBOARD_NPU_ENGINE_TRANSPOSE_INL_H_
+#else
+#define BACKBOARD_NPU_ENGINE_TRANSPOSE_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Copies a 4 x 4 block transposed: to[j * to_pitch + i] = from[i * from_pitch + j].
+HWY_INLINE void transpose_4x4(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int i = 0; i < 4; ++i) {
+    for (int j = 0; j < 4; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
+  }
+#else
+  const hn::Full128<float> d;
+  const hn::Full128<double> dd;
+  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + from_pitch);
+  const auto r2 = hn::LoadU(d, from + 2 * from_pitch), r3 = hn::LoadU(d, from + 3 * from_pitch);
+  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1)), t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3)), t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
+#endif
+}
+
+/// The same for 8 x 8.
+HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+#if HWY_TARGET <= HWY_AVX2
+  const hn::Full256<float> d;
+  const hn::Full256<double> dd;
+  // Rows i and i + 4 side by side in halves: what is left is 4 x 4 in each half.
+  const auto pair = [&](int i) HWY_ATTR {
+    const hn::Full128<float> half;
+    return hn::Combine(d, hn::LoadU(half, from + (i + 4) * from_pitch), hn::LoadU(half, from + i * from_pitch));
+  };
+  for (int part = 0; part < 2; ++part, from += 4, to += 4 * to_pitch) {
+    const auto r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
+    const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
+    const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+    const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
+    const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
+  }
+#else
+  for (int i = 0; i < 8; i += 4) {
+    for (int j = 0; j < 8; j += 4) {
+      transpose_4x4(from + i * from_pitch + j, from_pitch, to + j * to_pitch + i, to_pitch);
+    }
+  }
+#endif
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard
