@@ -14,6 +14,7 @@
 #include "npu/codec/decode_halves-inl.h"
 #include "npu/codec/decode_shared-inl.h"
 #include "npu/codec/decode_words-inl.h"
+#include "npu/codec/small_blocks-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu {

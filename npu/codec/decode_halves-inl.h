@@ -285,6 +285,29 @@ HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, 
   if (HWY_UNLIKELY(any_nan(largest))) make_nan_canonical(values, in.elements);
 }
 
+#if HWY_TARGET <= HWY_AVX2
+/// A block of one word: see small_blocks-inl.h.
+template <bool kMixed, bool kClasses, bool kWhole>
+HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
+                                  float* values, uint8_t* classes, Halves& largest) {
+  constexpr uint64_t kAll = (uint64_t{1} << kTogether) - 1;
+  for (uint32_t i = 0; i < count; i += kTogether) {
+    NextBits bits;
+    bits.nonzero = static_cast<uint32_t>(maps.nonzero >> i & kAll);
+    bits.high = static_cast<uint32_t>(maps.high >> i & kAll);
+    bits.nonzeros = count_bits(bits.nonzero);
+    bits.highs = kMixed ? count_bits(bits.high) : bits.nonzeros;
+    const Halves halves = expand_halves(high_at, low_at, bits);
+    largest = larger_magnitude(largest, halves);
+    const uint32_t some = kWhole ? kTogether : std::min(kTogether, count - i);
+    store_values(halves, some, values + i);
+    if constexpr (kClasses) store_classes(bits, some, classes + i);
+    high_at += 2 * bits.highs;
+    low_at += bits.lows();
+  }
+}
+#endif  // HWY_TARGET <= HWY_AVX2
+
 #endif  // HWY_TARGET > HWY_AVX3_DL
 
 }  // namespace HWY_NAMESPACE

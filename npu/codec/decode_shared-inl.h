@@ -30,6 +30,30 @@ HWY_NOINLINE void make_nan_canonical(float* values, uint32_t count) {
   }
 }
 
+#if HWY_TARGET <= HWY_AVX2
+
+inline constexpr uint32_t kWordElements = 64;
+
+/// 64 bits from bit `at` on; nine bytes are read.
+HWY_INLINE uint64_t bits_at(const uint8_t* bytes, size_t at) {
+  uint64_t low;
+  std::memcpy(&low, bytes + at / 8, 8);
+  const uint64_t next = bytes[at / 8 + 8];
+  return low >> (at % 8) | (next << 1) << (63 - at % 8);
+}
+
+HWY_INLINE uint64_t first_bits(uint64_t bits, uint32_t count) {
+  return _bzhi_u64(bits, count);
+}
+
+/// Maps of up to 64 elements, and how many of them are high.
+struct WordMaps {
+  uint64_t nonzero, high;
+  uint32_t nonzeros, highs;
+};
+
+#endif  // HWY_TARGET <= HWY_AVX2
+
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu
 HWY_AFTER_NAMESPACE();

@@ -24,8 +24,6 @@ namespace HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3_DL
 
-inline constexpr uint32_t kWordElements = 64;
-
 /// A register of zeros that the compiler does not know to be one. Hosts (Zen 4) make an expansion wait for what its
 /// destination held before, even when that is cleared; so each one gets a register that is new.
 HWY_INLINE __m512i new_zero() {
@@ -37,24 +35,6 @@ HWY_INLINE __m512i new_zero() {
 HWY_INLINE __m512i load_stream(const uint8_t* from) {
   return _mm512_loadu_si512(from);
 }
-
-/// 64 bits from bit `at` on; nine bytes are read.
-HWY_INLINE uint64_t bits_at(const uint8_t* bytes, size_t at) {
-  uint64_t low;
-  std::memcpy(&low, bytes + at / 8, 8);
-  const uint64_t next = bytes[at / 8 + 8];
-  return low >> (at % 8) | (next << 1) << (63 - at % 8);
-}
-
-HWY_INLINE uint64_t first_bits(uint64_t bits, uint32_t count) {
-  return _bzhi_u64(bits, count);
-}
-
-/// Maps of up to 64 elements, and how many of them are high.
-struct WordMaps {
-  uint64_t nonzero, high;
-  uint32_t nonzeros, highs;
-};
 
 /// Stores 32 half-precision values, or the first `count` of them (0 to 64 are allowed).
 template <bool kWhole>
@@ -218,70 +198,19 @@ HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, 
   if (HWY_UNLIKELY(any_nan(largest))) make_nan_canonical(values, block.elements);
 }
 
-/// A run of blocks of one word each (see decode_run), as long as whole vectors may be read behind them. Returns how
-/// many of them there are, good ones; adds their bytes to `at`.
+/// A block of one word: see small_blocks-inl.h.
 template <bool kMixed, bool kClasses, bool kWhole>
-HWY_INLINE size_t decode_words(const CodedRun& run, float* HWY_RESTRICT values, uint8_t* HWY_RESTRICT classes,
-                               size_t& at) {
-  const uint32_t elements = kWhole ? kWordElements : run.elements;
-  __m512i largest = _mm512_setzero_si512();
-  size_t block = 0;
-  for (; block < run.blocks; ++block) {
-    const size_t length = run.length_of(block);
-    if (at + length + kCodecSlack_bytes > run.size) break;
-    const uint8_t* const bytes = run.bytes + at;
-    WordMaps maps;
-    std::memcpy(&maps.nonzero, bytes, 8);
-    maps.nonzero = first_bits(maps.nonzero, elements);
-    maps.nonzeros = maps.highs = count_bits(maps.nonzero);
-    maps.high = maps.nonzero;
-    uint32_t bits = elements;
-    if constexpr (kMixed) {
-      const uint64_t precision = first_bits(bits_at(bytes, elements), maps.nonzeros);
-      maps.highs = count_bits(precision);
-      maps.high = _pdep_u64(precision, maps.nonzero);
-      bits += maps.nonzeros;
-    }
-    const uint32_t map_bytes = (bits + 7) / 8;
-    // The length that the maps ask for, and no bit behind them in their last byte.
-    const uint32_t left_over = uint32_t{bytes[map_bytes - 1]} >> ((bits - 1) % 8 + 1);
-    if (length != map_bytes + maps.nonzeros + maps.highs || left_over != 0) break;
-    const uint8_t* const streams = bytes + map_bytes;
-    decode_word<kMixed, kWhole>(maps, streams, streams + 2 * maps.highs, elements, values, largest);
-    values += elements;
-    if constexpr (kClasses) {
-      store_word_classes<kWhole>(maps, elements, classes);
-      classes += elements;
-    }
-    at += length;
-  }
-  if (HWY_UNLIKELY(any_nan(largest))) {
-    for (size_t i = 0; i < block; ++i) make_nan_canonical(values - (i + 1) * elements, elements);
-  }
-  return block;
+HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
+                                  float* values, uint8_t* classes, __m512i& largest) {
+  decode_word<kMixed, kWhole>(maps, high_at, low_at, count, values, largest);
+  if constexpr (kClasses) store_word_classes<kWhole>(maps, count, classes);
 }
 
-/// decode_words() with its parameters made constants.
-HWY_INLINE size_t decode_small(const CodedRun& run, float* values, uint8_t* classes, size_t& at) {
-  const auto pick = [&](auto mixed, auto with_classes) HWY_ATTR {
-    if (run.elements == kWordElements) return decode_words<mixed(), with_classes(), true>(run, values, classes, at);
-    return decode_words<mixed(), with_classes(), false>(run, values, classes, at);
-  };
-  if (run.mixed && classes != nullptr) return pick(std::true_type(), std::true_type());
-  if (run.mixed) return pick(std::true_type(), std::false_type());
-  if (classes != nullptr) return pick(std::false_type(), std::true_type());
-  return pick(std::false_type(), std::false_type());
+HWY_INLINE __m512i no_halves() {
+  return _mm512_setzero_si512();
 }
 
-#else
-
-inline constexpr uint32_t kWordElements = 0;  // no block is small
-
-HWY_INLINE size_t decode_small(const CodedRun&, float*, uint8_t*, size_t&) {
-  return 0;
-}
-
-#endif
+#endif  // HWY_TARGET <= HWY_AVX3_DL
 
 }  // namespace HWY_NAMESPACE
 }  // namespace backboard::npu
