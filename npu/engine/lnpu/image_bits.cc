@@ -30,6 +30,24 @@ HWY_INLINE void swap_blocks(uint64_t mask, uint64_t* rows) {
   }
 }
 
+/// swap_blocks<1>(): neighbours lie in one vector.
+HWY_INLINE void swap_neighbours(uint64_t* rows) {
+#if HWY_TARGET == HWY_SCALAR
+  swap_blocks<1>(0x5555555555555555u, rows);
+#else
+  const hn::CappedTag<uint64_t, 8> du;
+  const auto even_bits = hn::Set(du, uint64_t{0x5555555555555555});
+  const auto even_rows = hn::OddEven(hn::Zero(du), hn::Set(du, ~uint64_t{0}));
+  // What a row keeps, and of its neighbour what an even one takes moved up and an odd one moved down.
+  const auto kept = hn::Xor(even_rows, hn::Not(even_bits));
+  for (uint32_t i = 0; i < 64; i += static_cast<uint32_t>(hn::Lanes(du))) {
+    const auto own = hn::LoadU(du, rows + i), other = hn::Shuffle01(own);
+    const auto up = hn::ShiftLeft<1>(hn::And(other, even_bits)), down = hn::And(hn::ShiftRight<1>(other), even_bits);
+    hn::StoreU(hn::Or(hn::And(own, kept), hn::OddEven(down, up)), du, rows + i);
+  }
+#endif
+}
+
 /// Transposes a 64 x 64 bit matrix: bit j of row i goes to bit i of row j.
 void transpose(uint64_t* rows) {
   swap_blocks<32>(0x00000000ffffffffu, rows);
@@ -37,7 +55,7 @@ void transpose(uint64_t* rows) {
   swap_blocks<8>(0x00ff00ff00ff00ffu, rows);
   swap_blocks<4>(0x0f0f0f0f0f0f0f0fu, rows);
   swap_blocks<2>(0x3333333333333333u, rows);
-  swap_blocks<1>(0x5555555555555555u, rows);
+  swap_neighbours(rows);
 }
 
 void fill_image_bits_vector(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels,
@@ -59,13 +77,22 @@ void fill_image_bits_vector(const uint8_t* classes, size_t stride_n, uint32_t im
         counts.nonzero = c0 == 0 ? more.nonzero : counts.nonzero + more.nonzero;
         counts.high = c0 == 0 ? more.high : counts.high + more.high;
       }
+      const size_t at = size_t{c0} * bits.words + n0 / 64;
+      const auto store = [&](const uint64_t* from, uint32_t count, uint64_t* to) {
+        for (uint32_t j = 0; j < count; ++j, to += bits.words) *to = from[j];
+      };
+      if (columns <= 32) {
+        // Both bitmaps fit in one matrix.
+        for (uint32_t i = 0; i < rows; ++i) nonzero[i] |= high[i] << 32;
+        transpose(nonzero);
+        store(nonzero, columns, bits.nonzero + at);
+        store(nonzero + 32, columns, bits.high + at);
+        continue;
+      }
       transpose(nonzero);
       transpose(high);
-      for (uint32_t j = 0; j < 64; ++j) {
-        const size_t at = size_t{c0 + j} * bits.words + n0 / 64;
-        bits.nonzero[at] = nonzero[j];
-        bits.high[at] = high[j];
-      }
+      store(nonzero, columns, bits.nonzero + at);
+      store(high, columns, bits.high + at);
     }
   }
 }

@@ -18,7 +18,7 @@ struct ImageBits {
   ImageCounts* counts = nullptr;  ///< [images]
 };
 
-/// Memory for `channels` rounded up to 64 is needed: the bitmaps of no channel are zero.
+/// Words of either bitmap.
 constexpr size_t image_bits_words(uint32_t images, uint32_t channels) {
   return (size_t{channels} + 63) / 64 * 64 * ((size_t{images} + 63) / 64);
 }
