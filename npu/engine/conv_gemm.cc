@@ -23,6 +23,7 @@ struct Runner {
     strided_gemm(arithmetic, gemm, workspace);
   }
   bool own() const { return kernel != nullptr; }
+  bool wants_mask() const { return !own() || kernel->wants_mask(); }
   bool sums_in_fp16() const { return !own() && arithmetic == Arithmetic::kFp16Sum; }
 };
 
@@ -217,7 +218,8 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
     const Padded image = pointwise_input(t, x, dense, workspace);
     return run_ff(runner, dense, image.values, w, acc, workspace);
   }
-  const bool masked = nonfinite_x(t, x) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_y(t, acc));
+  const bool masked =
+      runner.wants_mask() && (nonfinite_x(t, x) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_y(t, acc)));
   const bool by_lines = !runner.own() && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
   const Padded image = pad_input(t, x, by_lines, workspace);
   if (by_lines) {
@@ -274,7 +276,8 @@ void run_bp(const Runner& runner, const ConvTile& t, const float* dy, const floa
   v.width = t.ow;
   v.stride_n = t.y_stride_n;
   v.stride_c = t.y_stride_k;
-  const bool masked = nonfinite_y(t, dy) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_x(t, acc));
+  const bool masked = runner.wants_mask() &&
+                      (nonfinite_y(t, dy) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_x(t, acc)));
   const bool by_lines =
       !runner.own() && !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
   const Padded image = pad(dy, v, by_lines, workspace);
@@ -367,7 +370,8 @@ void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float
   }
   StridedGemm gemm;
   gemm.c = acc;
-  gemm.masked = nonfinite_x(t, x) || nonfinite_y(t, dy) || (runner.sums_in_fp16() && nonfinite_w(t, acc));
+  gemm.masked = runner.wants_mask() &&
+                (nonfinite_x(t, x) || nonfinite_y(t, dy) || (runner.sums_in_fp16() && nonfinite_w(t, acc)));
   const bool fully_connected = t.kh * t.kw == 1 && t.oh_rows * t.ow == 1;
   if (runner.own() && fully_connected) return wg_fully_connected(runner, t, image, dy, gemm, workspace);
   wg_images(runner, t, image, dy, gemm, workspace);

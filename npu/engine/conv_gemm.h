@@ -16,6 +16,8 @@ class GemmKernel {
   virtual ~GemmKernel() = default;
   /// May use workspace slots 0, 1 and from 8 on.
   virtual void run(const StridedGemm& gemm, Workspace& workspace) const = 0;
+  /// Whether run() looks at StridedGemm::masked, for which all operands are read once more.
+  virtual bool wants_mask() const { return true; }
 };
 void conv_ff(const GemmKernel& kernel, const ConvTile& tile, const float* x, const float* w, float* acc,
              Workspace& workspace);

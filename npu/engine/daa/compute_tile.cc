@@ -87,6 +87,7 @@ class CountKernel final : public GemmKernel {
     folds.count(streams_, (gemm.steps + streams_ - 1) / streams_, gemm.steps, 0, facts_);
   }
   const PairCounts& counts() const { return counts_; }
+  bool wants_mask() const override { return false; }
 
  private:
   const DaaConfig& config_;

@@ -94,20 +94,23 @@ uint32_t count_neighbours(const float* values, const ptrdiff_t* row, uint32_t ro
 #if HWY_TARGET <= HWY_AVX3
   const __m512i one = _mm512_set1_epi8(1);
   const __m512 zero = _mm512_setzero_ps();
+  // Masks stay in their registers.
   const auto flags_of = [&](const float* from) HWY_ATTR {
     const auto part = [&](uint32_t i) HWY_ATTR {
-      return uint64_t{_mm512_cmp_ps_mask(_mm512_loadu_ps(from + 16 * i), zero, _CMP_NEQ_UQ)} << (16 * i);
+      return static_cast<__mmask32>(_mm512_cmp_ps_mask(_mm512_loadu_ps(from + 16 * i), zero, _CMP_NEQ_UQ));
     };
-    return part(0) | part(1) | part(2) | part(3);
+    return _mm512_kunpackd(_mm512_kunpackw(part(3), part(2)), _mm512_kunpackw(part(1), part(0)));
   };
   for (; done + 64 <= steps; done += 64) {
     __m512i singles = _mm512_setzero_si512(), pairs = singles;
     const bool more = done + 64 < steps;
     for (uint32_t m = 0; m < rows; ++m) {
       const float* from = values + row[m] + done;
-      const uint64_t flags = flags_of(from), next = flags >> 1 | uint64_t{more && from[64] != 0.0f} << 63;
+      const __mmask64 flags = flags_of(from);
+      __mmask64 next = _kshiftri_mask64(flags, 1);
+      if (more) next |= uint64_t{from[64] != 0.0f} << 63;
       singles = _mm512_mask_add_epi8(singles, flags, singles, one);
-      pairs = _mm512_mask_add_epi8(pairs, flags & next, pairs, one);
+      pairs = _mm512_mask_add_epi8(pairs, _kand_mask64(flags, next), pairs, one);
     }
     _mm512_storeu_si512(single + done, singles);
     _mm512_storeu_si512(both + done, pairs);

@@ -25,6 +25,8 @@ class GroupKernel final : public GemmKernel {
   void run(const StridedGemm& gemm, Workspace& workspace) const override {
     group_gemm(a_bits_, b_bits_, gemm, workspace);
   }
+  /// Groups leave what is not finite out by themselves.
+  bool wants_mask() const override { return false; }
 
  private:
   uint32_t a_bits_, b_bits_;
@@ -42,6 +44,7 @@ class CountKernel final : public GemmKernel {
     folds.count(1, cycles, gemm.steps, bricks, facts_);
     facts_.group_sums += uint64_t{gemm.rows} * gemm.columns * ((gemm.steps + kGroup - 1) / kGroup);
   }
+  bool wants_mask() const override { return false; }
 
  private:
   const NeuroflixConfig& config_;
