@@ -11,6 +11,7 @@
 
 #include "platform/bus/address_map.h"
 #include "platform/bus/burst_run.h"
+#include "platform/bus/device_lane.h"
 #include "platform/bus/port_counters.h"
 #include "platform/bus/request_bus.h"
 #include "platform/bus/router_config.h"
@@ -66,6 +67,8 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   BusPort& lane(BusMaster master) { return lanes_[static_cast<size_t>(master)]; }
   /// The same way for runs, to targets that take them.
   BurstPort& burst_lane(BusMaster master) { return lanes_[static_cast<size_t>(master)]; }
+  /// The lanes of the core to devices.
+  DeviceLanes& core_lanes() { return lanes_[static_cast<size_t>(BusMaster::core)]; }
   /// `socket` is what target_socket(target) is bound to.
   void shorten(uint32_t target, TargetSocket& socket) { shortened_[target] = &socket; }
 
@@ -115,7 +118,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   template <class Forward>
   BusResponse cross(const Crossing& crossing, uint32_t target, uint64_t offered_ps, uint64_t& end_ps, Forward forward);
   class RunPacer;
-  struct Lane final : BusPort, BurstPort {
+  struct Lane final : BusPort, BurstPort, DeviceLanes {
     Router* router = nullptr;
     size_t master = 0;
     /// The target that was found last, and its place: who polls asks for the same.
@@ -128,6 +131,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
     /// Whether all runs go where one target answers, and may.
     bool reaches(const BurstRuns& runs);
     std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
+    DeviceLane* device_lane(uint64_t address) override;
   };
 
   void b_transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -163,6 +167,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   std::vector<std::unique_ptr<tlm_utils::simple_initiator_socket_tagged<Router>>> targets_;
   std::array<Lane, kMostBusMasters> lanes_;
   std::vector<TargetSocket*> shortened_;  ///< by target
+  std::vector<DeviceLane> device_lanes_;  ///< of the core, by target; empty ones are made when they are asked for
   std::array<AccessWindows, kMostBusMasters> windows_;
   std::array<uint32_t, kMostBusMasters> last_target_{};  ///< found last; a hint, not state
   uint64_t watch_first_ = 1, watch_last_ = 0;

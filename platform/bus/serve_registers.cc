@@ -13,6 +13,19 @@ void report(const RegBank& bank, const BusAccess& access, RegisterResult result,
                  fmt::format("{}, {} bytes: the bus answers with an error", reason_of(result), access.size)));
 }
 
+// Registers are little-endian on the bus.
+
+uint32_t value_of(const BusAccess& access) {
+  uint32_t value = 0;
+  for (uint32_t i = 0; i < access.size; ++i) value |= uint32_t{access.data[i]} << (8 * i);
+  return value;
+}
+
+void give(const BusAccess& access, uint32_t value) {
+  access.data[0] = static_cast<uint8_t>(value);
+  for (uint32_t i = 1; i < access.size; ++i) access.data[i] = static_cast<uint8_t>(value >> (8 * i));
+}
+
 }  // namespace
 
 Finding finding_of(std::string_view block, std::string_view reg, const BusAccess& access, std::string reason) {
@@ -36,13 +49,10 @@ BusResponse serve_registers(RegBank& bank, BusAccess& access, FindingSink& findi
   RegisterResult result;
   if (access.op == BusOp::write) {
     if (access.debug) return BusResponse::target;
-    for (uint32_t i = 0; i < access.size; ++i) value |= uint32_t{access.data[i]} << (8 * i);
-    result = bank.write(offset, access.size, value);
+    result = bank.write(offset, access.size, value_of(access));
   } else {
     result = access.debug ? bank.peek(offset, access.size, value) : bank.read(offset, access.size, value);
-    if (result == RegisterResult::ok) {
-      for (uint32_t i = 0; i < access.size; ++i) access.data[i] = static_cast<uint8_t>(value >> (8 * i));
-    }
+    if (result == RegisterResult::ok) give(access, value);
   }
   if (result == RegisterResult::ok) return BusResponse::ok;
   report(bank, access, result, findings);

@@ -10,6 +10,7 @@ namespace backboard {
 
 DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config)
     : bus_(bus),
+      lanes_(dynamic_cast<DeviceLanes*>(&bus)),
       pmp_(pmp),
       clock_(clock),
       use_direct_memory_(config.use_direct_memory),
@@ -25,7 +26,8 @@ DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const C
   }
 }
 
-AccessResult DataPath::read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
+AccessResult DataPath::read_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+                                   void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
   const uint32_t index = use_direct_memory_ || data_cache_ ? region_of(address, size_bytes) : kNoRegion;
   if (index != kNoRegion && data_cache_ && regions_[index].cacheable) {
@@ -44,8 +46,8 @@ AccessResult DataPath::read(uint64_t address, unsigned size_bytes, bool machine_
               address, size_bytes);
 }
 
-AccessResult DataPath::write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
-                             const void* value) {
+AccessResult DataPath::write_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+                                    const void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
   uint8_t bytes[8];
   std::memcpy(bytes, value, size_bytes);
@@ -75,11 +77,10 @@ AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address,
   uint64_t delay_ps = 0;
   const auto response = transfer(op, initiator, address, size_bytes, time_ps, data, delay_ps);
   if (!response) return {AccessKind::wait, BusResponse::ok, 0};
-  if (delay_ps != last_delay_ps_) {  // who polls is answered alike, and a division takes long
-    last_delay_ps_ = delay_ps;
-    last_delay_cycles_ = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
+  if (lanes_ != nullptr && initiator == Initiator::core_data) {
+    known_lanes_[lane_index(address)] = lanes_->device_lane(address);
   }
-  return {*response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, *response, last_delay_cycles_};
+  return {*response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, *response, cycles_of(delay_ps)};
 }
 
 /// Nothing: it is asked for. An answer to a request has taken no time beyond that at which it came.

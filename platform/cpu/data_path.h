@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "platform/bus/access.h"
+#include "platform/bus/device_lane.h"
 #include "platform/cache/cache.h"
 #include "platform/cpu/core.h"
 #include "platform/cpu/core_clock.h"
@@ -101,8 +103,25 @@ class DataPath {
   unsigned granule_shift() const { return granule_shift_; }
 
   /// A load or store of 1, 2, 4 or 8 bytes at any address; `time_ps` is the start of the instruction.
-  AccessResult read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value);
-  AccessResult write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, const void* value);
+  AccessResult read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
+    DeviceLane* const lane = known_lane(address);
+    if (lane == nullptr || !lane->takes(BusOp::read, address, size_bytes)) {
+      return read_slowly(address, size_bytes, machine_mode, time_ps, value);
+    }
+    if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
+    const AccessResult result = cross(*lane, BusOp::read, address, size_bytes, time_ps, static_cast<uint8_t*>(value));
+    return look(result, WatchKind::read, address, size_bytes);
+  }
+  AccessResult write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, const void* value) {
+    DeviceLane* const lane = known_lane(address);
+    if (lane == nullptr || !lane->takes(BusOp::write, address, size_bytes)) {
+      return write_slowly(address, size_bytes, machine_mode, time_ps, value);
+    }
+    if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
+    uint8_t bytes[8];
+    std::memcpy(bytes, value, size_bytes);
+    return look(cross(*lane, BusOp::write, address, size_bytes, time_ps, bytes), WatchKind::write, address, size_bytes);
+  }
 
   /// Instruction bytes outside direct memory.
   AccessResult fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value);
@@ -174,8 +193,37 @@ class DataPath {
   void collect(Page& page);
   void enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
+  AccessResult read_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value);
+  AccessResult write_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+                            const void* value);
   AccessResult transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                         uint8_t* data);
+  /// A transaction of a load or store by a lane that takes it.
+  AccessResult cross(DeviceLane& lane, BusOp op, uint64_t address, unsigned size_bytes, uint64_t time_ps,
+                     uint8_t* data) {
+    BusAccess access;
+    access.op = op;
+    access.address = address;
+    access.data = data;
+    access.size = size_bytes;
+    access.time_ps = time_ps;
+    access.who.initiator = Initiator::core_data;
+    access.who.phase = Phase::kCODE;
+    uint64_t delay_ps = 0;
+    const BusResponse response = lane.access(access, delay_ps);
+    return {response == BusResponse::ok ? AccessKind::bus : AccessKind::fault, response, cycles_of(delay_ps)};
+  }
+  /// The lane that the last transaction to about there could take; nullptr when it could take none.
+  DeviceLane* known_lane(uint64_t address) const { return known_lanes_[lane_index(address)]; }
+  static size_t lane_index(uint64_t address) { return (address >> 12 ^ address >> 24) % kKnownLanes; }
+  /// Who polls is answered alike, and a division takes long.
+  uint32_t cycles_of(uint64_t delay_ps) {
+    if (delay_ps != last_delay_ps_) {
+      last_delay_ps_ = delay_ps;
+      last_delay_cycles_ = static_cast<uint32_t>(clock_.cycles_covering(delay_ps));
+    }
+    return last_delay_cycles_;
+  }
   std::optional<BusResponse> transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes,
                                       uint64_t time_ps, uint8_t* data, uint64_t& delay_ps);
   Page& page_at(PageTable& table, uint64_t address) {
@@ -207,6 +255,9 @@ class DataPath {
   void check_stale(uint32_t slot, uint64_t address, unsigned size_bytes);
 
   BusPort& bus_;
+  DeviceLanes* lanes_;  ///< of the bus; nullptr: it has none
+  static constexpr size_t kKnownLanes = 16;
+  std::array<DeviceLane*, kKnownLanes> known_lanes_{};
   std::optional<MemoryRequests> requests_;  ///< `timing: at`
   const Pmp& pmp_;
   const CoreClock& clock_;

@@ -83,6 +83,18 @@ void RegBank::set(FieldId field, uint32_t value, uint32_t index) {
 }
 
 RegBank::Place RegBank::search(uint32_t offset, uint32_t size_bytes, bool write) const {
+  Place place = find_place(offset, size_bytes, write);
+  if (place.result != RegisterResult::ok) return place;
+  const RegisterInfo& reg = *info(place.reg);
+  place.slot = first_slot_[place.reg] + place.index;
+  place.hooks = &hooks_[place.reg];
+  place.width_mask = reg.width_mask();
+  place.write_mask = write_mask_[place.reg];
+  place.clears = reg.access == RegisterAccess::W1C;
+  return place;
+}
+
+RegBank::Place RegBank::find_place(uint32_t offset, uint32_t size_bytes, bool write) const {
   // The last entry at or below the offset, then back over all that share its offset.
   auto end = std::upper_bound(entries_.begin(), entries_.end(), offset,
                               [](uint32_t value, const Entry& entry) { return value < entry.offset; });
@@ -109,39 +121,38 @@ RegBank::Place RegBank::search(uint32_t offset, uint32_t size_bytes, bool write)
 }
 
 RegisterResult RegBank::read(uint32_t offset, uint32_t size_bytes, uint32_t& value) {
-  const Place place = locate(offset, size_bytes, false);
-  if (place.result != RegisterResult::ok) return place.result;
-  const Hooks& hooks = hooks_[place.reg];
-  value = hooks.source ? hooks.source(place.index) & info(place.reg)->width_mask()
-                       : values_[first_slot_[place.reg] + place.index];
-  if (hooks.read) hooks.read(place.index);
+  const Place& place = locate(offset, size_bytes, false);
+  if (place.result != RegisterResult::ok) [[unlikely]]
+    return place.result;
+  const Hooks& hooks = *place.hooks;
+  const uint32_t index = place.index;  // hooks may lead to other accesses
+  value = hooks.source ? hooks.source(index) & place.width_mask : values_[place.slot];
+  if (hooks.read) hooks.read(index);
   return RegisterResult::ok;
 }
 
 RegisterResult RegBank::peek(uint32_t offset, uint32_t size_bytes, uint32_t& value) const {
-  Place place = locate(offset, size_bytes, false);
-  if (place.result == RegisterResult::write_only) place = locate(offset, size_bytes, true);
-  if (place.result != RegisterResult::ok) return place.result;
-  const Hooks& hooks = hooks_[place.reg];
-  value = hooks.source ? hooks.source(place.index) & info(place.reg)->width_mask()
-                       : values_[first_slot_[place.reg] + place.index];
+  const Place* place = &locate(offset, size_bytes, false);
+  if (place->result == RegisterResult::write_only) place = &locate(offset, size_bytes, true);
+  if (place->result != RegisterResult::ok) return place->result;
+  value = place->hooks->source ? place->hooks->source(place->index) & place->width_mask : values_[place->slot];
   return RegisterResult::ok;
 }
 
 RegisterResult RegBank::write(uint32_t offset, uint32_t size_bytes, uint32_t value) {
-  const Place place = locate(offset, size_bytes, true);
-  if (place.result != RegisterResult::ok) return place.result;
-  uint32_t& stored = values_[first_slot_[place.reg] + place.index];
-  const uint32_t mask = write_mask_[place.reg];
+  const Place& place = locate(offset, size_bytes, true);
+  if (place.result != RegisterResult::ok) [[unlikely]]
+    return place.result;
+  uint32_t& stored = values_[place.slot];
+  const uint32_t mask = place.write_mask;
   const uint32_t old = stored;
-  const bool clears = info(place.reg)->access == RegisterAccess::W1C;
-  stored = clears ? old & ~(value & mask) : (old & ~mask) | (value & mask);
-  if (hooks_[place.reg].write) hooks_[place.reg].write({place.index, old, value, stored});
+  stored = place.clears ? old & ~(value & mask) : (old & ~mask) | (value & mask);
+  if (place.hooks->write) place.hooks->write({place.index, old, value, stored});
   return RegisterResult::ok;
 }
 
 const RegisterInfo* RegBank::find(uint32_t offset, bool write) const {
-  const Place place = locate(offset, 4, write);
+  const Place& place = locate(offset, 4, write);
   return place.result == RegisterResult::no_register ? nullptr : info(place.reg);
 }
 

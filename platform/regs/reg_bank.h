@@ -1,6 +1,7 @@
 // The registers of one block at run time: storage, access rules and hooks. Plain C++.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -40,6 +41,8 @@ class RegBank {
   using WriteHook = std::function<void(const RegisterWrite&)>;
 
   explicit RegBank(const BlockInfo& block);
+  RegBank(const RegBank&) = delete;  // answers point into it
+  RegBank& operator=(const RegBank&) = delete;
 
   /// A bus access of `size_bytes` at `offset`, with hooks. Nothing changes unless the result is `ok`.
   RegisterResult read(uint32_t offset, uint32_t size_bytes, uint32_t& value);
@@ -84,23 +87,31 @@ class RegBank {
     uint16_t reg;
     uint32_t index;
   };
+  /// Where an access leads, with all that carrying it out needs.
   struct Place {
-    RegisterResult result;
+    RegisterResult result = RegisterResult::bad_size;
     uint16_t reg = 0;
     uint32_t index = 0;
+    size_t slot = 0;  ///< in values_
+    const Hooks* hooks = nullptr;
+    uint32_t width_mask = 0;
+    uint32_t write_mask = 0;
+    bool clears = false;  ///< W1C
   };
 
   size_t slot(RegisterId reg, uint32_t index) const;
-  /// Remembers the last place: who polls asks for the same.
+  /// Remembers places: who polls, or sets a timer, asks for the same ones. The answer lasts until the next call.
   const Place& locate(uint32_t offset, uint32_t size_bytes, bool write) const {
-    const Question question{offset, size_bytes, write, bank_};
-    if (!(question == asked_)) {
-      asked_ = question;
-      answer_ = search(offset, size_bytes, write);
+    const uint64_t question = uint64_t{offset} << 32 | size_bytes << 16 | uint32_t{bank_} << 1 | uint32_t{write};
+    Answer& answer = answers_[(offset / 4 ^ offset * 2 ^ uint32_t{write}) % kAnswers];
+    if (answer.question != question) {
+      answer.place = search(offset, size_bytes, write);
+      answer.question = question;
     }
-    return answer_;
+    return answer.place;
   }
   Place search(uint32_t offset, uint32_t size_bytes, bool write) const;
+  Place find_place(uint32_t offset, uint32_t size_bytes, bool write) const;
   const RegisterInfo* info(uint16_t reg) const { return &block_.registers[reg]; }
 
   BlockInfo block_;
@@ -110,15 +121,12 @@ class RegBank {
   std::vector<Entry> entries_;        ///< by offset; equal offsets in the order of the file
   std::vector<Hooks> hooks_;          ///< by register
   uint8_t bank_ = 0;
-  struct Question {
-    uint32_t offset = 0;
-    uint32_t size_bytes = 0;
-    bool write = false;
-    uint8_t bank = 0;
-    bool operator==(const Question&) const = default;
+  struct Answer {
+    uint64_t question = UINT64_MAX;  ///< offset, size, bank, direction; no access has all bits set
+    Place place;
   };
-  mutable Question asked_;
-  mutable Place answer_{RegisterResult::bad_size};  ///< of an access of 0 bytes
+  static constexpr size_t kAnswers = 16;
+  mutable std::array<Answer, kAnswers> answers_;
 };
 
 }  // namespace backboard

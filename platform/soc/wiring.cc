@@ -39,6 +39,7 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
   }
   // The core polls registers and brings lines, the NPU moves many bursts; payloads would take most of their time.
   ports_[static_cast<size_t>(BusMaster::core)]->shorten(router_->lane(BusMaster::core));
+  ports_[static_cast<size_t>(BusMaster::core)]->take_device_lanes(router_->core_lanes());
   ports_[static_cast<size_t>(BusMaster::npu)]->shorten(router_->lane(BusMaster::npu),
                                                        &router_->burst_lane(BusMaster::npu));
   for (uint32_t i = 0; i < targets.size(); ++i) {

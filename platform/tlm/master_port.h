@@ -7,6 +7,7 @@
 
 #include "platform/bus/access.h"
 #include "platform/bus/burst_run.h"
+#include "platform/bus/device_lane.h"
 #include "platform/bus/port_counters.h"
 #include "platform/state/archive.h"
 #include "platform/tlm/payload.h"
@@ -16,7 +17,12 @@ namespace backboard {
 /// The adapter from a model to TLM: accesses go by b_transport, requests by the four phases of nb_transport. A request
 /// waits for END_REQ where the bus does not give it at once; a response ends with the return of BEGIN_RESP. Payloads
 /// are pooled and reference-counted. Counts what was asked, by initiator.
-class MasterPort final : public sc_core::sc_module, public BusPort, public BurstPort, public RequestPort, public Saved {
+class MasterPort final : public sc_core::sc_module,
+                         public BusPort,
+                         public BurstPort,
+                         public DeviceLanes,
+                         public RequestPort,
+                         public Saved {
  public:
   explicit MasterPort(const sc_core::sc_module_name& name);
 
@@ -33,6 +39,13 @@ class MasterPort final : public sc_core::sc_module, public BusPort, public Burst
   }
   /// Runs go by the lane alone.
   BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override;
+  /// From now on `device_lane` gives lanes of `devices`, which count at this port too.
+  void take_device_lanes(DeviceLanes& devices) { devices_ = &devices; }
+  DeviceLane* device_lane(uint64_t address) override {
+    DeviceLane* const lane = devices_ != nullptr ? devices_->device_lane(address) : nullptr;
+    if (lane != nullptr) lane->points[0] = &counters_;
+    return lane;
+  }
 
   uint64_t submit(const BusRequest& request) override;
   void set_client(RequestClient& client) override { client_ = &client; }
@@ -63,6 +76,7 @@ class MasterPort final : public sc_core::sc_module, public BusPort, public Burst
   PayloadPool pool_;
   BusPort* lane_ = nullptr;
   BurstPort* bursts_ = nullptr;
+  DeviceLanes* devices_ = nullptr;
   RequestClient* client_ = nullptr;
   std::vector<tlm::tlm_generic_payload*> in_flight_;           ///< by tag
   tlm::tlm_generic_payload* waits_for_end_request_ = nullptr;  ///< its END_REQ has not come

@@ -37,8 +37,12 @@ class TargetSocket final : public sc_core::sc_module, public RequestClient, publ
     counters_.count(runs.op, totals.bytes, BusResponse::ok, totals.bursts);
     return totals;
   }
+  /// Whether the target is neither memory that offers direct regions nor takes requests.
+  bool is_device() const { return requests_ == nullptr && !target_.direct(0); }
+  BusTarget& target() { return target_; }
 
   const PortCounters& counters() const { return counters_; }
+  PortCounters& counters() { return counters_; }
   void state(StateArchive& archive) override {
     archive.value("counters", counters_);
     archive.value("owes_end_request", owes_end_request_);

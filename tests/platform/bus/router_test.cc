@@ -213,6 +213,64 @@ TEST_CASE("a write watch sees writes that touch its range after they were carrie
   CHECK(seen == std::vector<uint64_t>{0x800D, 0x8017});
 }
 
+TEST_CASE("a lane to a device gives the times, responses and counts of the way through the sockets") {
+  Bus bus;
+  bus.low.offers_direct = false;
+  bus.router.shorten(0, bus.low_socket);
+  bus.router.shorten(1, bus.high_socket);
+  MasterPort& core = *bus.ports[static_cast<size_t>(BusMaster::core)];
+  CHECK(core.device_lane(0x1004) == nullptr);  // nobody gave it any
+  core.take_device_lanes(bus.router.core_lanes());
+  CHECK(core.device_lane(0x8000) == nullptr);  // memory, whose traffic is told apart
+  CHECK(core.device_lane(0x3000) == nullptr);
+  DeviceLane* const lane = core.device_lane(0x1004);
+  REQUIRE(lane != nullptr);
+  CHECK(core.device_lane(0x1FFF) == lane);
+  for (unsigned i = 0; i < 60; ++i) {
+    INFO(i);
+    const BusOp op = i % 3 == 0 ? BusOp::write : BusOp::read;
+    const uint32_t size = 1u << i % 5;  // one beat at most; the channel is sometimes free, sometimes not
+    const uint64_t address = 0x1000 + 16 * i, time_ps = 3'000 * i + (i % 7 == 0 ? 20'000 : 0);
+    bus.low.answer = i % 11 == 0 ? BusResponse::target : BusResponse::ok;
+    REQUIRE(lane->takes(op, address, size));
+    BusAccess access{op, address, bus.data.data(), size, time_ps, {Initiator::core_data}, false};
+    uint64_t delay_ps = 0;
+    const BusResponse response = lane->access(access, delay_ps);
+    const BusAccess seen = bus.low.last;
+    CHECK(bus.access(BusMaster::npu, op, address, size, time_ps) == response);
+    CHECK(bus.delay_ps == delay_ps);
+    CHECK(bus.low.last.time_ps == seen.time_ps);
+    CHECK(bus.low.last.address == seen.address);
+  }
+  const PortCounters& counted = bus.router.counters(BusMaster::core, 0);
+  CHECK(counted.reads > 30);
+  CHECK(counted.refused == 6);
+  CHECK(counted == bus.router.counters(BusMaster::npu, 0));
+  CHECK(core.counters() == counted);
+  PortCounters both = counted;
+  both += counted;
+  CHECK(bus.low_socket.counters() == both);
+
+  CHECK_FALSE(lane->takes(BusOp::read, 0x1FFE, 4));
+  CHECK_FALSE(lane->takes(BusOp::read, 0x0FFF, 1));
+  CHECK_FALSE(lane->takes(BusOp::read, 0x1000, 32));  // two beats
+  bus.router.watch_writes(0x1010, 0x1013, [](uint64_t, const uint8_t*, uint32_t) {});
+  CHECK_FALSE(lane->takes(BusOp::write, 0x1100, 4));
+  CHECK(lane->takes(BusOp::read, 0x1100, 4));
+}
+
+TEST_CASE("a lane allows what the core's windows allow of the whole device, and no more") {
+  RouterConfig config;
+  config.windows.push_back({BusMaster::core, 0x1000, 0x1FFF, true, false});
+  Bus bus(config);
+  bus.low.offers_direct = false;
+  bus.router.shorten(0, bus.low_socket);
+  DeviceLane* const lane = bus.router.core_lanes().device_lane(0x1000);
+  REQUIRE(lane != nullptr);
+  CHECK(lane->takes(BusOp::read, 0x1000, 4));
+  CHECK_FALSE(lane->takes(BusOp::write, 0x1000, 4));
+}
+
 TEST_CASE("what the models do not know is refused loudly, not guessed") {
   Bus bus;
   tlm::tlm_generic_payload payload;
