@@ -1,6 +1,7 @@
 // Decoding runs of instructions into blocks, and counting what the blocks did.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "platform/check/check.h"
 #include "platform/cpu/riscv_core.h"
@@ -215,18 +216,36 @@ void RiscvCore<Xlen>::drop_blocks() {
   bounded_latency_ = path_.largest_latency_cycles();
 }
 
+/// Adds to the statistics what a block has done since that was done last: whole executions, and those that ended in the
+/// middle. Copies of a block share the latter, which are counted with whichever comes first.
 template <class Xlen>
 void RiscvCore<Xlen>::count_block(Block& block) {
-  if (block.executions == 0) return;
-  uint64_t code_bytes = 0;
-  for (unsigned i = 0; i < block.count; ++i) {
-    kinds_[static_cast<unsigned>(kind_of(block.operations[i].id))] += block.executions;
-    code_bytes += block.operations[i].length_bytes;
+  uint64_t* const parts = blocks_.part(block.operations);
+  uint64_t executions = block.executions, instructions = 0, code_bytes = 0;
+  for (unsigned i = block.count; i-- > 0;) {
+    if (parts) executions += std::exchange(parts[i + 1], 0);
+    if (executions == 0) continue;
+    kinds_[static_cast<unsigned>(kind_of(block.operations[i].id))] += executions;
+    instructions += executions;
+    code_bytes += block.operations[i].length_bytes * executions;
   }
   branches_taken_ += block.taken;
-  count_fetches(block, block.count * block.executions, code_bytes * block.executions);
+  if (instructions != 0) count_fetches(block, instructions, code_bytes);
   block.executions = 0;
   block.taken = 0;
+}
+
+/// The operations of `block` up to `end` were carried out.
+template <class Xlen>
+void RiscvCore<Xlen>::count_part(const Block& block, const Operation* end) {
+  if (end == block.operations) return;
+  uint64_t* const part = blocks_.part(end);
+  if (part && !compiled_stale_) {
+    ++*part;
+    return;
+  }
+  // Operations that no block may hold any more, or that never lay in one.
+  for (const Operation* op = block.operations; op != end; ++op) count_operation(*op, block);
 }
 
 /// Fetches of retired instructions of `block`: of the code cache, or past it from direct memory.
@@ -269,15 +288,19 @@ void RiscvCore<Xlen>::forget_direct() {
 }
 
 template Block* RiscvCore<Rv32>::find_block();
+template bool RiscvCore<Rv32>::holds_its_lines(const Block&);
 template void RiscvCore<Rv32>::drop_blocks();
 template void RiscvCore<Rv32>::count_block(Block&);
+template void RiscvCore<Rv32>::count_part(const Block&, const Operation*);
 template void RiscvCore<Rv32>::count_operation(const Operation&, const Block&);
 template bool RiscvCore<Rv32>::fetch_code();
 template void RiscvCore<Rv32>::invalidate(uint64_t, uint64_t);
 template void RiscvCore<Rv32>::forget_direct();
 template Block* RiscvCore<Rv64>::find_block();
+template bool RiscvCore<Rv64>::holds_its_lines(const Block&);
 template void RiscvCore<Rv64>::drop_blocks();
 template void RiscvCore<Rv64>::count_block(Block&);
+template void RiscvCore<Rv64>::count_part(const Block&, const Operation*);
 template void RiscvCore<Rv64>::count_operation(const Operation&, const Block&);
 template bool RiscvCore<Rv64>::fetch_code();
 template void RiscvCore<Rv64>::invalidate(uint64_t, uint64_t);

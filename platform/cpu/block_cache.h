@@ -52,7 +52,7 @@ class BlockCache {
   static constexpr unsigned kSlots = 8192;
   static constexpr unsigned kArenaOperations = 1u << 18;
 
-  BlockCache() : slots_(kSlots), arena_(kArenaOperations) {}
+  BlockCache() : slots_(kSlots), arena_(kArenaOperations), parts_(kArenaOperations) {}
 
   Block& slot(uint64_t key) { return slots_[key >> 1 & (kSlots - 1)]; }
   Block* slots() { return slots_.data(); }
@@ -65,6 +65,12 @@ class BlockCache {
   uint8_t* code(const Operation* operations) {
     if (code_.empty()) code_.resize(4 * size_t{kArenaOperations});
     return code_.data() + 4 * (operations - arena_.data());
+  }
+  /// How often a block was left before `operation`, which is of a block (or its end); nullptr for operations elsewhere.
+  uint64_t* part(const Operation* operation) {
+    return operation >= arena_.data() && operation < arena_.data() + kArenaOperations
+               ? &parts_[static_cast<size_t>(operation - arena_.data())]
+               : nullptr;
   }
   /// Takes `count` operations of the room into use, for the block of `slot`.
   void commit(Block& slot, unsigned count) {
@@ -90,6 +96,7 @@ class BlockCache {
  private:
   std::vector<Block> slots_;
   std::vector<Operation> arena_;
+  std::vector<uint64_t> parts_;  ///< by operation
   std::vector<uint8_t> code_;
   std::vector<uint32_t> live_;
   uint32_t used_ = 0;

@@ -10,13 +10,6 @@ using namespace asmjit;
 using x86::CondCode;
 namespace Inst = x86::Inst;
 
-namespace {
-
-constexpr uint32_t kPageShift = 12;
-constexpr uint8_t kMayRead = 1, kMayWrite = 2;
-
-}  // namespace
-
 void BlockCompiler::load_x(Gp to, unsigned x) {
   if (x == 0) {
     a_.xor_(to, to);
@@ -39,7 +32,12 @@ void BlockCompiler::set_x(unsigned x, uint32_t value) {
 
 const CompiledSite* BlockCompiler::site_of(const Operation& op) {
   const InstructionKind kind = kind_of(op.id);
-  CompiledSite site{.block = &block_, .operation = &op, .latency_before = latency_, .latency_own = latency_own_};
+  CompiledSite site{.block = &block_,
+                    .operation = &op,
+                    .latency_before = latency_,
+                    .latency_own = latency_own_,
+                    .load_bytes_before = block_.load_bytes,
+                    .store_bytes_before = block_.store_bytes};
   site.load = kind == InstructionKind::load;
   site.store = kind == InstructionKind::store;
   site.sign_extends = op.id == InstructionId::LB || op.id == InstructionId::LH;
@@ -54,10 +52,12 @@ void BlockCompiler::emit() {
   body = a_.newLabel();
   for (End& end : ends) end.out = a_.newLabel();
   const Block& block = block_.block;
-  const Label late = a_.newLabel();
+  const Label late = a_.newLabel(), gone = a_.newLabel();
   a_.bind(entry);
-  a_.cmp(host::kBudget, block.worst_cycles);
-  a_.jl(late);
+  a_.lea(x86::rcx, x86::ptr(host::kClock, static_cast<int32_t>(block.worst_cycles)));
+  a_.cmp(x86::rcx, x86::qword_ptr(host::kX, displacement(places_.limit)));
+  a_.ja(late);
+  if (block.cached()) check_lines(gone);
   a_.bind(body);
   for (unsigned i = 0; i < block.count; ++i) operation(block.operations[i]);
   const InstructionKind last = kind_of(block.operations[block.count - 1].id);
@@ -75,10 +75,14 @@ void BlockCompiler::emit() {
     a_.mov(x86::edx, static_cast<uint32_t>(CompiledExit::unknown));
     a_.jmp(imm(code_.leave_));
   }
-  a_.bind(late);
-  a_.mov(pc, static_cast<uint32_t>(block.pc()));
-  a_.mov(x86::edx, static_cast<uint32_t>(CompiledExit::limit));
-  a_.jmp(imm(code_.leave_));
+  const auto go_back = [&](const Label& label, CompiledExit exit) {
+    a_.bind(label);
+    a_.mov(pc, static_cast<uint32_t>(block.pc()));
+    a_.mov(x86::edx, static_cast<uint32_t>(exit));
+    a_.jmp(imm(code_.leave_));
+  };
+  go_back(late, CompiledExit::limit);
+  if (block.cached()) go_back(gone, CompiledExit::unknown);
 }
 
 void BlockCompiler::operation(const Operation& op) {
@@ -299,78 +303,6 @@ void BlockCompiler::divide(const Operation& op, bool is_signed, bool remainder) 
   });
 }
 
-/// Loads and stores of home memory. The table is looked up with the address turned right by the bits that an aligned
-/// access has zero: a misaligned one lands behind the pages, where nothing is allowed.
-void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store) {
-  latency_own_ = store ? home_.write_cycles : home_.read_cycles;
-  const CompiledSite* const at = site_of(op);
-  const Label slow = a_.newLabel(), done = a_.newLabel();
-  const auto turn = static_cast<uint32_t>(std::countr_zero(size_bytes));
-  if (op.rs1 == 0) {
-    a_.mov(x86::eax, op.immediate);
-  } else if (pinned(op.rs1)) {
-    op.immediate == 0 ? a_.mov(x86::eax, home_of(op.rs1))
-                      : a_.lea(x86::eax, x86::ptr(home_of(op.rs1).r64(), op.immediate));
-  } else {
-    a_.mov(x86::eax, x_place(op.rs1));
-    if (op.immediate != 0) a_.add(x86::eax, op.immediate);
-  }
-  a_.mov(x86::ecx, x86::eax);
-  if (turn != 0) a_.ror(x86::ecx, turn);
-  a_.shr(x86::ecx, kPageShift - turn);
-  a_.test(x86::byte_ptr(host::kHomePages, x86::rcx), store ? kMayWrite : kMayRead);
-  a_.jz(slow);
-  const x86::Mem place = x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
-  if (!store) {
-    finish_load(op, place);
-  } else {
-    Gp value = x86::edx;
-    const bool from_f = op.id == InstructionId::FSW;
-    if (from_f) {
-      a_.mov(value, f_place(op.rs2));
-    } else if (pinned(op.rs2)) {
-      value = home_of(op.rs2);
-    } else {
-      load_x(value, op.rs2);
-    }
-    size_bytes == 1 ? a_.mov(place, value.r8()) : size_bytes == 2 ? a_.mov(place, value.r16()) : a_.mov(place, value);
-  }
-  a_.bind(done);
-  (store ? block_.store_bytes : block_.load_bytes) += size_bytes;
-  latency_ += latency_own_;
-  latency_own_ = 0;
-  apart_.emplace_back([this, at, slow, done] {
-    a_.bind(slow);
-    a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
-    a_.call(imm(code_.call_access_));
-    a_.jmp(done);
-  });
-}
-
-void BlockCompiler::finish_load(const Operation& op, Mem from) {
-  if (op.id == InstructionId::FLW) {
-    a_.mov(x86::edx, from);
-    a_.mov(f_place(op.rd), x86::edx);
-    return;
-  }
-  if (op.rd == kDiscardRegister) return;
-  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::edx);
-  switch (op.id) {
-    case InstructionId::LB:
-    case InstructionId::LH:
-      a_.movsx(to, from);
-      break;
-    case InstructionId::LBU:
-    case InstructionId::LHU:
-      a_.movzx(to, from);
-      break;
-    default:
-      a_.mov(to, from);
-      break;
-  }
-  if (!pinned(op.rd)) store_x(op.rd, to);
-}
-
 /// Calls back at an instruction that may leave the block.
 void BlockCompiler::call(uint64_t thunk, const Operation& op) {
   a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site_of(op)));
@@ -397,7 +329,7 @@ void BlockCompiler::account(unsigned end, uint32_t cycles) {
   a_.mov(x86::rax, reinterpret_cast<uint64_t>(&block_));
   a_.inc(x86::qword_ptr(x86::rax, static_cast<int32_t>(offsetof(CompiledBlock, executions) + 8 * end)));
   a_.add(x86::qword_ptr(host::kX, displacement(places_.retired)), block_.block.count);
-  a_.sub(host::kBudget, cycles + latency_);
+  a_.add(host::kClock, cycles + latency_);
 }
 
 void BlockCompiler::finish(unsigned end, uint32_t cycles, uint32_t next) {

@@ -14,10 +14,11 @@ namespace backboard {
 
 /// Registers of the host while compiled code runs. The rest are temporary: rax, rcx, rdx, and all of SSE.
 namespace host {
-inline constexpr asmjit::x86::Gp kX = asmjit::x86::rbp;          ///< x[0]
-inline constexpr asmjit::x86::Gp kBudget = asmjit::x86::r13;     ///< cycles from the start of the block to the limit
-inline constexpr asmjit::x86::Gp kHome = asmjit::x86::r14;       ///< home memory: host address minus guest address
-inline constexpr asmjit::x86::Gp kHomePages = asmjit::x86::r15;  ///< DataPath::home_pages
+inline constexpr asmjit::x86::Gp kX = asmjit::x86::rbp;      ///< x[0]
+inline constexpr asmjit::x86::Gp kClock = asmjit::x86::r13;  ///< CompiledReturn::clock
+inline constexpr asmjit::x86::Gp kHome = asmjit::x86::r14;   ///< home memory: host address minus guest address
+inline constexpr asmjit::x86::Gp kTable =
+    asmjit::x86::r15;  ///< DataPath::home_pages, with a data cache DataPath::pages
 /// Hold x10 to x17, the arguments of functions, which inner loops use most.
 inline constexpr std::array kPinned = {asmjit::x86::ebx, asmjit::x86::esi,  asmjit::x86::edi,  asmjit::x86::r8d,
                                        asmjit::x86::r9d, asmjit::x86::r10d, asmjit::x86::r11d, asmjit::x86::r12d};
@@ -27,8 +28,8 @@ inline constexpr unsigned kFirstPinned = 10;
 /// One compilation. Emits into an assembler whose code is placed where CodeMemory will put it.
 class BlockCompiler {
  public:
-  BlockCompiler(asmjit::x86::Assembler& assembler, CompiledCode& code, CompiledBlock& block, const HomeMemory& home)
-      : a_(assembler), code_(code), places_(code.places_), block_(block), home_(home) {}
+  BlockCompiler(asmjit::x86::Assembler& assembler, CompiledCode& code, CompiledBlock& block, const CompiledData& data)
+      : a_(assembler), code_(code), places_(code.places_), block_(block), data_(data) {}
 
   /// Emits the whole block.
   void emit();
@@ -70,8 +71,13 @@ class BlockCompiler {
   void set_if(const Operation& op, asmjit::x86::CondCode condition, bool by_register);
   void multiply_high(const Operation& op, bool signed_a, bool signed_b);
   void divide(const Operation& op, bool is_signed, bool remainder);
+  // block_compiler_memory.cc
   void memory(const Operation& op, unsigned size_bytes, bool store);
+  void check_page(unsigned size_bytes, bool store, asmjit::Label slow);
+  void check_line(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
+  void check_lines(asmjit::Label gone);
   void finish_load(const Operation& op, Mem from);
+  void finish_store(const Operation& op, Mem to);
   bool floating(const Operation& op);
   void check_floating(const Operation& op);
   void mark_floating();
@@ -96,8 +102,8 @@ class BlockCompiler {
   CompiledCode& code_;
   const CompiledPlaces& places_;
   CompiledBlock& block_;
-  HomeMemory home_;
-  uint32_t latency_ = 0;  ///< of home memory, so far
+  CompiledData data_;
+  uint32_t latency_ = 0;  ///< of compiled loads and stores, so far
   uint32_t latency_own_ = 0;
   bool floating_checked_ = false;
   bool floating_dirty_ = false;

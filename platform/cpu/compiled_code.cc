@@ -40,10 +40,10 @@ void emit_call(x86::Assembler& a, void* core, uint64_t function, Label leave) {
   a.mov(x86::rdi, reinterpret_cast<uint64_t>(core));
   a.mov(x86::rsi, x86::rcx);
   a.mov(x86::edx, x86::eax);
-  a.mov(x86::rcx, host::kBudget);
+  a.mov(x86::rcx, host::kClock);
   a.mov(x86::rax, function);
   a.call(x86::rax);
-  a.mov(host::kBudget, x86::rax);
+  a.mov(host::kClock, x86::rax);
   a.test(x86::edx, x86::edx);
   a.jnz(left);
   pinned_to_x(a, false);
@@ -70,9 +70,9 @@ bool CompiledCode::make_frame() {
               system = a.newLabel();
   for (const x86::Gp& saved : kSaved) a.push(saved);
   a.mov(host::kX, x86::rsi);
-  a.mov(host::kHomePages, x86::rdx);
+  a.mov(host::kTable, x86::rdx);
   a.mov(host::kHome, x86::rcx);
-  a.mov(host::kBudget, x86::r8);
+  a.mov(host::kClock, x86::r8);
   a.mov(x86::rax, x86::rdi);
   pinned_to_x(a, false);
   a.jmp(x86::rax);
@@ -80,7 +80,7 @@ bool CompiledCode::make_frame() {
   a.bind(leave);  // edx: CompiledExit
   pinned_to_x(a, true);
   a.bind(leave_stored);
-  a.mov(x86::rax, host::kBudget);
+  a.mov(x86::rax, host::kClock);
   for (size_t i = std::size(kSaved); i-- > 0;) a.pop(kSaved[i]);
   a.ret();
 
@@ -116,7 +116,7 @@ bool CompiledCode::full() const {
   return memory_.room_bytes() < kLargestBlockBytes;
 }
 
-CompiledBlock* CompiledCode::compile(const Block& block, const HomeMemory& home, uint32_t taken_cycles) {
+CompiledBlock* CompiledCode::compile(const Block& block, const CompiledData& data, uint32_t taken_cycles) {
   if (full()) return nullptr;
   CompiledBlock& compiled = blocks_.emplace_back();
   compiled.block = block;
@@ -126,7 +126,7 @@ CompiledBlock* CompiledCode::compile(const Block& block, const HomeMemory& home,
   CodeHolder holder;
   x86::Assembler a;
   bool made = holder.init(Environment::host(), base) == kErrorOk && holder.attach(&a) == kErrorOk;
-  BlockCompiler compiler(a, *this, compiled, home);
+  BlockCompiler compiler(a, *this, compiled, data);
   if (made) compiler.emit();
   made = made && assemble(holder, memory_);
   if (!made) {

@@ -21,9 +21,12 @@ struct CompiledBlock;
 struct CompiledSite {
   CompiledBlock* block = nullptr;
   const Operation* operation = nullptr;
-  /// Cycles that home memory takes for the loads and stores of the block before the instruction, and for its own.
+  /// Cycles that compiled loads and stores of the block take before the instruction, and that its own would take.
   uint32_t latency_before = 0;
   uint32_t latency_own = 0;
+  /// Bytes of home memory that the instructions before it read and wrote; the block's end counts them.
+  uint32_t load_bytes_before = 0;
+  uint32_t store_bytes_before = 0;
   // Of a load or store, so that nobody has to ask the operation.
   bool load = false;
   bool store = false;
@@ -37,12 +40,13 @@ enum class CompiledExit : uint64_t {
   goes_on = 0,
   left = 1,     ///< the call has brought the core to an instruction boundary
   limit = 2,    ///< the block at pc might not end in time
-  unknown = 3,  ///< the block at pc is not compiled
+  unknown = 3,  ///< the block at pc is not compiled, or the code cache does not hold it
 };
 
-/// Handed back in two registers. `budget`: cycles from the start of the block to the limit.
+/// Handed back in two registers. `clock`: edge at which the block has started, moved by what its accesses have taken
+/// beyond what its end will count.
 struct CompiledReturn {
-  int64_t budget;
+  uint64_t clock;
   CompiledExit exit;
 };
 
@@ -53,18 +57,20 @@ struct CompiledPlaces {
   uint32_t* f = nullptr;
   uint32_t* pc = nullptr;
   uint64_t* retired = nullptr;
+  const uint64_t* limit = nullptr;  ///< clock edge by which a block must end
   uint8_t* fs = nullptr;
   uint32_t* frm = nullptr;
   uint32_t* fflags = nullptr;
   /// A load, store or atomic instruction that is not simply one of home memory.
-  CompiledReturn (*access)(void* core, const CompiledSite* site, uint32_t address, int64_t budget) = nullptr;
+  CompiledReturn (*access)(void* core, const CompiledSite* site, uint32_t address, uint64_t clock) = nullptr;
   /// Floating point.
-  CompiledReturn (*floating)(void* core, const CompiledSite* site, uint32_t unused, int64_t budget) = nullptr;
+  CompiledReturn (*floating)(void* core, const CompiledSite* site, uint32_t unused, uint64_t clock) = nullptr;
   /// What sees the whole core, or is illegal: leaves.
-  CompiledReturn (*system)(void* core, const CompiledSite* site, uint32_t unused, int64_t budget) = nullptr;
+  CompiledReturn (*system)(void* core, const CompiledSite* site, uint32_t unused, uint64_t clock) = nullptr;
 };
 
-/// The direct region whose loads and stores are compiled: bytes and latency are counted by block, as instructions are.
+/// The direct region whose loads and stores are compiled where there is no data cache: bytes and latency are counted by
+/// block, as instructions are.
 struct HomeMemory {
   uint32_t region = UINT32_MAX;
   uintptr_t host_minus_guest = 0;
@@ -73,12 +79,30 @@ struct HomeMemory {
   bool operator==(const HomeMemory&) const = default;
 };
 
+/// How loads and stores are compiled.
+struct CompiledData {
+  HomeMemory home;
+  // With a data cache: lines that DataPath's table holds, at the cost of a hit; accesses are counted there.
+  bool by_lines = false;
+  unsigned line_shift = 0;
+  uint32_t hit_cycles = 0;
+};
+
+/// The lines of the code cache that a block lies in: it may run while each place holds its number (Block::fills), and
+/// makes them as old as its start. nullptr: no cached code.
+struct CompiledLines {
+  const uint32_t* number_place[2] = {};
+  uint64_t* age_place[2] = {};
+  uint32_t number[2] = {};
+};
+
 /// A block with its code and what it has done since that was last added to the core's counters.
 struct CompiledBlock {
   uint64_t executions[2] = {};  ///< that ended in order, and in a taken branch
   const void* next[2] = {};     ///< where these go on: code of another block, or the way out
   const void* entry = nullptr;  ///< leaves when the block might not end in time
-  const void* body = nullptr;   ///< the same without a look at the time
+  const void* body = nullptr;   ///< the same without a look at the time and at the lines
+  CompiledLines lines;
   Block block;
   uint32_t taken_cycles = 0;  ///< what a taken branch costs beyond the block's cycles
   uint32_t load_bytes = 0;    ///< of home memory, in one execution
@@ -97,10 +121,11 @@ class CompiledCode {
   /// (of it, or of others that share its count) since the last clear().
   bool is_hot(uint64_t key, uint32_t executions) { return heat_[place(key)]++ >= executions; }
   /// Compiles `block`, whose operations must stay until clear(). nullptr when there is no more room.
-  CompiledBlock* compile(const Block& block, const HomeMemory& home, uint32_t taken_cycles);
-  /// Runs from `start` (entry or body of a block) with a table of what may be accessed (DataPath::home_pages).
-  CompiledReturn run(const void* start, const HomeMemory& home, const uint8_t* home_pages, int64_t budget) {
-    return enter_(start, places_.x, home_pages, home.host_minus_guest, budget);
+  CompiledBlock* compile(const Block& block, const CompiledData& data, uint32_t taken_cycles);
+  /// Runs from `start` (entry or body of a block) with a table of what may be accessed: DataPath::home_pages, or with
+  /// a data cache DataPath::pages.
+  CompiledReturn run(const void* start, const HomeMemory& home, const void* table, uint64_t clock) {
+    return enter_(start, places_.x, table, home.host_minus_guest, clock);
   }
 
   bool empty() const { return blocks_.empty(); }
@@ -122,8 +147,7 @@ class CompiledCode {
   };
   static constexpr size_t kEntries = 8192;
   static constexpr size_t kCodeBytes = size_t{32} << 20;
-  using Enter = CompiledReturn (*)(const void* start, uint32_t* x, const uint8_t* home_pages, uintptr_t home,
-                                   int64_t budget);
+  using Enter = CompiledReturn (*)(const void* start, uint32_t* x, const void* table, uintptr_t home, uint64_t clock);
 
   explicit CompiledCode(const CompiledPlaces& places)
       : places_(places), memory_(kCodeBytes), entries_(kEntries), heat_(kEntries) {}

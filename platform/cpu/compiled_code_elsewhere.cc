@@ -9,7 +9,7 @@ std::unique_ptr<CompiledCode> CompiledCode::create(const CompiledPlaces&) {
 CompiledBlock* CompiledCode::find(uint64_t) {
   return nullptr;
 }
-CompiledBlock* CompiledCode::compile(const Block&, const HomeMemory&, uint32_t) {
+CompiledBlock* CompiledCode::compile(const Block&, const CompiledData&, uint32_t) {
   return nullptr;
 }
 bool CompiledCode::full() const {

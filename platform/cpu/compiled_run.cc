@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "platform/check/check.h"
 #include "platform/cpu/fast_float.h"
 #include "platform/cpu/riscv_core.h"
 
@@ -14,24 +15,25 @@ using softfloat::Rounding;
 template <class Xlen>
 void RiscvCore<Xlen>::start_tier() {
   if constexpr (Xlen::kBits == 32) {
-    if (config_.jit == JitUse::off || path_.has_caches() || !config_.use_direct_memory) return;
+    if (config_.jit == JitUse::off || !config_.use_direct_memory) return;
     CompiledPlaces places;
     places.core = this;
     places.x = x_.data();
     places.f = f_.data();
     places.pc = &pc_;
     places.retired = &retired_;
+    places.limit = &block_limit_;
     places.fs = &fs_;
     places.frm = &frm_;
     places.fflags = &fflags_;
-    places.access = [](void* core, const CompiledSite* site, uint32_t address, int64_t budget) {
-      return static_cast<RiscvCore*>(core)->access_compiled(*site, address, budget);
+    places.access = [](void* core, const CompiledSite* site, uint32_t address, uint64_t clock) {
+      return static_cast<RiscvCore*>(core)->access_compiled(*site, address, clock);
     };
-    places.floating = [](void* core, const CompiledSite* site, uint32_t, int64_t budget) {
-      return static_cast<RiscvCore*>(core)->floating_compiled(*site, budget);
+    places.floating = [](void* core, const CompiledSite* site, uint32_t, uint64_t clock) {
+      return static_cast<RiscvCore*>(core)->floating_compiled(*site, clock);
     };
-    places.system = [](void* core, const CompiledSite* site, uint32_t, int64_t budget) {
-      return static_cast<RiscvCore*>(core)->system_compiled(*site, budget);
+    places.system = [](void* core, const CompiledSite* site, uint32_t, uint64_t clock) {
+      return static_cast<RiscvCore*>(core)->system_compiled(*site, clock);
     };
     compiled_ = CompiledCode::create(places);
   }
@@ -41,17 +43,23 @@ void RiscvCore<Xlen>::start_tier() {
 /// until they have run often enough. Goes on quantum by quantum until `last_clock`; `limit_clock` ends the first.
 template <class Xlen>
 void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t last_clock) {
-  static constexpr uint64_t kLongestRun = uint64_t{1} << 62;  // cycles; the budget is signed
-  block_limit_ = std::min(limit_clock, clock_ + kLongestRun);
+  block_limit_ = limit_clock;
   bool granted = true;  // the block at pc_ may run, whatever block_limit_ says
   for (;;) {
     if (compiled_stale_) {
       compiled_->clear();
       compiled_stale_ = false;
     }
-    const CompiledBlock* compiled = compiled_->find(pc_ | user_bit());
+    CompiledBlock* compiled = compiled_->find(pc_ | user_bit());
+    if (compiled && !is_there(compiled->block)) {
+      if (!granted) return;  // its lines are to be fetched first; then `block` is in them
+      if (!follow_lines(*compiled, *block)) continue;
+    }
     if (!compiled) {
-      if (!granted) block = find_block();
+      if (!granted) {
+        if (path_.code_cache() && !fetched(pc_ | user_bit())) return;
+        block = find_block();
+      }
       if (!block || block == &breakpoint_block_ || compiled_stale_) return;
       if (!granted && clock_ + block->worst_cycles > block_limit_) return;
       if (compiled_->is_hot(block->key, config_.jit_after)) {
@@ -60,23 +68,84 @@ void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t 
       }
     }
     if (compiled) {
-      const void* start = granted ? compiled->body : compiled->entry;
-      const auto budget = static_cast<int64_t>(block_limit_ - clock_);
-      const CompiledReturn back = compiled_->run(start, home_, path_.home_pages(data_machine_), budget);
-      if (back.exit == CompiledExit::left) return;  // left_early_ says so
-      clock_ = block_limit_ - static_cast<uint64_t>(back.budget);
+      const void* start = compiled->entry;
+      if (granted) {
+        start = compiled->body;
+        if (compiled->block.cached()) use_lines(compiled->block);
+      }
+      const void* const table = path_.data_cache() ? static_cast<const void*>(path_.pages(data_machine_).data())
+                                                   : path_.home_pages(data_machine_);
+      const CompiledReturn back = compiled_->run(start, home_, table, clock_);
       granted = false;
+      if (back.exit == CompiledExit::left) {
+        if (!carries_on()) return;  // left_early_ is set
+        continue;
+      }
+      clock_ = back.clock;
       if (back.exit != CompiledExit::limit) continue;
       compiled = compiled_->find(pc_ | user_bit());
-      granted = compiled && next_quantum(compiled->block.worst_cycles, last_clock);
+      granted = compiled && is_there(compiled->block) && next_quantum(compiled->block.worst_cycles, last_clock);
       if (!granted) return;
     } else {
       left_early_ = false;
       chain_limit_ = 0;  // this block alone
-      interpret<false>(block);
-      if (left_early_) return;
+      path_.has_caches() ? interpret<true>(block) : interpret<false>(block);
+      if (left_early_ && !carries_on()) return;
       granted = false;
     }
+  }
+}
+
+/// Behind a block that was left in the middle, or by a system instruction: whether another may follow at once. Takes an
+/// interrupt that is due. What `run` looks at beyond that cannot have changed: nobody sets breakpoints or steps here.
+template <class Xlen>
+bool RiscvCore<Xlen>::carries_on() {
+  if (stop_requested_.load(std::memory_order_relaxed) || stop_reason_ != StopReason::none || waiting_ || blocked_ ||
+      compiled_stale_ || path_.watch_was_hit() || path_.largest_latency_cycles() != bounded_latency_ ||
+      retired_ >= instruction_limit_) {
+    return false;
+  }
+  block_limit_ = std::min(block_limit_, ahead_clock());
+  if (clock_ >= block_limit_) return false;
+  if (pending_interrupts()) take_interrupt();
+  return !stop_requested_.load(std::memory_order_relaxed);  // the observer may have asked for it
+}
+
+/// Whether the decoded block of `key` is known, and in lines that are there.
+template <class Xlen>
+bool RiscvCore<Xlen>::fetched(uint64_t key) {
+  const Block& known = blocks_.slot(key);
+  return known.key == key && is_there(known);
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::use_lines(const Block& block) {
+  for (const uint32_t slot : block.slots) path_.code_cache()->use(slot, clock_);
+}
+
+/// The lines of a compiled block have been fetched anew, where `decoded`, of the same pc, has found them. False: they
+/// hold other code now, and nothing compiled is trusted any more.
+template <class Xlen>
+bool RiscvCore<Xlen>::follow_lines(CompiledBlock& compiled, const Block& decoded) {
+  if (!holds_its_lines(compiled.block)) {
+    forget_compiled();
+    return false;
+  }
+  std::copy(std::begin(decoded.slots), std::end(decoded.slots), compiled.block.slots);
+  std::copy(std::begin(decoded.fills), std::end(decoded.fills), compiled.block.fills);
+  place_lines(compiled);
+  return true;
+}
+
+/// Tells compiled code where its lines are.
+template <class Xlen>
+void RiscvCore<Xlen>::place_lines(CompiledBlock& compiled) {
+  if (!compiled.block.cached()) return;
+  Cache& cache = *path_.code_cache();
+  for (unsigned i = 0; i < 2; ++i) {
+    compiled.lines.number_place[i] = cache.fill_numbers() + compiled.block.slots[i];
+    compiled.lines.age_place[i] = cache.ages() + compiled.block.slots[i];
+    compiled.lines.number[i] = compiled.block.fills[i];
   }
 }
 
@@ -93,19 +162,21 @@ bool RiscvCore<Xlen>::next_quantum(uint32_t worst_cycles, uint64_t last_clock) {
 /// False when nothing was compiled; blocks may then have been dropped.
 template <class Xlen>
 bool RiscvCore<Xlen>::compile(const Block& block) {
-  if (compiled_->empty()) {
-    home_ = {};
-    home_.region = path_.largest_region();
-    if (home_.region == DataPath::kNoRegion || !path_.set_home(home_.region)) {
-      compiled_.reset();
-      return false;
-    }
-    const DataPath::Region& region = path_.region(home_.region);
-    home_.host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
-    home_.read_cycles = region.read_cycles;
-    home_.write_cycles = region.write_cycles;
+  if (compiled_->empty() && !choose_home()) {
+    compiled_.reset();
+    return false;
   }
-  if (compiled_->compile(block, home_, config_.costs.branch_taken)) return true;
+  CompiledData data{.home = home_};
+  if (const Cache* cache = path_.data_cache()) {
+    data.by_lines = true;
+    data.line_shift = path_.granule_shift();
+    data.hit_cycles = config_.data_cache.hit_cycles;
+    BB_CHECK(cache->line_bytes() == 1u << data.line_shift);
+  }
+  if (CompiledBlock* compiled = compiled_->compile(block, data, config_.costs.branch_taken)) {
+    place_lines(*compiled);
+    return true;
+  }
   if (compiled_->full()) {
     drop_blocks();
   } else {
@@ -113,6 +184,20 @@ bool RiscvCore<Xlen>::compile(const Block& block) {
     compiled_.reset();  // the host lets no code be made
   }
   return false;
+}
+
+/// The region whose accesses are compiled. With a data cache there is none: its lines may be of any.
+template <class Xlen>
+bool RiscvCore<Xlen>::choose_home() {
+  home_ = {};
+  if (path_.data_cache()) return true;
+  home_.region = path_.largest_region();
+  if (home_.region == DataPath::kNoRegion || !path_.set_home(home_.region)) return false;
+  const DataPath::Region& region = path_.region(home_.region);
+  home_.host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
+  home_.read_cycles = region.read_cycles;
+  home_.write_cycles = region.write_cycles;
+  return true;
 }
 
 template <class Xlen>
@@ -130,29 +215,35 @@ void RiscvCore<Xlen>::count_compiled() {
     block.executions = compiled.executions[0] + compiled.executions[1];
     block.taken = compiled.executions[1];
     compiled.executions[0] = compiled.executions[1] = 0;
-    DataPath::Region& home = path_.region(home_.region);
-    home.data_read_bytes += block.executions * compiled.load_bytes;
-    home.data_write_bytes += block.executions * compiled.store_bytes;
+    if (DataPath::Region* const home = home_region()) {
+      home->data_read_bytes += block.executions * compiled.load_bytes;
+      home->data_write_bytes += block.executions * compiled.store_bytes;
+    }
     count_block(block);
   });
+}
+
+/// Where loads and stores of a block are counted at its end; nullptr with a data cache, where each is counted at once.
+template <class Xlen>
+DataPath::Region* RiscvCore<Xlen>::home_region() {
+  return home_.region == DataPath::kNoRegion ? nullptr : &path_.region(home_.region);
 }
 
 /// Leaves the block at `site`, with clock_ as in `leave`: what its loads and stores did in home memory was not counted
 /// yet.
 template <class Xlen>
 void RiscvCore<Xlen>::leave_compiled(const CompiledSite& site, bool completed) {
-  const Block& block = site.block->block;
-  DataPath::Region& home = path_.region(home_.region);
-  for (const Operation* op = block.operations; op != site.operation; ++op) {
-    (kind_of(op->id) == InstructionKind::load ? home.data_read_bytes : home.data_write_bytes) += moved_bytes(op->id);
+  if (DataPath::Region* const home = home_region()) {
+    home->data_read_bytes += site.load_bytes_before;
+    home->data_write_bytes += site.store_bytes_before;
   }
-  leave(block, *site.operation, clock_, completed);
+  leave(site.block->block, *site.operation, clock_, completed);
 }
 
 template <class Xlen>
-CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U address, int64_t budget) {
+CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U address, uint64_t clock) {
   const Operation& op = *site.operation;
-  clock_ = block_limit_ - static_cast<uint64_t>(budget) + site.latency_before;
+  clock_ = clock + site.latency_before;
   pc_ = static_cast<U>(site.block->block.pc()) + op.pc_offset;
   AccessKind kind = AccessKind::fault;
   if (site.load) {
@@ -182,23 +273,23 @@ CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U addr
     leave_compiled(site, true);
     return {0, CompiledExit::left};
   }
-  // The block's end will count the access as one of home memory, with its bytes and its latency.
-  DataPath::Region& home = path_.region(home_.region);
-  (site.load ? home.data_read_bytes : home.data_write_bytes) -= site.size_bytes;
-  const uint64_t start = clock_ - site.latency_before - site.latency_own;
-  return {static_cast<int64_t>(block_limit_ - start), CompiledExit::goes_on};
+  // The block's end will count the access as one that was compiled: its latency, and its bytes in home memory.
+  if (DataPath::Region* const home = home_region()) {
+    (site.load ? home->data_read_bytes : home->data_write_bytes) -= site.size_bytes;
+  }
+  return {clock_ - site.latency_before - site.latency_own, CompiledExit::goes_on};
 }
 
 template <class Xlen>
-CompiledReturn RiscvCore<Xlen>::floating_compiled(const CompiledSite& site, int64_t budget) {
-  if (!execute_floating(*site.operation)) return system_compiled(site, budget);
-  return {budget, CompiledExit::goes_on};
+CompiledReturn RiscvCore<Xlen>::floating_compiled(const CompiledSite& site, uint64_t clock) {
+  if (!execute_floating(*site.operation)) return system_compiled(site, clock);
+  return {clock, CompiledExit::goes_on};
 }
 
 template <class Xlen>
-CompiledReturn RiscvCore<Xlen>::system_compiled(const CompiledSite& site, int64_t budget) {
+CompiledReturn RiscvCore<Xlen>::system_compiled(const CompiledSite& site, uint64_t clock) {
   const Operation operation = *site.operation;  // the block may be dropped
-  clock_ = block_limit_ - static_cast<uint64_t>(budget) + site.latency_before;
+  clock_ = clock + site.latency_before;
   leave_compiled(site, false);
   execute_system(operation);
   return {0, CompiledExit::left};

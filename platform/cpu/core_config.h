@@ -77,7 +77,7 @@ struct CoreConfig {
   /// Off: every data access is a bus transaction (slow; same results and times where the latencies agree).
   bool use_direct_memory = true;
   /// Blocks of RV32 that have run often are compiled for the host (x86-64; elsewhere the interpreter does everything).
-  /// Changes no result, no time and no counter. With caches nothing is compiled.
+  /// Changes no result, no time and no counter.
   JitUse jit = JitUse::automatic;
   uint32_t jit_after = 200;
   CoreCosts costs;
@@ -101,7 +101,7 @@ struct CoreConfig {
     v("misaligned_traps", misaligned_traps, "Misaligned loads and stores trap");
     v("direct_memory", use_direct_memory, "Memory is accessed past the bus where the bus allows it");
     v("jit", jit, Choices<JitUse>{{"auto", JitUse::automatic}, {"true", JitUse::on}, {"false", JitUse::off}},
-      "Blocks that run often are compiled for the host (x86-64, RV32, without caches); changes no result and no time");
+      "Blocks that run often are compiled for the host (x86-64, RV32); changes no result and no time");
     v("jit_after", jit_after, Range{0, 1'000'000'000}, "Executions of a block before it is compiled");
     v("costs", costs, "Cycles of an instruction by its kind");
     v("icache", code_cache, "Level-1 instruction cache");

@@ -26,7 +26,7 @@ constexpr uint64_t kSign64 = softfloat::FormatFacts<Binary64>::kSign;
 template <class Xlen>
 void RiscvCore<Xlen>::leave(const Block& block, const Operation& operation, uint64_t clock, bool completed) {
   const Operation* const end = &operation + completed;
-  for (const Operation* op = block.operations; op != end; ++op) count_operation(*op, block);
+  count_part(block, end);
   retired_ += static_cast<uint64_t>(end - block.operations);
   clock_ = clock + end->cycles_before;
   pc_ = static_cast<U>(block.pc()) + operation.pc_offset + (completed ? operation.length_bytes : 0);

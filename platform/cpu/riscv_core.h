@@ -121,6 +121,7 @@ class RiscvCore final : public Core, private GuestMemory {
   void drop_blocks();
   void count_block(Block& block);
   void count_blocks();
+  void count_part(const Block& block, const Operation* end);
   void count_operation(const Operation& operation, const Block& block);
   void count_fetches(const Block& block, uint64_t instructions, uint64_t bytes);
   // With a code cache: the lines of the instruction at pc_, and the blocks in them.
@@ -144,13 +145,20 @@ class RiscvCore final : public Core, private GuestMemory {
   // compiled_run.cc: the second tier. Compiled code calls the functions with CompiledSite.
   void start_tier();
   void run_compiled(Block* block, uint64_t limit_clock, uint64_t last_clock);
+  bool carries_on();
   bool next_quantum(uint32_t worst_cycles, uint64_t last_clock);
   bool compile(const Block& block);
+  bool choose_home();
+  DataPath::Region* home_region();
+  bool fetched(uint64_t key);
+  void use_lines(const Block& block);
+  bool follow_lines(CompiledBlock& compiled, const Block& decoded);
+  void place_lines(CompiledBlock& compiled);
   void forget_compiled();
   void count_compiled();
-  CompiledReturn access_compiled(const CompiledSite& site, U address, int64_t budget);
-  CompiledReturn floating_compiled(const CompiledSite& site, int64_t budget);
-  CompiledReturn system_compiled(const CompiledSite& site, int64_t budget);
+  CompiledReturn access_compiled(const CompiledSite& site, U address, uint64_t clock);
+  CompiledReturn floating_compiled(const CompiledSite& site, uint64_t clock);
+  CompiledReturn system_compiled(const CompiledSite& site, uint64_t clock);
   void leave_compiled(const CompiledSite& site, bool completed);
   bool execute_floating(const Operation& operation);
   void leave(const Block& block, const Operation& operation, uint64_t clock, bool completed);

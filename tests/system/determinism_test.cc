@@ -86,13 +86,17 @@ TEST_CASE("whether the core's memory is accessed directly or over the bus change
 TEST_CASE("whether the core's blocks are compiled changes nothing: results, simulated time, counters and traffic") {
   const BoardRuns runs;
   const std::string file = runs.small_run(kTraining);
-  const std::string plain = "--set platform.core.icache.enabled=false --set platform.core.dcache.enabled=false ";
-  const RunOutcome interpreted = runs.run(file, "interpreted", plain + "--set platform.core.jit=false");
-  REQUIRE(interpreted.exit_code() == 0);
-  for (const std::string after : {"0", "200"}) {
-    const RunOutcome compiled = runs.run(file, "compiled", plain + "--set platform.core.jit_after=" + after);
-    check_same_run(interpreted, compiled);
-    CHECK(interpreted.uart == compiled.uart);
+  const std::string no_caches = "--set platform.core.icache.enabled=false --set platform.core.dcache.enabled=false ";
+  const std::string tags = "--set platform.core.icache.data=false --set platform.core.dcache.data=false ";
+  for (const std::string& board : {no_caches, std::string(), tags, std::string("--set platform.timing=at ")}) {
+    INFO(board);
+    const RunOutcome interpreted = runs.run(file, "interpreted", board + "--set platform.core.jit=false");
+    REQUIRE(interpreted.exit_code() == 0);
+    for (const std::string after : {"0", "200"}) {
+      const RunOutcome compiled = runs.run(file, "compiled", board + "--set platform.core.jit_after=" + after);
+      check_same_run(interpreted, compiled);
+      CHECK(interpreted.uart == compiled.uart);
+    }
   }
 }
 

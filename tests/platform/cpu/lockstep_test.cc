@@ -72,6 +72,12 @@ class Side final : public EventClient {
     for (const DirectTraffic& t : m.core->direct_traffic()) {
       values.insert(values.end(), {t.first, t.last, t.data_read_bytes, t.data_write_bytes, t.code_read_bytes});
     }
+    const CoreCaches caches = m.core->caches();
+    for (const auto& c : {caches.code, caches.data}) {
+      if (!c) continue;
+      values.insert(values.end(), {c->reads, c->writes, c->read_misses, c->write_misses, c->fills, c->write_backs,
+                                   c->bypassed, c->invalidates, c->cleans, c->flushes});
+    }
     return values;
   }
   std::vector<uint64_t> traps() const {
@@ -105,8 +111,27 @@ class Side final : public EventClient {
   uint64_t period_ps_ = 0;
 };
 
+/// Caches that hold a few lines, so that these come and go: one of them, both, with data or without.
+void add_caches(CoreConfig& config, uint32_t seed) {
+  std::mt19937 random(seed ^ 0xcac4e);
+  config.cacheable = {{Machine::kBase, Machine::kBase + 0xfffff}};
+  const unsigned which = 1 + random() % 4;  // 4: both again
+  config.code_cache.enabled = which != 2;
+  config.data_cache.enabled = which != 1;
+  for (CacheConfig* cache : {&config.code_cache, static_cast<CacheConfig*>(&config.data_cache)}) {
+    cache->size_bytes = 256u << random() % 3;
+    cache->ways = 1u << random() % 2;
+    cache->line_bytes = 16u << random() % 3;
+    cache->data = random() % 2;
+    cache->miss_cycles = random() % 3;
+  }
+  config.data_cache.hit_cycles = random() % 2;
+  if (random() % 4 == 0) config.data_cache.writes = CacheWrites::through;
+  config.data_cache.write_allocate = random() % 4 != 0;
+}
+
 struct Totals {
-  uint64_t instructions = 0, exceptions = 0, interrupts = 0, fp = 0;
+  uint64_t instructions = 0, exceptions = 0, interrupts = 0, fp = 0, fills = 0;
 };
 
 void compare(uint32_t seed, Totals& totals) {
@@ -119,6 +144,10 @@ void compare(uint32_t seed, Totals& totals) {
   static constexpr uint64_t kQuanta[] = {100'000'000, 1'000'000, 50'000};
   compiled.quantum_ps = kQuanta[random() % 3];
   interpreted.misaligned_traps = compiled.misaligned_traps = random() % 8 == 0;
+  if (seed % 2) {
+    add_caches(interpreted, seed);
+    add_caches(compiled, seed);
+  }
   Side one(program, seed, interpreted), two(program, seed, compiled);
   for (uint32_t done = 0; done < kInstructions;) {
     const uint32_t step = 1 + random() % (random() % 4 == 0 ? 20 : 700);
@@ -136,6 +165,8 @@ void compare(uint32_t seed, Totals& totals) {
   totals.exceptions += s.exceptions;
   totals.interrupts += s.interrupts;
   totals.fp += s.fp;
+  const CoreCaches caches = one.m.core->caches();
+  totals.fills += (caches.code ? caches.code->fills : 0) + (caches.data ? caches.data->fills : 0);
 }
 
 /// A tenth of the programs, so that CTest runs several side by side.
@@ -149,6 +180,7 @@ void compare_part(uint32_t part) {
   CHECK(totals.exceptions > uint64_t{count} * 10);
   CHECK(totals.interrupts > uint64_t{count});
   CHECK(totals.fp > uint64_t{count} * 20);
+  if (part % 2) CHECK(totals.fills > uint64_t{count} * 20);
 }
 
 }  // namespace

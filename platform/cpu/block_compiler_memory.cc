@@ -1,0 +1,147 @@
+// Loads and stores in compiled blocks, and the lines of the code cache that a block lies in.
+#include <bit>
+
+#include "platform/cpu/block_compiler.h"
+#include "platform/cpu/data_path.h"
+#include "platform/cpu/decode.h"
+
+namespace backboard {
+
+using namespace asmjit;
+
+namespace {
+
+constexpr uint32_t kPageShift = 12;
+constexpr uint8_t kMayRead = 1, kMayWrite = 2;
+constexpr auto kTableBits = static_cast<uint32_t>(std::countr_zero(DataPath::kPages));
+constexpr auto kEntryBits = static_cast<uint32_t>(std::countr_zero(sizeof(DataPath::Page)));
+
+constexpr int32_t offset_of_tag(bool store) {
+  return static_cast<int32_t>(store ? offsetof(DataPath::Page, write_tag) : offsetof(DataPath::Page, read_tag));
+}
+
+}  // namespace
+
+/// What the table of pages or lines allows is done here; everything else calls the core.
+void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store) {
+  latency_own_ = data_.by_lines ? data_.hit_cycles : store ? data_.home.write_cycles : data_.home.read_cycles;
+  const CompiledSite* const at = site_of(op);
+  const Label slow = a_.newLabel(), done = a_.newLabel();
+  if (op.rs1 == 0) {
+    a_.mov(x86::eax, op.immediate);
+  } else if (pinned(op.rs1)) {
+    op.immediate == 0 ? a_.mov(x86::eax, home_of(op.rs1))
+                      : a_.lea(x86::eax, x86::ptr(home_of(op.rs1).r64(), op.immediate));
+  } else {
+    a_.mov(x86::eax, x_place(op.rs1));
+    if (op.immediate != 0) a_.add(x86::eax, op.immediate);
+  }
+  data_.by_lines ? check_line(op, size_bytes, store, slow) : check_page(size_bytes, store, slow);
+  const Mem place =
+      data_.by_lines ? x86::ptr(x86::rax, 0, size_bytes) : x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
+  store ? finish_store(op, place) : finish_load(op, place);
+  a_.bind(done);
+  if (!data_.by_lines) (store ? block_.store_bytes : block_.load_bytes) += size_bytes;
+  latency_ += latency_own_;
+  latency_own_ = 0;
+  apart_.emplace_back([this, at, slow, done] {
+    a_.bind(slow);
+    a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
+    a_.call(imm(code_.call_access_));
+    a_.jmp(done);
+  });
+}
+
+/// Home memory. The table is looked up with the address in eax turned right by the bits that an aligned access has
+/// zero: a misaligned one lands behind the pages, where nothing is allowed.
+void BlockCompiler::check_page(unsigned size_bytes, bool store, Label slow) {
+  const auto turn = static_cast<uint32_t>(std::countr_zero(size_bytes));
+  a_.mov(x86::ecx, x86::eax);
+  if (turn != 0) a_.ror(x86::ecx, turn);
+  a_.shr(x86::ecx, kPageShift - turn);
+  a_.test(x86::byte_ptr(host::kTable, x86::rcx), store ? kMayWrite : kMayRead);
+  a_.jz(slow);
+}
+
+/// Lines of the data cache: DataPath::line_index, the comparison of tags and the counts of interpreter.cc. Turns the
+/// address in eax into the host's, in rax.
+void BlockCompiler::check_line(const Operation& op, unsigned size_bytes, bool store, Label slow) {
+  a_.mov(x86::ecx, x86::eax);
+  a_.shr(x86::ecx, data_.line_shift);
+  a_.mov(x86::edx, x86::ecx);
+  a_.shr(x86::edx, kTableBits);
+  a_.xor_(x86::ecx, x86::edx);
+  a_.and_(x86::ecx, DataPath::kPages - 1);
+  a_.shl(x86::ecx, kEntryBits);
+  a_.add(x86::rcx, host::kTable);
+  a_.mov(x86::edx, x86::eax);
+  a_.and_(x86::edx, ~((1u << data_.line_shift) - 1) | (size_bytes - 1));
+  a_.cmp(x86::qword_ptr(x86::rcx, offset_of_tag(store)), x86::rdx);
+  a_.jne(slow);
+  // Pages of memory that is not cached are counted in bytes and cost something else.
+  a_.cmp(x86::dword_ptr(x86::rcx, offsetof(DataPath::Page, size_mask)), DataPath::kOfCache);
+  a_.jne(slow);
+  a_.inc(x86::qword_ptr(x86::rcx, store ? offsetof(DataPath::Page, writes) : offsetof(DataPath::Page, reads)));
+  a_.lea(x86::rdx, x86::ptr(host::kClock, static_cast<int32_t>(latency_ + op.cycles_before)));
+  a_.mov(x86::qword_ptr(x86::rcx, offsetof(DataPath::Page, last_use)), x86::rdx);
+  a_.add(x86::rax, x86::qword_ptr(x86::rcx, offsetof(DataPath::Page, host_minus_guest)));
+}
+
+void BlockCompiler::finish_load(const Operation& op, Mem from) {
+  if (op.id == InstructionId::FLW) {
+    a_.mov(x86::edx, from);
+    a_.mov(f_place(op.rd), x86::edx);
+    return;
+  }
+  if (op.rd == kDiscardRegister) return;
+  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::edx);
+  switch (op.id) {
+    case InstructionId::LB:
+    case InstructionId::LH:
+      a_.movsx(to, from);
+      break;
+    case InstructionId::LBU:
+    case InstructionId::LHU:
+      a_.movzx(to, from);
+      break;
+    default:
+      a_.mov(to, from);
+      break;
+  }
+  if (!pinned(op.rd)) store_x(op.rd, to);
+}
+
+void BlockCompiler::finish_store(const Operation& op, Mem to) {
+  Gp value = x86::edx;
+  if (op.id == InstructionId::FSW) {
+    a_.mov(value, f_place(op.rs2));
+  } else if (pinned(op.rs2)) {
+    value = home_of(op.rs2);
+  } else {
+    load_x(value, op.rs2);
+  }
+  const uint32_t size_bytes = to.size();
+  size_bytes == 1 ? a_.mov(to, value.r8()) : size_bytes == 2 ? a_.mov(to, value.r16()) : a_.mov(to, value);
+}
+
+/// At a block's entry: its lines are in the code cache, and are as old as its start from now on.
+void BlockCompiler::check_lines(Label gone) {
+  const unsigned lines = block_.block.lines_each();
+  const auto place = [](size_t member, size_t size_bytes, unsigned line) {
+    return x86::ptr(x86::rax, static_cast<int32_t>(offsetof(CompiledBlock, lines) + member + size_bytes * line),
+                    static_cast<uint32_t>(size_bytes));
+  };
+  a_.mov(x86::rax, reinterpret_cast<uint64_t>(&block_));
+  for (unsigned i = 0; i < lines; ++i) {
+    a_.mov(x86::rcx, place(offsetof(CompiledLines, number_place), sizeof(void*), i));
+    a_.mov(x86::edx, place(offsetof(CompiledLines, number), sizeof(uint32_t), i));
+    a_.cmp(x86::dword_ptr(x86::rcx), x86::edx);
+    a_.jne(gone);
+  }
+  for (unsigned i = 0; i < lines; ++i) {
+    a_.mov(x86::rcx, place(offsetof(CompiledLines, age_place), sizeof(void*), i));
+    a_.mov(x86::qword_ptr(x86::rcx), host::kClock);
+  }
+}
+
+}  // namespace backboard
