@@ -1,4 +1,5 @@
-// backboard bench [NAME] [--json FILE]; backboard bench training [--net NET] [--batch N] ...
+// backboard bench [NAME] [--json FILE]; backboard bench core [--program NAME] ...; backboard bench training [--net NET]
+// [--batch N] ...
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,7 +19,7 @@ struct Request {
   std::string name;
   std::string json;
   BenchOptions options;
-  std::vector<const CLI::Option*> of_training;
+  std::vector<const CLI::Option*> of_core, of_training;
 };
 
 std::vector<std::string> distinct(const std::vector<Measurement>& measurements, std::string Measurement::*field) {
@@ -62,6 +63,13 @@ nlohmann::ordered_json json_of(const Measurement& m) {
   return json;
 }
 
+/// Options that only benchmark `name` has, for a benchmark that is it or another.
+void refuse_others(const std::vector<const CLI::Option*>& options, bool is_it, const std::string& name) {
+  for (const CLI::Option* option : options) {
+    if (option->count() != 0 && !is_it) throw InputError(option->get_name() + " is for `bench " + name + "`");
+  }
+}
+
 int bench(const Request& options) {
   if (options.name.empty()) {
     for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<14}{}\n", benchmark.name, benchmark.help);
@@ -71,10 +79,8 @@ int bench(const Request& options) {
   for (const Benchmark& benchmark : benchmarks()) {
     known.emplace_back(benchmark.name);
     if (options.name != benchmark.name) continue;
-    for (const CLI::Option* option : options.of_training) {
-      if (option->count() != 0 && !benchmark.has_options)
-        throw InputError(option->get_name() + " is for `bench training`");
-    }
+    refuse_others(options.of_core, benchmark.options == Benchmark::Options::core, "core");
+    refuse_others(options.of_training, benchmark.options == Benchmark::Options::training, "training");
     const std::vector<Measurement> measurements = benchmark.measure(options.options);
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     const bool table = !measurements.empty() && !measurements.front().column.empty();
@@ -94,6 +100,9 @@ CommandAction declare_bench(CLI::App& app) {
   BenchOptions& o = request->options;
   app.add_option("NAME", request->name, "Benchmark; lists them when absent");
   app.add_option("--json", request->json, "Write the figures as JSON");
+  request->of_core = {
+      app.add_option("--program", o.programs, "core: these guest programs alone (names of rows)")->delimiter(','),
+      app.add_option("--way", o.ways, "core: these ways to run them alone (names of columns)")->delimiter(',')};
   request->of_training = {
       app.add_option("--net", o.net, "training: network file, or name in configs/nets")->capture_default_str(),
       app.add_option("--batch", o.batch, "training: images of a step")

@@ -10,12 +10,13 @@ std::vector<Measurement> plain(const BenchOptions&) {
 
 // A new benchmark is a function `std::vector<Measurement> measure_...()` and a row here.
 constexpr Benchmark kBenchmarks[] = {
-    {"core", "Instructions a second of the core on guest programs, with QEMU beside", plain<measure_core>},
+    {"core", "Instructions a second of the core on guest programs, with QEMU beside", measure_core,
+     Benchmark::Options::core},
     {"kernels", "Arithmetic of lnpu, decoding and counting included, beside a plain binary32 GEMM",
      plain<measure_kernels>},
     {"kernels-avx2", "The same, held to AVX2", plain<measure_kernels_avx2>},
     {"training", "A training step of the whole platform, by part, beside a plain GEMM and PyTorch",
-     measure_training_step, true},
+     measure_training_step, Benchmark::Options::training},
 };
 
 }  // namespace

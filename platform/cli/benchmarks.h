@@ -18,8 +18,12 @@ struct Measurement {
   std::string column = {};
 };
 
-/// What may be chosen; only `training` has a choice.
+/// What may be chosen.
 struct BenchOptions {
+  // Of `core`.
+  std::vector<std::string> programs;  ///< these alone, by row
+  std::vector<std::string> ways;      ///< these alone, by column; QEMU's is always there
+  // Of `training`.
   std::string net = "resnet18";  ///< file, or name in configs/nets
   uint32_t batch = 1;
   uint32_t threads = 2;
@@ -34,14 +38,15 @@ struct Benchmark {
   const char* help;
   /// Measures on this machine; takes seconds.
   std::vector<Measurement> (*measure)(const BenchOptions& options);
-  bool has_options = false;
+  enum class Options : uint8_t { none, core, training } options = Options::none;
 };
 
 std::span<const Benchmark> benchmarks();
 
 /// Guest instructions a second of the host's CPU time on the default board, for each program of firmware/bench: a
-/// table over the ways to run the core, with QEMU's translator (`-icount shift=0`) beside where it is installed.
-std::vector<Measurement> measure_core();
+/// table over the ways to run the core, with QEMU's translator (`-icount shift=0`) beside where it is installed. Throws
+/// InputError for a program or a way that is not there.
+std::vector<Measurement> measure_core(const BenchOptions& options);
 /// Multiply-accumulates a host second of one core: FF, BP and WG of named layers of net S and ResNet-18.
 std::vector<Measurement> measure_kernels();
 std::vector<Measurement> measure_kernels_avx2();

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@ constexpr Mode kModes[] = {
     {.name = "jit", .ratio = "jit/qemu"},
     {.name = "jit 1us", .quantum_ps = kMicrosecondPs},
     {.name = "points", .points = true},
+    {.name = "interp tags", .jit = JitUse::off, .caches = true},
     {.name = "tags", .caches = true, .ratio = "tags/qemu"},
     {.name = "data", .caches = true, .data = true},
 };
@@ -150,14 +152,15 @@ class QemuColumn {
 };
 
 /// All columns of one program, measured in turns so that a host that slows down slows all of them. False: Ctrl-C.
-bool measure_program(const BenchProgram& program, bool with_qemu, std::vector<Measurement>& table) {
-  const BoardRun one = run_in_child(program, kModes[0], 1);
+bool measure_program(const BenchProgram& program, const std::vector<Mode>& modes, bool with_qemu,
+                     std::vector<Measurement>& table) {
+  const BoardRun one = run_in_child(program, modes[0], 1);
   std::optional<QemuColumn> qemu;
   std::optional<BoardRun> first;
-  std::vector<double> best(std::size(kModes));
+  std::vector<double> best(modes.size());
   for (unsigned repeat = 0; repeat < kRepeats; ++repeat) {
-    for (size_t i = 0; i < std::size(kModes); ++i) {
-      const BoardRun run = run_in_child(program, kModes[i], program.rounds);
+    for (size_t i = 0; i < modes.size(); ++i) {
+      const BoardRun run = run_in_child(program, modes[i], program.rounds);
       if (run.interrupted) return false;
       if (!first) first = run;
       BB_CHECK(run.passed && std::strcmp(run.output, first->output) == 0, "{}: {}", program.name, run.output);
@@ -170,23 +173,42 @@ bool measure_program(const BenchProgram& program, bool with_qemu, std::vector<Me
   const auto add = [&](const char* column, double value, const char* unit) {
     table.push_back({program.name, value, unit, "", column});
   };
-  for (size_t i = 0; i < std::size(kModes); ++i) add(kModes[i].name, best[i], "MIPS");
+  for (size_t i = 0; i < modes.size(); ++i) add(modes[i].name, best[i], "MIPS");
   if (!qemu) return true;
   add("qemu", qemu->value(), "MIPS");
-  for (size_t i = 0; i < std::size(kModes); ++i) {
-    if (kModes[i].ratio) add(kModes[i].ratio, best[i] / qemu->value(), "x");
+  for (size_t i = 0; i < modes.size(); ++i) {
+    if (modes[i].ratio) add(modes[i].ratio, best[i] / qemu->value(), "x");
   }
   return true;
 }
 
+/// Those of `rows` whose name is one of `wanted`; all when nothing is.
+template <class Rows>
+auto chosen(const Rows& rows, const std::vector<std::string>& wanted, const char* what) {
+  std::vector<std::decay_t<decltype(*std::begin(rows))>> result;
+  std::vector<std::string> known;
+  for (const auto& row : rows) {
+    known.emplace_back(row.name);
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), row.name) != wanted.end()) result.push_back(row);
+  }
+  for (const std::string& name : wanted) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw InputError(fmt::format("bench: unknown {} '{}'; known: {}", what, name, fmt::join(known, ", ")));
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
-std::vector<Measurement> measure_core() {
+std::vector<Measurement> measure_core(const BenchOptions& options) {
+  const std::vector<Mode> modes = chosen(kModes, options.ways, "way");
+  const std::vector<BenchProgram> programs = chosen(bench_programs(), options.programs, "program");
   const bool with_qemu = qemu_installed();
   if (!with_qemu) fmt::print(stderr, "bench: qemu-system-riscv32 (Debian: qemu-system-misc) is not installed\n");
   std::vector<Measurement> table;
-  for (const BenchProgram& program : bench_programs()) {
-    if (!measure_program(program, with_qemu, table)) break;
+  for (const BenchProgram& program : programs) {
+    if (!measure_program(program, modes, with_qemu, table)) break;
   }
   return table;
 }

@@ -46,3 +46,23 @@ TEST_CASE("bench training measures steps of the whole board by part, and refuses
   CHECK(other.exit_code == 2);
   CHECK(other.err == "backboard: error: --net is for `bench training`\n");
 }
+
+TEST_CASE("bench core measures the programs and the ways that are asked for, and refuses what it does not know") {
+  const TemporaryFolder folder;
+  const std::string json = folder.path("bench.json");
+  REQUIRE(backboard_run("bench core --program 'MMIO poll' --way interp,jit --json " + json).exit_code == 0);
+  std::map<std::string, double> mips;
+  const nlohmann::json measured = nlohmann::json::parse(read_text(json));
+  for (const nlohmann::json& m : measured["measurements"]) {
+    CHECK(m["name"] == "MMIO poll");
+    if (m["unit"] == "MIPS" && m["column"] != "qemu") mips[m["column"]] = m["value"];
+  }
+  CHECK(mips.size() == 2);
+  CHECK(mips["interp"] > 0);
+  CHECK(mips["jit"] > 0);
+  const ProgramResult program = backboard_run("bench core --program MMIO");
+  CHECK(program.exit_code == 2);
+  CHECK(program.err.find("unknown program 'MMIO'; known: integer mix, ") != std::string::npos);
+  CHECK(backboard_run("bench core --way compiled").exit_code == 2);
+  CHECK(backboard_run("bench kernels --way jit").exit_code == 2);
+}

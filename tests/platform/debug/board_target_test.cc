@@ -88,8 +88,8 @@ BoardProgram busy() {
   BoardProgram p;
   p.li(8, test::kProgramBase + 0x80).li(9, test::kClint);
   const uint32_t loop = p.here();
-  p << rv::lw(10, 0, 8) << rv::addi(10, 10, 1) << rv::sw(10, 0, 8) << rv::lbu(11, 3, 8) << rv::csrrs(12, 0xc00, 0);
-  p << rv::lw(13, 0, 9) << rv::jal(0, static_cast<int32_t>(loop) - static_cast<int32_t>(p.here()));
+  p << rv::lw(10, 8, 0) << rv::addi(10, 10, 1) << rv::sw(10, 0, 8) << rv::lbu(11, 8, 3) << rv::csrrs(12, 0xc00, 0);
+  p << rv::lw(13, 9, 0) << rv::jal(0, static_cast<int32_t>(loop) - static_cast<int32_t>(p.here()));
   return p;
 }
 

@@ -8,6 +8,14 @@
 
 namespace backboard::test {
 
+inline std::string firmware(const std::string& name) {
+  return FIRMWARE_FOLDER "/" + name + ".elf";
+}
+
+/// What the debugger promises holds at both timing levels, and through caches.
+inline constexpr const char* kBoards[] = {"timing=lt", "timing=at", "core.icache.enabled=true",
+                                          "core.dcache.enabled=true"};
+
 /// `backboard ARGUMENTS --gdb unix:...` in the background.
 class DebuggedProgram {
  public:
