@@ -41,14 +41,14 @@ typedef struct run_block {
   uint32_t resume;           /**< 1: start from the newest valid checkpoint in flash */
   uint32_t schedule_points;
   run_schedule_point schedule[RUN_SCHEDULE_POINTS];
-  uint32_t warmup_steps; /**< the learning rate grows linearly over the first steps; 0: no warm-up */
-  uint32_t hyper_flags;  /**< NPU_HYPER_* of every update */
-  float clip_norm;       /**< largest norm of all gradients together; 0: none. The plan must measure it */
-  float beta2;           /**< Adam */
-  float adam_epsilon;    /**< Adam */
-  float max_loss;        /**< an epoch whose mean loss is larger ends the run as diverged; 0: no limit */
-  uint32_t dram_bytes;   /**< DRAM of this board from the base of the map; 0: as in memory_map.def */
-  uint32_t reserved[1];
+  uint32_t warmup_steps;      /**< the learning rate grows linearly over the first steps; 0: no warm-up */
+  uint32_t hyper_flags;       /**< NPU_HYPER_* of every update */
+  float clip_norm;            /**< largest norm of all gradients together; 0: none. The plan must measure it */
+  float beta2;                /**< Adam */
+  float adam_epsilon;         /**< Adam */
+  float max_loss;             /**< an epoch whose mean loss is larger ends the run as diverged; 0: no limit */
+  uint32_t dram_bytes;        /**< DRAM of this board from the base of the map; 0: as in memory_map.def */
+  uint32_t inference_address; /**< inference_block; 0: no inference beside the training */
 } run_block;
 
 typedef struct run_result {
@@ -69,9 +69,10 @@ typedef struct run_result {
   uint32_t bad_steps;      /**< steps in which an error or gradient saturated or was not finite, or the loss was not */
   uint32_t first_bad_step; /**< counted from 1; 0: none */
   uint32_t first_bad_tensor; /**< in the plan's table of tensors; 0xffffffff: the loss itself */
-  uint32_t reserved[3];
-  float loss[RUN_MAX_EPOCHS];            /**< mean training loss of each epoch */
-  uint32_t eval_correct[RUN_MAX_EPOCHS]; /**< after each evaluated epoch; 0xffffffff: not evaluated */
+  uint32_t reserved;
+  uint32_t train_ticks_lo, train_ticks_hi; /**< of the core's timer, from before the first epoch to behind the last */
+  float loss[RUN_MAX_EPOCHS];              /**< mean training loss of each epoch */
+  uint32_t eval_correct[RUN_MAX_EPOCHS];   /**< after each evaluated epoch; 0xffffffff: not evaluated */
 } run_result;
 
 #endif

@@ -31,6 +31,12 @@ static struct {
   void* context;
 } handlers[HANDLERS];
 
+static struct {
+  uint64_t deadline_ticks; /* UINT64_MAX: none */
+  board_handler handler;
+  void* context;
+} alarm = {.deadline_ticks = UINT64_MAX};
+
 static int console_put(char c, FILE* file) {
   (void)file;
   if (c == '\n') uart_put(&console, '\r');
@@ -80,6 +86,13 @@ static const char* cause_text(uintptr_t cause) {
   return cause < sizeof texts / sizeof texts[0] ? texts[cause] : "exception";
 }
 
+/* The timer waits for the alarm, if there is one. */
+static void alarm_arm(void) {
+  if (alarm.deadline_ticks == UINT64_MAX) return;
+  clint_set_deadline(SOC_CLINT_BASE, alarm.deadline_ticks);
+  CSR_SET(mie, MIE_MTIE);
+}
+
 static void external_interrupt(void) {
   for (uint32_t source = plic_claim(SOC_PLIC_BASE); source != 0; source = plic_claim(SOC_PLIC_BASE)) {
     if (source < HANDLERS && handlers[source].handler != NULL) {
@@ -91,13 +104,24 @@ static void external_interrupt(void) {
   }
 }
 
+static void timer_interrupt(void) {
+  clint_clear_deadline(SOC_CLINT_BASE);
+  CSR_CLEAR(mie, MIE_MTIE);
+  timer_interrupts++;
+  if (alarm.deadline_ticks == UINT64_MAX) return;
+  if (clint_time(SOC_CLINT_BASE) < alarm.deadline_ticks) {
+    alarm_arm();
+    return;
+  }
+  alarm.deadline_ticks = UINT64_MAX;
+  alarm.handler(alarm.context);
+}
+
 void board_on_trap(uintptr_t cause, uintptr_t pc, uintptr_t value) {
   if (cause == CAUSE_EXTERNAL) {
     external_interrupt();
   } else if (cause == CAUSE_TIMER) {
-    clint_clear_deadline(SOC_CLINT_BASE);
-    CSR_CLEAR(mie, MIE_MTIE);
-    timer_interrupts++;
+    timer_interrupt();
   } else {
     printf("\ntrap: %s, mcause 0x%lx, mepc 0x%08lx, mtval 0x%08lx\n", cause_text(cause), (unsigned long)cause,
            (unsigned long)pc, (unsigned long)value);
@@ -124,6 +148,16 @@ uart* board_uart(void) {
 
 uint32_t board_timer_interrupts(void) {
   return timer_interrupts;
+}
+
+void board_alarm_at(uint64_t deadline_ticks, board_handler handler, void* context) {
+  const uint32_t state = driver_os_lock();
+  alarm.deadline_ticks = deadline_ticks;
+  alarm.handler = handler;
+  alarm.context = context;
+  CSR_CLEAR(mie, MIE_MTIE);
+  alarm_arm();
+  driver_os_unlock(state);
 }
 
 void board_timer_interrupt_at(uint64_t deadline_ticks) {
@@ -187,13 +221,14 @@ uint64_t driver_os_ticks_per_ms(void) {
   return BOARD_TICKS_PER_MS;
 }
 
-/* The timer only ends the sleep: it is off again before interrupts are. */
+/* The timer only ends the sleep: it is off again, or the alarm's, before interrupts are on. */
 void driver_os_wait(uint64_t deadline_ticks) {
-  clint_set_deadline(SOC_CLINT_BASE, deadline_ticks);
+  clint_set_deadline(SOC_CLINT_BASE, deadline_ticks < alarm.deadline_ticks ? deadline_ticks : alarm.deadline_ticks);
   CSR_SET(mie, MIE_MTIE);
   __asm__ volatile("wfi" : : : "memory");
   CSR_CLEAR(mie, MIE_MTIE);
   clint_clear_deadline(SOC_CLINT_BASE);
+  alarm_arm();
 }
 
 void driver_os_barrier(void) {

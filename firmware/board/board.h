@@ -36,6 +36,11 @@ uint32_t board_timer_interrupts(void);
 /** Lets the timer interrupt come once at `deadline_ticks` (driver_os_now). */
 void board_timer_interrupt_at(uint64_t deadline_ticks);
 
+/** Calls `handler(context)` once, from the timer interrupt, at `deadline_ticks` (driver_os_now) or as soon as
+ * interrupts are on after it; sleeping in driver_os_wait does not delay it. UINT64_MAX: no longer. One alarm at a time:
+ * the last call counts, the handler may make the next one. */
+void board_alarm_at(uint64_t deadline_ticks, board_handler handler, void* context);
+
 /** Cycles and instructions of the core since power-on. */
 uint64_t board_cycles(void);
 uint64_t board_instructions(void);

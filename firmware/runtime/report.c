@@ -95,11 +95,11 @@ static void report_divergence(const session* s) {
   printf("; seen at step %" PRIu32 ", in %" PRIu32 " steps", s->progress.steps_done, r->bad_steps);
 }
 
-/* Which command failed, from the ring, and why. */
-static void report_npu_error(const session* s) {
+/* Which command of a ring failed, and why; `slots` are the ring's. */
+static void report_npu_error(const session* s, uint32_t ring, const npu_command* slots, uint32_t size) {
   npu_error_report report;
-  npu_error_read(&s->device, &report);
-  const npu_command* command = &s->device.config.ring[report.index & (s->device.config.ring_commands - 1)];
+  npu_ring_error_read(&s->device, ring, &report);
+  const npu_command* command = &slots[report.index & (size - 1)];
   const uint32_t layer = command->layer;
   printf(": %s", npu_opcode_name(command->opcode));
   if (layer < s->plan.header->layers.count) printf(" of layer %s", s->plan.layers[layer].name);
@@ -117,7 +117,12 @@ static void report_npu_missing(const session* s) {
 void report_failure(const session* s, run_error error) {
   printf("error %d: %s", (int)error, run_error_text(error));
   if (error == RUN_ERROR_LOSS || error == RUN_ERROR_LOSS_LIMIT) report_divergence(s);
-  if (error == RUN_ERROR_NPU_COMMAND) report_npu_error(s);
+  if (error == RUN_ERROR_NPU_COMMAND) {
+    report_npu_error(s, 0, s->device.config.ring, s->device.config.ring_commands);
+  } else if (error == RUN_ERROR_INFERENCE_COMMAND) { /* its layers have the same names */
+    const npu_ring_config ring = session_second_ring();
+    report_npu_error(s, 1, ring.slots, ring.commands);
+  }
   if (error == RUN_ERROR_NPU_CAPABILITY) report_npu_missing(s);
   printf("\n");
 }

@@ -11,7 +11,8 @@
 #define PERIODS 1000u
 #define NPU_WATCHDOG_CYCLES 0x7FFFFFFFu
 
-static npu_command ring[SESSION_RING_COMMANDS] MEMORY_NOINIT;
+/* Of both rings: one window lets the NPU read them. */
+static npu_command ring[SESSION_RING_COMMANDS + SESSION_SECOND_RING_COMMANDS] MEMORY_NOINIT;
 
 static npu_descriptor* descriptor_at(const session* s, uint32_t index) {
   return (npu_descriptor*)memory_at(s->plan.header->descriptors_address) + index;
@@ -77,13 +78,28 @@ npu_needs session_needs(const session* s) {
                      .fused_sgd = h->fused != 0};
 }
 
+region session_hull(region a, region b) {
+  if (b.size_bytes == 0) return a;
+  const uint32_t base = a.base < b.base ? a.base : b.base;
+  const uint32_t a_last = a.base + (a.size_bytes - 1), b_last = b.base + (b.size_bytes - 1);
+  return (region){base, (a_last > b_last ? a_last : b_last) - base + 1};
+}
+
+npu_ring_config session_second_ring(void) {
+  npu_command* slots = ring + SESSION_RING_COMMANDS;
+  return (npu_ring_config){.slots = slots,
+                           .address = npu_address(slots),
+                           .commands = SESSION_SECOND_RING_COMMANDS,
+                           .watchdog_cycles = NPU_WATCHDOG_CYCLES};
+}
+
 run_error session_start_npu(session* s, uintptr_t npu_base) {
   npu_config config = {.base = npu_base,
                        .ring = ring,
                        .ring_address = npu_address(ring),
                        .ring_commands = SESSION_RING_COMMANDS,
                        .watchdog_cycles = NPU_WATCHDOG_CYCLES};
-  config.windows[0] = window_of(s->plan.arena, true);
+  config.windows[0] = window_of(session_hull(s->plan.arena, s->beside), true);
   config.windows[1] = window_of((region){config.ring_address, sizeof ring}, false);
   if (s->train.header != NULL) config.windows[2] = window_of(s->train.place, false);
   if (s->eval.header != NULL) config.windows[3] = window_of(s->eval.place, false);

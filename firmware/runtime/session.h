@@ -14,6 +14,8 @@ extern "C" {
 
 /** Slots of the command ring: the longest program and a fence must fit. */
 #define SESSION_RING_COMMANDS 4096u
+/** Slots of the second ring, for what runs beside: its program and a fence must fit. */
+#define SESSION_SECOND_RING_COMMANDS 1024u
 /** Tensors that are steered or watched for overflow. */
 #define SESSION_MAX_WATCHED 512u
 
@@ -33,6 +35,7 @@ typedef struct session_loss {
 typedef struct session {
   memory_limits limits;
   const run_block* run;
+  region beside; /**< memory that the NPU uses beside the plan's arena, size 0: none. Before session_start_npu */
   plan_view plan;
   data_view train, eval;
   run_result* result; /**< null until the run block was checked */
@@ -60,8 +63,15 @@ run_error session_check(session* s, uint32_t run_address, const memory_limits* l
 /** What the plan needs of an NPU. */
 npu_needs session_needs(const session* s);
 
-/** Starts the NPU (registers at `npu_base`) with access windows for this run, and checks it against the plan. */
+/** Starts the NPU (registers at `npu_base`) with access windows for this run, and checks it against the plan. One
+ * window spans the plan's arena and `beside`. */
 run_error session_start_npu(session* s, uintptr_t npu_base);
+
+/** From the lower start to the higher end of two regions; of `a` alone when b is empty. */
+region session_hull(region a, region b);
+
+/** Memory for the second ring, which lies in the NPU's windows. */
+npu_ring_config session_second_ring(void);
 
 /** Writes initial contents and descriptors into the arena. Before the programs run. */
 void session_load(session* s);

@@ -7,6 +7,7 @@
 #include "drivers/os/driver_os.h"
 #include "firmware/board/board.h"
 #include "firmware/runtime/checkpoint.h"
+#include "firmware/runtime/inference.h"
 #include "firmware/runtime/report.h"
 #include "firmware/runtime/shuffle.h"
 
@@ -18,11 +19,13 @@
 
 static session the_session;
 static flash storage;
+static inference_server the_server;
 static uint32_t order[SHUFFLE_MAX_IMAGES] MEMORY_NOINIT;
 static float next_thresholds[SESSION_MAX_WATCHED];
 
 static void serve_npu(void* device) {
-  npu_interrupt(device);
+  const uint32_t bits = npu_interrupt(device);
+  if (the_server.device == device) inference_interrupt(&the_server, bits);
 }
 
 static void serve_flash(void* device) {
@@ -253,6 +256,11 @@ static run_error start(session* s, uint32_t run_address) {
   s->result = memory_at(s->run->result_address);
   *s->result = (run_result){.magic = RESULT_MAGIC, .version = RUN_VERSION, .state = STATE_RUNNING};
   session_publish_result(s);
+  if (s->run->inference_address != 0) {
+    error = inference_check(s, &the_server.own);
+    if (error != RUN_ERROR_NONE) return error;
+    s->beside = the_server.own.plan.arena;
+  }
   error = session_start_npu(s, SOC_NPU_BASE);
   if (error != RUN_ERROR_NONE) return error;
   board_on_interrupt(SOC_NPU_IRQ, serve_npu, &s->device);
@@ -264,6 +272,7 @@ static run_error start(session* s, uint32_t run_address) {
   error = restore(s);
   if (error == RUN_ERROR_NONE) error = program_run(s, PLAN_PREPARE);
   session_write_thresholds(s, next_thresholds);
+  if (error == RUN_ERROR_NONE && s->run->inference_address != 0) error = inference_start(&the_server, s);
   return error;
 }
 
@@ -296,10 +305,22 @@ static run_error train(session* s, uint32_t run_address) {
   if (s->train.count > SHUFFLE_MAX_IMAGES) return RUN_ERROR_DATA_SELECTION;
   if (s->run->epochs != 0 && s->plan.programs[PLAN_TRAIN_STEP].count == 0) return RUN_ERROR_PLAN_PROGRAM;
   error = evaluate_before(s);
+  const bool serves = error == RUN_ERROR_NONE && s->run->inference_address != 0;
+  if (serves) inference_open(&the_server);
+  const uint64_t start_ticks = driver_os_now();
   bool trained = false;
   while (error == RUN_ERROR_NONE && s->progress.epochs_done < s->run->epochs && !step_limit_reached(s)) {
     error = epoch_run(s);
     trained = true;
+  }
+  const uint64_t ticks = trained ? driver_os_now() - start_ticks : 0;
+  s->result->train_ticks_lo = (uint32_t)ticks;
+  s->result->train_ticks_hi = (uint32_t)(ticks >> 32);
+  if (serves) {
+    if (trained) inference_training_over(&the_server);
+    const run_error inference_error = inference_finish(&the_server);
+    inference_report(&the_server);
+    if (error == RUN_ERROR_NONE) error = inference_error;
   }
   return error == RUN_ERROR_NONE ? evaluate_after(s, trained) : error;
 }

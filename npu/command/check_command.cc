@@ -7,7 +7,7 @@
 namespace backboard::npu {
 namespace {
 
-constexpr uint8_t kLastPhase = static_cast<uint8_t>(Phase::kCONTROL);
+constexpr uint8_t kLastPhase = static_cast<uint8_t>(Phase::kINFERENCE);
 
 /// A field of the command and whether the opcode reads it.
 struct UnusedField {

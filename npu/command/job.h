@@ -74,7 +74,7 @@ struct Tensor {
 /// A command that passed validation: everything that a schedule and the arithmetic need.
 struct Job {
   Command command;
-  uint32_t index = 0;            ///< number of the command since reset
+  uint32_t index = 0;            ///< number of the command since reset, of its ring
   uint32_t command_address = 0;  ///< where it lies in the ring
   std::array<Tensor, kOperands> tensors;
   npu_hyper hyper{};             ///< zero unless `command.parameters` is given
@@ -82,6 +82,7 @@ struct Job {
   uint32_t valid_images = 0;     ///< of the loss record; 0 without one: all count
   std::vector<uint32_t> gather;  ///< ENCODE: source image of each destination image; empty without a list
   uint32_t groups = 1;
+  uint8_t ring = 0;  ///< that it came through
 
   /// Images of operand 0 that count: those from here on are padding of the batch.
   uint32_t counted_images() const { return valid_images != 0 ? valid_images : tensors[0].shape[0]; }

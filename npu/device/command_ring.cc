@@ -1,5 +1,7 @@
 #include "npu/device/command_ring.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -17,15 +19,25 @@ constexpr uint64_t kStartTag = 2;
 
 }  // namespace
 
-CommandRing::CommandRing(const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma, Sequencer& sequencer)
-    : engine_(engine), clock_{clock_hz}, queue_(queue), dma_(dma), sequencer_(sequencer) {
-  id_ = queue.add_client("npu.ring", EventRank::master, *this);
-  dma.set_client(*this);
-  sequencer.set_client(*this);
+CommandRing::CommandRing(unsigned number, const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma,
+                         Sequencer& sequencer, RingArbiter& arbiter)
+    : number_(number),
+      engine_(engine),
+      clock_{clock_hz},
+      queue_(queue),
+      dma_(dma),
+      sequencer_(sequencer),
+      arbiter_(arbiter) {
+  id_ = queue.add_client(fmt::format("npu.ring{}", number), EventRank::master, *this);
+  arbiter.attach(number, *this);
 }
 
 uint64_t CommandRing::busy_ps() const {
-  return busy_ps_ + (busy() ? now_ps() - busy_since_ps_ : 0);
+  return busy_ps_ + (running() ? now_ps() - busy_since_ps_ : 0);
+}
+
+uint64_t CommandRing::wait_ps() const {
+  return wait_ps_ + (waiting() ? now_ps() - busy_since_ps_ : 0);
 }
 
 void CommandRing::enable(uint32_t base, uint32_t size) {
@@ -43,28 +55,40 @@ void CommandRing::enable(uint32_t base, uint32_t size) {
 void CommandRing::doorbell(uint32_t tail) {
   tail_ = tail;
   if (!enabled_ || stopped_) return;
-  if (tail_ - head_ > size_) {
-    sequencer_.abort();
-    dma_.abort();
-    return fail(ErrorCode::kRING, base_, 0);
-  }
+  if (tail_ - head_ > size_) return fail(ErrorCode::kRING, base_, 0);
   start();
 }
 
-void CommandRing::reset() {
+void CommandRing::disable() {
+  enabled_ = false;
+  if (!waiting()) return;
+  account();
+  phase_ = Stage::idle;
+}
+
+/// Nothing is running or waiting any more; what had begun is lost. The engine goes to the other ring.
+void CommandRing::give_up() {
   disarm_watchdog();
-  account_busy();
+  account();
   queue_.cancel(id_, kStartTag);
+  phase_ = Stage::idle;
+  if (!arbiter_.has_engine(*this)) return;
+  sequencer_.abort();
+  dma_.abort();
+  arbiter_.release_at(now_ps());
+}
+
+void CommandRing::reset() {
+  give_up();
   enabled_ = stopped_ = group_open_ = false;
   head_ = tail_ = 0;
   group_commands_ = 0;
   group_.clear();
-  phase_ = Stage::idle;
 }
 
-void CommandRing::account_busy() {
+void CommandRing::account() {
   if (!busy()) return;
-  busy_ps_ += now_ps() - busy_since_ps_;
+  (waiting() ? wait_ps_ : busy_ps_) += now_ps() - busy_since_ps_;
   busy_since_ps_ = now_ps();
 }
 
@@ -73,10 +97,11 @@ Attribution CommandRing::attribution(Phase phase) const {
   who.initiator = Initiator::npu;
   who.phase = phase;
   who.command = head_;
+  who.ring = static_cast<uint8_t>(number_);
   return who;
 }
 
-/// The ring has work and was idle: it fetches as soon as simulated time is that of the access.
+/// The ring has work and was idle: it asks for the engine as soon as simulated time is that of the access.
 void CommandRing::start() {
   if (!may_fetch()) return;
   phase_ = Stage::starting;
@@ -97,6 +122,7 @@ void CommandRing::fetch_command() {
 void CommandRing::take_command(const DmaTransfer& transfer) {
   job_.command = parse_command(transfer.bytes.data());
   job_.index = head_;
+  job_.ring = static_cast<uint8_t>(number_);
   job_.command_address = slot_address(head_);
   job_.groups = std::max<uint32_t>(job_.command.groups, 1);
   job_.hyper = {};
@@ -231,25 +257,30 @@ void CommandRing::report(uint64_t start_ps) {
 
 void CommandRing::complete() {
   const uint64_t start_ps = busy_since_ps_;
-  account_busy();
+  account();
   report(start_ps);
   phase_ = Stage::idle;
   if (!group_open_) disarm_watchdog();
   ++head_;
   ++commands_;
-  if (job_.opcode() == Opcode::kFENCE) client_->on_fence(job_.command.auxiliary, job_.has(kFlagINTERRUPT));
-  if (may_fetch()) fetch_command();
+  if (job_.opcode() == Opcode::kFENCE) client_->on_fence(number_, job_.command.auxiliary, job_.has(kFlagINTERRUPT));
+  if (group_open_) {
+    if (may_fetch()) fetch_command();
+    return;
+  }
+  if (may_fetch()) phase_ = Stage::waiting;
+  arbiter_.release();
+}
+
+void CommandRing::on_engine() {
+  account();
+  fetch_command();
 }
 
 void CommandRing::fail_at(uint32_t index, ErrorCode code, uint32_t address, uint32_t detail) {
-  account_busy();
-  disarm_watchdog();
-  queue_.cancel(id_, kStartTag);
-  sequencer_.abort();
-  dma_.abort();
-  phase_ = Stage::idle;
+  give_up();
   stopped_ = true;
-  client_->on_error({code, index, address, detail});
+  client_->on_error(number_, {code, index, address, detail});
 }
 
 void CommandRing::arm_watchdog() {
@@ -267,15 +298,16 @@ void CommandRing::on_event(uint64_t tag, uint64_t) {
   if (tag == kStartTag) {
     phase_ = Stage::idle;
     // Firmware may have disabled the ring meanwhile.
-    if (may_fetch()) fetch_command();
-    return;
+    if (!may_fetch()) return;
+    if (arbiter_.has_engine(*this)) return fetch_command();  // in a group
+    phase_ = Stage::waiting;
+    return arbiter_.request();
   }
   watchdog_armed_ = false;
   fail(ErrorCode::kWATCHDOG, slot_address(head_), 0);
 }
 
 void CommandRing::on_transfer(uint64_t tag, DmaTransfer& transfer) {
-  if (tag & Sequencer::kTransferTag) return sequencer_.on_transfer(tag, transfer);
   BB_CHECK(tag == static_cast<uint64_t>(phase_), "transfer {} in stage {}", tag, static_cast<unsigned>(phase_));
   if (transfer.error != ErrorCode::kNONE) return fail(transfer.error, transfer.error_address, 0);
   switch (phase_) {
@@ -289,6 +321,7 @@ void CommandRing::on_transfer(uint64_t tag, DmaTransfer& transfer) {
       return complete();
     case Stage::idle:
     case Stage::starting:
+    case Stage::waiting:
     case Stage::running:
       break;
   }
@@ -317,6 +350,7 @@ void CommandRing::state(StateArchive& archive) {
   archive.value("commands", commands_);
   archive.value("observed_ps", observed_ps_);
   archive.value("busy_ps", busy_ps_);
+  archive.value("wait_ps", wait_ps_);
   archive.value("busy_since_ps", busy_since_ps_);
   save_job(archive, job_);
 }

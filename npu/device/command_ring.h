@@ -1,4 +1,4 @@
-// The command ring: fetches commands and what they point to, validates, groups, runs and fences them in order.
+// A command ring: fetches commands and what they point to, validates, groups, runs and fences them in order.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "npu/command/validate.h"
 #include "npu/command/windows.h"
 #include "npu/device/command_observer.h"
+#include "npu/device/ring_arbiter.h"
 #include "npu/dma/clock.h"
 #include "npu/dma/dma.h"
 #include "npu/engine/engine.h"
@@ -26,21 +27,23 @@ struct RingError {
   uint32_t detail = 0;
 };
 
-/// The registers around the ring.
+/// The registers around the rings.
 class RingClient {
  public:
   virtual ~RingClient() = default;
-  virtual void on_fence(uint32_t value, bool interrupt) = 0;
+  virtual void on_fence(unsigned ring, uint32_t value, bool interrupt) = 0;
   /// The ring stopped. Only a soft reset goes on.
-  virtual void on_error(const RingError& error) = 0;
+  virtual void on_error(unsigned ring, const RingError& error) = 0;
 };
 
-/// An explicit state machine: one command at a time, from its 64 bytes in memory to its last store. A group's commands
-/// run in order, one after the other, or, where the engine offers it, all together when the group closes; the ring
-/// checks that it opens and closes as documented.
-class CommandRing final : public EventClient, public DmaClient, public SequencerClient {
+/// An explicit state machine: one command at a time, from its 64 bytes in memory to its last store. Before it fetches
+/// one it asks the arbiter for the engine, and gives it back behind it; a group keeps it from GROUP_BEGIN to GROUP_END.
+/// A group's commands run in order, one after the other, or, where the engine offers it, all together when the group
+/// closes; the ring checks that it opens and closes as documented.
+class CommandRing final : public EventClient {
  public:
-  CommandRing(const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma, Sequencer& sequencer);
+  CommandRing(unsigned number, const Engine& engine, uint64_t clock_hz, EventQueue& queue, Dma& dma,
+              Sequencer& sequencer, RingArbiter& arbiter);
   void set_client(RingClient& client) { client_ = &client; }
   /// Null: nobody. Not part of the saved state.
   void set_observer(CommandObserver* observer) { observer_ = observer; }
@@ -53,28 +56,35 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   void observe(uint64_t time_ps) { observed_ps_ = time_ps; }
   /// Starts to run commands; kRING when base or size are invalid.
   void enable(uint32_t base, uint32_t size);
-  /// Stops after the command that is running.
-  void disable() { enabled_ = false; }
+  /// Stops after the command that is running. In an open group the ring keeps the engine.
+  void disable();
   /// Commands submitted since reset.
   void doorbell(uint32_t tail);
-  /// Forgets what is running and all that was submitted. The caller resets sequencer and DMA.
+  /// Forgets what is running and all that was submitted. The other ring goes on.
   void reset();
 
+  unsigned number() const { return number_; }
   bool busy() const { return phase_ != Stage::idle; }
+  /// A command waits for the engine.
+  bool waiting() const { return phase_ == Stage::waiting; }
   bool stopped() const { return stopped_; }
   bool group_open() const { return group_open_; }
   uint32_t head() const { return head_; }
   uint64_t commands() const { return commands_; }
-  uint64_t busy_ps() const;
+  uint64_t busy_ps() const;  ///< a command was running or fetched
+  uint64_t wait_ps() const;  ///< a command waited for the other ring
 
+  /// The engine is this ring's, which waited for it: it fetches its next command.
+  void on_engine();
   void on_event(uint64_t tag, uint64_t now_ps) override;
-  void on_transfer(uint64_t tag, DmaTransfer& transfer) override;
-  void on_job_done(ErrorCode error, uint32_t address, uint32_t detail, uint8_t command) override;
+  /// Of the ring that has the engine.
+  void on_transfer(uint64_t tag, DmaTransfer& transfer);
+  void on_job_done(ErrorCode error, uint32_t address, uint32_t detail, uint8_t command);
   void state(StateArchive& archive);
 
  private:
   /// What the ring waits for.
-  enum class Stage : uint8_t { idle, starting, command, descriptors, records, running, fence };
+  enum class Stage : uint8_t { idle, starting, waiting, command, descriptors, records, running, fence };
 
   bool may_fetch() const { return enabled_ && !stopped_ && !busy() && head_ != tail_; }
   uint64_t now_ps() const { return std::max(queue_.now_ps(), observed_ps_); }
@@ -90,21 +100,25 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   bool group_rule_holds();
   void report(uint64_t start_ps);
   void complete();
+  void give_up();
   void start(std::span<const Job> jobs);
   void fail(ErrorCode code, uint32_t address, uint32_t detail) { fail_at(head_, code, address, detail); }
   void fail_at(uint32_t index, ErrorCode code, uint32_t address, uint32_t detail);
   void fail(const CommandError& error) { fail(error.code, error.address, error.detail); }
   void arm_watchdog();
   void disarm_watchdog();
-  void account_busy();
+  bool running() const { return busy() && !waiting(); }
+  void account();
   Attribution attribution(Phase phase) const;
   uint32_t slot_address(uint32_t index) const { return base_ + (index & (size_ - 1)) * kCommandBytes; }
 
+  unsigned number_;
   const Engine& engine_;
   Clock clock_;
   EventQueue& queue_;
   Dma& dma_;
   Sequencer& sequencer_;
+  RingArbiter& arbiter_;
   RingClient* client_ = nullptr;
   CommandObserver* observer_ = nullptr;
   EventQueue::ClientId id_;
@@ -125,7 +139,8 @@ class CommandRing final : public EventClient, public DmaClient, public Sequencer
   uint64_t commands_ = 0;
   uint64_t observed_ps_ = 0;
   uint64_t busy_ps_ = 0;
-  uint64_t busy_since_ps_ = 0;
+  uint64_t wait_ps_ = 0;
+  uint64_t busy_since_ps_ = 0;  ///< running or waiting, accounted for until then
 };
 
 }  // namespace backboard::npu

@@ -6,6 +6,8 @@
 
 #include "npu/device/command_ring.h"
 #include "npu/device/performance.h"
+#include "npu/device/ring_arbiter.h"
+#include "npu/device/ring_registers.h"
 #include "npu/dma/dma.h"
 #include "npu/engine/table.h"
 #include "npu/sequencer/sequencer.h"
@@ -39,7 +41,7 @@ uint32_t high(uint64_t value) {
 
 }  // namespace
 
-/// Registers and interrupt around the ring.
+/// Registers and interrupt around the rings.
 class NpuDevice::Impl final : public RingClient {
  public:
   Impl(std::unique_ptr<Engine> engine, const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq,
@@ -52,28 +54,33 @@ class NpuDevice::Impl final : public RingClient {
   const TimeBins<double, 1>& energy_over_time() const { return sequencer_.energy_over_time(); }
   void use_requests(RequestPort& port) { dma_.use_requests(port); }
   void use_bursts(BurstPort& port) { dma_.use_bursts(port); }
-  void observe_commands(CommandObserver* observer) { ring_.set_observer(observer); }
+  void observe_commands(CommandObserver* observer) {
+    for (CommandRing& ring : rings_) ring.set_observer(observer);
+  }
 
-  void on_fence(uint32_t value, bool interrupt) override;
-  void on_error(const RingError& error) override;
+  void on_fence(unsigned ring, uint32_t value, bool interrupt) override;
+  void on_error(unsigned ring, const RingError& error) override;
 
  private:
   void publish_capabilities();
-  void hook_control();
-  void hook_ring();
+  void hook_interrupts();
+  void hook_ring(CommandRing& ring, const RingRegisters& regs);
   void hook_windows();
   void hook_performance();
   void counter(Reg low_half, Reg high_half, unsigned number);
-  void write_control(const RegisterWrite& write);
+  void write_control(CommandRing& ring, const RingRegisters& regs, const RegisterWrite& write);
   void soft_reset();
+  void reset_ring(CommandRing& ring);
+  void configure_rings();
   void update_windows();
   void update_irq();
   /// The register access that is being carried out was a mistake.
-  void report(const char* reg, std::string reason) {
-    findings_.report(finding_of("npu", reg, *access_, std::move(reason)));
+  void report(Reg reg, std::string reason) {
+    const std::string name(npu_regs::kRegisters[static_cast<size_t>(reg)].name);
+    findings_.report(finding_of("npu", name.c_str(), *access_, std::move(reason)));
   }
-  /// A register that is written only while disabled: the write is undone otherwise.
-  void only_while_disabled(Reg reg, const char* name);
+  /// A register that is written only while its ring is disabled: the write is undone otherwise.
+  void only_while_disabled(Reg reg, Field enable);
 
   NpuConfig config_;
   EventQueue& queue_;
@@ -85,7 +92,8 @@ class NpuDevice::Impl final : public RingClient {
   RegBank bank_;
   Dma dma_;
   Sequencer sequencer_;
-  CommandRing ring_;
+  RingArbiter arbiter_;
+  std::array<CommandRing, kRings> rings_;
   Performance performance_;
   bool irq_level_ = false;
   uint64_t interrupts_ = 0;
@@ -105,13 +113,17 @@ NpuDevice::Impl::Impl(std::unique_ptr<Engine> engine, const NpuConfig& config, E
       bank_(npu_regs::kBlock),
       dma_(config.dma, config.clock_hz, queue, port),
       sequencer_(*engine_, static_cast<uint32_t>(config.buffer_bytes), config.clock_hz, queue, dma_),
-      ring_(*engine_, config.clock_hz, queue, dma_, sequencer_),
-      performance_(ring_, sequencer_, dma_, config.clock_hz) {
+      arbiter_(queue, dma_, sequencer_),
+      rings_{CommandRing(0, *engine_, config.clock_hz, queue, dma_, sequencer_, arbiter_),
+             CommandRing(1, *engine_, config.clock_hz, queue, dma_, sequencer_, arbiter_)},
+      performance_(rings_, sequencer_, dma_, config.clock_hz) {
   sequencer_.set_power_bin(config.power_bin_ps);
-  ring_.set_client(*this);
   publish_capabilities();
-  hook_control();
-  hook_ring();
+  hook_interrupts();
+  for (CommandRing& ring : rings_) {
+    ring.set_client(*this);
+    hook_ring(ring, ring_registers()[ring.number()]);
+  }
   hook_windows();
   hook_performance();
 }
@@ -129,40 +141,52 @@ void NpuDevice::Impl::publish_capabilities() {
   bank_.set(Field::NPU_CAP_LIMITS_FUSED_SGD, offer.fused_sgd ? 1 : 0);
 }
 
-void NpuDevice::Impl::hook_control() {
-  bank_.on_write(Reg::NPU_CTRL, [this](const RegisterWrite& write) { write_control(write); });
-  bank_.source(Reg::NPU_STATUS, [this](uint32_t) {
-    return info_of(Field::NPU_STATUS_BUSY).set(0, ring_.busy()) |
-           info_of(Field::NPU_STATUS_ERROR).set(0, ring_.stopped()) |
-           info_of(Field::NPU_STATUS_GROUP).set(0, ring_.group_open());
-  });
+void NpuDevice::Impl::hook_interrupts() {
   bank_.on_write(Reg::NPU_IRQ_ENABLE, [this](const RegisterWrite&) { update_irq(); });
   bank_.on_write(Reg::NPU_IRQ_STATUS, [this](const RegisterWrite&) { update_irq(); });
   bank_.on_write(Reg::NPU_IRQ_RAISE, [this](const RegisterWrite& write) {
     if (write.written & 1) bank_.set(Field::NPU_IRQ_RAISED, 1);
     update_irq();
   });
+  bank_.on_write(Reg::NPU_PRIORITY, [this](const RegisterWrite&) { configure_rings(); });
 }
 
-void NpuDevice::Impl::only_while_disabled(Reg reg, const char* name) {
-  bank_.on_write(reg, [this, reg, name](const RegisterWrite& write) {
-    if (bank_.get(Field::NPU_CTRL_ENABLE) == 0) return;
+void NpuDevice::Impl::only_while_disabled(Reg reg, Field enable) {
+  bank_.on_write(reg, [this, reg, enable](const RegisterWrite& write) {
+    if (bank_.get(enable) == 0) return;
     bank_.set(reg, write.old);
-    report(name, "write while the NPU is enabled: the write is ignored");
+    report(reg, "write while the NPU is enabled: the write is ignored");
   });
 }
 
-void NpuDevice::Impl::hook_ring() {
-  only_while_disabled(Reg::NPU_RING_BASE, "NPU_RING_BASE");
-  only_while_disabled(Reg::NPU_RING_SIZE, "NPU_RING_SIZE");
-  bank_.on_write(Reg::NPU_RING_TAIL, [this](const RegisterWrite& write) { ring_.doorbell(write.stored); });
-  bank_.source(Reg::NPU_RING_HEAD, [this](uint32_t) { return ring_.head(); });
-  bank_.on_write(Reg::NPU_FENCE_ADDRESS, [this](const RegisterWrite& write) {
-    if (write.stored % 4 != 0) report("NPU_FENCE_ADDRESS", "not 4-byte aligned: the low bits are ignored");
-    bank_.set(Reg::NPU_FENCE_ADDRESS, write.stored & ~3u);
-    ring_.set_fence_address(write.stored & ~3u);
+void NpuDevice::Impl::hook_ring(CommandRing& ring, const RingRegisters& regs) {
+  bank_.on_write(regs.control, [this, &ring, &regs](const RegisterWrite& write) { write_control(ring, regs, write); });
+  bank_.source(regs.status, [&ring](uint32_t) {
+    return info_of(Field::NPU_STATUS_BUSY).set(0, ring.busy()) |
+           info_of(Field::NPU_STATUS_ERROR).set(0, ring.stopped()) |
+           info_of(Field::NPU_STATUS_GROUP).set(0, ring.group_open()) |
+           info_of(Field::NPU_STATUS_WAITING).set(0, ring.waiting());
   });
-  bank_.on_write(Reg::NPU_WATCHDOG, [this](const RegisterWrite& write) { ring_.set_watchdog(write.stored); });
+  only_while_disabled(regs.base, regs.enable);
+  only_while_disabled(regs.size, regs.enable);
+  bank_.on_write(regs.tail, [&ring](const RegisterWrite& write) { ring.doorbell(write.stored); });
+  bank_.source(regs.head, [&ring](uint32_t) { return ring.head(); });
+  bank_.on_write(regs.fence_address, [this, &regs](const RegisterWrite& write) {
+    if (write.stored % 4 != 0) report(regs.fence_address, "not 4-byte aligned: the low bits are ignored");
+    bank_.set(regs.fence_address, write.stored & ~3u);
+    configure_rings();
+  });
+  bank_.on_write(regs.watchdog, [this](const RegisterWrite&) { configure_rings(); });
+}
+
+/// What the registers say of the rings' work to come.
+void NpuDevice::Impl::configure_rings() {
+  for (CommandRing& ring : rings_) {
+    const RingRegisters& regs = ring_registers()[ring.number()];
+    ring.set_fence_address(bank_.get(regs.fence_address));
+    ring.set_watchdog(bank_.get(regs.watchdog));
+    arbiter_.set_priority(ring.number(), bank_.get(regs.priority));
+  }
 }
 
 void NpuDevice::Impl::hook_windows() {
@@ -186,7 +210,7 @@ void NpuDevice::Impl::update_windows() {
     windows.window[i] = {bank_.get(kFirst[i]), bank_.get(kLast[i]), (access & 1) != 0, (access & 2) != 0};
   }
   dma_.set_windows(windows);
-  ring_.set_windows(windows);
+  for (CommandRing& ring : rings_) ring.set_windows(windows);
 }
 
 void NpuDevice::Impl::counter(Reg low_half, Reg high_half, unsigned number) {
@@ -207,30 +231,49 @@ void NpuDevice::Impl::hook_performance() {
   counter(Reg::NPU_PERF_COMMANDS_LO, Reg::NPU_PERF_COMMANDS_HI, Performance::kCommands);
   counter(Reg::NPU_PERF_SATURATED_LO, Reg::NPU_PERF_SATURATED_HI, Performance::kSaturated);
   counter(Reg::NPU_PERF_NONFINITE_LO, Reg::NPU_PERF_NONFINITE_HI, Performance::kNonfinite);
+  counter(Reg::NPU_PERF_RING0_BUSY_LO, Reg::NPU_PERF_RING0_BUSY_HI, Performance::kRing0Busy);
+  counter(Reg::NPU_PERF_RING0_WAIT_LO, Reg::NPU_PERF_RING0_WAIT_HI, Performance::kRing0Wait);
+  counter(Reg::NPU_PERF_RING0_COMMANDS_LO, Reg::NPU_PERF_RING0_COMMANDS_HI, Performance::kRing0Commands);
+  counter(Reg::NPU_PERF_RING1_BUSY_LO, Reg::NPU_PERF_RING1_BUSY_HI, Performance::kRing1Busy);
+  counter(Reg::NPU_PERF_RING1_WAIT_LO, Reg::NPU_PERF_RING1_WAIT_HI, Performance::kRing1Wait);
+  counter(Reg::NPU_PERF_RING1_COMMANDS_LO, Reg::NPU_PERF_RING1_COMMANDS_HI, Performance::kRing1Commands);
   bank_.on_write(Reg::NPU_PERF_CTRL, [this](const RegisterWrite& write) {
     if (write.stored & 1) performance_.clear();
     bank_.set(Reg::NPU_PERF_CTRL, 0);
   });
 }
 
-void NpuDevice::Impl::write_control(const RegisterWrite& write) {
-  if (bank_.get(Field::NPU_CTRL_RESET)) return soft_reset();
-  const bool enable = bank_.get(Field::NPU_CTRL_ENABLE) != 0;
-  const bool was = info_of(Field::NPU_CTRL_ENABLE).get(write.old) != 0;
-  if (enable && !was) ring_.enable(bank_.get(Reg::NPU_RING_BASE), bank_.get(Reg::NPU_RING_SIZE));
-  if (!enable && was) ring_.disable();
+void NpuDevice::Impl::write_control(CommandRing& ring, const RingRegisters& regs, const RegisterWrite& write) {
+  if (regs.control == Reg::NPU_CTRL && bank_.get(Field::NPU_CTRL_RESET)) return soft_reset();
+  if (bank_.get(regs.reset)) {
+    reset_ring(ring);
+    return update_irq();
+  }
+  const bool enable = bank_.get(regs.enable) != 0;
+  const bool was = info_of(regs.enable).get(write.old) != 0;
+  if (enable && !was) ring.enable(bank_.get(regs.base), bank_.get(regs.size));
+  if (!enable && was) ring.disable();
 }
 
-/// Ring, sequencer, DMA, errors and interrupts as after power-on; what firmware configured stays: ring base and size,
-/// fence address and value, interrupt enable, watchdog, windows and performance counters.
-void NpuDevice::Impl::soft_reset() {
-  ring_.reset();
-  sequencer_.abort();
-  dma_.abort();
-  for (const Reg reg : {Reg::NPU_CTRL, Reg::NPU_IRQ_STATUS, Reg::NPU_RING_TAIL, Reg::NPU_ERROR_CODE,
-                        Reg::NPU_ERROR_INDEX, Reg::NPU_ERROR_ADDRESS, Reg::NPU_ERROR_DETAIL}) {
+/// Ring, errors and interrupts of it as after power-on; what firmware configured stays: base and size, fence address
+/// and value, watchdog, priority. The other ring goes on.
+void NpuDevice::Impl::reset_ring(CommandRing& ring) {
+  const RingRegisters& regs = ring_registers()[ring.number()];
+  ring.reset();
+  for (const Reg reg :
+       {regs.control, regs.tail, regs.error_code, regs.error_index, regs.error_address, regs.error_detail}) {
     bank_.set(reg, 0);
   }
+  bank_.set(regs.fence_interrupt, 0);
+  bank_.set(regs.error_interrupt, 0);
+}
+
+/// Both rings, sequencer, DMA and all interrupts; what firmware configured stays, windows, interrupt enable and
+/// performance counters too.
+void NpuDevice::Impl::soft_reset() {
+  for (CommandRing& ring : rings_) reset_ring(ring);
+  arbiter_.reset();
+  bank_.set(Reg::NPU_IRQ_STATUS, 0);
   update_irq();
 }
 
@@ -240,32 +283,33 @@ void NpuDevice::Impl::reset() {
   bank_.reset();
   publish_capabilities();
   update_windows();
-  ring_.set_fence_address(bank_.get(Reg::NPU_FENCE_ADDRESS));
-  ring_.set_watchdog(bank_.get(Reg::NPU_WATCHDOG));
+  configure_rings();
   performance_.clear();
 }
 
-void NpuDevice::Impl::on_fence(uint32_t value, bool interrupt) {
-  bank_.set(Reg::NPU_FENCE, value);
-  if (interrupt) bank_.set(Field::NPU_IRQ_FENCE, 1);
+void NpuDevice::Impl::on_fence(unsigned ring, uint32_t value, bool interrupt) {
+  const RingRegisters& regs = ring_registers()[ring];
+  bank_.set(regs.fence, value);
+  if (interrupt) bank_.set(regs.fence_interrupt, 1);
   update_irq();
 }
 
-void NpuDevice::Impl::on_error(const RingError& error) {
+void NpuDevice::Impl::on_error(unsigned ring, const RingError& error) {
+  const RingRegisters& regs = ring_registers()[ring];
   ++errors_;
-  bank_.set(Reg::NPU_ERROR_CODE, static_cast<uint32_t>(error.code));
-  bank_.set(Reg::NPU_ERROR_INDEX, error.index);
-  bank_.set(Reg::NPU_ERROR_ADDRESS, error.address);
-  bank_.set(Reg::NPU_ERROR_DETAIL, error.detail);
-  bank_.set(Field::NPU_IRQ_ERROR, 1);
+  bank_.set(regs.error_code, static_cast<uint32_t>(error.code));
+  bank_.set(regs.error_index, error.index);
+  bank_.set(regs.error_address, error.address);
+  bank_.set(regs.error_detail, error.detail);
+  bank_.set(regs.error_interrupt, 1);
   Finding finding;
   // An error that a register access shows at once, as a ring that cannot be, is of the instruction that accesses.
   finding.time_ps = access_ ? access_->time_ps : queue_.now_ps();
   finding.initiator = access_ ? access_->who.initiator : Initiator::npu;
   finding.block = "npu";
   finding.address = error.address;
-  finding.reason =
-      fmt::format("command {} of the ring failed: {}, byte {}", error.index, name_of(error.code), error.detail);
+  finding.reason = fmt::format("command {} of {} failed: {}, byte {}", error.index, ring == 0 ? "the ring" : "ring 1",
+                               name_of(error.code), error.detail);
   ring_findings_.report(std::move(finding));
   update_irq();
 }
@@ -280,7 +324,7 @@ void NpuDevice::Impl::update_irq() {
 
 BusResponse NpuDevice::Impl::access(BusAccess& access, uint64_t& delay_ps) {
   if (!access.debug) {
-    ring_.observe(access.time_ps);
+    for (CommandRing& ring : rings_) ring.observe(access.time_ps);
     delay_ps += kAccess_ps;
   }
   access_ = &access;
@@ -301,6 +345,10 @@ NpuTotals NpuDevice::Impl::totals() const {
   totals.write_bytes = performance_.total(Performance::kWrite);
   totals.saturated = performance_.total(Performance::kSaturated);
   totals.nonfinite = performance_.total(Performance::kNonfinite);
+  totals.rings[0] = {performance_.total(Performance::kRing0Commands), performance_.total(Performance::kRing0Busy),
+                     performance_.total(Performance::kRing0Wait)};
+  totals.rings[1] = {performance_.total(Performance::kRing1Commands), performance_.total(Performance::kRing1Busy),
+                     performance_.total(Performance::kRing1Wait)};
   totals.interrupts = interrupts_;
   totals.errors = errors_;
   totals.facts = sequencer_.totals().facts;
@@ -318,12 +366,15 @@ void NpuDevice::Impl::state(StateArchive& archive) {
   bank_.state(archive);
   dma_.state(archive);
   sequencer_.state(archive);
-  ring_.state(archive);
+  arbiter_.state(archive);
+  for (CommandRing& ring : rings_) ring.state(archive);
   performance_.state(archive);
   archive.value("irq_level", irq_level_);
   archive.value("interrupts", interrupts_);
   archive.value("errors", errors_);
-  if (archive.reading()) update_windows();
+  if (!archive.reading()) return;
+  update_windows();
+  configure_rings();
 }
 
 NpuDevice::NpuDevice(const NpuConfig& config, EventQueue& queue, BusPort& port, IrqSink& irq, uint32_t irq_line,

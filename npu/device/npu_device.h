@@ -1,4 +1,4 @@
-// The NPU as the bus sees it: registers (drivers/npu/npu.def), command ring, interrupt.
+// The NPU as the bus sees it: registers (drivers/npu/npu.def), command rings, interrupt.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 #include "npu/device/command_observer.h"
 #include "npu/device/npu_config.h"
+#include "npu/device/ring_arbiter.h"
 #include "npu/engine/cost.h"
 #include "npu/engine/facts.h"
 #include "npu/sequencer/sequencer.h"
@@ -18,6 +19,13 @@
 #include "platform/state/archive.h"
 
 namespace backboard::npu {
+
+/// What one of the command rings did.
+struct RingTotals {
+  uint64_t commands = 0;
+  uint64_t busy_cycles = 0;
+  uint64_t wait_cycles = 0;  ///< a command waited for the other ring
+};
 
 /// What the NPU did since the board was built; the reports read it. Unlike the performance counters, which firmware
 /// may clear, these only grow.
@@ -38,12 +46,13 @@ struct NpuTotals {
   uint64_t map_peak_bytes = 0;          ///< most of it for feature maps, or rows, between the commands of a group
   EnergyByCause energy;                 ///< of the NPU itself, without DRAM
   std::array<Price, kPhases> by_phase;  ///< cycles and energy by Phase of the command
-  uint64_t interrupts = 0;              ///< rising edges of the interrupt wire
+  std::array<RingTotals, kRings> rings;
+  uint64_t interrupts = 0;  ///< rising edges of the interrupt wire
   uint64_t errors = 0;
   std::array<ElementTally, kTensorClasses> produced;  ///< by TensorClass of the output
 };
 
-/// Register file, ring and error handling over the sequencer. Registers are answered at once; everything that takes
+/// Register file, rings and error handling over the sequencer. Registers are answered at once; everything that takes
 /// time is an event of the queue. State lies in members: it can be saved between any two events, in the middle of a
 /// command too.
 class NpuDevice final : public BusTarget, public Saved {

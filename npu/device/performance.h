@@ -25,18 +25,25 @@ class Performance {
     kCommands,
     kSaturated,
     kNonfinite,
+    kRing0Busy,
+    kRing0Wait,
+    kRing0Commands,
+    kRing1Busy,
+    kRing1Wait,
+    kRing1Commands,
     kCounters
   };
 
-  Performance(const CommandRing& ring, const Sequencer& sequencer, const Dma& dma, uint64_t clock_hz)
-      : ring_(ring), sequencer_(sequencer), dma_(dma), clock_{clock_hz} {}
+  Performance(const std::array<CommandRing, kRings>& rings, const Sequencer& sequencer, const Dma& dma,
+              uint64_t clock_hz)
+      : rings_(rings), sequencer_(sequencer), dma_(dma), clock_{clock_hz} {}
 
   /// Since the board was built.
   uint64_t total(unsigned counter) const {
     const SequencerTotals& totals = sequencer_.totals();
     switch (counter) {
       case kBusy:
-        return cycles(ring_.busy_ps());
+        return cycles(rings_[0].busy_ps() + rings_[1].busy_ps());
       case kCompute:
         return cycles(totals.compute_ps);
       case kLoadStall:
@@ -50,11 +57,20 @@ class Performance {
       case kWrite:
         return dma_.counters().write_bytes();
       case kCommands:
-        return ring_.commands();
+        return rings_[0].commands() + rings_[1].commands();
       case kSaturated:
         return totals.saturated;
       case kNonfinite:
         return totals.nonfinite;
+      case kRing0Busy:
+      case kRing1Busy:
+        return cycles(rings_[counter == kRing1Busy].busy_ps());
+      case kRing0Wait:
+      case kRing1Wait:
+        return cycles(rings_[counter == kRing1Wait].wait_ps());
+      case kRing0Commands:
+      case kRing1Commands:
+        return rings_[counter == kRing1Commands].commands();
       default:
         return 0;
     }
@@ -70,7 +86,7 @@ class Performance {
  private:
   uint64_t cycles(uint64_t ps) const { return clock_.to_cycles(ps); }
 
-  const CommandRing& ring_;
+  const std::array<CommandRing, kRings>& rings_;
   const Sequencer& sequencer_;
   const Dma& dma_;
   Clock clock_;

@@ -203,6 +203,7 @@ void Dma::state(StateArchive& archive) {
     archive.value("phase", t.who.phase);
     archive.value("layer", t.who.layer);
     archive.value("command", t.who.command);
+    archive.value("ring", t.who.ring);
     archive.value("error", t.error);
     archive.value("error_address", t.error_address);
     archive.vector("bytes", t.bytes);

@@ -129,6 +129,7 @@ Attribution Sequencer::attribution(const Job& job) const {
   who.phase = static_cast<Phase>(job.command.phase);
   who.layer = job.command.layer;
   who.command = job.index;
+  who.ring = job.ring;
   return who;
 }
 

@@ -31,6 +31,7 @@ void save_job(StateArchive& archive, Job& job) {
 #define COMMAND_FIELD(name, type, offset, description) archive.value(#name, job.command.name);
 #include "drivers/npu/npu_command.def"
   archive.value("index", job.index);
+  archive.value("ring", job.ring);
   archive.value("command_address", job.command_address);
   archive.value("groups", job.groups);
   archive.value("hyper", job.hyper);

@@ -32,13 +32,15 @@ constexpr Initiator traffic_initiator(size_t number) {
   return static_cast<Initiator>(kOwnInitiators + number);
 }
 
-/// The owner of a transaction. `layer` 0xffff: none; `command`: index of the NPU command since reset, 0 for others.
+/// The owner of a transaction. `layer` 0xffff: none; `command`: index of the NPU command since reset among those of its
+/// `ring`, both 0 for others.
 struct Attribution {
   Initiator initiator = Initiator::debug;
   Phase phase = Phase::kOTHER;
   TensorClass tensor = TensorClass::kNONE;
   uint16_t layer = 0xffff;
   uint32_t command = 0;
+  uint8_t ring = 0;
 };
 
 const char* name_of(Initiator initiator);

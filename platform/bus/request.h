@@ -61,6 +61,7 @@ inline void save_request(StateArchive& archive, BusRequest& request) {
   archive.value("tensor", request.who.tensor);
   archive.value("layer", request.who.layer);
   archive.value("command", request.who.command);
+  archive.value("ring", request.who.ring);
 }
 
 /// Whoever submits requests.

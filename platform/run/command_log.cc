@@ -122,6 +122,7 @@ std::string CommandLog::tensor_name(const npu::Tensor& tensor) const {
 }
 
 void CommandLog::on_command(const npu::Job& job, uint64_t start_ps, uint64_t end_ps) {
+  if (job.ring != 0) return;
   for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
     const npu::Tensor& tensor = job[slot];
     if (npu::operand_of(job.command, slot) == nullptr || !tensor.present || !npu::writes(job.command, slot)) continue;

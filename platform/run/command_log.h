@@ -13,9 +13,10 @@
 
 namespace backboard {
 
-/// One row of commands.csv: a tensor that a command wrote.
+/// One row of commands.csv: a tensor that a command of ring 0 wrote. What runs beside it, on ring 1, has no rows: runs
+/// stay comparable with and without it.
 struct CommandRow {
-  uint64_t command = 0;  ///< since power-on, from 0
+  uint64_t command = 0;  ///< of ring 0 since power-on, from 0
   std::string opcode, layer;
   uint64_t start_ps = 0, end_ps = 0;
   std::string tensor;        ///< the plan's name, or "@" and the descriptor's address
@@ -38,7 +39,7 @@ std::string tensor_file(const CommandRow& row);
 class CommandLog final : public npu::CommandObserver {
  public:
   /// `plan` (may be null) names layers and tensors; `read` reads memory as a debugger; `first` is the number of the
-  /// next command. Throws InputError when `folder` cannot be written.
+  /// next command of ring 0. Throws InputError when `folder` cannot be written.
   CommandLog(const RecordConfig& config, const std::string& folder, const Plan* plan, npu::ReadMemory read,
              uint64_t first);
   ~CommandLog() override;

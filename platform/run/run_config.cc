@@ -28,6 +28,10 @@ void RunConfig::check() const {
   const bool has_data = data.train || data.eval || !data.train_file.empty() || !data.eval_file.empty();
   if (has_data && !has_plan) throw ConfigRule("data", "needs a network or a plan");
   if (has_plan && !has_data) throw ConfigRule(network.empty() ? "plan" : "network", "needs data");
+  if (training.inference && network.empty())
+    throw ConfigRule("training.inference", "needs a network to compile: its forward pass is a plan of its own");
+  if (training.inference && !data.eval && data.eval_file.empty())
+    throw ConfigRule("training.inference", "needs data.eval: the requests' images");
   if (!subsets.empty() && !data.train) throw ConfigRule("subsets", "needs data.train");
   for (auto subset = subsets.begin(); subset != subsets.end(); ++subset) {
     if (std::count(subsets.begin(), subset, *subset) != 0) throw ConfigRule("subsets", "must differ");

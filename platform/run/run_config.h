@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/plan/inference_block.h"
 #include "drivers/plan/run_block.h"
 #include "platform/config/field_list.h"
 #include "platform/config/fields.h"
@@ -46,6 +47,30 @@ struct LossScaleConfig {
 /// How updated weights become values of their masters' format.
 enum class Rounding : uint8_t { nearest, stochastic };
 
+/// Inference requests that the firmware answers while it trains, on the NPU's second command ring: one image each, the
+/// network with its first weights.
+struct InferenceConfig {
+  enum class Arrivals : uint8_t { periodic, random };
+  enum class Priority : uint8_t { high, equal, low };
+  uint64_t every_ps = 2'000'000'000;
+  uint32_t requests = 100;
+  Arrivals arrivals = Arrivals::periodic;
+  uint32_t seed = 1;
+  Priority priority = Priority::high;
+
+  template <class V>
+  void fields(V& v) {
+    v("every", every_ps, Picoseconds{10'000'000, 1'000'000'000'000}, "Time between requests; their mean when random");
+    v("requests", requests, Range{1, INFERENCE_MAX_REQUESTS}, "How many requests come");
+    v("arrivals", arrivals, Choices<Arrivals>{{"periodic", Arrivals::periodic}, {"random", Arrivals::random}},
+      "One each `every`, or at random: in each sixteenth of it with probability 1/16");
+    v("seed", seed, Range{0, UINT32_MAX}, "Seed of the random times");
+    v("priority", priority,
+      Choices<Priority>{{"high", Priority::high}, {"equal", Priority::equal}, {"low", Priority::low}},
+      "Of the inference against the training where both wait for the NPU; equal: in turn, command by command");
+  }
+};
+
 /// What the firmware does with the plan.
 struct TrainingConfig {
   uint32_t epochs = 1;
@@ -69,6 +94,7 @@ struct TrainingConfig {
   uint32_t evaluate_every = 0;
   std::optional<uint32_t> checkpoint_every;
   bool resume = false;
+  std::optional<InferenceConfig> inference;
 
   template <class V>
   void fields(V& v) {
@@ -100,6 +126,7 @@ struct TrainingConfig {
     v("checkpoint_every", checkpoint_every, Range{0, RUN_MAX_EPOCHS},
       "Epochs between checkpoints to flash; 0: one at the end; off: never");
     v("resume", resume, "Start from the newest valid checkpoint in flash");
+    v("inference", inference, "Inference requests beside the training, or off");
   }
   void check() const {
     if (nesterov && momentum == 0.0f) throw ConfigRule("nesterov", "needs a momentum");
@@ -255,7 +282,7 @@ struct RunConfig {
     v("weights", weights, FilePath{}, "First weights, .npz; absent: the .onnx file's, or drawn from weights_seed");
     v("weights_seed", weights_seed, Range{0, UINT32_MAX}, "Seed of first weights");
     v("grow_head", grow_head, "Weights may have fewer outputs than the network: the last layer gets rows of zeros");
-    v("policy", policy, "Which parameters train: full, last:N, bias");
+    v("policy", policy, "Which parameters train: full, last:N, bias, bn, lite-residual, sparse, none");
     v("compile", compile, "How the network is compiled");
     v("plan", plan, FilePath{}, "Plan compiled by `backboard plan`, instead of network");
     v("data", data, "Images");

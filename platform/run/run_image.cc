@@ -76,6 +76,7 @@ PrepareRequest prepare_request(const RunConfig& config) {
   request.eval = config.data.eval;
   request.train_file = config.data.train_file;
   request.eval_file = config.data.eval_file;
+  request.inference = config.training.inference.has_value();
   return request;
 }
 
@@ -114,6 +115,29 @@ run_block run_block_of(const RunConfig& config, uint32_t classes) {
   return block;
 }
 
+inference_block inference_block_of(const RunConfig& config) {
+  const InferenceConfig& inference = *config.training.inference;
+  inference_block block;
+  std::memset(&block, 0, sizeof block);
+  block.magic = INFERENCE_MAGIC;
+  block.version = INFERENCE_VERSION;
+  block.requests = inference.requests;
+  const double ticks =
+      std::round(static_cast<double>(inference.every_ps) * 1e-12 * static_cast<double>(config.platform.clint.clock_hz));
+  if (ticks < INFERENCE_SLOTS || ticks > INT32_MAX) {
+    throw InputError(
+        fmt::format("training.inference.every: {} ticks of the core's timer (platform.clint.clock); {} to {} are "
+                    "possible",
+                    ticks, INFERENCE_SLOTS, INT32_MAX));
+  }
+  block.interval_ticks = static_cast<uint32_t>(ticks);
+  block.random = inference.arrivals == InferenceConfig::Arrivals::random;
+  block.seed = inference.seed;
+  block.priority_training = inference.priority == InferenceConfig::Priority::low;
+  block.priority_inference = inference.priority == InferenceConfig::Priority::high;
+  return block;
+}
+
 /// Nobody else writes to what a run lays into memory.
 void check_traffic_memory(const RunConfig& config, uint64_t first, uint64_t last, const std::string& what) {
   for (const TrafficConfig& generator : config.platform.traffic) {
@@ -133,7 +157,12 @@ RunImage place_run(const RunConfig& config, PreparedRun prepared) {
                                  header.arena_base, arena_end));
   }
   check_traffic_memory(config, dram_base(config), dram_base(config) + kFirmwareBytes - 1, "the firmware");
-  check_traffic_memory(config, header.arena_base, arena_end - 1, "the plan's arena");
+  uint64_t taken_end = arena_end;
+  if (!prepared.inference.empty()) {
+    const plan_header beside = parse_plan(prepared.inference, "the plan of the inference").header;
+    taken_end = uint64_t{beside.arena_base} + beside.arena_bytes;
+  }
+  check_traffic_memory(config, header.arena_base, taken_end - 1, "the plan's arena");
   Placer placer(dram_base(config) + kFirmwareBytes, header.arena_base);
   run_block block = run_block_of(config, header.classes);
   image.argument = placer.place(sizeof block, "the run block");
@@ -149,6 +178,17 @@ RunImage place_run(const RunConfig& config, PreparedRun prepared) {
   add(std::move(prepared.plan), "the plan", block.plan_address, block.plan_bytes);
   add(std::move(prepared.train), "the training data", block.train_address, block.train_bytes);
   add(std::move(prepared.eval), "the evaluation data", block.eval_address, block.eval_bytes);
+  if (config.training.inference) {
+    inference_block inference = inference_block_of(config);
+    block.inference_address = placer.place(sizeof inference, "the inference block");
+    inference.result_bytes = sizeof(inference_result);
+    inference.result_address = placer.place(inference.result_bytes, "the inference's result block");
+    image.inference_result_address = inference.result_address;
+    add(std::move(prepared.inference), "the plan of the inference", inference.plan_address, inference.plan_bytes);
+    check_traffic_memory(config, inference.result_address, inference.result_address + inference.result_bytes - 1,
+                         "the inference's result block");
+    image.blobs.push_back({block.inference_address, bytes_of(inference), "the inference block"});
+  }
   image.blobs.push_back({image.argument, bytes_of(block), "the run block"});
   for (const auto& blob : image.blobs) {
     check_traffic_memory(config, blob.address, blob.address + blob.bytes.size() - 1, blob.what);

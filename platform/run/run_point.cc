@@ -61,6 +61,8 @@ void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summ
     std::vector<std::string> tensors;
     for (const plan_tensor& tensor : parse_plan(prepared.plan, "the plan").tensors) tensors.push_back(tensor.name);
     summary.training = training_from(result, config.plan.empty() ? config.policy : "plan", tensors);
+    const uint64_t ticks = uint64_t{result.train_ticks_hi} << 32 | result.train_ticks_lo;
+    summary.training_seconds = static_cast<double>(ticks) / static_cast<double>(config.platform.clint.clock_hz);
     if (!summary.training) {
       summary.failures.push_back("the firmware has not begun its result block");
     } else if (result.state != kResultFinished && !summary.interrupted) {
@@ -71,6 +73,35 @@ void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summ
     }
   } catch (const InputError& error) {
     summary.failures.push_back(error.what());
+  }
+}
+
+// What the firmware reports of the inference beside its training, and its latencies into the run's folder.
+void read_inference(Board& board, const PreparedPoint& prepared, const std::string& csv, RunSummary& summary) {
+  const RunConfig& config = prepared.point.config;
+  if (prepared.image.inference_result_address == 0) return;
+  const auto result = std::make_unique<inference_result>();
+  const std::span bytes(reinterpret_cast<uint8_t*>(result.get()), sizeof *result);
+  if (!board.read_memory(prepared.image.inference_result_address, bytes)) {
+    summary.failures.push_back("the firmware's inference block cannot be read");
+    return;
+  }
+  const uint64_t clock_hz = config.platform.clint.clock_hz;
+  try {
+    summary.inference = inference_from(*result, *config.training.inference, clock_hz);
+  } catch (const InputError& error) {
+    summary.failures.push_back(error.what());
+    return;
+  }
+  if (!summary.inference) {
+    summary.failures.push_back("the firmware has not begun its inference block");
+    return;
+  }
+  write_file_atomically(csv, inference_csv(*result, clock_hz));
+  const InferenceSummary& inference = *summary.inference;
+  if (inference.served != inference.requests && !summary.interrupted) {
+    summary.failures.push_back(
+        fmt::format("{} of {} inference requests were answered", inference.served, inference.requests));
   }
 }
 
@@ -182,13 +213,15 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
     const auto read = [&board](uint32_t address, std::span<uint8_t> bytes) {
       return board.read_memory(address, bytes);
     };
-    commands.emplace(config.record, options.folder, plan ? &*plan : nullptr, read, board.npu().totals().commands);
+    commands.emplace(config.record, options.folder, plan ? &*plan : nullptr, read,
+                     board.npu().totals().rings[0].commands);
     board.npu().observe_commands(&*commands);
   }
   const SessionResult session = run_session(board, {config.limits.time_ps, options.save, options.progress}, &host);
   uart.finish();
   if (commands) commands->finish();
   RunSummary summary = summarise(board, prepared, session);
+  read_inference(board, prepared, file("inference.csv"), summary);
   write_file_atomically(file("stats.json"), board.stats().json());
   write_file_atomically(file("traffic.csv"), board.traffic().csv(layer_names(prepared)));
   write_file_atomically(file("bandwidth.csv"), board.bandwidth_csv());

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "platform/check/input_error.h"
+#include "platform/run/inference_json.h"
 
 namespace backboard {
 namespace {
@@ -116,6 +117,8 @@ Json point_json(const RunSummary& s) {
   json["findings"] = s.findings;
   json["resets"] = s.resets;
   json["training"] = s.training ? training_json(*s.training) : Json(nullptr);
+  json["training_seconds"] = s.training_seconds;
+  json["inference"] = s.inference ? inference_json(*s.inference) : Json(nullptr);
   json["failures"] = s.failures;
   json["passed"] = s.passed();
   return json;
@@ -195,7 +198,9 @@ std::string one_point_table(const RunSummary& s) {
     if (t.bad_steps != 0) row("bad numbers", divergence_text(t).substr(1));
     row("accuracy before", percent_text(t.accuracy_before));
     row("accuracy after", percent_text(t.accuracy_after));
+    if (s.training_seconds > 0) row("time of training", seconds_text(s.training_seconds));
   }
+  if (s.inference) row("inference beside", inference_text(*s.inference));
   return out;
 }
 
@@ -302,6 +307,8 @@ RunSummary parse_summary(const std::string& text, const std::string& file) {
     s.findings = json.at("findings");
     s.resets = json.at("resets");
     if (!json.at("training").is_null()) s.training = training_of(json.at("training"));
+    s.training_seconds = json.at("training_seconds");
+    if (!json.at("inference").is_null()) s.inference = inference_of(json.at("inference"));
     s.failures = json.at("failures").get<std::vector<std::string>>();
     return s;
   } catch (const nlohmann::json::exception& error) {
@@ -350,7 +357,9 @@ std::vector<VariantMean> means_of(std::span<const RunSummary> points) {
 }
 
 std::string summary_table(std::span<const RunSummary> points) {
-  return points.size() == 1 ? one_point_table(points[0]) : variants_table(points);
+  if (points.size() == 1) return one_point_table(points[0]);
+  const std::string inference = inference_table(points);
+  return variants_table(points) + (inference.empty() ? "" : "\n" + inference);
 }
 
 std::string verdict(std::span<const RunSummary> points, const std::vector<std::string>& failures) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "drivers/plan/run_block.h"
+#include "platform/run/inference_summary.h"
 
 namespace backboard {
 
@@ -52,6 +53,8 @@ struct RunSummary {
   uint64_t findings = 0;
   uint64_t resets = 0;  ///< by the guest: finisher and watchdog
   std::optional<TrainingSummary> training;
+  double training_seconds = 0.0;  ///< simulated, from before the first epoch to behind the last, as the firmware saw it
+  std::optional<InferenceSummary> inference;
   std::vector<std::string> failures;  ///< expectations and conservation laws that did not hold
 
   double mips() const { return wall_seconds > 0 ? static_cast<double>(cpu_instructions) / wall_seconds / 1e6 : 0.0; }

@@ -131,6 +131,12 @@ void npu_stats(const StatsWriter& writer, const npu::NpuTotals& n) {
   writer.counter("nonfinite", n.nonfinite, "elements", "Infinities and NaNs met when storing");
   writer.counter("interrupts", n.interrupts, "1", "Rising edges of the interrupt");
   writer.counter("errors", n.errors, "1", "Commands that failed");
+  for (size_t i = 0; i < n.rings.size(); ++i) {
+    const StatsWriter ring = writer.part(fmt::format("ring{}", i));
+    ring.counter("commands", n.rings[i].commands, "commands", "Commands of this ring completed");
+    ring.counter("busy_cycles", n.rings[i].busy_cycles, "cycles", "Cycles with a command of this ring running");
+    ring.counter("wait_cycles", n.rings[i].wait_cycles, "cycles", "Cycles in which one waited for the other ring");
+  }
   engine_stats(writer, n);
   phase_stats(writer, n);
   for (unsigned i = 0; i < kTensorClasses; ++i) {

@@ -20,8 +20,8 @@ struct SaveHeader {
   /// and size, and a file that does not fit is refused at the first that differs. 1: the first layout; 2: values did
   /// not say their types; 3: the NPU had no power over time; 5: five initiators, no traffic generators, no requests of
   /// the core; 6: the NPU counted what a step met when it
-  /// began.
-  static constexpr uint32_t kVersion = 8;
+  /// began; 8: one command ring.
+  static constexpr uint32_t kVersion = 9;
 
   char magic[8];
   uint32_t version;

@@ -5,10 +5,11 @@
 namespace backboard {
 
 std::string CommandTraffic::csv() const {
-  std::string text = "command,layer,phase,tensor_class,read_bytes,write_bytes\n";
+  std::string text = "ring,command,layer,phase,tensor_class,read_bytes,write_bytes\n";
   for (const auto& [key, row] : rows_) {
     const std::string layer = row.layer == 0xffff ? "-" : fmt::format("{}", row.layer);
-    text += fmt::format("{},{},{},{},{},{}\n", key.first, layer, name_of(row.phase), name_of(key.second),
+    const auto& [ring, command, tensor] = key;
+    text += fmt::format("{},{},{},{},{},{},{}\n", ring, command, layer, name_of(row.phase), name_of(tensor),
                         row.read_bytes, row.write_bytes);
   }
   return text;
@@ -21,8 +22,8 @@ void CommandTraffic::state(StateArchive& archive) {
   auto saved = rows_.begin();
   if (archive.reading()) rows_.clear();
   for (uint64_t i = 0; i < count; ++i) {
-    uint32_t command = archive.reading() ? 0 : saved->first.first;
-    TensorClass tensor = archive.reading() ? TensorClass::kNONE : saved->first.second;
+    auto [ring, command, tensor] = archive.reading() ? Key() : saved->first;
+    archive.value("ring", ring);
     Row row = archive.reading() ? Row() : saved->second;
     archive.value("command", command);
     archive.value("tensor", tensor);
@@ -31,7 +32,7 @@ void CommandTraffic::state(StateArchive& archive) {
     archive.value("layer", row.layer);
     archive.value("phase", row.phase);
     if (archive.reading()) {
-      rows_[{command, tensor}] = row;
+      rows_[{ring, command, tensor}] = row;
     } else {
       ++saved;
     }

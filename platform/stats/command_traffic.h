@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "platform/bus/access.h"
 #include "platform/bus/attribution.h"
@@ -18,12 +18,12 @@ class CommandTraffic final : public Saved {
   /// Other initiators than the NPU have no commands, and are left out.
   void record(const Attribution& who, BusOp op, uint64_t bytes) {
     if (who.initiator != Initiator::npu) return;
-    Row& row = rows_[{who.command, who.tensor}];
+    Row& row = rows_[{who.ring, who.command, who.tensor}];
     row.layer = who.layer;
     row.phase = who.phase;
     (op == BusOp::read ? row.read_bytes : row.write_bytes) += bytes;
   }
-  /// A line for each command and tensor class, in their order: command, layer, phase, tensor class, bytes.
+  /// A line for each command and tensor class, in their order: ring, command, layer, phase, tensor class, bytes.
   std::string csv() const;
   void state(StateArchive& archive) override;
 
@@ -33,7 +33,8 @@ class CommandTraffic final : public Saved {
     uint16_t layer = 0xffff;
     Phase phase = Phase::kOTHER;
   };
-  std::map<std::pair<uint32_t, TensorClass>, Row> rows_;
+  using Key = std::tuple<uint8_t, uint32_t, TensorClass>;  ///< ring, command, class
+  std::map<Key, Row> rows_;
 };
 
 }  // namespace backboard

@@ -42,10 +42,12 @@ Lowering::Lowering(const Network& network, const PlanOptions& options, const npu
 Draft Lowering::run() {
   make_tensors();
   prepare();
-  forward(PLAN_TRAIN_STEP);
-  backward();
-  measure_norms();
-  update();
+  if (options_.policy != "none") {
+    forward(PLAN_TRAIN_STEP);
+    backward();
+    measure_norms();
+    update();
+  }
   forward(PLAN_EVAL_STEP);
   make_layers();
   mark_outputs();
@@ -104,8 +106,10 @@ void Lowering::make_layers() {
     layer.macs_ff = batch * node.layer->macs();
     layer.macs_bp = has_bp_[i] ? layer.macs_ff : 0;
     layer.macs_wg = node.trained.weight ? layer.macs_ff : 0;
-    for (const DraftCommand& command : draft_.programs[PLAN_TRAIN_STEP])
-      if (command.fields.layer == i && command.fields.phase == static_cast<uint8_t>(Phase::kFF))
+    const bool trains = !draft_.programs[PLAN_TRAIN_STEP].empty();
+    const auto forward_phase = static_cast<uint8_t>(options_.beside_training ? Phase::kINFERENCE : Phase::kFF);
+    for (const DraftCommand& command : draft_.programs[trains ? PLAN_TRAIN_STEP : PLAN_EVAL_STEP])
+      if (command.fields.layer == i && command.fields.phase == forward_phase)
         layer.kind = static_cast<Opcode>(command.fields.opcode);
     draft_.layers.push_back(layer);
   }
@@ -122,7 +126,7 @@ DraftCommand& Lowering::emit(plan_program_kind program, Opcode opcode, Phase pha
                                  layer < graph_.size() ? graph_[layer].layer->name : "loss"));
   DraftCommand command;
   command.fields.opcode = static_cast<uint8_t>(opcode);
-  command.fields.phase = static_cast<uint8_t>(phase);
+  command.fields.phase = static_cast<uint8_t>(options_.beside_training ? Phase::kINFERENCE : phase);
   command.fields.layer = layer;
   command.fields.flags = static_cast<uint16_t>(flags);
   command.tensors = tensors;

@@ -108,10 +108,11 @@ struct PlanOptions {
   PlanTiles tiles;
   uint64_t arena_base = 0x88000000;
   uint64_t arena_bytes = 0x08000000;
+  bool beside_training = false;  ///< no key: commands count as inference beside a training (phase INFERENCE)
 
   template <class V>
   void fields(V& v) {
-    v("policy", policy, "Which parameters train: full, last:N, bias, bn, lite-residual, sparse");
+    v("policy", policy, "Which parameters train: full, last:N, bias, bn, lite-residual, sparse, none");
     v("batch", batch, Range{1, 1024}, "Images of a step");
     v("fused", fused, Choices<Fusion>{{"auto", Fusion::automatic}, {"on", Fusion::on}, {"off", Fusion::off}},
       "Update weights at the write-back of their gradient; auto: when the engine can");

@@ -85,6 +85,8 @@ void sparse(const Network& network, const PlanOptions& options, uint32_t, Parts&
   }
 }
 
+void none(const Network&, const PlanOptions&, uint32_t, Parts&) {}
+
 /// Every policy is a row.
 struct PolicyRow {
   const char* name;
@@ -99,6 +101,7 @@ constexpr PolicyRow kPolicies[] = {
     {"lite-residual", false, "added branches of reduced resolution, all biases, and the whole last layer",
      lite_residual},
     {"sparse", false, "layers and shares of their input channels that `sparse` lists", sparse},
+    {"none", false, "nothing: a plan for inference only", none},
     {"bn", false, "gamma and beta of all batch normalisations, and the whole last layer", norm},
 };
 

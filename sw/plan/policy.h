@@ -23,6 +23,7 @@ struct TrainedParts {
 ///   bias     the biases of all layers, beta of batch normalisations among them, and the whole last layer (TinyTL-B:
 ///   Cai
 ///            et al., NeurIPS 2020)
+///   none     nothing: the plan has no TRAIN_STEP
 ///   bn       gamma and beta of all batch normalisations, and the whole last layer
 ///   lite-residual  the branches of with_lite_residuals(), which must have been added, biases and the whole last layer
 ///            (TinyTL-L)

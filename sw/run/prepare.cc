@@ -11,6 +11,25 @@ namespace backboard {
 namespace {
 
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
+constexpr uint64_t kArenaAlignment_bytes = 64;
+
+/// Of the inference beside a training with `options`, whose plan has the header `training`: the arena behind its.
+PlanOptions inference_options(const PlanOptions& options, const plan_header& training) {
+  PlanOptions inference = options;
+  inference.policy = "none";
+  inference.batch = 1;
+  inference.momentum = false;
+  inference.optimizer = Optimizer::sgd;
+  inference.accumulate = 1;
+  inference.gradient_norm = false;
+  inference.fused = Fusion::automatic;
+  inference.beside_training = true;
+  const uint64_t end = options.arena_base + options.arena_bytes;
+  const uint64_t taken = uint64_t{training.arena_base} + training.arena_bytes;
+  inference.arena_base = (taken + kArenaAlignment_bytes - 1) / kArenaAlignment_bytes * kArenaAlignment_bytes;
+  inference.arena_bytes = end > inference.arena_base ? end - inference.arena_base : 0;
+  return inference;
+}
 
 std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget& target, PreparedRun& run) {
   if (!request.plan.empty()) {
@@ -28,8 +47,13 @@ std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget&
   NetworkFile file = load_network_file(request.network);
   run.model = std::move(file.model);
   run.notes = std::move(file.notes);
-  return compile_plan(file.network, request.options, target,
-                      load_weights(file, request.weights, request.weights_seed, request.grow_head));
+  const Arrays weights = load_weights(file, request.weights, request.weights_seed, request.grow_head);
+  std::vector<uint8_t> plan = compile_plan(file.network, request.options, target, weights);
+  if (request.inference) {
+    const plan_header header = parse_plan(plan, "the compiled plan").header;
+    run.inference = compile_plan(file.network, inference_options(request.options, header), target, weights);
+  }
+  return plan;
 }
 
 std::vector<uint8_t> data_bytes(const std::optional<PackSpec>& spec, const std::string& path) {

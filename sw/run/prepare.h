@@ -22,11 +22,13 @@ struct PrepareRequest {
   PlanOptions options;                  ///< for the network
   std::optional<PackSpec> train, eval;  ///< packed here
   std::string train_file, eval_file;    ///< or by `backboard pack`
+  bool inference = false;               ///< a second plan of the network, for inference beside the training
 };
 
 /// Bytes for the board's memory; empty: none.
 struct PreparedRun {
   std::vector<uint8_t> plan, train, eval;
+  std::vector<uint8_t> inference;  ///< plan: one image, first weights, an arena behind that of `plan`
   std::vector<uint8_t> model;      ///< .onnx that the network came from
   std::vector<std::string> notes;  ///< for the user, a line each
 };

@@ -276,11 +276,19 @@ TEST_CASE("npu_interrupt clears exactly what it saw") {
   npu device{};
   device.config.base = kBase;
   script.read32(NPU_IRQ_STATUS_OFFSET, 5).write32(NPU_IRQ_STATUS_OFFSET, 5);
-  CHECK(npu_interrupt(&device) == 5);
+  CHECK(npu_interrupt(&device) == (NPU_INTERRUPT_FENCE | NPU_INTERRUPT_RAISED));
   CHECK(device.raised == 1);
   CHECK(device.interrupts == 1);
   script.write32(NPU_IRQ_RAISE_OFFSET, 1);
   npu_raise_interrupt(&device);
+}
+
+TEST_CASE("the causes of an interrupt are the bits of the register") {
+  CHECK(NPU_INTERRUPT_FENCE == NPU_IRQ_FENCE_MASK);
+  CHECK(NPU_INTERRUPT_ERROR == NPU_IRQ_ERROR_MASK);
+  CHECK(NPU_INTERRUPT_RAISED == NPU_IRQ_RAISED_MASK);
+  CHECK(NPU_INTERRUPT_RING1_FENCE == NPU_IRQ_RING1_FENCE_MASK);
+  CHECK(NPU_INTERRUPT_RING1_ERROR == NPU_IRQ_RING1_ERROR_MASK);
 }
 
 TEST_CASE("npu_error_read and npu_set_window") {

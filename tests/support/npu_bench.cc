@@ -39,12 +39,12 @@ uint64_t MiniBus::total(bool written) const {
 
 NpuBench::NpuBench(const npu::NpuConfig& config, uint32_t memory_bytes)
     : bus(memory_bytes), device(config, queue, bus, irq, 0, findings, findings) {
-  ring_ = allocate(kRingSlots * npu::kCommandBytes);
+  for (uint32_t& address : slots_) address = allocate(kRingSlots * npu::kCommandBytes);
 }
 
 NpuBench::NpuBench(std::unique_ptr<npu::Engine> engine, const npu::NpuConfig& config, uint32_t memory_bytes)
     : bus(memory_bytes), device(std::move(engine), config, queue, bus, irq, 0, findings, findings) {
-  ring_ = allocate(kRingSlots * npu::kCommandBytes);
+  for (uint32_t& address : slots_) address = allocate(kRingSlots * npu::kCommandBytes);
 }
 
 void NpuBench::state(StateArchive& archive) {
@@ -249,34 +249,39 @@ void NpuBench::start() {
   write(Reg::NPU_WINDOW0_BASE, MiniBus::kBase);
   write(Reg::NPU_WINDOW0_LAST, MiniBus::kBase + static_cast<uint32_t>(bus.memory().size()) - 1);
   write(Reg::NPU_WINDOW0_ACCESS, 3);
-  write(Reg::NPU_IRQ_ENABLE, 7);
-  write(Reg::NPU_RING_BASE, ring_);
-  write(Reg::NPU_RING_SIZE, kRingSlots);
-  write(Reg::NPU_CTRL, 1);
+  write(Reg::NPU_IRQ_ENABLE, 0x1f);
+  write(regs().base, slots_[ring]);
+  write(regs().size, kRingSlots);
+  write(regs().control, 1);
+}
+
+void NpuBench::reset() {
+  write(regs().control, 2);
+  submitted[ring] = 0;
+  if (ring == 0) submitted.fill(0);
 }
 
 void NpuBench::restart() {
-  write(Reg::NPU_CTRL, 2);
-  submitted = 0;
+  reset();
   start();
 }
 
 void NpuBench::submit(const npu::Command& command) {
-  npu::write_command(command, bus.at(ring_ + submitted % kRingSlots * npu::kCommandBytes));
-  ++submitted;
-  write(Reg::NPU_RING_TAIL, submitted);
+  npu::write_command(command, bus.at(slots_[ring] + submitted[ring] % kRingSlots * npu::kCommandBytes));
+  ++submitted[ring];
+  write(regs().tail, submitted[ring]);
 }
 
 bool NpuBench::run(uint64_t limit_ps) {
   const uint64_t end_ps = queue.now_ps() + limit_ps;
   while (queue.next_time_ps() <= end_ps) queue.run_one();
-  return (read(Reg::NPU_STATUS) & 1) == 0;
+  return (read(regs().status) & 1) == 0;
 }
 
 npu::ErrorCode NpuBench::execute(const npu::Command& command) {
   submit(command);
   BB_CHECK(run(), "the command did not end");
-  return static_cast<npu::ErrorCode>(read(Reg::NPU_ERROR_CODE));
+  return static_cast<npu::ErrorCode>(read(regs().error_code));
 }
 
 uint64_t NpuBench::perf(Reg low_half) {

@@ -12,6 +12,7 @@
 
 #include "npu/command/job.h"
 #include "npu/device/npu_device.h"
+#include "npu/device/ring_registers.h"
 #include "platform/events/event_queue.h"
 #include "platform/regs/npu_regs.h"
 #include "tests/support/finding_list.h"
@@ -118,13 +119,17 @@ class NpuBench {
 
   uint32_t read(npu_regs::Reg reg);
   void write(npu_regs::Reg reg, uint32_t value);
+  /// The registers of the ring `ring`, which all of the following use.
+  const npu::RingRegisters& regs() const { return npu::ring_registers()[ring]; }
   /// Windows over all memory, ring, enable.
   void start();
+  /// Soft reset: of ring 1 alone, or of everything when `ring` is 0.
+  void reset();
   /// Soft reset and start again.
   void restart();
   /// Puts a command in the ring and rings the doorbell.
   void submit(const npu::Command& command);
-  /// Runs until the ring is idle or `limit_ps` passed. Gives whether it is idle.
+  /// Runs until no event is left or `limit_ps` passed. Gives whether the ring is idle.
   bool run(uint64_t limit_ps = 10'000'000'000'000);
   /// submit() and run(); gives the error code.
   npu::ErrorCode execute(const npu::Command& command);
@@ -135,12 +140,13 @@ class NpuBench {
   IrqWire irq;
   FindingList findings;
   npu::NpuDevice device;
-  uint32_t submitted = 0;
+  unsigned ring = 0;
+  std::array<uint32_t, npu::kRings> submitted{};
   uint64_t ahead_ps = 0;  ///< how far register accesses run ahead of the queue, as those of a core do
 
  private:
   uint32_t next_ = MiniBus::kBase + 0x1000;
-  uint32_t ring_ = 0;
+  std::array<uint32_t, npu::kRings> slots_{};  ///< addresses of the rings
 };
 
 /// Deterministic values in [-1, 1], some of them zero.

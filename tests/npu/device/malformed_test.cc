@@ -22,7 +22,8 @@ struct Good {
   uint32_t hyper = 0, loss = 0, gather = 0;
   Command conv, softmax, encode, pool_bp, update;
 
-  Good() {
+  explicit Good(unsigned ring = 0) {
+    bench.ring = ring;
     bench.start();
     x = bench.tensor({2, 4, 8, 8}, format(TensorFormat::kFP16));
     w = bench.tensor({4, 4, 3, 3}, format(TensorFormat::kFP16));
@@ -75,14 +76,14 @@ struct Good {
   void expect(const Command& command, ErrorCode code, int detail = -1) {
     const uint64_t written = bench.bus.total(true);
     CHECK(name_of(bench.execute(command)) == std::string(name_of(code)));
-    if (detail >= 0) CHECK(bench.read(Reg::NPU_ERROR_DETAIL) == static_cast<uint32_t>(detail));
-    CHECK((bench.read(Reg::NPU_STATUS) & 3) == 2);
+    if (detail >= 0) CHECK(bench.read(bench.regs().error_detail) == static_cast<uint32_t>(detail));
+    CHECK((bench.read(bench.regs().status) & 3) == 2);
     CHECK(bench.irq.high);
     // Nothing but what failed while running may have written.
     if (code != ErrorCode::kLABEL && code != ErrorCode::kCODEC) CHECK(bench.bus.total(true) == written);
     bench.submit(conv);
     bench.run();
-    CHECK(bench.read(Reg::NPU_RING_HEAD) == 0);
+    CHECK(bench.read(bench.regs().head) == 0);
     bench.restart();
     for (const BenchTensor* t :
          {&x, &w, &y, &bias, &coded, &master, &momentum, &index, &pooled, &logits, &error, &labels, &wide}) {
@@ -115,9 +116,11 @@ struct SpoiledTensor {
 }  // namespace
 
 TEST_CASE("The good commands are good") {
-  Good good;
-  for (Command Good::*command : {&Good::conv, &Good::softmax, &Good::encode, &Good::pool_bp, &Good::update}) {
-    CHECK(good.bench.execute(good.*command) == ErrorCode::kNONE);
+  for (const unsigned ring : {0u, 1u}) {
+    Good good(ring);
+    for (Command Good::*command : {&Good::conv, &Good::softmax, &Good::encode, &Good::pool_bp, &Good::update}) {
+      CHECK(good.bench.execute(good.*command) == ErrorCode::kNONE);
+    }
   }
 }
 
@@ -127,7 +130,7 @@ TEST_CASE("Each field of a command, wrong in turn, ends in its error with the fi
   const Spoiled cases[] = {
       {"opcode", &Good::conv, [](C& c) { c.opcode = 7; }, ErrorCode::kOPCODE, f::opcode},
       {"opcode beyond all", &Good::conv, [](C& c) { c.opcode = 255; }, ErrorCode::kOPCODE, f::opcode},
-      {"phase", &Good::conv, [](C& c) { c.phase = 8; }, ErrorCode::kPARAMETER, f::phase},
+      {"phase", &Good::conv, [](C& c) { c.phase = 9; }, ErrorCode::kPARAMETER, f::phase},
       {"flag of another opcode", &Good::conv, [](C& c) { c.flags |= kFlagMASK; }, ErrorCode::kRESERVED, f::flags},
       {"unknown flag", &Good::conv, [](C& c) { c.flags |= 0x8000; }, ErrorCode::kRESERVED, f::flags},
       {"copy without update", &Good::update, [](C& c) { c.flags = kFlagCOPY; }, ErrorCode::kRESERVED, f::flags},
@@ -172,12 +175,14 @@ TEST_CASE("Each field of a command, wrong in turn, ends in its error with the fi
       {"output over input", &Good::conv, [](C& c) { c.tensor2 = c.tensor0; }, ErrorCode::kOVERLAP,
        descriptor_field::address},
   };
-  Good good;
-  for (const Spoiled& spoiled : cases) {
-    CAPTURE(spoiled.what);
-    Command command = good.*spoiled.base;
-    spoiled.spoil(command);
-    good.expect(command, spoiled.code, spoiled.detail);
+  for (const unsigned ring : {0u, 1u}) {
+    Good good(ring);
+    for (const Spoiled& spoiled : cases) {
+      CAPTURE(ring, spoiled.what);
+      Command command = good.*spoiled.base;
+      spoiled.spoil(command);
+      good.expect(command, spoiled.code, spoiled.detail);
+    }
   }
 }
 
@@ -253,18 +258,21 @@ TEST_CASE("Each field of a descriptor, wrong in turn, ends in its error with the
       {"labels of another shape", &Good::softmax, &Good::labels, [](D& d) { d.shape_c = 2, d.size_bytes = 8; },
        ErrorCode::kSHAPE, f::shape_c},
   };
-  Good good;
-  for (const SpoiledTensor& spoiled : cases) {
-    CAPTURE(spoiled.what);
-    BenchTensor tensor = good.*spoiled.tensor;
-    spoiled.spoil(tensor.descriptor);
-    good.bench.update(tensor);
-    good.expect(good.*spoiled.base, spoiled.code, spoiled.detail);
+  for (const unsigned ring : {0u, 1u}) {
+    Good good(ring);
+    for (const SpoiledTensor& spoiled : cases) {
+      CAPTURE(ring, spoiled.what);
+      BenchTensor tensor = good.*spoiled.tensor;
+      spoiled.spoil(tensor.descriptor);
+      good.bench.update(tensor);
+      good.expect(good.*spoiled.base, spoiled.code, spoiled.detail);
+    }
   }
 }
 
 TEST_CASE("Wrong records, labels, indices and coded bytes end in their errors") {
-  Good good;
+  const auto ring = GENERATE(0u, 1u);
+  Good good(ring);
   const auto with_hyper = [&](auto spoil, ErrorCode code, int detail) {
     npu_hyper record = good.bench.record<npu_hyper>(good.hyper);
     spoil(record);
@@ -317,7 +325,7 @@ TEST_CASE("Random commands and descriptors never crash, hang or touch memory out
     state = state * 6364136223846793005u + 1442695040888963407u;
     return static_cast<uint32_t>(state >> 32);
   };
-  Good good;
+  Good good(GENERATE(0u, 1u));
   NpuBench& bench = good.bench;
   // The last 64 KiB lie outside the window: they must keep their bytes.
   const uint32_t size = static_cast<uint32_t>(bench.bus.memory().size());
@@ -340,14 +348,13 @@ TEST_CASE("Random commands and descriptors never crash, hang or touch memory out
     if (i % 16 == 0) {
       for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(draw());
     }
-    bench.write(Reg::NPU_WATCHDOG, 200'000);
+    bench.write(bench.regs().watchdog, 200'000);
     const ErrorCode code = bench.execute(parse_command(bytes));
-    if (code == ErrorCode::kNONE && (bench.read(Reg::NPU_STATUS) & 4) == 0) continue;
+    if (code == ErrorCode::kNONE && (bench.read(bench.regs().status) & 4) == 0) continue;
     ++failed;
     codes.insert(code);
-    bench.write(Reg::NPU_CTRL, 2);
-    bench.submitted = 0;
-    bench.write(Reg::NPU_CTRL, 1);
+    bench.reset();
+    bench.write(bench.regs().control, 1);
     std::copy(clean.begin(), clean.end() - 65536, bench.bus.memory().begin());
   }
   CHECK(failed > 1000);

@@ -74,3 +74,37 @@ TEST_CASE("a plan that is none is refused before anything is placed") {
   prepared.plan = {1, 2, 3};
   CHECK_THROWS_AS(place_run(config_of("plan: x.plan\ndata: {eval_file: e}\n"), std::move(prepared)), InputError);
 }
+
+TEST_CASE("the inference block says what training.inference says, and a plan for it is asked for") {
+  const std::string head = "network: n.yaml\ndata: {eval_file: e}\n";
+  const RunConfig config = config_of(
+      head + "training: {inference: {every: 500 us, requests: 40, arrivals: random, seed: 9, priority: high}}\n");
+  const inference_block block = inference_block_of(config);
+  CHECK(block.magic == INFERENCE_MAGIC);
+  CHECK(block.version == INFERENCE_VERSION);
+  CHECK(block.interval_ticks == 5000);  // of 10 MHz
+  CHECK(block.requests == 40);
+  CHECK(block.random == 1);
+  CHECK(block.seed == 9);
+  CHECK(block.priority_inference > block.priority_training);
+  CHECK(prepare_request(config).inference);
+  CHECK_FALSE(prepare_request(config_of(head)).inference);
+  const inference_block low = inference_block_of(config_of(head + "training: {inference: {priority: low}}\n"));
+  CHECK(low.priority_inference < low.priority_training);
+  CHECK(low.random == 0);
+  const inference_block equal = inference_block_of(config_of(head + "training: {inference: {priority: equal}}\n"));
+  CHECK(equal.priority_inference == equal.priority_training);
+}
+
+TEST_CASE("an inference that cannot be is refused: no images, no network, a time that the timer cannot count") {
+  CHECK_THROWS_WITH(config_of("network: n.yaml\ndata: {train_file: t}\ntraining: {inference: {requests: 1}}\n"),
+                    Catch::Contains("needs data.eval"));
+  CHECK_THROWS_WITH(config_of("plan: p\ndata: {eval_file: e}\ntraining: {inference: {requests: 1}}\n"),
+                    Catch::Contains("needs a network"));
+  CHECK_THROWS_WITH(config_of("network: n.yaml\ndata: {eval_file: e}\ntraining: {inference: {requests: 4097}}\n"),
+                    Catch::Contains("4096"));
+  const RunConfig slow = config_of(
+      "network: n.yaml\ndata: {eval_file: e}\nplatform: {clint: {clock: 32768}}\n"
+      "training: {inference: {every: 100 us}}\n");
+  CHECK_THROWS_WITH(inference_block_of(slow), Catch::Contains("training.inference.every: 3 ticks"));
+}

@@ -256,3 +256,22 @@ TEST_CASE("tile sizes that were asked for pass for every engine and format, roun
     }
   }
 }
+
+TEST_CASE("the policy none leaves the forward pass and nothing else") {
+  const Plan plan = compile_s("none");
+  CHECK(plan.program(PLAN_TRAIN_STEP).empty());
+  CHECK(plan.program(PLAN_UPDATE).empty());
+  CHECK(lines(plan, PLAN_EVAL_STEP) == kForward);
+  CHECK(lines(plan, PLAN_PREPARE) == lines(compile_s("full"), PLAN_PREPARE));
+  CHECK(plan.layers[0].kind == static_cast<uint32_t>(Opcode::kCONV_FF));
+  CHECK(plan.layers[0].trained == 0);
+}
+
+TEST_CASE("a plan for inference beside a training says so in the phase of every command") {
+  PlanOptions options;
+  options.policy = "none";
+  options.beside_training = true;
+  const Plan plan = compile(net_s(), options, "lnpu");
+  for (const npu::Command& command : plan.commands) CHECK(command.phase == static_cast<uint8_t>(Phase::kINFERENCE));
+  CHECK(plan.layers[0].kind == static_cast<uint32_t>(Opcode::kCONV_FF));
+}

@@ -302,7 +302,7 @@ TEST_CASE("What is no pipeline is refused with the command and the field") {
   for (const Mistake& mistake : mistakes) {
     Chain chain(config_with(rowpipe::Buffering::kRows));
     mistake.make(chain);
-    const uint32_t first = chain.bench.submitted;
+    const uint32_t first = chain.bench.submitted[0];
     chain.submit_group();
     REQUIRE(chain.bench.run());
     CAPTURE(mistake.what);
@@ -318,7 +318,7 @@ TEST_CASE("What is no pipeline is refused with the command and the field") {
 TEST_CASE("A bus error inside a group names the command whose transfer failed") {
   Chain chain(config_with(rowpipe::Buffering::kRows));
   chain.bench.bus.bad_address = parse_descriptor(chain.bench.bus.at(chain.commands[2].tensor1)).address;
-  const uint32_t first = chain.bench.submitted;
+  const uint32_t first = chain.bench.submitted[0];
   chain.submit_group();
   REQUIRE(chain.bench.run());
   CHECK(chain.error() == ErrorCode::kBUS);
