@@ -293,7 +293,7 @@ bool Sequencer::issue_store() {
     const bool raw = opcode == Opcode::kCOPY || (opcode == Opcode::kMAXPOOL_FF && step.operand == 3);
     ClassCounts counts;
     const HostSpan span(HostPart::codec);
-    encode_box(job[step.operand], step.box, buffer_[step.slot], raw, transfer, counts);
+    encode_box(job[step.operand], step.box, buffer_[step.slot], raw, transfer, counts, engine_.host_pool());
     buffer_.produced_by(step.command)[step.operand].add(counts);
     ElementTally& tally = totals_.produced[static_cast<unsigned>(job[step.operand].tensor_class)];
     tally.zeros += counts.zeros;

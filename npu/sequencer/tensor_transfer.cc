@@ -5,8 +5,10 @@
 
 #include "npu/codec/block_codec.h"
 #include "npu/codec/tensor_format.h"
+#include "npu/engine/host_pool.h"
 #include "npu/numerics/rounding.h"
 #include "platform/check/check.h"
+#include "platform/host_time/host_time.h"
 
 namespace backboard::npu {
 namespace {
@@ -56,31 +58,71 @@ void copy_rows(const BlockBox& block, const Box& box, const T* from, T* to) {
   }
 }
 
-void encode_coded(const Tensor& tensor, const Box& box, const SlotContents& slot, DmaTransfer& transfer,
+/// Blocks of a box that one thread encodes, one behind the other from where the first would lie at worst.
+struct EncodedPart {
+  size_t first = 0, end = 0;  ///< of the blocks
+  size_t bytes = 0;
+  ClassCounts counts;
+};
+
+/// Elements of a part: handing over fewer costs more than it saves.
+constexpr uint64_t kLeastPart_elements = 8192;
+
+std::vector<EncodedPart> parts_of(size_t blocks, uint64_t elements, HostPool* pool) {
+  const uint64_t threads = pool == nullptr ? 1 : pool->threads();
+  const uint64_t count = std::clamp<uint64_t>(std::min<uint64_t>(elements / kLeastPart_elements, blocks), 1, threads);
+  std::vector<EncodedPart> parts(count);
+  for (size_t i = 0; i < count; ++i) {
+    parts[i].first = blocks * i / count;
+    parts[i].end = blocks * (i + 1) / count;
+  }
+  return parts;
+}
+
+void encode_coded(const Tensor& tensor, const Box& box, const SlotContents& slot, HostPool* pool, DmaTransfer& transfer,
                   ClassCounts& counts) {
   const BlockGeometry geometry = tensor.blocks();
   const ClassRule rule{static_cast<ClassRule::Kind>(tensor.rule), tensor.threshold};
   std::vector<uint32_t> blocks;
   blocks_of_box(tensor, box, blocks);
   const uint32_t room = worst_case_block_bytes(tensor.format, geometry.block_elements()) + kCodecSlack_bytes;
-  std::vector<uint8_t> directory;
-  directory.reserve(blocks.size() * kDirectoryEntry_bytes);
+  std::vector<uint16_t> lengths(blocks.size());
+  std::vector<EncodedPart> parts = parts_of(blocks.size(), box.elements(), pool);
   transfer.bytes.resize(blocks.size() * size_t{room});
+  const auto encode = [&](EncodedPart& part) {
+    uint8_t* const to = transfer.bytes.data() + part.first * room;
+    for (size_t i = part.first; i < part.end; ++i) {
+      const BlockBox block = geometry.box(blocks[i]);
+      BB_CHECK(inside(block, box), "a stored tile cuts block {}", blocks[i]);
+      const size_t first = row_in_slot(box, block.n, block.c0, block.h0);
+      const uint32_t bytes = encode_block(tensor.format, rule, {slot.values.data() + first, block.elements()},
+                                          to + part.bytes, part.counts);
+      lengths[i] = static_cast<uint16_t>(bytes);
+      part.bytes += bytes;
+    }
+  };
+  if (parts.size() == 1) {
+    encode(parts[0]);
+  } else {
+    pool->run(static_cast<uint32_t>(parts.size()), [&](uint32_t part, uint32_t) {
+      const HostSpan span(HostPart::codec);
+      encode(parts[part]);
+    });
+  }
   size_t at = 0;
-  for (const uint32_t number : blocks) {
-    const BlockBox block = geometry.box(number);
-    BB_CHECK(inside(block, box), "a stored tile cuts block {}", number);
-    const size_t first = row_in_slot(box, block.n, block.c0, block.h0);
-    const uint32_t bytes = encode_block(tensor.format, rule, {slot.values.data() + first, block.elements()},
-                                        transfer.bytes.data() + at, counts);
-    directory.push_back(static_cast<uint8_t>(bytes));
-    directory.push_back(static_cast<uint8_t>(bytes >> 8));
-    const uint64_t offset = geometry.slot_offset(number, tensor.format);
-    transfer.add(static_cast<uint32_t>(tensor.address + offset), bytes, tensor.tensor_class);
-    at += bytes;
+  for (const EncodedPart& part : parts) {
+    const uint8_t* from = transfer.bytes.data() + part.first * room;
+    if (part.first != 0) std::memmove(transfer.bytes.data() + at, from, part.bytes);
+    at += part.bytes;
+    counts.add(part.counts);
   }
   transfer.bytes.resize(at);
-  transfer.bytes.insert(transfer.bytes.end(), directory.begin(), directory.end());
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const uint64_t offset = geometry.slot_offset(blocks[i], tensor.format);
+    transfer.add(static_cast<uint32_t>(tensor.address + offset), lengths[i], tensor.tensor_class);
+    transfer.bytes.push_back(static_cast<uint8_t>(lengths[i]));
+    transfer.bytes.push_back(static_cast<uint8_t>(lengths[i] >> 8));
+  }
   add_directory_runs(tensor, blocks, transfer);
 }
 
@@ -209,9 +251,9 @@ uint32_t decode_blocks(const Tensor& tensor, const Box& box, std::span<const uin
 }
 
 void encode_box(const Tensor& tensor, const Box& box, const SlotContents& slot, bool raw, DmaTransfer& transfer,
-                ClassCounts& counts) {
+                ClassCounts& counts, HostPool* pool) {
   BB_CHECK(slot.box == box);
-  if (tensor.coded()) return encode_coded(tensor, box, slot, transfer, counts);
+  if (tensor.coded()) return encode_coded(tensor, box, slot, pool, transfer, counts);
   add_dense_runs(tensor, box, {}, transfer);
   if (raw) {
     transfer.bytes = slot.bytes;

@@ -11,6 +11,8 @@
 
 namespace backboard::npu {
 
+class HostPool;
+
 /// What a slot is to hold of an operand.
 struct Decoding {
   bool classes = false;  ///< the engine's multipliers want the class of each element
@@ -41,8 +43,9 @@ uint32_t decode_blocks(const Tensor& tensor, const Box& box, std::span<const uin
                        SlotContents& slot);
 
 /// Encodes `box` of an output, a dense or coded tensor, from a slot that holds that box, with its runs. Adds each
-/// element once to `counts`. `raw`: the slot's bytes are stored as they are.
+/// element once to `counts`. `raw`: the slot's bytes are stored as they are. Threads of `pool` share the blocks of a
+/// coded tensor; they change nothing.
 void encode_box(const Tensor& tensor, const Box& box, const SlotContents& slot, bool raw, DmaTransfer& transfer,
-                ClassCounts& counts);
+                ClassCounts& counts, HostPool* pool = nullptr);
 
 }  // namespace backboard::npu
