@@ -91,6 +91,10 @@ class RequestPort {
   /// the back-pressure). Breaking that, or a tag in flight, a size of 0 or beyond the limit, is a programming error.
   /// Whatever the address: mistakes come back as a response.
   virtual uint64_t submit(const BusRequest& request) = 0;
+  /// Parts of the port that take requests independently of each other, as the channels of a memory do: a power of two.
+  /// A request waits for the lane of its first byte; the time that `submit` returns is that lane's.
+  virtual unsigned lanes() const { return 1; }
+  virtual unsigned lane_of(uint64_t address) const { return static_cast<void>(address), 0; }
   /// The client, before the first request.
   virtual void set_client(RequestClient& client) = 0;
 };

@@ -38,7 +38,7 @@ RequestBus::RequestBus(const RouterConfig& config, EventQueue& queue, RequestRou
                                                     treated.outstanding, treated.weight));
   }
   for (RequestPort* target : targets) {
-    targets_.push_back(std::make_unique<TargetPort>(*this, target, make_arbiter(config.arbitration, shares)));
+    targets_.push_back(std::make_unique<TargetPort>(*this, target, shares));
   }
 }
 
@@ -102,7 +102,7 @@ uint64_t RequestBus::beats_ps(uint64_t size, unsigned width_log2) const {
 void RequestBus::arrange(const Entry& head) {
   const TargetPort& target = *targets_[head.target];
   if (target.later_) return;
-  const uint64_t from_ps = target.grant_from_ps();
+  const uint64_t from_ps = target.grant_from_ps(head.lane);
   const uint64_t behind_ps = std::max({queue_.now_ps(), head.request.time_ps, from_ps == 0 ? 0 : from_ps - 1});
   const uint64_t edge_ps = grid_.time_at(grid_.edge_until(behind_ps) + 1);
   if (edge_ps >= arbitrate_ps_) return;
@@ -132,25 +132,27 @@ void RequestBus::deliver(uint8_t master, RequestTag tag, uint64_t now_ps) {
   port.answer(tag, now_ps);
 }
 
-/// One grant for each target that is ready; whoever still waits meets the next edge at which its target is.
+/// One grant for each lane that is ready; whoever still waits meets the next edge at which its lane is.
 void RequestBus::arbitrate(uint64_t now_ps) {
-  for (uint32_t target = 0; target < targets_.size(); ++target) contend(target, now_ps);
+  for (uint32_t target = 0; target < targets_.size(); ++target) {
+    for (unsigned lane = 0; lane < targets_[target]->lanes_.size(); ++lane) contend(target, lane, now_ps);
+  }
   for (const auto& master : masters_) {
     if (!master->queue_.empty()) arrange(master->head());
   }
 }
 
-void RequestBus::contend(uint32_t target, uint64_t now_ps) {
+void RequestBus::contend(uint32_t target, unsigned lane, uint64_t now_ps) {
   TargetPort& port = *targets_[target];
-  if (port.later_ || now_ps < port.grant_from_ps()) return;
+  if (port.later_ || now_ps < port.grant_from_ps(lane)) return;
   contenders_.clear();
   for (const auto& master : masters_) {
-    if (!master->waits(now_ps) || master->head().target != target) continue;
+    if (!master->waits(now_ps) || master->head().target != target || master->head().lane != lane) continue;
     const BusRequest& request = master->head().request;
     contenders_.push_back({master->number_, request.size, request.deadline_ps});
   }
   if (contenders_.empty()) return;
-  const size_t winner = port.arbiter_->pick(contenders_);
+  const size_t winner = port.lanes_[lane].arbiter->pick(contenders_);
   account_share(winner);
   for (const Contender& c : contenders_) look_for_starvation(*masters_[c.master], now_ps);
   MasterPort& granted = *masters_[contenders_[winner].master];
@@ -186,31 +188,33 @@ void RequestBus::grant(MasterPort& master, uint32_t target, uint64_t now_ps) {
   const RequestTag tag = master.queue_.front();
   Entry& entry = master.entry(tag);
   const BusRequest& request = entry.request;
+  TargetPort::Lane& lane = port.lanes_[entry.lane];
   const uint64_t waited_ps = now_ps - entry.head_ps;
-  const uint64_t not_ready_ps = std::min(port.not_ready_ps(now_ps) - entry.not_ready_ps, waited_ps);
+  const uint64_t not_ready_by_now_ps = port.not_ready_ps(entry.lane, now_ps);
+  const uint64_t not_ready_ps = std::min(not_ready_by_now_ps - entry.not_ready_ps, waited_ps);
   const uint64_t turn_ps = waited_ps - not_ready_ps;
   master.account_.target_ps += not_ready_ps;
   master.account_.arbitration_ps += turn_ps > cycle_ps_ ? turn_ps - cycle_ps_ : 0;
   ++port.account_.requests;
-  port.account_.not_ready_ps = port.not_ready_ps(now_ps);
-  port.granted_ps_ = now_ps;
+  lane.not_ready_ps = not_ready_by_now_ps;
+  lane.granted_ps = now_ps;
 
   uint64_t arrival_ps = now_ps + forward_ps_;
   const auto op = static_cast<size_t>(request.op);
   const uint64_t beats = beats_ps(request.size, width_log2_);
   if (request.op == BusOp::write) {
-    const uint64_t start_ps = std::max({arrival_ps, master.channel_free_ps_[op], port.channel_free_ps_[op]});
-    const uint64_t target_beats = beats_ps(request.size, target_width_log2_);
+    const uint64_t start_ps = std::max({arrival_ps, master.channel_free_ps_[op], lane.channel_free_ps[op]});
+    const uint64_t target_beats = beats_ps(request.size, port.width_log2_);
     master.account_.channel_ps += start_ps - arrival_ps;
     master.channel_free_ps_[op] = start_ps + beats;
-    port.channel_free_ps_[op] = start_ps + target_beats;
+    lane.channel_free_ps[op] = start_ps + target_beats;
     port.account_.write_busy_ps += target_beats;
     arrival_ps = start_ps + cycle_ps_;
     entry.data_ps = start_ps + beats;
   } else {
     entry.data_ps = arrival_ps + beats;
   }
-  arrival_ps = std::max(arrival_ps, port.ready_ps_);
+  arrival_ps = port.arrived_ps_ = std::max({arrival_ps, lane.ready_ps, port.arrived_ps_});
   BusRequest passed = request;
   passed.address -= entry.base;
   passed.time_ps = arrival_ps;
@@ -221,12 +225,12 @@ void RequestBus::grant(MasterPort& master, uint32_t target, uint64_t now_ps) {
                      passed.who, false};
     uint64_t delay_ps = 0;
     const BusResponse response = routes_.access(target, access, delay_ps);
-    port.ready_ps_ = arrival_ps;
+    lane.ready_ps = arrival_ps;
     return port.on_response(passed.tag, response, arrival_ps + delay_ps);
   }
   const uint64_t ready_ps = port.port_->submit(passed);
   port.later_ = ready_ps == RequestPort::kLater;
-  if (!port.later_) port.ready_ps_ = ready_ps;
+  if (!port.later_) lane.ready_ps = ready_ps;
 }
 
 void RequestBus::state(StateArchive& archive) {
@@ -236,6 +240,9 @@ void RequestBus::state(StateArchive& archive) {
   for (const auto& master : masters_) {
     for (const Entry& entry : master->entries_) {
       if (entry.used && entry.target >= targets_.size()) archive.fail("target", "a target that does not exist");
+      if (entry.used && entry.routed && entry.lane >= targets_[entry.target]->lanes_.size()) {
+        archive.fail("lane", "a lane that does not exist");
+      }
     }
   }
   archive.value("arbitrate_ps", arbitrate_ps_);

@@ -37,14 +37,14 @@ class RequestRoutes {
 };
 
 /// A crossbar. Each master has a port that takes so many requests before the first is answered, and a queue, in order.
-/// For each target the requests at the heads of the queues contend; at each edge of the bus's clock at which the target
-/// is ready, its arbiter grants one. A request that arrives at an edge contends from the next edge on, so that the
-/// order of events within a time never matters.
+/// For each lane of a target (one but for a memory of several channels) the requests at the heads of the queues
+/// contend; at each edge of the bus's clock at which the lane is ready, its arbiter grants one. A request that arrives
+/// at an edge contends from the next edge on, so that the order of events within a time never matters.
 ///
 /// Time of an unloaded request: as in `lt` (router.h). It reaches its target `latency` cycles after its submission, a
 /// write one beat later; a read is answered a beat after the target has answered. Data occupy the channel of their
-/// direction at the master (`width` bytes a cycle) and at the target (`target_width`); a write ends when all beats have
-/// passed.
+/// direction at the master (`width` bytes a cycle) and at the target (`target_width` for each lane); a write ends when
+/// all beats have passed.
 class RequestBus final : public EventClient, public Saved {
  public:
   /// `targets[i]` is null for a target that takes no requests. `masters`: names by number; `config.masters` says how
@@ -89,7 +89,7 @@ class RequestBus final : public EventClient, public Saved {
 
   void arrange(const Entry& head);
   void arbitrate(uint64_t now_ps);
-  void contend(uint32_t target, uint64_t now_ps);
+  void contend(uint32_t target, unsigned lane, uint64_t now_ps);
   void look_for_starvation(MasterPort& master, uint64_t now_ps);
   void account_share(size_t winner);
   void grant(MasterPort& master, uint32_t target, uint64_t now_ps);

@@ -27,6 +27,7 @@ uint64_t RequestBus::MasterPort::submit(const BusRequest& request) {
     entry.routed = true;
     entry.target = route.target;
     entry.base = route.base;
+    entry.lane = bus_.targets_[route.target]->lane_of(request.address - route.base);
     queue_.push_back(request.tag);
     if (queue_.size() == 1) become_head(request.time_ps);
   }
@@ -40,7 +41,7 @@ uint64_t RequestBus::MasterPort::submit(const BusRequest& request) {
 void RequestBus::MasterPort::become_head(uint64_t time_ps) {
   Entry& next = head();
   next.head_ps = std::max(time_ps, next.request.time_ps);
-  next.not_ready_ps = bus_.targets_[next.target]->not_ready_ps(next.head_ps);
+  next.not_ready_ps = bus_.targets_[next.target]->not_ready_ps(next.lane, next.head_ps);
   account_.queue_ps += next.head_ps - next.request.time_ps;
   bus_.arrange(next);
 }
@@ -82,6 +83,7 @@ void RequestBus::MasterPort::state(StateArchive& archive) {
     save_request(archive, entry.request);
     archive.value("base", entry.base);
     archive.value("target", entry.target);
+    archive.value("lane", entry.lane);
     archive.value("routed", entry.routed);
     archive.value("answered", entry.answered);
     archive.value("starved", entry.starved);
@@ -117,9 +119,9 @@ void RequestBus::TargetPort::on_response(RequestTag tag, BusResponse response, u
   }
   // Read data come through the target's channel, then through the master's.
   const uint64_t size = entry.request.size;
-  uint64_t& target_free_ps = channel_free_ps_[static_cast<size_t>(BusOp::read)];
+  uint64_t& target_free_ps = lanes_[entry.lane].channel_free_ps[static_cast<size_t>(BusOp::read)];
   uint64_t& master_free_ps = master.channel_free_ps_[static_cast<size_t>(BusOp::read)];
-  const uint64_t target_beats_ps = bus_.beats_ps(size, bus_.target_width_log2_);
+  const uint64_t target_beats_ps = bus_.beats_ps(size, width_log2_);
   const uint64_t left_ps = std::max(time_ps, target_free_ps + target_beats_ps);
   target_free_ps = left_ps;
   account_.read_busy_ps += target_beats_ps;
@@ -133,16 +135,20 @@ void RequestBus::TargetPort::on_response(RequestTag tag, BusResponse response, u
 
 void RequestBus::TargetPort::state(StateArchive& archive) {
   archive.section("bus target");
-  arbiter_->state(archive);
+  for (Lane& lane : lanes_) {
+    lane.arbiter->state(archive);
+    archive.value("ready_ps", lane.ready_ps);
+    archive.value("granted_ps", lane.granted_ps);
+    archive.value("not_ready_ps", lane.not_ready_ps);
+    archive.value("channel_free_ps", lane.channel_free_ps);
+  }
   archive.vector("owners", owners_);
   for (const Owner& owner : owners_) {
     if (owner.used && owner.master >= bus_.masters_.size()) archive.fail("owners", "a master that does not exist");
   }
   archive.vector("free", free_);
   archive.value("later", later_);
-  archive.value("ready_ps", ready_ps_);
-  archive.value("granted_ps", granted_ps_);
-  archive.value("channel_free_ps", channel_free_ps_);
+  archive.value("arrived_ps", arrived_ps_);
   archive.value("account", account_);
 }
 

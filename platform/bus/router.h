@@ -50,9 +50,10 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
 
   ~Router() override;
 
-  /// From now on requests are carried too. `takes_requests[i]`: target i does, by nb_transport. Before the sockets are
+  /// From now on requests are carried too. `behind[i]`: what takes those of target i, by nb_transport; null where only
+  /// accesses are taken. Its lanes are asked for, nothing is submitted to it here. Before the sockets are
   /// bound.
-  void carry_requests(EventQueue& queue, const std::vector<bool>& takes_requests);
+  void carry_requests(EventQueue& queue, const std::vector<const RequestPort*>& behind);
   /// Null unless requests are carried.
   RequestBus* requests() { return request_bus_.get(); }
   const RequestBus* requests() const { return request_bus_.get(); }

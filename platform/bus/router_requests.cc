@@ -48,7 +48,11 @@ class Router::MasterSide final : public RequestClient {
 /// What the bus sees of a target's socket. On the way down a payload has the target's address and tag.
 class Router::TargetSide final : public RequestPort {
  public:
-  TargetSide(Router& router, uint32_t target) : router_(router), target_(target) {}
+  TargetSide(Router& router, uint32_t target, const RequestPort& behind)
+      : router_(router), target_(target), behind_(behind) {}
+
+  unsigned lanes() const override { return behind_.lanes(); }
+  unsigned lane_of(uint64_t address) const override { return behind_.lane_of(address); }
 
   uint64_t submit(const BusRequest& request) override {
     const auto [master, tag] = router_.request_bus_->owner(target_, request.tag);
@@ -97,20 +101,22 @@ class Router::TargetSide final : public RequestPort {
  private:
   Router& router_;
   uint32_t target_;
+  const RequestPort& behind_;
   RequestClient* client_ = nullptr;
 };
 
 Router::~Router() = default;
 
-void Router::carry_requests(EventQueue& queue, const std::vector<bool>& takes_requests) {
+void Router::carry_requests(EventQueue& queue, const std::vector<const RequestPort*>& behind) {
   queue_ = &queue;
   std::vector<std::string> names;
   for (size_t i = 0; i < masters_.size(); ++i) names.emplace_back(name_of(static_cast<BusMaster>(i)));
   std::vector<RequestPort*> ports;
   for (uint32_t i = 0; i < map_.size(); ++i) {
-    target_sides_.push_back(takes_requests[i] ? std::make_shared<TargetSide>(*this, i) : nullptr);
+    target_sides_.push_back(behind[i] != nullptr ? std::make_shared<TargetSide>(*this, i, *behind[i]) : nullptr);
     ports.push_back(target_sides_.back().get());
-    if (takes_requests[i]) targets_[i]->register_nb_transport_bw(this, &Router::nb_transport_bw, static_cast<int>(i));
+    if (behind[i] != nullptr)
+      targets_[i]->register_nb_transport_bw(this, &Router::nb_transport_bw, static_cast<int>(i));
   }
   request_bus_ = std::make_unique<RequestBus>(config_, queue, *this, names, ports);
   for (size_t i = 0; i < masters_.size(); ++i) {

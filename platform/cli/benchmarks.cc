@@ -15,6 +15,7 @@ constexpr Benchmark kBenchmarks[] = {
     {"kernels", "Arithmetic of lnpu, decoding and counting included, beside a plain binary32 GEMM",
      plain<measure_kernels>},
     {"kernels-avx2", "The same, held to AVX2", plain<measure_kernels_avx2>},
+    {"memory", "Bursts a second of the whole platform at timing at, over the demo", plain<measure_memory_path>},
     {"training", "A training step of the whole platform, by part, beside a plain GEMM and PyTorch",
      measure_training_step, Benchmark::Options::training},
 };

@@ -50,6 +50,9 @@ std::vector<Measurement> measure_core(const BenchOptions& options);
 /// Multiply-accumulates a host second of one core: FF, BP and WG of named layers of net S and ResNet-18.
 std::vector<Measurement> measure_kernels();
 std::vector<Measurement> measure_kernels_avx2();
+/// The demo's first subset at `timing: at`: bursts a second of the host's processor, with the NPU's arithmetic and
+/// without.
+std::vector<Measurement> measure_memory_path();
 /// A training step of the whole platform: wall time by part, plain GEMMs of its sizes, PyTorch's step.
 std::vector<Measurement> measure_training_step(const BenchOptions& options);
 

@@ -21,13 +21,18 @@ class Dram::Watch final : public dram::CommandSink {
   }
   void issued(unsigned channel, const dram::IssuedCommand& command) override {
     if (file_) file_->issued(channel, command);
-    if (!checkers_.empty()) checkers_[channel].judge(command);
+    if (checkers_.empty()) return;
+    checkers_[channel].judge(command);
+    ++checked_;
   }
+  /// Commands held against the rules.
+  uint64_t checked() const { return checked_; }
   void flush() {
     if (file_) file_->flush();
   }
   void state(StateArchive& archive) {
     for (dram::CommandChecker& checker : checkers_) checker.state(archive);
+    archive.value("checked", checked_);
   }
   std::optional<std::string> fault() const {
     for (const dram::CommandChecker& checker : checkers_) {
@@ -39,6 +44,7 @@ class Dram::Watch final : public dram::CommandSink {
  private:
   std::optional<dram::CommandFile> file_;
   std::vector<dram::CommandChecker> checkers_;
+  uint64_t checked_ = 0;
 };
 
 Dram::Dram(const DramConfig& config, uint64_t size_bytes)
@@ -56,6 +62,9 @@ void Dram::take_requests(EventQueue& queue) {
       std::make_unique<dram::MemoryTarget>(config_.memory, queue, store_.bytes(), store_.size_bytes(), watch_.get());
   target_->count_bandwidth(bandwidth_);
   target_->lose(config_.lose_request);
+  for (const BitErrorConfig& error : config_.bit_errors) {
+    target_->plant_error(error.offset, error.bits);
+  }
 }
 
 void Dram::settle(uint64_t time_ps) {
@@ -84,7 +93,9 @@ BusResponse Dram::serve_in_line(BusAccess& access, uint64_t& delay_ps) {
     request.time_ps = access.time_ps;
     request.op = access.op;
     request.who = access.who;
-    const uint64_t answered_ps = target_->serve_in_line(request, access.data + done);
+    bool wrong = false;
+    const uint64_t answered_ps = target_->serve_in_line(request, access.data + done, &wrong);
+    if (wrong) return BusResponse::target;
     if (answered_ps == RequestPort::kLater) return BusResponse::target;  // stuck: `fault` says so
     time_ps = std::max(time_ps, answered_ps);
     done += request.size;
@@ -181,6 +192,9 @@ void Dram::stats(const StatsWriter& writer) const {
   }
   writer.part("energy").counter("modelled", config_.memory.rails.empty() ? 0 : 1, "1",
                                 "1: the part has currents; 0: it has none, and no energy is computed");
+  if (watch_ && config_.check_commands) {
+    writer.counter("checked_commands", watch_->checked(), "commands", "Held against the rules of the standard");
+  }
   if (target_) return target_->stats(writer, settled_ps_);
   if (config_.memory.rails.empty()) return;
   const dram::EnergyFacts facts = timing_.energy_facts(grid_.edge_until(settled_ps_));

@@ -3,11 +3,24 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "platform/config/fields.h"
 #include "platform/dram/standard/memory_config.h"
 
 namespace backboard {
+
+/// A fault: wrong bits in a word of eight bytes.
+struct BitErrorConfig {
+  uint64_t offset = 0;
+  uint32_t bits = 1;
+
+  template <class V>
+  void fields(V& v) {
+    v("offset", offset, Range{0, INT64_MAX}, "Of a byte of the word, from the start of the DRAM");
+    v("bits", bits, Range{1, 2}, "Wrong bits");
+  }
+};
 
 /// The part behind the DRAM's place in the memory map, of which the board sees a window from address 0, and what the
 /// core's direct accesses cost.
@@ -19,6 +32,7 @@ struct DramConfig {
   std::string commands_file;
   bool check_commands = false;
   uint64_t lose_request = 0;
+  std::vector<BitErrorConfig> bit_errors;
 
   uint64_t capacity_bytes() const { return memory.capacity_bytes(); }
 
@@ -37,6 +51,9 @@ struct DramConfig {
     v("lose_request", lose_request, Range{0, INT64_MAX},
       "timing at, a fault to try what follows: the memory takes the request of this number and never answers it; "
       "0: none");
+    v("bit_errors", bit_errors, Count{0, 64},
+      "timing at, a fault: words with wrong bits until they are written as a whole; with memory.controller.ecc one bit "
+      "is corrected and two are an error response");
   }
 };
 

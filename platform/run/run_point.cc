@@ -29,24 +29,6 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-void start_board(Board& board, const PreparedPoint& prepared, const std::string& restore) {
-  const RunConfig& config = prepared.point.config;
-  if (!restore.empty()) {
-    board.attach(prepared.elf, config.firmware);
-    board.restore(restore);
-  } else {
-    board.load(prepared.elf, config.firmware);
-    for (const MemoryBlob& blob : prepared.image.blobs) {
-      if (!board.write_memory(blob.address, blob.bytes)) {
-        throw InputError(fmt::format("{} does not fit into the board's memory at {:#x}", blob.what, blob.address));
-      }
-    }
-    board.start(prepared.elf.entry(), prepared.image.argument);
-  }
-  board.set_reset_limit(config.limits.resets);
-  if (config.limits.instructions) board.set_instruction_limit(*config.limits.instructions);
-}
-
 // What the firmware reports of its training. What is wrong with it is a failure of the run, not bad input.
 void read_training(Board& board, const PreparedPoint& prepared, RunSummary& summary) {
   if (prepared.plan.empty()) return;
@@ -177,6 +159,24 @@ std::vector<std::string> layer_names(const PreparedPoint& prepared) {
 }
 
 }  // namespace
+
+void start_board(Board& board, const PreparedPoint& prepared, const std::string& restore) {
+  const RunConfig& config = prepared.point.config;
+  if (!restore.empty()) {
+    board.attach(prepared.elf, config.firmware);
+    board.restore(restore);
+  } else {
+    board.load(prepared.elf, config.firmware);
+    for (const MemoryBlob& blob : prepared.image.blobs) {
+      if (!board.write_memory(blob.address, blob.bytes)) {
+        throw InputError(fmt::format("{} does not fit into the board's memory at {:#x}", blob.what, blob.address));
+      }
+    }
+    board.start(prepared.elf.entry(), prepared.image.argument);
+  }
+  board.set_reset_limit(config.limits.resets);
+  if (config.limits.instructions) board.set_instruction_limit(*config.limits.instructions);
+}
 
 PreparedPoint prepare_point(RunPoint point) {
   RunConfig& config = point.config;

@@ -27,6 +27,9 @@ struct PreparedPoint {
 /// Throws InputError.
 PreparedPoint prepare_point(RunPoint point);
 
+/// Loads and starts `board`, built from the point's platform, or restores it from a file. Throws InputError.
+void start_board(Board& board, const PreparedPoint& prepared, const std::string& restore = "");
+
 struct PointOptions {
   std::string folder;  ///< made when it is missing
   bool echo = false;   ///< UART to stdout, findings to stderr

@@ -87,6 +87,19 @@ struct BoardConfig {
     if (timing == TimingLevel::lt && dram.lose_request != 0) {
       throw ConfigRule("dram.lose_request", "there are requests in timing: at only");
     }
+    const dram::ControllerConfig& controller = dram.memory.controller;
+    if (timing == TimingLevel::lt && controller.power_down != dram::PowerKind::off) {
+      throw ConfigRule("dram.memory.controller.power_down", "timing: lt does not model it");
+    }
+    if (timing == TimingLevel::lt && controller.ecc != dram::EccKind::off) {
+      throw ConfigRule("dram.memory.controller.ecc", "timing: lt does not model it");
+    }
+    if (timing == TimingLevel::lt && !dram.bit_errors.empty()) {
+      throw ConfigRule("dram.bit_errors", "there are requests in timing: at only");
+    }
+    for (const BitErrorConfig& error : dram.bit_errors) {
+      if (error.offset >= map[Place::kDRAM].size_bytes) throw ConfigRule("dram.bit_errors", "lies beyond the DRAM");
+    }
     check_traffic(traffic, "traffic");
     for (size_t i = 0; i < traffic.size(); ++i) {
       const PlaceConfig& place = map[Place::kDRAM];

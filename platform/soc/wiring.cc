@@ -30,9 +30,9 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
   }
   router_ = std::make_unique<Router>("bus", bus, std::move(ranges), index_of(Place::kDRAM), findings);
   if (config.timing == TimingLevel::at) {
-    std::vector<bool> takes_requests;
-    for (const PlacedTarget& placed : targets) takes_requests.push_back(placed.requests != nullptr);
-    router_->carry_requests(queue_, takes_requests);
+    std::vector<const RequestPort*> behind;
+    for (const PlacedTarget& placed : targets) behind.push_back(placed.requests);
+    router_->carry_requests(queue_, behind);
   }
   for (size_t i = 0; i < ports_.size(); ++i) {
     ports_[i]->socket.bind(router_->master_socket(static_cast<BusMaster>(i)));

@@ -116,7 +116,51 @@ TEST_CASE("another part, of which the board sees a window, trains the same at bo
   check_same_training(lt, runs.run(file, "lpddr4"));
   CHECK(npu_rows(lt) == npu_rows(at));
   CHECK(at.stats.contains("dram.channel0.bank15.reads"));
-  CHECK_FALSE(at.stats.contains("dram.energy.total"));  // the part has no currents
+  CHECK(at.stat("dram.energy.modelled") == 1);
+  const auto total = [](const RunOutcome& run) { return run.stats.at("dram.energy.total").at("value").get<double>(); };
+  CHECK(total(lt) == Approx(total(at)).epsilon(0.10));
+  // One whose data sheet was not found computes none, and says so.
+  const std::string lpddr5 = SOURCE_FOLDER "/configs/memory/lpddr5-6400.yaml";
+  const RunOutcome silent = runs.run(
+      runs.write("lpddr5.yaml", "extends: " + file + "\nplatform:\n  dram: {memory: {extends: " + lpddr5 + "}}\n"),
+      "lpddr5", kAt);
+  check_same_training(at, silent);
+  CHECK(silent.stat("dram.energy.modelled") == 0);
+  CHECK_FALSE(silent.stats.contains("dram.energy.total"));
+}
+
+TEST_CASE(
+    "ECC and power-down change times, bursts and energy, never results, and wrong bits show where nothing corrects "
+    "them") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 1, batch: 16, shuffle: 1}", 32);
+  const std::string controller = "--set platform.dram.check_commands=true --set platform.dram.memory.controller.";
+  const auto energy = [](const RunOutcome& run, const std::string& cause) {
+    return run.stats.at("dram.energy." + cause).at("value").get<double>();
+  };
+  const RunOutcome plain = runs.run(file, "plain", kAt);
+  const RunOutcome down = runs.run(file, "down", kAt + controller + "power_down=idle");
+  INFO(down.program.err);
+  check_same_training(plain, down);
+  CHECK(down.stat("dram.commands.power_down") > 100);
+  CHECK(energy(down, "background") < energy(plain, "background"));
+  CHECK(plain.stat("dram.commands.power_down") == 0);
+  CHECK(down.simulated_ps() >= plain.simulated_ps());
+  // One wrong bit in the firmware's first line is corrected; check bytes cost bursts, told apart by initiator.
+  const std::string wrong = " --set 'platform.dram.bit_errors=[{offset: 8, bits: ";
+  const RunOutcome ecc = runs.run(file, "ecc", kAt + controller + "ecc=in_line" + wrong + "1}]'");
+  INFO(ecc.program.err);
+  check_same_training(plain, ecc);
+  CHECK(ecc.stat("dram.ecc.corrected") > 0);
+  CHECK(ecc.stat("dram.by.npu.read_bursts") == plain.stat("dram.by.npu.read_bursts"));
+  CHECK(ecc.stat("dram.by.npu.ecc_read_bursts") >= ecc.stat("dram.by.npu.read_bursts") / 8);
+  CHECK(ecc.stat("dram.commands.read") == ecc.stat("dram.read_bursts") + ecc.stat("dram.ecc_read_bursts"));
+  CHECK(ecc.stat("dram.commands.write") == ecc.stat("dram.write_bursts") + ecc.stat("dram.ecc_write_bursts"));
+  CHECK(ecc.simulated_ps() > plain.simulated_ps());
+  CHECK(runs.run(file, "two", kAt + controller + "ecc=in_line" + wrong + "2}]'").exit_code() == 1);
+  CHECK(runs.run(file, "lt_ecc", controller.substr(controller.rfind("--set")) + "ecc=in_line").exit_code() == 2);
+  CHECK(runs.run(file, "lt_down", controller.substr(controller.rfind("--set")) + "power_down=idle").exit_code() == 2);
+  CHECK(runs.run(file, "lt_bits", wrong + "1}]'").exit_code() == 2);
 }
 
 TEST_CASE("a request that the memory never answers ends the run with exit code 1, named, alone and beside a camera") {

@@ -26,6 +26,7 @@ class CommandChecker::Judge {
   }
 
   void judge(const IssuedCommand& command) {
+    check_power(command);
     check_bus(command);
     check_distances(command);
     check_window(command);
@@ -46,6 +47,8 @@ class CommandChecker::Judge {
     archive.value("activates_seen", activates_seen_);
     archive.value("bus_since", bus_since_);
     archive.value("bus_end", bus_end_);
+    archive.value("down", down_);
+    archive.value("down_since", down_since_);
   }
 
  private:
@@ -69,9 +72,19 @@ class CommandChecker::Judge {
     if (!enough()) found_.push_back({std::move(rule), command, since});
   }
 
+  /// The clock enable: nothing is said to a rank that is powered down but that it ends.
+  void check_power(const IssuedCommand& command) {
+    const bool enters = command.command == Command::power_down, leaves = command.command == Command::power_up;
+    if (down_ && !leaves) found(enters ? "power-down in power-down" : "command in power-down", command, down_since_);
+    if (!down_ && leaves) found("end of a power-down that is none", command);
+    if (enters) down_since_ = command.clock;
+    if (enters || leaves) down_ = enters;
+  }
+
+  /// Power-down is a level of the clock enable, not a command on the bus.
   void check_bus(const IssuedCommand& command) {
-    const bool is_long =
-        command.command == Command::activate || command.command == Command::read || command.command == Command::write;
+    if (command.command == Command::power_down || command.command == Command::power_up) return;
+    const bool is_long = command.command == Command::activate || is_column(command.command);
     if (command.clock < bus_end_) found("command bus is taken", command, bus_since_);
     bus_since_ = command.clock;
     bus_end_ = command.clock + (is_long ? config_.timing.command_long : config_.timing.command_short);
@@ -124,6 +137,7 @@ class CommandChecker::Judge {
         return;
       case Command::read:
       case Command::write:
+      case Command::write_masked:
         if (!row) {
           found("column command to a closed bank", command);
         } else if (*row != command.row) {
@@ -144,6 +158,9 @@ class CommandChecker::Judge {
       case Command::refresh_bank:
         if (row) found("REFPB of an open bank", command);
         return;
+      case Command::power_down:
+      case Command::power_up:
+        return;
     }
   }
 
@@ -163,7 +180,8 @@ class CommandChecker::Judge {
   std::vector<std::optional<uint32_t>> rows_;
   std::vector<uint64_t> refreshed_;
   std::array<std::optional<uint64_t>, 4> activates_;
-  uint64_t activates_seen_ = 0, bus_since_ = 0, bus_end_ = 0;
+  uint64_t activates_seen_ = 0, bus_since_ = 0, bus_end_ = 0, down_since_ = 0;
+  bool down_ = false;
   std::vector<Violation> found_;
 };
 

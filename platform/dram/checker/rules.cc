@@ -19,6 +19,38 @@ void between_columns(std::vector<Rule>& rules, Command from, Command to, int64_t
   between_banks(rules, from, to, same_group, other_group);
 }
 
+/// A masked write keeps every distance of a write, and `clocks` to an earlier write of its bank.
+void add_masked_writes(std::vector<Rule>& rules, int64_t clocks) {
+  std::vector<Rule> more;
+  for (const Rule& rule : rules) {
+    const bool from = rule.from == write, to = rule.to == write;
+    if (from) more.push_back({write_masked, rule.to, rule.scope, rule.clocks});
+    // Towards another bank the plain distance; of the same bank the longer one stands alone.
+    const bool own_bank = from && to && rule.scope == Scope::same_bank;
+    if (to) more.push_back({rule.from, write_masked, rule.scope, own_bank ? clocks : rule.clocks});
+    if (from && to) more.push_back({write_masked, write_masked, rule.scope, own_bank ? clocks : rule.clocks});
+  }
+  rules.insert(rules.end(), more.begin(), more.end());
+}
+
+/// Clock enable low and high: from each command to power-down, how long it lasts at least, what may follow.
+struct PowerDownTimes {
+  int64_t activate, precharge, refresh, read, write, cke, xp;
+};
+void add_power_down(std::vector<Rule>& rules, const PowerDownTimes& t) {
+  rules.push_back({activate, power_down, Scope::rank, t.activate});
+  rules.push_back({precharge, power_down, Scope::rank, t.precharge});
+  rules.push_back({precharge_all, power_down, Scope::rank, t.precharge});
+  rules.push_back({refresh_all, power_down, Scope::rank, t.refresh});
+  rules.push_back({read, power_down, Scope::rank, t.read});
+  rules.push_back({write, power_down, Scope::rank, t.write});
+  rules.push_back({power_down, power_up, Scope::rank, t.cke});
+  rules.push_back({power_up, power_down, Scope::rank, t.cke});
+  for (const Command next : {activate, read, write, precharge, precharge_all, refresh_all}) {
+    rules.push_back({power_up, next, Scope::rank, t.xp});
+  }
+}
+
 std::vector<Rule> lpddr4_rules(const MemoryTiming& t) {
   const int64_t rl = t.rl, wl = t.wl, burst = t.burst;
   std::vector<Rule> r;
@@ -57,6 +89,13 @@ std::vector<Rule> lpddr4_rules(const MemoryTiming& t) {
   r.push_back({refresh_bank, refresh_bank, Scope::rank, t.rfc_pb});
   r.push_back({refresh_bank, refresh_all, Scope::rank, t.rfc_pb});
   r.push_back({refresh_all, refresh_bank, Scope::rank, t.rfc_ab});
+  // Commands of four clocks count from their last, those of two from theirs.
+  const int64_t data = 3 + t.burst;
+  add_power_down(r, {3 + t.cmdcke, 1 + t.cmdcke, 1 + t.cmdcke, data + rl + t.dqsck + t.rpst,
+                     data + wl + t.dqss + t.dqs2dq + t.wr, t.cke, t.xp});
+  r.push_back({refresh_bank, power_down, Scope::rank, 1 + t.cmdcke});
+  r.push_back({power_up, refresh_bank, Scope::rank, t.xp});
+  if (t.ccdmw != 0) add_masked_writes(r, t.ccdmw);
   return r;
 }
 
@@ -82,6 +121,7 @@ std::vector<Rule> ddr4_rules(const MemoryTiming& t) {
   r.push_back({refresh_all, activate, Scope::rank, t.rfc_ab});
   r.push_back({refresh_all, refresh_all, Scope::rank, t.rfc_ab});
   r.push_back({activate, refresh_all, Scope::rank, t.rc_pb});
+  add_power_down(r, {t.cmdcke, t.cmdcke, t.cmdcke, rl + burst + 1, wl + burst + t.wr, t.cke, t.xp});
   return r;
 }
 

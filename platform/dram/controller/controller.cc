@@ -10,6 +10,9 @@ Controller::Controller(const MemoryConfig& config, unsigned channel, CompletionS
 Controller::Controller(const MemoryConfig& config, unsigned channel, CompletionSink& completions, CommandSink* commands,
                        std::unique_ptr<Scheduler> scheduler)
     : channel_(channel),
+      masks_(resolve_gaps(config).write_to_masked != 0),
+      refresh_all_clocks_(config.timing.rfc_ab),
+      refresh_bank_clocks_(config.timing.rfc_pb),
       completions_(completions),
       commands_(commands),
       read_done_(resolve_gaps(config).read_done),
@@ -19,6 +22,7 @@ Controller::Controller(const MemoryConfig& config, unsigned channel, CompletionS
       scheduler_(std::move(scheduler)),
       page_(make_page_policy(config.controller.page, config.all_banks())),
       refresh_(make_refresh_plan(config)),
+      power_(make_power_plan(config.controller)),
       wishes_(config.all_banks()),
       last_row_(config.all_banks(), kNoRow),
       banks_(config.all_banks()) {}
@@ -26,17 +30,20 @@ Controller::Controller(const MemoryConfig& config, unsigned channel, CompletionS
 ControllerCounters& ControllerCounters::operator+=(const ControllerCounters& other) {
   reads += other.reads;
   writes += other.writes;
+  masked_writes += other.masked_writes;
   row_hits += other.row_hits;
   activates += other.activates;
   precharges += other.precharges;
   precharges_all += other.precharges_all;
   refreshes_all += other.refreshes_all;
   refreshes_bank += other.refreshes_bank;
+  power_downs += other.power_downs;
   return *this;
 }
 
 void Controller::accept(const BurstRequest& request, uint64_t clock) {
   const Slot slot = buffer_.add(request);
+  if (!masks_) buffer_.at(slot).request.masked = false;
   floor_ = std::max(floor_, clock + 1);
   chosen_ = false;
   if (scheduler_->buffer_changed(buffer_)) return wish_all();
@@ -55,8 +62,9 @@ void Controller::wish(unsigned bank) {
     const BurstRequest& request = buffer_.at(w.slot).request;
     w.command = row == kNoRow        ? Command::activate
                 : row != request.row ? Command::precharge
-                : request.write      ? Command::write
-                                     : Command::read;
+                : !request.write     ? Command::read
+                : request.masked     ? Command::write_masked
+                                     : Command::write;
   } else if (row != kNoRow && buffer_.first(bank) == kNoSlot && page_->closes(bank)) {
     w.command = Command::precharge;
   } else {
@@ -72,6 +80,7 @@ void Controller::wish_all() {
 void Controller::choose() {
   chosen_ = true;
   choice_ = Choice();
+  if (rank_.powered_down()) return choose_power_up();
   const uint64_t due = refresh_->due();
   const uint64_t blocked = refresh_->all_banks() ? UINT64_MAX : uint64_t{1} << refresh_->bank();
   uint64_t best_end = kNever, best_order = kNever;
@@ -89,6 +98,23 @@ void Controller::choose() {
     choice_ = {clock, w.slot, bank, w.command};
   }
   if (due != kNever) consider_refresh(best_end);
+  if (wishing_ == 0 && buffer_.empty()) consider_power_down();
+}
+
+/// Power-down ends when a bank wants something, or when a refresh is due.
+void Controller::choose_power_up() {
+  const uint64_t wanted = wishing_ != 0 ? floor_ : std::max(refresh_->due(), floor_);
+  if (wanted == kNever) return;
+  choice_.command = Command::power_up;
+  choice_.clock = std::max(wanted, rank_.earliest(Command::power_up, 0));
+}
+
+/// Not while a refresh is due.
+void Controller::consider_power_down() {
+  const uint64_t from = power_->down_from(quiet_since_);
+  if (from == kNever) return;
+  const uint64_t clock = std::max({from, floor_, rank_.earliest(Command::power_down, 0)});
+  if (clock < choice_.clock && clock < refresh_->due()) choice_ = {clock, kNoSlot, 0, Command::power_down};
 }
 
 /// Takes the refresh, or the precharge that it needs, where nothing ends before it. What still comes before `due` goes
@@ -125,6 +151,7 @@ void Controller::issue_next() {
   }
   rank_.issue(command);
   floor_ = std::max(floor_, choice.clock);
+  quiet_since_ = choice.clock;
   if (commands_ != nullptr) commands_->issued(channel_, command);
 
   switch (choice.command) {
@@ -135,6 +162,9 @@ void Controller::issue_next() {
       page_->opened(choice.bank, command.row, last_row_[choice.bank]);
       last_row_[choice.bank] = command.row;
       return wish(choice.bank);
+    case Command::write_masked:
+      ++counters_.masked_writes;
+      return after_column(choice.slot, choice.clock);
     case Command::read:
     case Command::write:
       return after_column(choice.slot, choice.clock);
@@ -146,10 +176,17 @@ void Controller::issue_next() {
       return wish_all();
     case Command::refresh_all:
       ++counters_.refreshes_all;
+      quiet_since_ += refresh_all_clocks_;
       return refresh_->issued();
     case Command::refresh_bank:
       ++counters_.refreshes_bank;
+      quiet_since_ += refresh_bank_clocks_;
       return refresh_->issued();
+    case Command::power_down:
+      ++counters_.power_downs;
+      return;
+    case Command::power_up:
+      return;
   }
 }
 
@@ -197,6 +234,7 @@ void Controller::state(StateArchive& archive) {
   refresh_->state(archive);
   archive.range("last_row", std::span(last_row_));
   archive.value("floor", floor_);
+  archive.value("quiet_since", quiet_since_);
   archive.value("counters", counters_);
   archive.range("banks", std::span(banks_));
   if (!archive.reading()) return;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "platform/dram/controller/page/page_policy.h"
+#include "platform/dram/controller/power/power_plan.h"
 #include "platform/dram/controller/refresh/refresh_plan.h"
 #include "platform/dram/controller/request_buffer.h"
 #include "platform/dram/controller/scheduler/scheduler.h"
@@ -24,11 +25,13 @@ class CompletionSink {
 /// What a channel did.
 struct ControllerCounters {
   uint64_t reads = 0, writes = 0;  ///< column commands
+  uint64_t masked_writes = 0;      ///< of the writes, as commands of their own
   uint64_t row_hits = 0;           ///< of them, without an activate for the request
   uint64_t activates = 0;
   uint64_t precharges = 0;      ///< of one bank
   uint64_t precharges_all = 0;  ///< of all banks
   uint64_t refreshes_all = 0, refreshes_bank = 0;
+  uint64_t power_downs = 0;
 
   ControllerCounters& operator+=(const ControllerCounters& other);
 };
@@ -96,13 +99,17 @@ class Controller {
     return choice_;
   }
   void choose();
+  void choose_power_up();
   void consider_refresh(uint64_t best_end);
+  void consider_power_down();
   void issue_next();
   void wish(unsigned bank);
   void wish_all();
   void after_column(Slot slot, uint64_t clock);
 
   unsigned channel_;
+  bool masks_;  ///< the standard has masked writes as commands
+  uint64_t refresh_all_clocks_, refresh_bank_clocks_;
   CompletionSink& completions_;
   CommandSink* commands_;
   uint64_t read_done_, write_done_;
@@ -111,10 +118,12 @@ class Controller {
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<PagePolicy> page_;
   std::unique_ptr<RefreshPlan> refresh_;
+  std::unique_ptr<PowerPlan> power_;
   std::vector<Wish> wishes_;
   std::vector<uint32_t> last_row_;  ///< of each bank, open or closed since
   uint64_t wishing_ = 0;            ///< a bit for each bank with a wish
   uint64_t floor_ = 0;              ///< nothing is issued before
+  uint64_t quiet_since_ = 0;        ///< the last command, or the refresh that it began, was over
   bool chosen_ = false;             ///< `choice_` holds
   Choice choice_;
   ControllerCounters counters_;

@@ -46,6 +46,7 @@ void RequestBuffer::state(StateArchive& archive) {
     archive.value("row", entry.request.row);
     archive.value("column", entry.request.column);
     archive.value("write", entry.request.write);
+    archive.value("masked", entry.request.masked);
     archive.value("order", entry.order);
     archive.value("next", entry.next);
     archive.value("activated", entry.activated);

@@ -14,6 +14,7 @@ struct BurstRequest {
   uint64_t arrival = 0;  ///< clock at which it was offered
   uint32_t bank = 0, row = 0, column = 0;
   bool write = false;
+  bool masked = false;  ///< writes a part of the burst
 };
 
 using Slot = uint32_t;

@@ -31,7 +31,8 @@ EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config) {
   const double rp = t.rp_pb, ras = t.ras;
   EnergyByCause sum;
   for (const Rail& r : config.rails) {
-    const double unit = r.volt * clock_s * config.devices;  // joule for one ampere during one clock
+    const double devices = config.controller.ecc == EccKind::side_band ? config.devices * 1.125 : config.devices;
+    const double unit = r.volt * clock_s * devices;  // joule for one ampere during one clock
     const double i_beta = r.i0, rho = 1.0;
     const double i_theta = (r.i0 * (rp + ras) - i_beta * rp) / ras;
     const double i_rho = rho * (r.i3n - r.i2n) + r.i2n;
@@ -43,9 +44,11 @@ EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config) {
     e.read = unit * (r.i4r - r.i3n) * t.burst * count(facts.reads);
     e.write = unit * (r.i4w - r.i3n) * t.burst * count(facts.writes);
     e.refresh = unit * (r.i5 - i_all) * t.rfc_ab * refreshes;
-    e.background =
-        unit * ((i_all - i_rho) / banks * count(facts.bank_active_clocks) + i_rho * count(facts.rank_active_clocks) +
-                r.i2n * (count(facts.clocks) - count(facts.rank_active_clocks)));
+    const double standby_clocks = count(facts.clocks) - count(facts.rank_active_clocks) -
+                                  count(facts.active_down_clocks) - count(facts.idle_down_clocks);
+    e.background = unit * ((i_all - i_rho) / banks * count(facts.bank_active_clocks) +
+                           i_rho * count(facts.rank_active_clocks) + r.i2n * standby_clocks +
+                           r.i3p * count(facts.active_down_clocks) + r.i2p * count(facts.idle_down_clocks));
     sum.add(e);
   }
   return sum;
@@ -75,6 +78,7 @@ void EnergyMeter::issued(const IssuedCommand& command) {
       ++facts_.reads;
       return;
     case Command::write:
+    case Command::write_masked:
       ++facts_.writes;
       return;
     case Command::precharge:
@@ -93,12 +97,33 @@ void EnergyMeter::issued(const IssuedCommand& command) {
       facts_.bank_active_clocks += refresh_bank_clocks_;
       if (open_ == 0) facts_.rank_active_clocks += refresh_bank_clocks_;
       return;
+    case Command::power_down:
+      down_ = true;
+      down_since_ = command.clock;
+      return;
+    case Command::power_up:
+      return power_up(command.clock);
+  }
+}
+
+/// Time in power-down counts by itself: for open rows as if they had been opened so much later.
+void EnergyMeter::power_up(uint64_t clock) {
+  const uint64_t clocks = clock - down_since_;
+  down_ = false;
+  (open_ != 0 ? facts_.active_down_clocks : facts_.idle_down_clocks) += clocks;
+  if (open_ != 0) rank_since_ += clocks;
+  for (uint64_t rest = open_; rest != 0; rest &= rest - 1) {
+    opened_[static_cast<size_t>(std::countr_zero(rest))] += clocks;
   }
 }
 
 EnergyFacts EnergyMeter::facts_at(uint64_t clock) const {
   EnergyFacts facts = facts_;
   facts.clocks = clock;
+  if (down_) {
+    (open_ != 0 ? facts.active_down_clocks : facts.idle_down_clocks) += clock - down_since_;
+    clock = down_since_;
+  }
   for (uint64_t rest = open_; rest != 0; rest &= rest - 1) {
     facts.bank_active_clocks += clock - opened_[static_cast<size_t>(std::countr_zero(rest))];
   }
@@ -115,6 +140,8 @@ void EnergyFacts::add_channel(const EnergyFacts& other) {
   refreshes_bank += other.refreshes_bank;
   bank_active_clocks += other.bank_active_clocks;
   rank_active_clocks += other.rank_active_clocks;
+  active_down_clocks += other.active_down_clocks;
+  idle_down_clocks += other.idle_down_clocks;
   clocks = other.clocks;
 }
 
@@ -124,6 +151,8 @@ void EnergyMeter::state(StateArchive& archive) {
   archive.range("opened", std::span(opened_));
   archive.value("open", open_);
   archive.value("rank_since", rank_since_);
+  archive.value("down", down_);
+  archive.value("down_since", down_since_);
 }
 
 }  // namespace backboard::dram

@@ -27,7 +27,8 @@ struct EnergyFacts {
   uint64_t reads = 0, writes = 0, refreshes_all = 0, refreshes_bank = 0;
   uint64_t bank_active_clocks = 0;  ///< summed over banks
   uint64_t rank_active_clocks = 0;
-  uint64_t clocks = 0;  ///< whole time
+  uint64_t active_down_clocks = 0, idle_down_clocks = 0;  ///< powered down with rows open, with none; not in the others
+  uint64_t clocks = 0;                                    ///< whole time
 
   /// Adds the facts of another channel over the same time.
   void add_channel(const EnergyFacts& other);
@@ -36,6 +37,7 @@ struct EnergyFacts {
 /// Prices facts, summed over rails and devices, with DRAMPower's formulas (Chandrasekar et al., "Improved Power
 /// Modeling of DDR SDRAMs", DSD 2011; Jung et al. for bank-wise background) with I_beta = IDD0 and rho = 1. A refresh
 /// of one bank is taken as 1/banks of a refresh of all: an assumption of ours, data sheets rarely give its current.
+/// Powered down a rank takes I3P with rows open and I2P without. A ninth device for check bytes takes its ninth part.
 EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config);
 
 /// Counts the facts of one channel as its commands are issued.
@@ -50,12 +52,15 @@ class EnergyMeter {
 
  private:
   void close(unsigned bank, uint64_t clock);
+  void power_up(uint64_t clock);
 
   EnergyFacts facts_;
   uint64_t refresh_all_clocks_, refresh_bank_clocks_;
   std::vector<uint64_t> opened_;  ///< clock of each open bank's activate
   uint64_t open_ = 0;             ///< a bit for each open bank
   uint64_t rank_since_ = 0;       ///< some bank is open since
+  bool down_ = false;
+  uint64_t down_since_ = 0;
 };
 
 }  // namespace backboard::dram

@@ -25,6 +25,10 @@ Gaps shared_gaps(const MemoryConfig& config) {
   g.precharge_ab_to_refresh = t.rp_ab;
   g.refresh_ab_to_refresh = t.rfc_ab;
   g.refresh_pb_to_refresh = t.rfc_pb;
+  g.activate_to_down = t.command_long - 1 + t.cmdcke;
+  g.precharge_to_down = g.refresh_to_down = t.command_short - 1 + t.cmdcke;
+  g.down_to_up = g.up_to_down = t.cke;
+  g.up_to_command = t.xp;
   g.read_done = t.command_long - 1 + t.rl + t.dqsck + t.burst;
   g.write_done = t.command_long - 1 + t.wl + t.dqss + t.dqs2dq + t.burst;
   return g;
@@ -44,6 +48,9 @@ Gaps lpddr4_gaps(const MemoryConfig& config) {
   g.precharge_ab_to_activate = difference(t.rp_ab, 2);
   g.refresh_ab_to_activate = difference(t.rfc_ab, 2);
   g.refresh_pb_to_activate = difference(t.rfc_pb, 2);
+  g.write_to_masked = t.ccdmw;
+  g.read_to_down = t.command_long - 1 + t.rl + t.dqsck + t.burst + t.rpst;
+  g.write_to_down = t.command_long - 1 + t.wl + t.dqss + t.dqs2dq + t.burst + t.wr;
   return g;
 }
 
@@ -62,6 +69,8 @@ Gaps ddr4_gaps(const MemoryConfig& config) {
   g.precharge_ab_to_activate = t.rp_ab;
   g.refresh_ab_to_activate = t.rfc_ab;
   g.refresh_pb_to_activate = t.rfc_pb;
+  g.read_to_down = t.rl + t.burst + 1;
+  g.write_to_down = t.wl + t.burst + t.wr;
   return g;
 }
 

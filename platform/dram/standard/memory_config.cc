@@ -68,6 +68,19 @@ void MemoryConfig::check() const {
     }
   }
 
+  if (controller.power_down != PowerKind::off) {
+    if (timing.xp == 0) throw ConfigRule("controller.power_down", "the part has no times for it (timing.xp, cke)");
+    const auto known = [](const Rail& rail) { return rail.i2p > 0 && rail.i3p > 0; };
+    if (!std::all_of(rails.begin(), rails.end(), known)) {
+      throw ConfigRule("controller.power_down", "needs i2p and i3p of each of the rails");
+    }
+  }
+  if (controller.ecc == EccKind::side_band && devices % 8 != 0) {
+    throw ConfigRule("controller.ecc", "side_band is a ninth device beside each eight; the rank has none such");
+  }
+  if (controller.ecc != EccKind::off && burst_bytes() % 8 != 0) {
+    throw ConfigRule("controller.ecc", "a burst is no multiple of 8 bytes");
+  }
   const RefreshKind refresh = controller.refresh;
   if (refresh == RefreshKind::all_bank && timing.refi <= timing.rfc_ab + timing.rc_pb + timing.rp_ab) {
     throw ConfigRule("timing.refi", "leaves no time between refreshes");

@@ -18,6 +18,10 @@ enum class SchedulerKind : uint8_t { fifo, frfcfs, frfcfs_grouped };
 enum class PageKind : uint8_t { open, closed, adaptive };
 /// How rows are refreshed (controller/refresh).
 enum class RefreshKind : uint8_t { all_bank, per_bank, off };
+/// When a rank without work is powered down (controller/power).
+enum class PowerKind : uint8_t { off, idle };
+/// Where check bytes lie, one for eight of data (target/ecc_plan.h).
+enum class EccKind : uint8_t { off, side_band, in_line };
 
 /// Timing parameters in clocks.
 struct MemoryTiming {
@@ -35,7 +39,7 @@ struct MemoryTiming {
 
 /// Currents of one supply of one device, ampere, as data sheets name them (IDD0, IDD2N, ...).
 struct Rail {
-  double volt = 0, i0 = 0, i2n = 0, i3n = 0, i4r = 0, i4w = 0, i5 = 0;
+  double volt = 0, i0 = 0, i2n = 0, i3n = 0, i4r = 0, i4w = 0, i5 = 0, i2p = 0, i3p = 0;
 
   template <class V>
   void fields(V& v) {
@@ -47,6 +51,8 @@ struct Rail {
     v("i4r", i4r, ampere, "Reading all the time, A");
     v("i4w", i4w, ampere, "Writing all the time, A");
     v("i5", i5, ampere, "Refreshing all banks all the time, A");
+    v("i2p", i2p, ampere, "Powered down with all banks precharged, A");
+    v("i3p", i3p, ampere, "Powered down with rows open, A");
   }
 };
 
@@ -76,6 +82,9 @@ struct ControllerConfig {
   uint32_t write_high = 16, write_low = 4;
   PageKind page = PageKind::open;
   RefreshKind refresh = RefreshKind::all_bank;
+  PowerKind power_down = PowerKind::off;
+  uint32_t power_down_after = 64;
+  EccKind ecc = EccKind::off;
 
   template <class V>
   void fields(V& v) {
@@ -94,6 +103,13 @@ struct ControllerConfig {
       Choices<RefreshKind>{
           {"all_bank", RefreshKind::all_bank}, {"per_bank", RefreshKind::per_bank}, {"off", RefreshKind::off}},
       "How rows are refreshed; never postponed");
+    v("power_down", power_down, Choices<PowerKind>{{"off", PowerKind::off}, {"idle", PowerKind::idle}},
+      "timing at: whether a rank without requests is powered down, rows open or not");
+    v("power_down_after", power_down_after, Range{0, 1'000'000},
+      "power_down idle: clocks without a command before the rank is powered down");
+    v("ecc", ecc,
+      Choices<EccKind>{{"off", EccKind::off}, {"side_band", EccKind::side_band}, {"in_line", EccKind::in_line}},
+      "timing at: a check byte for eight of data, in a ninth device or in the last eighth of the part");
   }
   void check() const;
 };
@@ -116,7 +132,9 @@ struct MemoryConfig {
   uint32_t burst_columns() const { return timing.burst * beats; }  ///< also beats of a burst
   uint32_t burst_bytes() const { return burst_columns() * bus_bytes; }
   uint64_t channel_bytes() const { return uint64_t{all_banks()} * rows * columns * bus_bytes; }
-  uint64_t capacity_bytes() const { return channel_bytes() * channels; }
+  uint64_t part_bytes() const { return channel_bytes() * channels; }
+  /// For data: with check bytes in line the last eighth of the part is theirs.
+  uint64_t capacity_bytes() const { return controller.ecc == EccKind::in_line ? part_bytes() / 8 * 7 : part_bytes(); }
 
   template <class V>
   void fields(V& v) {

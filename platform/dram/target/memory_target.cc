@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <iterator>
 
 #include "platform/check/check.h"
 #include "platform/stats/distribution.h"
@@ -13,7 +15,10 @@ namespace {
 
 constexpr uint64_t kMostRows = 1 << 24;  ///< activates are counted by row in parts with so many at most
 
-constexpr unsigned kTokenShift = 32;  ///< a burst's token: its flight above, its number below
+constexpr uint64_t kAnswersTag = 1;  ///< of an event; 0: commands are due
+
+constexpr unsigned kTokenShift = 32;          ///< a burst's token: its flight above, its number below
+constexpr uint32_t kExtraBurst = 0x80000000;  ///< in place of a number: not of the request's data
 
 }  // namespace
 
@@ -27,8 +32,11 @@ MemoryTarget::MemoryTarget(const MemoryConfig& config, EventQueue& queue, uint8_
       commands_(commands),
       grid_(config.clock_hz),
       mapping_(config),
+      ecc_(config),
       burst_bytes_(config.burst_bytes()),
-      with_energy_(!config.rails.empty()) {
+      with_energy_(!config.rails.empty()),
+      with_meters_(with_energy_ || config.controller.power_down != PowerKind::off),
+      port_free_(config.channels) {
   BB_CHECK(size_bytes <= config.capacity_bytes(), "{} of {}", size_bytes, config.capacity_bytes());
   BB_CHECK(scheduler == nullptr || config.channels == 1);
   const Gaps gaps = resolve_gaps(config);
@@ -63,7 +71,7 @@ uint64_t MemoryTarget::submit(const BusRequest& request) {
   if (++submitted_ == lose_) return request.time_ps;
   const uint32_t index = enter(request);
   if (!feed(index)) return kLater;
-  const uint64_t ready_ps = std::max(grid_.time_at(port_free_ - 1), request.time_ps);
+  const uint64_t ready_ps = std::max(grid_.time_at(port_free_[lane_of(request.address)] - 1), request.time_ps);
   schedule_wake();
   return ready_ps;
 }
@@ -77,12 +85,14 @@ uint32_t MemoryTarget::enter(const BusRequest& request) {
   flight.first = request.address / burst_bytes_ * burst_bytes_;
   flight.bursts =
       static_cast<uint32_t>((request.address + request.size - flight.first + burst_bytes_ - 1) / burst_bytes_);
+  flight.data_bursts = flight.bursts;
+  flight.number = ++entered_;
   flight.used = true;
   ++in_flight_;
   return index;
 }
 
-uint64_t MemoryTarget::serve_in_line(const BusRequest& request, uint8_t* data) {
+uint64_t MemoryTarget::serve_in_line(const BusRequest& request, uint8_t* data, bool* uncorrected) {
   BB_CHECK(request.size >= 1 && request.size <= size_bytes_ && request.address <= size_bytes_ - request.size);
   const uint32_t index = enter(request);
   flights_[index].in_line = data;
@@ -97,42 +107,77 @@ uint64_t MemoryTarget::serve_in_line(const BusRequest& request, uint8_t* data) {
     next->step();
   }
   schedule_wake();
+  if (uncorrected != nullptr && flights_[index].wrong) *uncorrected = true;
   return grid_.time_at(flights_[index].done);
 }
 
 /// Puts the bursts of a request into the buffers, running ahead as far as that takes. False: a channel is stuck.
 bool MemoryTarget::feed(uint32_t index) {
   const uint64_t arrival = flights_[index].arrival;
-  const uint64_t first = flights_[index].first;
+  const uint64_t start = flights_[index].first;
   const uint32_t bursts = flights_[index].bursts;
   const bool write = flights_[index].request.op == BusOp::write;
-  uint64_t clock = std::max(arrival, port_free_);
-  for (uint32_t burst = 0; burst < bursts; ++burst, ++clock) {
-    const BurstPlace place = mapping_.place(first + uint64_t{burst} * burst_bytes_);
-    Controller& channel = *channels_[place.channel];
-    channel.run_until(clock);
-    while (channel.full()) {
-      if (!channel.progresses()) return false;
-      clock = std::max(clock, channel.step());
-    }
-    const uint64_t token = uint64_t{index} << kTokenShift | burst;
-    channel.accept({token, arrival, place.bank, place.row, place.column, write}, clock);
+  const uint64_t first = flights_[index].request.address, end = first + flights_[index].request.size;
+  const uint64_t token = uint64_t{index} << kTokenShift;
+  // Known before anything runs on, so that the request is not complete without it.
+  const auto add = [&](const EccPlan::Extra& extra) {
+    ++flights_[index].bursts;
+    flights_[index].extra_writes += extra.write ? 1 : 0;
+    return offer(token | kExtraBurst, extra.address, arrival, extra.write, extra.masked);
+  };
+  for (uint32_t burst = 0; burst < bursts; ++burst) {
+    const uint64_t address = start + uint64_t{burst} * burst_bytes_;
+    const bool in_part = write && (address < first || address + burst_bytes_ > end);
+    if (ecc_.on() && !ecc_.before(write, address, first, end, add)) return false;
+    const bool masked = in_part && !(ecc_.on() && ecc_.breaks_word(address, first, end));
+    if (!offer(token | burst, address, arrival, write, masked)) return false;
+    if (ecc_.on() && !ecc_.behind(write, address, first, end, add)) return false;
   }
-  port_free_ = clock;
+  return true;
+}
+
+/// Puts one burst into the buffer of its channel as soon as there is room.
+bool MemoryTarget::offer(uint64_t token, uint64_t address, uint64_t arrival, bool write, bool masked) {
+  const BurstPlace place = mapping_.place(address);
+  Controller& channel = *channels_[place.channel];
+  uint64_t clock = std::max(arrival, port_free_[place.channel]);
+  channel.run_until(clock);
+  while (channel.full()) {
+    if (!channel.progresses()) return false;
+    clock = std::max(clock, channel.step());
+  }
+  channel.accept({token, arrival, place.bank, place.row, place.column, write, masked}, clock);
+  port_free_[place.channel] = clock + 1;
   return true;
 }
 
 void MemoryTarget::completed(const BurstRequest& burst, uint64_t done, bool hit) {
   const auto index = static_cast<uint32_t>(burst.token >> kTokenShift);
   Flight& flight = flights_[index];
-  if (bytes_ != nullptr) move_data(flight, static_cast<uint32_t>(burst.token));
+  const auto number = static_cast<uint32_t>(burst.token);
+  if (number != kExtraBurst) {
+    if (bytes_ != nullptr) move_data(flight, number);
+    flight.hits += hit ? 1 : 0;
+  }
   flight.done = std::max(flight.done, done);
-  flight.hits += hit ? 1 : 0;
-  if (++flight.issued == flight.bursts) answer(index);
+  if (++flight.issued != flight.bursts) return;
+  if (channels_.size() == 1 || flight.in_line != nullptr) return answer(index);
+  const uint64_t done_ps = grid_.time_at(flight.done);
+  answers_.emplace(done_ps, flight.number, index);
+  queue_.schedule(std::max(done_ps, queue_.now_ps()), id_, kAnswersTag);
+}
+
+/// In the order of time, and of submission at one time.
+void MemoryTarget::give_answers(uint64_t now_ps) {
+  while (!answers_.empty() && std::get<0>(*answers_.begin()) <= now_ps) {
+    const uint32_t index = std::get<2>(*answers_.begin());
+    answers_.erase(answers_.begin());
+    answer(index);
+  }
 }
 
 /// Only the bytes of the burst that the request asks for: a partial write is masked.
-void MemoryTarget::move_data(const Flight& flight, uint32_t burst) {
+void MemoryTarget::move_data(Flight& flight, uint32_t burst) {
   const BusRequest& request = flight.request;
   const uint64_t start = flight.first + uint64_t{burst} * burst_bytes_;
   const uint64_t from = std::max(request.address, start);
@@ -142,8 +187,53 @@ void MemoryTarget::move_data(const Flight& flight, uint32_t burst) {
   uint8_t* ours = bytes_ + from;
   if (request.op == BusOp::read) {
     std::memcpy(theirs, ours, to - from);
+    if (!errors_.empty()) read_errors(flight, from, to, theirs);
   } else {
     std::memcpy(ours, theirs, to - from);
+    if (!errors_.empty()) write_errors(from, to);
+  }
+}
+
+void MemoryTarget::plant_error(uint64_t address, unsigned bits) {
+  BB_CHECK(bits == 1 || bits == 2, "{} bits", bits);
+  // Bits of two bytes, so that both show in any access of half a word.
+  errors_[address / kEccWordBytes * kEccWordBytes] = bits == 1 ? 0x1 : 0x201;
+}
+
+/// Wrong words among the bytes [from, to) that a read takes.
+void MemoryTarget::read_errors(Flight& flight, uint64_t from, uint64_t to, uint8_t* theirs) {
+  for (auto it = errors_.lower_bound(from / kEccWordBytes * kEccWordBytes); it != errors_.end() && it->first < to;
+       ++it) {
+    const auto& [word, bits] = *it;
+    if (ecc_.on()) {
+      const bool one = std::has_single_bit(bits);
+      ++(one ? ecc_counters_.corrected : ecc_counters_.uncorrected);
+      flight.wrong |= !one;
+      continue;
+    }
+    for (uint64_t i = std::max(word, from); i < std::min(word + kEccWordBytes, to); ++i) {
+      theirs[i - from] ^= static_cast<uint8_t>(bits >> 8 * (i - word));
+    }
+  }
+}
+
+/// A word that is written as a whole is right again; so is one of which ECC knew the rest.
+void MemoryTarget::write_errors(uint64_t from, uint64_t to) {
+  auto it = errors_.lower_bound(from / kEccWordBytes * kEccWordBytes);
+  while (it != errors_.end() && it->first < to) {
+    auto& [word, bits] = *it;
+    if (word >= from && word + kEccWordBytes <= to) {
+      bits = 0;
+    } else if (ecc_.on()) {
+      const bool one = std::has_single_bit(bits);
+      ++(one ? ecc_counters_.corrected : ecc_counters_.uncorrected);
+      if (one) bits = 0;
+    } else {
+      for (uint64_t i = std::max(word, from); i < std::min(word + kEccWordBytes, to); ++i) {
+        bits &= ~(uint64_t{0xFF} << 8 * (i - word));
+      }
+    }
+    it = bits == 0 ? errors_.erase(it) : std::next(it);
   }
 }
 
@@ -152,23 +242,28 @@ void MemoryTarget::answer(uint32_t index) {
   const BusRequest& request = flight.request;
   DramCounters& counters = by_initiator_[static_cast<size_t>(request.who.initiator)];
   const bool write = request.op == BusOp::write;
-  (write ? counters.write_bytes : counters.read_bytes) += request.size;
-  (write ? counters.writes : counters.reads) += 1;
-  (write ? counters.write_bursts : counters.read_bursts) += flight.bursts;
+  // A read that failed moved no bytes to anybody.
+  (write ? counters.write_bytes : counters.read_bytes) += flight.wrong ? 0 : request.size;
+  (write ? counters.writes : counters.reads) += flight.wrong ? 0 : 1;
+  (write ? counters.write_bursts : counters.read_bursts) += flight.data_bursts;
   counters.row_hits += flight.hits;
-  counters.activates += flight.bursts - flight.hits;
+  counters.activates += flight.data_bursts - flight.hits;
+  counters.ecc_write_bursts += flight.extra_writes;
+  counters.ecc_read_bursts += flight.bursts - flight.data_bursts - flight.extra_writes;
   flight.used = false;
   flight.next_free = free_;
   free_ = index;
   --in_flight_;
-  if (bandwidth_ != nullptr) bandwidth_->add(request.who.initiator, request.size, grid_.time_at(flight.done));
+  if (bandwidth_ != nullptr && !flight.wrong)
+    bandwidth_->add(request.who.initiator, request.size, grid_.time_at(flight.done));
   if (flight.in_line != nullptr) return;
-  client_->on_response(request.tag, BusResponse::ok, grid_.time_at(flight.done));
+  const BusResponse response = flight.wrong ? BusResponse::target : BusResponse::ok;
+  client_->on_response(request.tag, response, grid_.time_at(flight.done));
 }
 
 void MemoryTarget::issued(unsigned channel, const IssuedCommand& command) {
   last_command_ = std::max(last_command_, command.clock);
-  if (with_energy_) meters_[channel].issued(command);
+  if (with_meters_) meters_[channel].issued(command);
   if (command.command == Command::activate && !row_activates_.empty()) {
     ++row_activates_[(size_t{channel} * config_.all_banks() + command.bank) * config_.rows + command.row];
   }
@@ -185,7 +280,7 @@ uint64_t MemoryTarget::earliest_completion() const {
   if (next == kNever) return kNever;
   uint32_t fewest = UINT32_MAX;
   for (const Flight& flight : flights_) {
-    if (flight.used) fewest = std::min(fewest, flight.bursts - flight.issued);
+    if (flight.used && flight.issued != flight.bursts) fewest = std::min(fewest, flight.bursts - flight.issued);
     if (fewest == 1) break;
   }
   const auto channels = static_cast<uint32_t>(channels_.size());
@@ -202,7 +297,8 @@ void MemoryTarget::schedule_wake() {
   wake_ps_ = time_ps;
 }
 
-void MemoryTarget::on_event(uint64_t, uint64_t now_ps) {
+void MemoryTarget::on_event(uint64_t tag, uint64_t now_ps) {
+  if (tag == kAnswersTag) return give_answers(now_ps);
   if (now_ps != wake_ps_) return;  // an earlier one was scheduled since
   wake_ps_ = EventQueue::kNever;
   settle(now_ps);
@@ -257,16 +353,37 @@ void MemoryTarget::state(StateArchive& archive) {
     if (!flight.used) continue;
     save_request(archive, flight.request);
     archive.value("arrival", flight.arrival);
+    archive.value("number", flight.number);
     archive.value("first", flight.first);
     archive.value("done", flight.done);
     archive.value("bursts", flight.bursts);
+    archive.value("data_bursts", flight.data_bursts);
+    archive.value("extra_writes", flight.extra_writes);
+    archive.value("wrong", flight.wrong);
     archive.value("issued", flight.issued);
     archive.value("hits", flight.hits);
   }
   archive.value("free", free_);
   archive.value("in_flight", in_flight_);
   archive.value("submitted", submitted_);
-  archive.value("port_free", port_free_);
+  archive.value("entered", entered_);
+  archive.range("port_free", std::span(port_free_));
+  if (archive.reading()) {
+    answers_.clear();
+    for (uint32_t i = 0; i < flights_.size(); ++i) {
+      const Flight& flight = flights_[i];
+      if (flight.used && flight.issued == flight.bursts) answers_.emplace(grid_.time_at(flight.done), flight.number, i);
+    }
+  }
+  archive.value("corrected", ecc_counters_.corrected);
+  archive.value("uncorrected", ecc_counters_.uncorrected);
+  std::vector<uint64_t> words, bits;
+  for (const auto& [word, wrong] : errors_) words.push_back(word), bits.push_back(wrong);
+  archive.vector("wrong words", words);
+  archive.vector("wrong bits", bits);
+  if (words.size() != bits.size()) archive.fail("wrong bits", "another number of words");
+  errors_.clear();
+  for (size_t i = 0; i < words.size(); ++i) errors_[words[i]] = bits[i];
   archive.value("last_command", last_command_);
   archive.value("wake_ps", wake_ps_);
   archive.value("by_initiator", by_initiator_);
@@ -300,8 +417,10 @@ void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
   commands.counter("precharge_all", c.precharges_all, "commands", "Precharges of all banks, before refreshes");
   commands.counter("read", c.reads, "commands", "Bursts read");
   commands.counter("write", c.writes, "commands", "Bursts written");
+  commands.counter("write_masked", c.masked_writes, "commands", "Of these, masked writes: a part of a burst");
   commands.counter("refresh_all", c.refreshes_all, "commands", "Refreshes of all banks");
   commands.counter("refresh_bank", c.refreshes_bank, "commands", "Refreshes of one bank");
+  commands.counter("power_down", c.power_downs, "commands", "Times that a rank was powered down");
   Distribution rows;
   for (const uint32_t activates : row_activates_) {
     if (activates != 0) rows.add(activates);
@@ -311,6 +430,17 @@ void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
     rows.stats(writer.part("activates_by_row"), "commands", "Activates of a row that was opened");
   }
   const uint64_t clock = clock_reached(time_ps);
+  if (config_.controller.power_down != PowerKind::off) {
+    EnergyFacts facts;
+    for (unsigned i = 0; i < channels(); ++i) facts.add_channel(energy_facts(i, clock));
+    const uint64_t all = clock * channels();
+    writer.ratio("active_power_down", facts.active_down_clocks, all, "1", "Clocks powered down with rows open, of all");
+    writer.ratio("idle_power_down", facts.idle_down_clocks, all, "1", "Clocks powered down without, of all");
+  }
+  if (ecc_.on()) {
+    writer.part("ecc").counter("corrected", ecc_counters_.corrected, "words", "Met with one wrong bit");
+    writer.part("ecc").counter("uncorrected", ecc_counters_.uncorrected, "words", "Met with two wrong bits");
+  }
   const uint64_t busy = (c.reads + c.writes) * config_.timing.burst;
   writer.ratio("data_bus_utilisation", busy, clock * channels(), "1", "Clocks with data on the data bus, of all");
   for (unsigned channel = 0; channel < channels(); ++channel) {

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "platform/bus/bandwidth_bins.h"
@@ -13,20 +16,23 @@
 #include "platform/dram/dram_counters.h"
 #include "platform/dram/energy/energy_meter.h"
 #include "platform/dram/mapping/address_mapping.h"
+#include "platform/dram/target/ecc_plan.h"
 #include "platform/events/clock_time.h"
 #include "platform/events/event_queue.h"
 
 namespace backboard::dram {
 
-/// One or more channels behind one port. A request is cut into bursts, which enter the buffers of their channels in
-/// order, at most one a clock, as there is room; its data move burst by burst when the column commands are issued, and
-/// it is answered when the last of them have passed.
+/// One or more channels, each a lane of the port. A request is cut into bursts, which enter the buffers of their
+/// channels in order, at most one a clock and channel, as there is room: a channel that is full holds back its own lane
+/// and no other. Its data move burst by burst when the column commands are issued, and it is answered when the last of
+/// them have passed.
 ///
 /// Nothing is clocked. Commands are computed when somebody needs to know: up to a request's arrival when one is
 /// submitted (requests arrive in the order of time, so nothing can come before it any more), on until the request is in
 /// the buffers (the port takes no other before), and else up to the present, at times before which no request can be
 /// complete. So a request costs its submission and about one event, and answers are given as soon as they are known,
-/// with their time. Commands and times do not depend on when they are computed.
+/// with their time; with several channels at their time, in the order of time. Commands and times do not depend on when
+/// they are computed.
 class MemoryTarget final : public RequestPort,
                            public EventClient,
                            public Saved,
@@ -39,21 +45,32 @@ class MemoryTarget final : public RequestPort,
   MemoryTarget(const MemoryConfig& config, EventQueue& queue, uint8_t* bytes, uint64_t size_bytes,
                CommandSink* commands = nullptr, std::unique_ptr<Scheduler> scheduler = nullptr);
 
-  /// Always knows when the next may follow: when the last burst of this one has entered a buffer.
+  /// Always knows when the next of the same lane may follow: when the last burst of this one has entered the buffer of
+  /// that channel.
   uint64_t submit(const BusRequest& request) override;
+  unsigned lanes() const override { return channels(); }
+  unsigned lane_of(uint64_t address) const override {
+    return address < config_.capacity_bytes() ? mapping_.place(address).channel : 0;
+  }
   /// The client must not submit from within `on_response`.
   void set_client(RequestClient& client) override { client_ = &client; }
   /// Bytes are counted over time there, when their request is complete.
   void count_bandwidth(BandwidthBins& bins) { bandwidth_ = &bins; }
   /// A fault: the request of this number, from 1 on, is taken and never answered; 0: none.
   void lose(uint64_t number) { lose_ = number; }
+  /// A fault: `bits`, 1 or 2, of the word of eight bytes at `address` are wrong until somebody writes the whole word.
+  /// With ECC one is corrected on each read and two are an error response; without, the reader gets wrong bits. Direct
+  /// accesses of the core and debuggers see the right ones.
+  void plant_error(uint64_t address, unsigned bits);
+  const EccCounters& ecc() const { return ecc_counters_; }
   void on_event(uint64_t tag, uint64_t now_ps) override;
 
   /// A request of somebody who does nothing else until it is answered (the core): it passes through the same buffers
   /// and commands, and the model runs ahead to its answer. What others submit for the time until then comes behind the
   /// commands that are issued by then: that is where it differs from `submit`. `data`: the request's bytes. Gives the
-  /// time at which the last data have passed; kLater: a channel is stuck.
-  uint64_t serve_in_line(const BusRequest& request, uint8_t* data);
+  /// time at which the last data have passed; kLater: a channel is stuck. `uncorrected`, if any, is set for wrong
+  /// words.
+  uint64_t serve_in_line(const BusRequest& request, uint8_t* data, bool* uncorrected = nullptr);
 
   /// Issues what is due by `time_ps`, refreshes too: before statistics are read.
   void settle(uint64_t time_ps);
@@ -88,14 +105,18 @@ class MemoryTarget final : public RequestPort,
   /// A request in the buffers.
   struct Flight {
     BusRequest request;
-    uint64_t arrival = 0;    ///< clock
-    uint64_t first = 0;      ///< address of the first burst
-    uint64_t done = 0;       ///< clock at which the last data so far have passed
-    uint32_t bursts = 0;     ///< all of them
-    uint32_t issued = 0;     ///< column commands
-    uint32_t hits = 0;       ///< of them, to an open row
-    uint32_t next_free = 0;  ///< in the list of unused entries
+    uint64_t arrival = 0;  ///< clock
+    uint64_t number = 0;   ///< in the order of submission
+    uint64_t first = 0;    ///< address of the first burst
+    uint64_t done = 0;     ///< clock at which the last data so far have passed
+    uint32_t bursts = 0;   ///< all of them that are known of: those of the data, and what ECC has added
+    uint32_t data_bursts = 0;
+    uint32_t extra_writes = 0;  ///< of what ECC has added
+    uint32_t issued = 0;        ///< column commands
+    uint32_t hits = 0;          ///< of them, to an open row
+    uint32_t next_free = 0;     ///< in the list of unused entries
     bool used = false;
+    bool wrong = false;          ///< a word could not be corrected
     uint8_t* in_line = nullptr;  ///< the bytes of a request that is served in line; never between two events
   };
   static constexpr uint32_t kNoFlight = UINT32_MAX;
@@ -106,8 +127,12 @@ class MemoryTarget final : public RequestPort,
   uint32_t claim();
   uint32_t enter(const BusRequest& request);
   bool feed(uint32_t index);
-  void move_data(const Flight& flight, uint32_t burst);
+  bool offer(uint64_t token, uint64_t address, uint64_t arrival, bool write, bool masked);
+  void move_data(Flight& flight, uint32_t burst);
+  void read_errors(Flight& flight, uint64_t from, uint64_t to, uint8_t* theirs);
+  void write_errors(uint64_t from, uint64_t to);
   void answer(uint32_t index);
+  void give_answers(uint64_t now_ps);
   void schedule_wake();
   uint64_t earliest_completion() const;
   void save_rows(StateArchive& archive);
@@ -121,17 +146,23 @@ class MemoryTarget final : public RequestPort,
   RequestClient* client_ = nullptr;
   ClockGrid grid_;
   AddressMapping mapping_;
+  EccPlan ecc_;
+  EccCounters ecc_counters_;
+  std::map<uint64_t, uint64_t> errors_;  ///< wrong bits by address of their word
   uint32_t burst_bytes_;
   uint64_t gap_, done_;  ///< clocks between column commands, and from one to the end of its data, at least
-  bool with_energy_;
+  bool with_energy_, with_meters_;
   std::vector<std::unique_ptr<Controller>> channels_;
   std::vector<EnergyMeter> meters_;
 
   std::vector<Flight> flights_;
   uint32_t free_ = kNoFlight;
   uint32_t in_flight_ = 0;
-  uint64_t submitted_ = 0, lose_ = 0;
-  uint64_t port_free_ = 0;                 ///< clock at which the next burst may enter a buffer
+  uint64_t submitted_ = 0, lose_ = 0, entered_ = 0;
+  /// Several channels: requests whose last data have passed or will, by time (ps) and number; their index. Channels run
+  /// ahead of each other, but nobody gets an answer behind one that comes later.
+  std::set<std::tuple<uint64_t, uint64_t, uint32_t>> answers_;
+  std::vector<uint64_t> port_free_;        ///< by channel: clock at which the next burst may enter its buffer
   uint64_t last_command_ = 0;              ///< clock
   uint64_t wake_ps_ = EventQueue::kNever;  ///< the earliest event scheduled
   std::array<DramCounters, kInitiators> by_initiator_{};

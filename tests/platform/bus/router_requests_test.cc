@@ -71,7 +71,7 @@ struct Master final : RequestClient {
 struct Bus {
   explicit Bus(const RouterConfig& config = {})
       : router("bus", config, {{"plain", 0x1000, 0x1FFF}, {"memory", 0x8000, 0x8FFF}}, 1, findings) {
-    router.carry_requests(queue, {false, true});
+    router.carry_requests(queue, {nullptr, &memory});
     for (size_t i = 0; i < kBusMasters; ++i) {
       const std::string name = std::string(name_of(static_cast<BusMaster>(i))) + "_port";
       ports.push_back(std::make_unique<MasterPort>(name.c_str()));

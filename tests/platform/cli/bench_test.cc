@@ -66,3 +66,15 @@ TEST_CASE("bench core measures the programs and the ways that are asked for, and
   CHECK(backboard_run("bench core --way compiled").exit_code == 2);
   CHECK(backboard_run("bench kernels --way jit").exit_code == 2);
 }
+
+TEST_CASE("bench memory counts the demo's bursts and tells the arithmetic apart") {
+  const TemporaryFolder folder;
+  const std::string json = folder.path("bench.json");
+  REQUIRE(backboard_run("bench memory --json " + json).exit_code == 0);
+  const nlohmann::json measured = nlohmann::json::parse(read_text(json));
+  std::map<std::string, double> value;
+  for (const nlohmann::json& m : measured["measurements"]) value[m["name"]] = m["value"];
+  CHECK(value["bursts, arithmetic included"] > 0);
+  CHECK(value["bursts, arithmetic excluded"] > value["bursts, arithmetic included"]);
+  CHECK(value["simulated"] > 100);
+}

@@ -12,7 +12,7 @@ using backboard::test::TemporaryFolder;
 
 namespace {
 
-const std::string kMemory = SOURCE_FOLDER "/configs/memory/ddr4-2400.yaml";
+const std::string kMemory = SOURCE_FOLDER "/configs/memory/lpddr4-4266.yaml";
 
 ProgramResult dram_trace(const std::string& arguments) {
   return backboard::test::run_program(BACKBOARD_PROGRAM, "dram-trace " + arguments);

@@ -28,9 +28,11 @@ struct Copied {
   std::vector<std::string> findings;  ///< "reason|function" of each
 };
 
-Copied copy(Mode mode, uint32_t forget) {
+Copied copy(Mode mode, uint32_t forget, TimingLevel timing = TimingLevel::lt) {
   MemorySink uart, console;
-  Board board(with_caches(mode), {uart, console});
+  BoardConfig config = with_caches(mode);
+  config.timing = timing;
+  Board board(config, {uart, console});
   const std::string path = FIRMWARE_DIR "/maintenance.elf";
   const ElfFile elf = ElfFile::parse(read_file(path), path);
   board.load(elf, path);
@@ -45,34 +47,61 @@ Copied copy(Mode mode, uint32_t forget) {
   return copied;
 }
 
-// A line each, because each board needs a process of its own.
-TEST_CASE("with data, a copy that the core cleans for and invalidates after is right") {
-  const Copied copied = copy(Mode::data, 0);
+void check_maintained(TimingLevel timing) {
+  const Copied copied = copy(Mode::data, 0, timing);
   CHECK(copied.exit_code == 0);
   CHECK(copied.findings.empty());
 }
-TEST_CASE("with data, the NPU reads stale bytes when the core forgets to clean, and a finding says so") {
-  const Copied copied = copy(Mode::data, kForgetClean);
+void check_forgotten_clean(TimingLevel timing) {
+  const Copied copied = copy(Mode::data, kForgetClean, timing);
   CHECK(copied.exit_code == 1);
   REQUIRE(copied.findings.size() == 1);
   CHECK(copied.findings[0] == "a device reads memory whose newer bytes lie in a dirty line: no cbo.clean came before|");
 }
-TEST_CASE("with data, the core reads stale bytes when it forgets to invalidate, and a finding names the function") {
-  const Copied copied = copy(Mode::data, kForgetInvalidate);
+void check_forgotten_invalidate(TimingLevel timing) {
+  const Copied copied = copy(Mode::data, kForgetInvalidate, timing);
   CHECK(copied.exit_code == 1);
   REQUIRE(copied.findings.size() == 1);
   CHECK(copied.findings[0] ==
         "load from a stale line: a device has written to memory since the line was filled, and no cbo.inval came in "
         "between|main");
 }
-TEST_CASE("with tags only, forgotten maintenance does not show") {
-  const Copied copied = copy(Mode::tags, kForgetClean | kForgetInvalidate);
+void check_hidden(Mode mode, TimingLevel timing) {
+  const Copied copied = copy(mode, kForgetClean | kForgetInvalidate, timing);
   CHECK(copied.exit_code == 0);
   CHECK(copied.findings.empty());
 }
+
+// A case each, because each board needs a process of its own.
+TEST_CASE("with data, a copy that the core cleans for and invalidates after is right") {
+  check_maintained(TimingLevel::lt);
+}
+TEST_CASE("at: with data, a copy that the core cleans for and invalidates after is right") {
+  check_maintained(TimingLevel::at);
+}
+TEST_CASE("with data, the NPU reads stale bytes when the core forgets to clean, and a finding says so") {
+  check_forgotten_clean(TimingLevel::lt);
+}
+TEST_CASE("at: with data, the NPU reads stale bytes when the core forgets to clean, and a finding says so") {
+  check_forgotten_clean(TimingLevel::at);
+}
+TEST_CASE("with data, the core reads stale bytes when it forgets to invalidate, and a finding names the function") {
+  check_forgotten_invalidate(TimingLevel::lt);
+}
+TEST_CASE("at: with data, the core reads stale bytes when it forgets to invalidate, and a finding names the function") {
+  check_forgotten_invalidate(TimingLevel::at);
+}
+TEST_CASE("with tags only, forgotten maintenance does not show") {
+  check_hidden(Mode::tags, TimingLevel::lt);
+}
+TEST_CASE("at: with tags only, forgotten maintenance does not show") {
+  check_hidden(Mode::tags, TimingLevel::at);
+}
 TEST_CASE("without caches, maintenance is not needed") {
-  const Copied copied = copy(Mode::off, kForgetClean | kForgetInvalidate);
-  CHECK(copied.exit_code == 0);
+  check_hidden(Mode::off, TimingLevel::lt);
+}
+TEST_CASE("at: without caches, maintenance is not needed") {
+  check_hidden(Mode::off, TimingLevel::at);
 }
 
 /// Sums 1024 words, doubles them in place, and ends.

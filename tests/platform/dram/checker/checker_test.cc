@@ -23,9 +23,9 @@ std::vector<IssuedCommand> two_commands(const MemoryConfig& config, const Rule& 
   if (rule.scope == Scope::other_bank_of_group) to_bank = 1;
   if (rule.scope == Scope::other_group) to_bank = config.banks;
   std::vector<IssuedCommand> list;
-  const auto needs_row = [](Command c) { return c == Command::read || c == Command::write; };
-  if (needs_row(rule.from)) list.push_back({100, Command::activate, from_bank, 7, 0});
-  if (needs_row(rule.to) && to_bank != from_bank) list.push_back({400, Command::activate, to_bank, 7, 0});
+  if (is_column(rule.from)) list.push_back({100, Command::activate, from_bank, 7, 0});
+  if (is_column(rule.to) && to_bank != from_bank) list.push_back({400, Command::activate, to_bank, 7, 0});
+  if (rule.from == Command::power_up) list.push_back({600, Command::power_down, 0, 0, 0});
   const auto gap = static_cast<uint64_t>(rule.clocks);
   list.push_back({1000, rule.from, from_bank, 7, 0});
   list.push_back({1000 + gap - (early ? 1 : 0), rule.to, to_bank, 7, 0});
@@ -70,6 +70,10 @@ TEST_CASE("wrong rows, a full window, a taken command bus and missing refreshes 
   CHECK(first(five).empty());
   CHECK(first({{100, activate, 0, 7, 0}, {200, activate, 1, 7, 0}, {203, read, 0, 7, 0}}) == "command bus is taken");
   CHECK(first({{100, activate, 0, 7, 0}, {200, activate, 1, 7, 0}, {204, read, 0, 7, 0}}).empty());
+  CHECK(first({{100, power_down, 0, 0, 0}, {300, activate, 0, 7, 0}}) == "command in power-down");
+  CHECK(first({{100, power_down, 0, 0, 0}, {300, power_down, 0, 0, 0}}) == "power-down in power-down");
+  CHECK(first({{100, power_up, 0, 0, 0}}) == "end of a power-down that is none");
+  CHECK(first({{100, write_masked, 0, 7, 0}}) == "column command to a closed bank");
   CHECK(first({{9 * 6246 + 1, activate, 0, 7, 0}}) == "no refresh of the bank for 56214");
 }
 
@@ -86,6 +90,9 @@ MemoryConfig random_config(SplitMix& random) {
       "controller.scheduler=" + pick({"fifo", "frfcfs", "frfcfs_grouped"}),
       "controller.page=" + pick({"open", "closed", "adaptive"}),
       "controller.refresh=" + (ddr4 ? pick({"all_bank", "off"}) : pick({"all_bank", "per_bank", "off"})),
+      "controller.power_down=" + pick({"off", "idle"}),
+      "controller.power_down_after=" + std::to_string(random.next() % 100),
+      "controller.ecc=" + pick({"off", "in_line"}),
       "timing.rcd=" + std::to_string(10 + random.next() % 40),
       "timing.rp_pb=" + std::to_string(8 + random.next() % 20),
       "timing.wtr_l=" + std::to_string(1 + random.next() % 30),

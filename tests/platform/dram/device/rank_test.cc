@@ -26,6 +26,9 @@ IssuedCommand rd(uint64_t clock, uint32_t bank) {
 IssuedCommand wr(uint64_t clock, uint32_t bank) {
   return {clock, Command::write, bank, 7, 0};
 }
+IssuedCommand mwr(uint64_t clock, uint32_t bank) {
+  return {clock, Command::write_masked, bank, 7, 0};
+}
 IssuedCommand bare(Command command, uint64_t clock, uint32_t bank = 0) {
   return {clock, command, bank, 0, 0};
 }
@@ -74,6 +77,22 @@ TEST_CASE("LPDDR4-3200: each constraint holds a command back to its clock and no
       {"REFpb->REFpb: RFCpb", {bare(refresh_bank, 1000, 2)}, refresh_bank, 3, 224},
       {"ACT->REFpb other bank: RRD", {act(1000, 0)}, refresh_bank, 1, 16},
       {"PRE->REFpb: RPpb", {act(1000, 0), bare(precharge, 2000)}, refresh_bank, 0, 29},
+      {"WR->MWR of the bank: CCDMW", {act(1000, 0), wr(2000, 0)}, write_masked, 0, 32},
+      {"MWR->MWR of the bank: CCDMW", {act(1000, 0), mwr(2000, 0)}, write_masked, 0, 32},
+      {"MWR->WR of the bank: CCD", {act(1000, 0), mwr(2000, 0)}, write, 0, 8},
+      {"WR->MWR of another bank: CCD", {act(1000, 0), act(1100, 1), wr(2000, 0)}, write_masked, 1, 8},
+      {"MWR->PRE: as a write", {act(1000, 0), mwr(2000, 0)}, precharge, 0, 14 + 3 + 8 + 29},
+      {"MWR->RD: as a write", {act(1000, 0), mwr(2000, 0)}, read, 0, 14 + 1 + 8 + 16},
+      {"ACT->PDE: the command's other clocks, CMDCKE", {act(1000, 0)}, power_down, 0, 3 + 3},
+      {"PRE->PDE", {act(1000, 0), bare(precharge, 2000)}, power_down, 0, 1 + 3},
+      {"REFab->PDE", {bare(refresh_all, 1000)}, power_down, 0, 1 + 3},
+      {"RD->PDE: 3 + RL + DQSCK + 8 + RPST", {act(1000, 0), rd(2000, 0)}, power_down, 0, 3 + 28 + 6 + 8 + 0},
+      {"WR->PDE: 3 + WL + DQSS + DQS2DQ + 8 + WR", {act(1000, 0), wr(2000, 0)}, power_down, 0, 3 + 14 + 1 + 2 + 8 + 29},
+      {"PDE->PDX: CKE", {bare(power_down, 1000)}, power_up, 0, 12},
+      {"PDX->PDE: CKE", {bare(power_down, 1000), bare(power_up, 2000)}, power_down, 0, 12},
+      {"PDX->ACT: XP", {bare(power_down, 1000), bare(power_up, 2000)}, activate, 0, 12},
+      {"PDX->RD: XP", {act(900, 0), bare(power_down, 1000), bare(power_up, 2000)}, read, 0, 12},
+      {"PDX->REFab: XP", {bare(power_down, 1000), bare(power_up, 2000)}, refresh_all, 0, 12},
       {"the command bus: ACT takes 4 clocks", {act(1000, 0), act(2000, 1)}, read, 0, 4},
       {"the command bus: PRE takes 2 clocks", {act(1000, 0), act(1100, 1), bare(precharge, 2000, 1)}, read, 0, 2},
   };
@@ -93,9 +112,11 @@ TEST_CASE("every rule of the checker's table, of every part: not ready at clock 
         if (rule.scope == Scope::other_group) to_bank = config.banks;
         CAPTURE(name, name_of(rule.from), name_of(rule.to), name_of(rule.scope), to_bank, rule.clocks);
         Rank rank(config);
-        const auto needs_row = [](Command c) { return c == Command::read || c == Command::write; };
-        if (needs_row(rule.from)) rank.issue(act(100, 0));
-        if (needs_row(rule.to) && to_bank != 0) rank.issue(act(400, to_bank));
+        if (is_column(rule.from)) rank.issue(act(100, 0));
+        if (is_column(rule.to) && (to_bank != 0 || !is_column(rule.from))) {
+          if (rule.from != Command::activate || to_bank != 0) rank.issue(act(400, to_bank));
+        }
+        if (rule.from == Command::power_up) rank.issue(bare(Command::power_down, 600));
         const IssuedCommand from{1000, rule.from, 0, 7, 0};
         rank.issue(from);
         // The command bus is a rule of its own.
@@ -147,6 +168,14 @@ TEST_CASE("DDR4-2400: each constraint holds a command back to its clock, within 
       {"RP to refresh", {act(1000, 0), bare(precharge_all, 2000)}, refresh_all, 0, 16},
       {"RFC", {bare(refresh_all, 1000)}, activate, 0, 433},
       {"RC", {act(1000, 0), bare(precharge, 1039)}, activate, 0, 16},
+      {"ACTPDEN", {act(1000, 0)}, power_down, 0, 2},
+      {"PRPDEN", {act(1000, 0), bare(precharge, 2000)}, power_down, 0, 2},
+      {"REFPDEN", {bare(refresh_all, 1000)}, power_down, 0, 2},
+      {"RDPDEN: RL + 4 + 1", {act(1000, 0), rd(2000, 0)}, power_down, 0, 16 + 4 + 1},
+      {"WRPDEN: WL + 4 + WR", {act(1000, 0), wr(2000, 0)}, power_down, 0, 12 + 4 + 18},
+      {"CKE", {bare(power_down, 1000)}, power_up, 0, 6},
+      {"CKE high", {bare(power_down, 1000), bare(power_up, 2000)}, power_down, 0, 6},
+      {"XP", {bare(power_down, 1000), bare(power_up, 2000)}, activate, 0, 8},
   };
   check_distances(part("ddr4-2400"), table);
 }

@@ -63,6 +63,50 @@ class Stream final : public RequestClient {
   std::vector<RequestTag> free_;
 };
 
+/// Keeps as many reads going as the port takes, anywhere in the pieces of one of two channels of 64 KiB pieces.
+class OneChannel final : public RequestClient {
+ public:
+  OneChannel(EventQueue& queue, RequestPort& port, uint64_t channel, uint32_t size)
+      : queue_(queue), port_(port), channel_(channel), size_(size), source_(channel) {
+    port.set_client(*this);
+  }
+  uint8_t* request_data(RequestTag) override { return data_.data(); }
+  void on_response(RequestTag tag, BusResponse, uint64_t) override {
+    bytes += size_;
+    free_.push_back(tag);
+    pump();
+  }
+  void on_ready(uint64_t) override {
+    ready_ = true;
+    pump();
+  }
+  void pump() {
+    while (ready_) {
+      if (free_.empty()) free_.push_back(tags_++);
+      const uint64_t r = source_.next();
+      BusRequest request;
+      request.tag = free_.back();
+      free_.pop_back();
+      request.address = (r % 64 * 2 + channel_) * (64 << 10) + (r >> 32) % ((64 << 10) / size_) * size_;
+      request.size = size_;
+      request.time_ps = queue_.now_ps();
+      ready_ = port_.submit(request) != RequestPort::kLater;
+    }
+  }
+  uint64_t bytes = 0;
+
+ private:
+  EventQueue& queue_;
+  RequestPort& port_;
+  uint64_t channel_;
+  uint32_t size_;
+  SplitMix source_;
+  bool ready_ = true;
+  RequestTag tags_ = 0;
+  std::vector<RequestTag> free_;
+  std::array<uint8_t, 4096> data_{};
+};
+
 /// Everything is the DRAM.
 struct Board final : RequestRoutes, CommandSink {
   explicit Board(const RouterConfig& bus_config, const MemoryConfig& memory_config)
@@ -123,7 +167,8 @@ TEST_CASE("shares of the DRAM follow the weights within 5 %, whatever the master
   }
 }
 
-TEST_CASE("two channels answer every request, without a violation on either, with half as much bandwidth again at least") {
+TEST_CASE(
+    "two channels answer every request, without a violation on either, with half as much bandwidth again at least") {
   MemoryConfig two = part("lpddr4-3200");
   two.channels = 2;
   // Channels take turns every 256 bytes.
@@ -148,6 +193,60 @@ TEST_CASE("two channels answer every request, without a violation on either, wit
   }
   CAPTURE(bytes[0], bytes[1]);
   CHECK(static_cast<double>(bytes[1]) > 1.5 * static_cast<double>(bytes[0]));
+}
+
+/// `channels` of a part, which take turns every `bytes`.
+MemoryConfig interleaved(const char* name, uint32_t channels, uint32_t bytes) {
+  MemoryConfig config = part(name);
+  const auto count = static_cast<uint32_t>(std::countr_zero(channels)),
+             from = static_cast<uint32_t>(std::countr_zero(bytes));
+  config.channels = channels;
+  for (uint32_t i = 0; i < count; ++i) config.address.channel.push_back(from + i);
+  for (auto* list : {&config.address.column, &config.address.group, &config.address.bank, &config.address.row}) {
+    for (uint32_t& bit : *list) bit += bit >= from ? count : 0;
+  }
+  config.check();
+  return config;
+}
+
+TEST_CASE("a channel that is full holds nobody back who wants another") {
+  // A page reader at random rows of channel 0 alone, beside a line reader of channel 1: pieces of 64 KiB by channel.
+  const MemoryConfig config = interleaved("lpddr4-3200", 2, 64 << 10);
+  RouterConfig bus = weighted(1, 1, 1);
+  bus.width_bytes = bus.target_width_bytes = 256;
+  uint64_t alone = 0;
+  for (const bool both : {false, true}) {
+    Board board(bus, config);
+    OneChannel hog(board.queue, board.bus.port(1), 0, 2048), reader(board.queue, board.bus.port(0), 1, 64);
+    if (both) hog.pump();
+    reader.pump();
+    board.run(300'000'000);
+    if (!both) alone = reader.bytes;
+    CAPTURE(alone, reader.bytes, hog.bytes);
+    CHECK(reader.bytes >= alone * 99 / 100);
+    if (both) CHECK(hog.bytes > 1'000'000);
+    for (const auto& [channel, commands] : board.commands) CHECK(check_commands(config, commands).empty());
+  }
+}
+
+TEST_CASE("four channels of LPDDR5, a burst every two clocks each, give four times the bandwidth of one") {
+  uint64_t bytes[2] = {};
+  for (const uint32_t channels : {1u, 4u}) {
+    const MemoryConfig config = channels == 1 ? part("lpddr5-6400") : interleaved("lpddr5-6400", channels, 512);
+    RouterConfig bus = weighted(1, 1, 1);
+    bus.width_bytes = bus.target_width_bytes = 256;
+    bus.clock_hz = 800'000'000;
+    Board board(bus, config);
+    Stream a(board.queue, board.bus.port(1), 0, 2048, BusOp::read, false),
+        b(board.queue, board.bus.port(2), 4 << 20, 2048, BusOp::read, false);
+    a.pump(), b.pump();
+    board.run(200'000'000);
+    bytes[channels != 1] = a.bytes + b.bytes;
+    CHECK(board.commands.size() == channels);
+    for (const auto& [channel, commands] : board.commands) CHECK(check_commands(config, commands).empty());
+  }
+  CAPTURE(bytes[0], bytes[1]);
+  CHECK(static_cast<double>(bytes[1]) > 3.7 * static_cast<double>(bytes[0]));
 }
 
 }  // namespace

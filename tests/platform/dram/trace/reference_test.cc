@@ -105,7 +105,15 @@ TEST_CASE("every reference trace lies within its bands, completes and breaks no 
     }
     if (ref.energy_uj != 0) {
       CHECK(within(reference_energy_uj(config, r, recorder.commands), ref.energy_uj, 0.005));
-      if (std::string(ref.trace) != "lat_hit") CHECK(within(energy_uj, ref.energy_uj, 0.02));
+      if (std::string(ref.trace) != "lat_hit") {
+        CHECK(within(energy_uj, ref.energy_uj, 0.02));
+      } else {
+        fmt::print(
+            "lat_hit is outside the band of 2 %: the formula gives {:.2f} uJ, the table says {:.2f}, {:.1f} % less; "
+            "docs/memory.md says why\n",
+            energy_uj, ref.energy_uj, 100 * (1 - ref.energy_uj / energy_uj));
+        CHECK(within(energy_uj, 24.23, 0.001));  // neither closer nor further
+      }
     }
     const auto violations = check_commands(config, recorder.commands);
     CHECK(violations.empty());
@@ -167,8 +175,8 @@ TEST_CASE("LPDDR5-6400: unloaded reads take 22, 37 and 52 clocks, streams nearly
     if (!violations.empty()) FAIL_CHECK(violations[0].text());
     const double rate = r.gbytes_per_s(config);
     CAPTURE(rate);
-    // 12.8 GB/s less refreshes (168 of 3124 clocks) is 12.1. Random: the command bus takes ACT 2, read with CAS 2 and PRE
-    // 1, so that 32 bytes cost 5 clocks at least: 5.12 GB/s less refreshes.
+    // 12.8 GB/s less refreshes (168 of 3124 clocks) is 12.1. Random: the command bus takes ACT 2, read with CAS 2 and
+    // PRE 1, so that 32 bytes cost 5 clocks at least: 5.12 GB/s less refreshes.
     if (std::string(kind) == "seq_rd") CHECK((rate > 11.5 && rate <= 12.12));
     if (std::string(kind) == "rnd_rd") CHECK((rate > 3.6 && rate <= 4.85));
     // Same bank: 32 bytes in tRC, 49 clocks.
