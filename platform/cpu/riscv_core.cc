@@ -204,9 +204,13 @@ void RiscvCore<Xlen>::run(uint64_t quantum_clock) {
       return stop(StopReason::requested);
     }
     if (stop_reason_ != StopReason::none) return;
-    if (retired_ >= instruction_limit_) return stop(StopReason::instruction_limit);
     // Devices may have scheduled something since the last look; an interrupt raised at t meets the instruction at t.
     const uint64_t limit_clock = ahead_clock();
+    if (retired_ >= instruction_limit_) {
+      // What is due by now is seen by who looks at the halted core, wherever its quanta ended.
+      if (clock_ >= limit_clock && !waiting_ && !blocked_) return;
+      return stop(StopReason::instruction_limit);
+    }
     if ((stepping_ || path_.watch_was_hit()) && stop_behind_instruction()) return;
     if (waiting_ || blocked_ || clock_ >= std::min(limit_clock, quantum_clock)) return;
     if (!again_ && pending_interrupts()) {
