@@ -14,6 +14,11 @@ const char* name_of(LayerKind kind) {
   return row_of(kind).name;
 }
 
+bool NetLayer::pools_whole_map() const {
+  if (kind != LayerKind::avgpool) return kind == LayerKind::globalpool;
+  return pad_h == 0 && pad_w == 0 && kernel_h == in.h && kernel_w == in.w;
+}
+
 uint64_t NetLayer::fan_in() const {
   if (kind == LayerKind::conv) return uint64_t{in.c / groups} * kernel_h * kernel_w;
   return kind == LayerKind::fc ? in.elements() : 0;

@@ -110,6 +110,8 @@ struct NetLayer {
   bool has_weights() const { return kind == LayerKind::conv || kind == LayerKind::fc; }
   /// Whether the layer slides a window: conv, maxpool, avgpool.
   bool has_window() const { return has_key(kKeyWindow); }
+  /// Whether the layer is the mean over a whole map: globalpool, or an avgpool whose one window is the map.
+  bool pools_whole_map() const;
   /// Inputs that one output sums over: c / groups * kh * kw, or c * h * w of an FC layer; 0 without weights.
   uint64_t fan_in() const;
   /// Weights, without biases.

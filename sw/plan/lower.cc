@@ -141,7 +141,7 @@ void Lowering::set_geometry(DraftCommand& command, const NetLayer& layer) {
     fields.kernel_w = fields.stride_w = static_cast<uint8_t>(layer.kernel_w);
     return;
   }
-  if (!layer.has_window()) return;
+  if (!layer.has_window() || layer.pools_whole_map()) return;
   const uint32_t kernel = std::max(layer.kernel_h, layer.kernel_w), stride = std::max(layer.stride_h, layer.stride_w);
   const uint32_t dilation = std::max(layer.dilation_h, layer.dilation_w);
   if (kernel > offer_.largest_kernel || stride > offer_.largest_stride || dilation > offer_.largest_dilation)

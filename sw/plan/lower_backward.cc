@@ -135,10 +135,9 @@ void Lowering::send_error(size_t i, size_t input, const Error& error) {
       return;
     }
     case LayerKind::avgpool:
-      bp(Opcode::kAVGPOOL_BP, {error.tensor, -1, dx, -1, -1, -1}, 0, false);
-      return;
     case LayerKind::globalpool:
-      bp(Opcode::kGLOBALPOOL_BP, {error.tensor, -1, dx, -1, -1, -1}, 0, false);
+      bp(layer.pools_whole_map() ? Opcode::kGLOBALPOOL_BP : Opcode::kAVGPOOL_BP, {error.tensor, -1, dx, -1, -1, -1}, 0,
+         false);
       return;
     case LayerKind::concat:
       bp(Opcode::kSLICE, {error.tensor, -1, dx, mask, -1, -1}, mask_flags, mask != kNoTensor).fields.first_channel =

@@ -77,10 +77,8 @@ void Lowering::forward_node(plan_program_kind program, size_t i) {
       return;
     }
     case LayerKind::avgpool:
-      ff(Opcode::kAVGPOOL_FF, kNoTensor, kNoTensor, 0);
-      return;
     case LayerKind::globalpool:
-      ff(Opcode::kGLOBALPOOL_FF, kNoTensor, kNoTensor, 0);
+      ff(layer.pools_whole_map() ? Opcode::kGLOBALPOOL_FF : Opcode::kAVGPOOL_FF, kNoTensor, kNoTensor, 0);
       return;
     case LayerKind::add:
       ff(Opcode::kADD, input_of(program, i, 1), kNoTensor, relu);

@@ -91,6 +91,7 @@ TEST_CASE("every operation trains as the independent trainer does, over odd shap
       {"sigmoid", "  - {type: sigmoid}\n"},
       {"tanh", "  - {type: tanh}\n"},
       {"globalpool", "  - {type: globalpool}\n"},
+      {"avgpool of the whole map, also beyond the largest window", "  - {type: avgpool, kernel: [ROWS, COLUMNS]}\n"},
       {"upsample", "  - {type: upsample, kernel: [2, 3]}\n"},
       {"add", "  - {type: conv, name: a, channels: CH, kernel: 1}\n  - {type: add, inputs: [a, body]}\n"},
       {"add relu",
@@ -108,7 +109,10 @@ TEST_CASE("every operation trains as the independent trainer does, over odd shap
   for (const auto& [name, layers] : operations) {
     for (const auto& [channels, rows, columns] : shapes) {
       std::string text = layers;
-      for (size_t at; (at = text.find("CH")) != std::string::npos;) text.replace(at, 2, std::to_string(channels));
+      const std::pair<std::string, uint32_t> sizes[] = {{"CH", channels}, {"ROWS", rows}, {"COLUMNS", columns}};
+      for (const auto& [word, size] : sizes)
+        for (size_t at; (at = text.find(word)) != std::string::npos;)
+          text.replace(at, word.size(), std::to_string(size));
       for (const uint32_t batch : {3u, 5u}) {
         CAPTURE(name, channels, rows, columns, batch);
         const Network network = around(text, channels, rows, columns);
