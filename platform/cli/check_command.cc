@@ -19,8 +19,8 @@ int check(const CheckOptions& options) {
   YamlNode root = load_yaml(options.file);
   std::vector<Overrides::Item> overrides;
   for (const std::string& text : options.set) overrides.push_back(parse_override(text, "--set"));
-  apply_overrides(root, overrides);
   const FileKind& kind = options.kind.empty() ? guess_file_kind(root) : file_kind(options.kind);
+  apply_overrides(root, kind.overrides != nullptr ? kind.overrides(overrides) : overrides);
   fmt::print("# {}: {}\n{}", kind.name, options.file, kind.check(root));
   return kExitPassed;
 }

@@ -41,7 +41,7 @@ std::string check_search_file(const YamlNode& root) {
 
 constexpr FileKind kKinds[] = {
     {"run", "A run: board, firmware, training, expectations (configs/runs)", check_run,
-     [] { return schema_of<RunConfig>("Backboard run"); }, explain_file<RunConfig>},
+     [] { return schema_of<RunConfig>("Backboard run"); }, explain_file<RunConfig>, run_overrides},
     {"experiment", "An experiment: points, metrics, published figures (configs/experiments)", check_experiment,
      [] { return schema_of<ExperimentConfig>("Backboard experiment"); }, explain_file<ExperimentConfig>},
     {"search", "A search for widths or thresholds (configs/searches)", check_search_file,

@@ -16,6 +16,8 @@ struct FileKind {
   std::string (*check)(const YamlNode& root);
   std::string (*schema)();
   std::vector<KeyDoc> (*explain)();
+  /// What `--set` says, in full; null: as it is said.
+  std::vector<Overrides::Item> (*overrides)(std::span<const Overrides::Item> said) = nullptr;
 };
 
 std::span<const FileKind> file_kinds();

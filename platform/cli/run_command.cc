@@ -157,7 +157,10 @@ int run(RunOptions options) {
 CommandAction declare_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   app.add_option("RUN", options->file, "Run file (configs/runs)")->required();
-  app.add_option("--set", options->set, "Override KEY=VALUE, as often as needed; variants have the last word")
+  app.add_option("--set", options->set,
+                 "Override KEY=VALUE, as often as needed; keys of the board (npu.engine, timing) go without "
+                 "`platform.`; variants "
+                 "have the last word")
       ->allow_extra_args(false);
   app.add_option("--out", options->out, "Folder of the results; out/NAME when absent");
   app.add_flag("--quiet", options->quiet, "Print errors only");

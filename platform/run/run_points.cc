@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace backboard {
@@ -46,9 +47,22 @@ RunPlan run_from(const YamlNode& root, const std::string& name) {
   return plan;
 }
 
+std::vector<Overrides::Item> run_overrides(std::span<const Overrides::Item> overrides) {
+  const std::vector<KeyDoc> run = explain_config<RunConfig>(), board = explain_config<BoardConfig>();
+  const auto knows = [](const std::vector<KeyDoc>& keys, const std::string& key) {
+    return std::any_of(keys.begin(), keys.end(), [&](const KeyDoc& doc) { return doc.path == key; });
+  };
+  std::vector<Overrides::Item> full(overrides.begin(), overrides.end());
+  for (Overrides::Item& item : full) {
+    const std::string first = item.key.substr(0, item.key.find('.'));
+    if (!knows(run, first) && knows(board, first)) item.key = "platform." + item.key;
+  }
+  return full;
+}
+
 RunPlan load_run(const std::string& path, std::span<const Overrides::Item> overrides) {
   YamlNode root = load_yaml(path);
-  apply_overrides(root, overrides);
+  apply_overrides(root, run_overrides(overrides));
   return run_from(root, std::filesystem::path(path).stem().string());
 }
 

@@ -95,3 +95,16 @@ TEST_CASE("parts that do not go together are errors") {
   CHECK(error_of("platform: {dram: {check_commands: true}}\n") ==
         "/runs/r.yaml:1: platform.dram.check_commands: there are commands in timing: at only");
 }
+
+TEST_CASE("on the command line of a run the board's keys go without their prefix, and the run's own keys come first") {
+  const auto key_of = [](const std::string& said) {
+    const Overrides::Item item = parse_override(said, "--set");
+    return run_overrides({&item, 1}).front().key;
+  };
+  CHECK(key_of("npu.engine=daa") == "platform.npu.engine");
+  CHECK(key_of("timing=at") == "platform.timing");
+  CHECK(key_of("platform.timing=at") == "platform.timing");
+  CHECK(key_of("training.batch=8") == "training.batch");
+  CHECK(key_of("firmware=hello") == "firmware");
+  CHECK(key_of("nonsense.key=8") == "nonsense.key");
+}
