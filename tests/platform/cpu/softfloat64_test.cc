@@ -1,22 +1,20 @@
 // Binary64 arithmetic against the host's, in every rounding mode, and the fast paths against softfloat.
 #include <catch2/catch.hpp>
-#include <cfenv>
 #include <cmath>
-#include <cstring>
 #include <random>
 
 #include "platform/cpu/fast_float.h"
 #include "platform/cpu/softfloat.h"
+#include "tests/platform/cpu/host_float.h"
 
 using namespace backboard;
+using namespace backboard::host_float;
 using softfloat::Binary32;
 using softfloat::Binary64;
-using softfloat::Rounding;
 
 namespace {
 
-constexpr int kPairs = 400'000;
-constexpr uint64_t kSign = uint64_t{1} << 63, kFraction = (uint64_t{1} << 52) - 1, kNan = 0x7ff8000000000000;
+constexpr uint64_t kSign = Host<Binary64>::kSign, kNan = Host<Binary64>::kNan, kFraction = (uint64_t{1} << 52) - 1;
 
 /// Operands that reach every path: specials, subnormals, neighbours of powers of two, equal and near exponents, and
 /// numbers about the ends of binary32 and of integers.
@@ -81,143 +79,27 @@ class Operands {
   std::mt19937_64 random_;
 };
 
-int host_mode(Rounding rounding) {
-  switch (rounding) {
-    case Rounding::rtz:
-      return FE_TOWARDZERO;
-    case Rounding::rdn:
-      return FE_DOWNWARD;
-    case Rounding::rup:
-      return FE_UPWARD;
-    default:
-      return FE_TONEAREST;
-  }
+double real(uint64_t bits) {
+  return number<Binary64>(bits);
 }
-
-uint32_t host_flags() {
-  const int raised = std::fetestexcept(FE_ALL_EXCEPT);
-  return (raised & FE_INEXACT ? softfloat::kInexact : 0u) | (raised & FE_UNDERFLOW ? softfloat::kUnderflow : 0u) |
-         (raised & FE_OVERFLOW ? softfloat::kOverflow : 0u) | (raised & FE_DIVBYZERO ? softfloat::kDivideByZero : 0u) |
-         (raised & FE_INVALID ? softfloat::kInvalid : 0u);
-}
-
-struct Result {
-  uint64_t bits;
-  uint32_t flags;
-  bool operator==(const Result& other) const { return bits == other.bits && flags == other.flags; }
-};
-std::ostream& operator<<(std::ostream& out, const Result& r) {
-  return out << std::hex << r.bits << " flags " << r.flags;
-}
-
-double number(uint64_t bits) {
-  return std::bit_cast<double>(bits);
-}
-uint64_t bits_of(double value) {
-  return std::isnan(value) ? kNan : std::bit_cast<uint64_t>(value);
-}
-uint64_t bits_of(float value) {
-  return std::isnan(value) ? 0x7fc00000 : std::bit_cast<uint32_t>(value);
-}
-
-/// The operation on the host's unit in `rounding`; a NaN is made canonical.
-template <class Operation>
-Result on_host(Rounding rounding, Operation operation) {
-  std::fesetround(host_mode(rounding));
-  std::feclearexcept(FE_ALL_EXCEPT);
-  const volatile auto result = operation();
-  const uint32_t flags = host_flags();
-  std::fesetround(FE_TONEAREST);
-  const auto value = result;
-  return {bits_of(value), flags};
-}
-
-template <class Operation>
-Result run(Operation operation) {
-  Result result{0, 0};
-  result.bits = operation(result.flags);
-  return result;
-}
-
-constexpr Rounding kHostRoundings[] = {Rounding::rne, Rounding::rtz, Rounding::rdn, Rounding::rup};
-constexpr Rounding kAllRoundings[] = {Rounding::rne, Rounding::rtz, Rounding::rdn, Rounding::rup, Rounding::rmm};
-
-/// Counts disagreements and shows the first.
-class Comparison {
- public:
-  void expect(const char* what, Rounding rounding, uint64_t a, uint64_t b, uint64_t c, Result found, Result expected) {
-    ++count;
-    if (found == expected || failures++) return;
-    UNSCOPED_INFO(what << " mode " << static_cast<int>(rounding) << std::hex << ": " << a << ", " << b << ", " << c
-                       << ": found " << found << ", expected " << expected);
-  }
-  uint64_t count = 0;
-  uint64_t failures = 0;
-};
 
 }  // namespace
 
 TEST_CASE("Binary64: add, subtract, multiply, divide and square root equal the host's in four modes") {
-  namespace sf = softfloat;
-  Operands operands(1);
-  Comparison comparison;
-  for (int i = 0; i < kPairs; ++i) {
-    const uint64_t a = operands.next(), b = operands.next();
-    for (const Rounding m : kHostRoundings) {
-      const volatile double x = number(a), y = number(b);
-      const auto check = [&](const char* what, Result found, Result expected) {
-        comparison.expect(what, m, a, b, 0, found, expected);
-      };
-      check("add", run([&](uint32_t& fl) { return sf::add<Binary64>(a, b, m, fl); }),
-            on_host(m, [&] { return x + y; }));
-      check("sub", run([&](uint32_t& fl) { return sf::sub<Binary64>(a, b, m, fl); }),
-            on_host(m, [&] { return x - y; }));
-      check("mul", run([&](uint32_t& fl) { return sf::mul<Binary64>(a, b, m, fl); }),
-            on_host(m, [&] { return x * y; }));
-      check("div", run([&](uint32_t& fl) { return sf::div<Binary64>(a, b, m, fl); }),
-            on_host(m, [&] { return x / y; }));
-      check("sqrt", run([&](uint32_t& fl) { return sf::sqrt<Binary64>(a, m, fl); }),
-            on_host(m, [&] { return std::sqrt(x); }));
-    }
-  }
-  CHECK(comparison.failures == 0);
-  CHECK(comparison.count == 20ull * kPairs);
+  compare_arithmetic<Binary64>(Operands(1));
 }
 
 #if defined(__x86_64__)
-/// The processor's own fused multiply-add; libm's may be software that leaves other flags.
-__attribute__((target("fma"))) static double host_fma(double a, double b, double c) {
-  double result = a;
-  __asm__ volatile("vfmadd213sd %2, %1, %0" : "+x"(result) : "x"(b), "x"(c));
-  return result;
-}
-
 TEST_CASE("Binary64: fused multiply-add equals the processor's in four modes") {
-  if (!__builtin_cpu_supports("fma")) return;
-  Operands operands(2);
-  Comparison comparison;
   std::mt19937_64 random(7);
-  for (int i = 0; i < 2 * kPairs; ++i) {
-    const uint64_t a = operands.next(), b = operands.next();
-    uint64_t c = operands.next();
-    if (i % 4 == 0) {  // addends that cancel the product or lie close to it
-      c = std::bit_cast<uint64_t>(-(number(a) * number(b))) + random() % 5 - 2;
-    } else if (i % 4 == 1) {  // and those that lie about the last digit of it
-      c = std::bit_cast<uint64_t>(std::ldexp(number(a) * number(b), static_cast<int>(random() % 220) - 110)) ^
-          (random() & kSign);
-    }
-    for (const Rounding m : kHostRoundings) {
-      Result wanted = on_host(m, [&] { return host_fma(number(a), number(b), number(c)); });
-      // x86 leaves inf * 0 + quiet NaN quiet; RISC-V raises the invalid flag.
-      const auto infinite = [](uint64_t v) { return (v & ~kSign) == 0x7ff0000000000000; };
-      const auto zero = [](uint64_t v) { return (v & ~kSign) == 0; };
-      if ((infinite(a) && zero(b)) || (zero(a) && infinite(b))) wanted.flags |= softfloat::kInvalid;
-      comparison.expect("fma", m, a, b, c,
-                        run([&](uint32_t& fl) { return softfloat::fused_multiply_add<Binary64>(a, b, c, m, fl); }),
-                        wanted);
-    }
-  }
-  CHECK(comparison.failures == 0);
+  compare_fused<Binary64>(Operands(2), 2 * kPairs, [&](int i, uint64_t a, uint64_t b, uint64_t c) {
+    if (i % 4 == 0)  // addends that cancel the product or lie close to it
+      return std::bit_cast<uint64_t>(-(real(a) * real(b))) + random() % 5 - 2;
+    if (i % 4 == 1)  // and those that lie about the last digit of it
+      return std::bit_cast<uint64_t>(std::ldexp(real(a) * real(b), static_cast<int>(random() % 220) - 110)) ^
+             (random() & kSign);
+    return c;
+  });
 }
 #endif
 
@@ -228,7 +110,7 @@ TEST_CASE("Conversions between binary32 and binary64 equal the host's in four mo
     const uint64_t a = operands.next();
     const auto single = static_cast<uint32_t>(i % 2 ? a : a >> 32);
     for (const Rounding m : kHostRoundings) {
-      const volatile double wide = number(a);
+      const volatile double wide = real(a);
       const volatile float narrow = std::bit_cast<float>(single);
       comparison.expect("to binary32", m, a, 0, 0,
                         run([&](uint32_t& fl) { return softfloat::convert<Binary32, Binary64>(a, m, fl); }),
@@ -252,7 +134,7 @@ TEST_CASE("Binary64: ties away from zero differ from ties to even at halves only
     const uint64_t expected = value - lost + (2 * lost >= unit ? unit : 0);
     uint32_t flags = 0;
     const uint64_t found = softfloat::from_magnitude<Binary64>(i % 3 == 0, value, Rounding::rmm, flags);
-    failures += std::fabs(number(found)) != static_cast<double>(expected);  // which is exact
+    failures += std::fabs(real(found)) != static_cast<double>(expected);  // which is exact
     failures += flags != (lost ? softfloat::kInexact : 0u);
     ties += 2 * lost == unit;
   }
@@ -268,8 +150,8 @@ TEST_CASE("Binary64: the fast paths equal softfloat in every mode") {
   for (int i = 0; i < kPairs; ++i) {
     const uint64_t a = operands.next();
     // Quotients, products and roots that are exact, or nearly so, as well.
-    const uint64_t b = i % 3 == 0 ? std::bit_cast<uint64_t>(number(a) * number(operands.next())) : operands.next();
-    const uint64_t square = i % 2 ? std::bit_cast<uint64_t>(number(a) * number(a)) : a;
+    const uint64_t b = i % 3 == 0 ? std::bit_cast<uint64_t>(real(a) * real(operands.next())) : operands.next();
+    const uint64_t square = i % 2 ? std::bit_cast<uint64_t>(real(a) * real(a)) : a;
     for (const Rounding m : kAllRoundings) {
       const auto check = [&](const char* what, Result found, Result expected) {
         comparison.expect(what, m, a, b, square, found, expected);
@@ -295,7 +177,7 @@ TEST_CASE("Binary64: conversions to and from integers of 32 and 64 bits round, s
   Comparison comparison;
   for (int i = 0; i < kPairs; ++i) {
     const uint64_t a = operands.next();
-    const long double value = number(a);  // x87: 64 digits hold every integer of 64 bits
+    const long double value = real(a);  // x87: 64 digits hold every integer of 64 bits
     for (const Rounding m : kAllRoundings) {
       const long double rounded = m == Rounding::rtz   ? std::trunc(value)
                                   : m == Rounding::rdn ? std::floor(value)
@@ -343,7 +225,7 @@ TEST_CASE("Binary64: comparisons, minimum and maximum equal the host's on number
   uint64_t failures = 0;
   for (int i = 0; i < kPairs; ++i) {
     const uint64_t a = operands.next(), b = operands.next();
-    const double x = number(a), y = number(b);
+    const double x = real(a), y = real(b);
     uint32_t flags = 0;
     failures += softfloat::less<Binary64>(a, b, flags) != (x < y);
     failures += softfloat::less_equal<Binary64>(a, b, flags) != (x <= y);

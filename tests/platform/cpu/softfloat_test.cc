@@ -1,20 +1,17 @@
 // Binary32 arithmetic against the host's, in every rounding mode, and the fast paths against softfloat.
 #include <catch2/catch.hpp>
-#include <cfenv>
 #include <cmath>
-#include <cstring>
 #include <random>
 
 #include "platform/cpu/fast_float.h"
 #include "platform/cpu/softfloat.h"
+#include "tests/platform/cpu/host_float.h"
 
 using namespace backboard;
+using namespace backboard::host_float;
 using softfloat::Binary32;
-using softfloat::Rounding;
 
 namespace {
-
-constexpr int kPairs = 400'000;
 
 /// Operands that reach every path: specials, subnormals, neighbours of powers of two, equal and near exponents.
 class Operands {
@@ -47,137 +44,23 @@ class Operands {
   std::mt19937_64 random_;
 };
 
-int host_mode(Rounding rounding) {
-  switch (rounding) {
-    case Rounding::rtz:
-      return FE_TOWARDZERO;
-    case Rounding::rdn:
-      return FE_DOWNWARD;
-    case Rounding::rup:
-      return FE_UPWARD;
-    default:
-      return FE_TONEAREST;
-  }
-}
-
-uint32_t host_flags() {
-  const int raised = std::fetestexcept(FE_ALL_EXCEPT);
-  return (raised & FE_INEXACT ? softfloat::kInexact : 0u) | (raised & FE_UNDERFLOW ? softfloat::kUnderflow : 0u) |
-         (raised & FE_OVERFLOW ? softfloat::kOverflow : 0u) | (raised & FE_DIVBYZERO ? softfloat::kDivideByZero : 0u) |
-         (raised & FE_INVALID ? softfloat::kInvalid : 0u);
-}
-
-struct Result {
-  uint32_t bits;
-  uint32_t flags;
-  bool operator==(const Result& other) const { return bits == other.bits && flags == other.flags; }
-};
-std::ostream& operator<<(std::ostream& out, const Result& r) {
-  return out << std::hex << r.bits << " flags " << r.flags;
-}
-
-/// The operation on the host's unit in `rounding` (which x86 and Arm round as IEEE 754 says, tininess after rounding
-/// on x86); a NaN is made canonical.
-template <class Operation>
-Result on_host(Rounding rounding, Operation operation) {
-  std::fesetround(host_mode(rounding));
-  std::feclearexcept(FE_ALL_EXCEPT);
-  const volatile float result = operation();
-  const uint32_t flags = host_flags();
-  std::fesetround(FE_TONEAREST);
-  uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(result));
-  if (std::isnan(result)) bits = 0x7fc00000;
-  return {bits, flags};
-}
-
 float f(uint32_t bits) {
-  return std::bit_cast<float>(bits);
-}
-
-constexpr Rounding kHostRoundings[] = {Rounding::rne, Rounding::rtz, Rounding::rdn, Rounding::rup};
-constexpr Rounding kAllRoundings[] = {Rounding::rne, Rounding::rtz, Rounding::rdn, Rounding::rup, Rounding::rmm};
-
-/// Counts disagreements and shows the first.
-class Comparison {
- public:
-  void expect(const char* what, Rounding rounding, uint32_t a, uint32_t b, uint32_t c, Result found, Result expected) {
-    ++count;
-    if (found == expected || failures++) return;
-    UNSCOPED_INFO(what << " mode " << static_cast<int>(rounding) << std::hex << ": " << a << ", " << b << ", " << c
-                       << ": found " << found << ", expected " << expected);
-  }
-  uint64_t count = 0;
-  uint64_t failures = 0;
-};
-
-template <class Operation>
-Result run(Operation operation) {
-  Result result{0, 0};
-  result.bits = operation(result.flags);
-  return result;
+  return number<Binary32>(bits);
 }
 
 }  // namespace
 
-TEST_CASE("Add, subtract, multiply, divide, square root and fused multiply-add equal the host's in four modes") {
-  namespace sf = softfloat;
-  Operands operands(1);
-  Comparison comparison;
-  for (int i = 0; i < kPairs; ++i) {
-    const uint32_t a = operands.next(), b = operands.next();
-    for (const Rounding m : kHostRoundings) {
-      const volatile float x = f(a), y = f(b);
-      const auto check = [&](const char* what, Result found, Result expected) {
-        comparison.expect(what, m, a, b, 0, found, expected);
-      };
-      check("add", run([&](uint32_t& fl) { return sf::add<Binary32>(a, b, m, fl); }),
-            on_host(m, [&] { return x + y; }));
-      check("sub", run([&](uint32_t& fl) { return sf::sub<Binary32>(a, b, m, fl); }),
-            on_host(m, [&] { return x - y; }));
-      check("mul", run([&](uint32_t& fl) { return sf::mul<Binary32>(a, b, m, fl); }),
-            on_host(m, [&] { return x * y; }));
-      check("div", run([&](uint32_t& fl) { return sf::div<Binary32>(a, b, m, fl); }),
-            on_host(m, [&] { return x / y; }));
-      check("sqrt", run([&](uint32_t& fl) { return sf::sqrt<Binary32>(a, m, fl); }),
-            on_host(m, [&] { return std::sqrt(x); }));
-    }
-  }
-  CHECK(comparison.failures == 0);
-  CHECK(comparison.count == 20ull * kPairs);
+TEST_CASE("Add, subtract, multiply, divide and square root equal the host's in four modes") {
+  compare_arithmetic<Binary32>(Operands(1));
 }
 
 #if defined(__x86_64__)
-/// The processor's own fused multiply-add; libm's may be software that leaves other flags.
-__attribute__((target("fma"))) static float host_fma(float a, float b, float c) {
-  float result = a;
-  __asm__ volatile("vfmadd213ss %2, %1, %0" : "+x"(result) : "x"(b), "x"(c));
-  return result;
-}
-
 TEST_CASE("Fused multiply-add equals the processor's in four modes") {
-  if (!__builtin_cpu_supports("fma")) return;
-  Operands operands(2);
-  Comparison comparison;
   std::mt19937_64 random(7);
-  for (int i = 0; i < kPairs; ++i) {
-    const uint32_t a = operands.next(), b = operands.next();
-    uint32_t c = operands.next();
-    if (i % 4 == 0) {  // addends that cancel the product or lie close to it
-      c = std::bit_cast<uint32_t>(-(f(a) * f(b))) + static_cast<uint32_t>(random() % 5) - 2;
-    }
-    for (const Rounding m : kHostRoundings) {
-      const Result expected = on_host(m, [&] { return host_fma(f(a), f(b), f(c)); });
-      Result wanted = expected;
-      // x86 leaves inf * 0 + quiet NaN quiet; RISC-V raises the invalid flag.
-      const auto infinite = [](uint32_t v) { return (v & 0x7fffffff) == 0x7f800000; };
-      const auto zero = [](uint32_t v) { return (v & 0x7fffffff) == 0; };
-      if ((infinite(a) && zero(b)) || (zero(a) && infinite(b))) wanted.flags |= softfloat::kInvalid;
-      comparison.expect("fma", m, a, b, c,
-                        run([&](uint32_t& fl) { return softfloat::fused_multiply_add<Binary32>(a, b, c, m, fl); }),
-                        wanted);
-    }
-  }
-  CHECK(comparison.failures == 0);
+  compare_fused<Binary32>(Operands(2), kPairs, [&](int i, uint32_t a, uint32_t b, uint32_t c) {
+    if (i % 4 != 0) return c;  // else addends that cancel the product or lie close to it
+    return std::bit_cast<uint32_t>(-(f(a) * f(b))) + static_cast<uint32_t>(random() % 5) - 2;
+  });
 }
 #endif
 
