@@ -38,6 +38,7 @@ struct InfoBlock {
 constexpr InfoBlock kInfoBlocks[] = {{"npu", Place::kNPU},
                                      {"uart", Place::kUART},
                                      {"clint", Place::kCLINT},
+                                     {"dma", Place::kDMA},
                                      {"watchdog", Place::kWATCHDOG},
                                      {"flash", Place::kFLASH_CTRL}};
 
@@ -46,7 +47,7 @@ const char* const kHelp =
     "info npu        registers of the NPU, read without side effects\n"
     "info irq        interrupt state of the core and the PLIC\n"
     "info dram       counters of the DRAM\n"
-    "info uart, info clint, info watchdog, info flash    registers of the other devices\n"
+    "info uart, info clint, info dma, info watchdog, info flash    registers of the other devices\n"
     "time            simulated time and retired instructions\n"
     "trace on        write every instruction to the file of --trace, until `trace off`; also `trace status`\n";
 

@@ -1,6 +1,7 @@
 #include "platform/regs/blocks.h"
 
 #include "platform/regs/clint_regs.h"
+#include "platform/regs/dma_regs.h"
 #include "platform/regs/finisher_regs.h"
 #include "platform/regs/flash_regs.h"
 #include "platform/regs/npu_regs.h"
@@ -29,6 +30,7 @@ constexpr PlacedBlock kBlocks[] = {
     {&plic_regs::kBlock, kBasePLIC, kSizePLIC},
     {&uart_regs::kBlock, kBaseUART, kSizeUART},
     {&npu_regs::kBlock, kBaseNPU, kSizeNPU},
+    {&dma_regs::kBlock, kBaseDMA, kSizeDMA},
     {&watchdog_regs::kBlock, kBaseWATCHDOG, kSizeWATCHDOG},
     {&flash_regs::kBlock, kBaseFLASH_CTRL, kSizeFLASH_CTRL},
 };

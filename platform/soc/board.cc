@@ -101,6 +101,11 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
       dram(config.dram, config.map[Place::kDRAM].size_bytes),
       npu(config.npu, queue, wiring.port(BusMaster::npu), plic, line_of(Interrupt::kNPU), findings_at(Place::kNPU),
           log),
+      dma_port(config.timing == TimingLevel::lt
+                   ? std::make_unique<AccessRequests>(wiring.port(BusMaster::dma), queue, config.dma.outstanding)
+                   : nullptr),
+      dma(config.dma, queue, dma_port ? static_cast<RequestPort&>(*dma_port) : wiring.master(BusMaster::dma), plic,
+          line_of(Interrupt::kDMA), findings_at(Place::kDMA), log),
       reset_client(queue.add_client("reset", EventRank::control, *this)) {
   if (config.timing == TimingLevel::at) dram.take_requests(queue);
   wiring.attach(config,
@@ -111,6 +116,7 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
                  {Place::kPLIC, &plic},
                  {Place::kUART, &uart},
                  {Place::kNPU, &npu},
+                 {Place::kDMA, &dma},
                  {Place::kWATCHDOG, &watchdog},
                  {Place::kFLASH_CTRL, &flash},
                  {Place::kFLASH, &flash.mapped()},

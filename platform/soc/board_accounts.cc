@@ -244,6 +244,7 @@ StatsTree Board::stats() {
   impl_->dram.stats(StatsWriter(tree, "dram"));
   npu_stats(StatsWriter(tree, "npu"), impl_->npu.totals());
   if (const auto area = impl_->area()) area_stats(StatsWriter(tree, "npu"), *area, queue().now_ps());
+  impl_->dma.stats(StatsWriter(tree, "dma"));
   for (const auto& generator : impl_->traffic) {
     generator->stats(StatsWriter(tree, "traffic").part(generator->name()));
   }

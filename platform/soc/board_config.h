@@ -11,6 +11,7 @@
 #include "platform/clint/clint.h"
 #include "platform/config/fields.h"
 #include "platform/cpu/core_config.h"
+#include "platform/dma/dma_config.h"
 #include "platform/dram/dram_config.h"
 #include "platform/flash/flash.h"
 #include "platform/plic/plic.h"
@@ -22,9 +23,9 @@
 
 namespace backboard {
 
-/// `lt`: accesses annotate their time. `at`: the NPU's bursts, the core's lines and the generators' requests are
-/// four-phase transactions through an arbitrated bus to the command-level DRAM; accesses to all else annotate their
-/// time as in `lt` (docs/memory.md).
+/// `lt`: accesses annotate their time. `at`: the NPU's bursts, the core's lines, the DMA engine's accesses and the
+/// generators' requests are four-phase transactions through an arbitrated bus to the command-level DRAM; accesses to
+/// all else annotate their time as in `lt` (docs/memory.md).
 enum class TimingLevel : uint8_t { lt, at };
 
 enum class BootMode : uint8_t {
@@ -50,6 +51,7 @@ struct BoardConfig {
   PlicConfig plic;
   WatchdogConfig watchdog;
   npu::NpuConfig npu;
+  DmaEngineConfig dma;
   std::vector<TrafficConfig> traffic;
 
   template <class V>
@@ -69,6 +71,7 @@ struct BoardConfig {
     v("plic", plic, "Interrupt controller");
     v("watchdog", watchdog, "Watchdog");
     v("npu", npu, "Training NPU");
+    v("dma", dma, "DMA engine");
     v("traffic", traffic, Count{0, kMostTraffic}, "Traffic generators: what else lives on the SoC");
   }
 

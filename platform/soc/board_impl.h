@@ -13,6 +13,7 @@
 #include "platform/clint/clint.h"
 #include "platform/cpu/semihosting.h"
 #include "platform/cpu/tohost.h"
+#include "platform/dma/dma_engine.h"
 #include "platform/dram/dram.h"
 #include "platform/elf/lines.h"
 #include "platform/finisher/finisher.h"
@@ -104,6 +105,8 @@ class Board::Impl final : public EndSink, public CoreObserver, public EventClien
   Flash flash;
   Dram dram;
   npu::NpuDevice npu;
+  std::unique_ptr<AccessRequests> dma_port;  ///< `timing: lt`
+  DmaEngine dma;
   std::vector<std::unique_ptr<AccessRequests>> traffic_ports;  ///< `timing: lt`
   std::vector<std::unique_ptr<TrafficGenerator>> traffic;
   std::vector<EventQueue::ClientId> quiet_clients;  ///< whose events never wake the core by themselves

@@ -19,6 +19,7 @@ void Board::Impl::reset(ResetCause cause) {
   queue.cancel(reset_client, static_cast<uint64_t>(ResetCause::watchdog));
   finisher.reset();
   npu.reset();
+  dma.reset(now_ps);
   flash.power_cut(now_ps);
   uart.reset(now_ps);
   watchdog.reset(cause, now_ps);

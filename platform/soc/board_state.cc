@@ -20,8 +20,8 @@ struct SaveHeader {
   /// and size, and a file that does not fit is refused at the first that differs. 1: the first layout; 2: values did
   /// not say their types; 3: the NPU had no power over time; 5: five initiators, no traffic generators, no requests of
   /// the core; 6: the NPU counted what a step met when it
-  /// began; 8: one command ring.
-  static constexpr uint32_t kVersion = 10;
+  /// began; 8: one command ring; 10: no DMA engine.
+  static constexpr uint32_t kVersion = 11;
 
   char magic[8];
   uint32_t version;
@@ -69,6 +69,8 @@ void Board::Impl::state(StateArchive& archive) {
   flash.state(archive);
   dram.state(archive);
   npu.state(archive);
+  if (dma_port) dma_port->state(archive);
+  dma.state(archive);
   for (auto& port : traffic_ports) port->state(archive);
   for (auto& generator : traffic) generator->state(archive);
   wiring.state(archive);

@@ -42,6 +42,7 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
   ports_[static_cast<size_t>(BusMaster::core)]->take_device_lanes(router_->core_lanes());
   ports_[static_cast<size_t>(BusMaster::npu)]->shorten(router_->lane(BusMaster::npu),
                                                        &router_->burst_lane(BusMaster::npu));
+  ports_[static_cast<size_t>(BusMaster::dma)]->shorten(router_->lane(BusMaster::dma));
   for (uint32_t i = 0; i < targets.size(); ++i) {
     sockets_.push_back(std::make_unique<TargetSocket>(name_of(targets[i].place), *targets[i].target,
                                                       targets[i].requests, targets[i].bursts));
