@@ -12,6 +12,7 @@
 #include "npu/bench/layers.h"
 #include "npu/bench/timing.h"
 #include "npu/codec/block_codec.h"
+#include "npu/engine/aligned_vector.h"
 #include "npu/engine/lnpu/compute_tile.h"
 #include "npu/engine/strided_gemm.h"
 #include "platform/check/check.h"
@@ -71,8 +72,9 @@ class CodedTensor {
   };
   static constexpr TensorFormat kFormat = TensorFormat::kFGMP;
   BlockGeometry geometry_;
-  std::vector<float> values_;
-  std::vector<uint8_t> classes_, bytes_, directory_;
+  AlignedVector<float> values_;  // as a local buffer has them
+  AlignedVector<uint8_t> classes_;
+  std::vector<uint8_t> bytes_, directory_;
   std::vector<Run> runs_;
 };
 
@@ -121,7 +123,7 @@ struct Piece {
 
   ConvTile tile;
   CodedTensor x, dy;
-  std::vector<float> sums;  ///< of FF and BP
+  AlignedVector<float> sums;  ///< of FF and BP
 };
 
 /// The operands of a layer and what lnpu does with them in one phase.
@@ -187,7 +189,7 @@ class LayerRun {
   ConvTile tile_;
   CodedTensor w_;
   std::vector<Piece> pieces_;
-  std::vector<float> gradient_;
+  AlignedVector<float> gradient_;
   lnpu::LnpuConfig config_;
   Facts facts_;
   Workspace workspace_;

@@ -1,5 +1,6 @@
 // Compute steps of the vector unit.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "npu/command/operands.h"
@@ -64,7 +65,7 @@ class VectorStep {
   void activation();
   void adam(Facts& facts);
   ErrorCode loss();
-  void update(const std::vector<float>& gradient, Facts& facts);
+  void update(std::span<const float> gradient, Facts& facts);
   void bias_gradient(Facts& facts);
   void global_pool();
 
@@ -97,7 +98,7 @@ ErrorCode VectorStep::loss() {
   return result.bad_label ? ErrorCode::kLABEL : ErrorCode::kNONE;
 }
 
-void VectorStep::update(const std::vector<float>& gradient, Facts& facts) {
+void VectorStep::update(std::span<const float> gradient, Facts& facts) {
   const SgdFacts done = compute_update(arithmetic_, job_, step_, step_.box, gradient, buffer_);
   facts.sgd += update_operations(arithmetic_, job_, step_.box);
   note_update(done, buffer_, facts);

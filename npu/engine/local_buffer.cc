@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace backboard::npu {
+namespace {
+
+/// As the archive has vectors: where they lie plays no part.
+template <class T>
+void save_vector(StateArchive& archive, std::string_view name, AlignedVector<T>& values) {
+  std::vector<T> plain(values.begin(), values.end());
+  archive.vector(name, plain);
+  values.assign(plain.begin(), plain.end());
+}
+
+}  // namespace
 
 void SlotContents::clear_to(const Box& new_box) {
   box = new_box;
@@ -20,8 +31,8 @@ void SlotContents::resize_to(const Box& new_box) {
 
 void SlotContents::state(StateArchive& archive) {
   archive.value("box", box);
-  archive.vector("values", values);
-  archive.vector("classes", classes);
+  save_vector(archive, "values", values);
+  save_vector(archive, "classes", classes);
   archive.vector("bytes", bytes);
 }
 

@@ -7,6 +7,7 @@
 
 #include "npu/codec/element_class.h"
 #include "npu/command/job.h"
+#include "npu/engine/aligned_vector.h"
 #include "npu/engine/schedule.h"
 #include "npu/vector/softmax_loss.h"
 #include "npu/vector/tile.h"
@@ -18,9 +19,9 @@ namespace backboard::npu {
 /// silicon are those of Slot::size_bytes; the host keeps binary32, which every format's values fit.
 struct SlotContents {
   Box box;
-  std::vector<float> values;
-  std::vector<uint8_t> classes;  ///< ElementClass of each element of an operand of the multipliers, else empty
-  std::vector<uint8_t> bytes;    ///< U8 operands whose bytes count (labels, pooling indices), and raw copies
+  AlignedVector<float> values;
+  AlignedVector<uint8_t> classes;  ///< ElementClass of each element of an operand of the multipliers, else empty
+  std::vector<uint8_t> bytes;      ///< U8 operands whose bytes count (labels, pooling indices), and raw copies
 
   /// Gives the slot another box, all values zero.
   void clear_to(const Box& new_box);

@@ -1,12 +1,83 @@
-#include "npu/engine/padded_image.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "npu/engine/padded_image.cc"
+#include <hwy/foreach_target.h>
+// foreach_target.h comes first.
+#include <hwy/highway.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "npu/engine/padded_image.h"
 #include "npu/engine/strided_gemm.h"
 #include "platform/check/check.h"
 
+#ifndef BACKBOARD_NPU_ENGINE_PADDED_IMAGE_CC_
+#define BACKBOARD_NPU_ENGINE_PADDED_IMAGE_CC_
 namespace backboard::npu {
+
+/// Planes with padding: `rows` rows of `from`, `width` elements each, go to (top, left) of planes of all_rows x
+/// columns.
+struct PlaneCopy {
+  uint32_t images, channels;
+  const float* from;
+  size_t stride_n, stride_c, from_pitch;
+  size_t rows, width, top, left, all_rows, columns;
+};
+
+}  // namespace backboard::npu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace backboard::npu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Short rows, by whole vectors with zeros around: what is stored behind a row belongs to the next, or to the room
+/// behind the last plane. False, and nothing done, where vectors have no masks or rows are long.
+bool copy_short_rows(const PlaneCopy& p, float* to) {
+#if HWY_TARGET <= HWY_AVX2
+  const hn::ScalableTag<float> d;
+  constexpr size_t kMostVectors = 8;
+  const size_t lanes = hn::Lanes(d), vectors = (p.columns + lanes - 1) / lanes;
+  if (vectors > kMostVectors || lanes > kLineSlack) return false;
+  hn::Mask<decltype(d)> inside[kMostVectors];
+  for (size_t i = 0; i < vectors; ++i) {
+    const size_t first = i * lanes, end = std::min(p.left + p.width, first + lanes);
+    const auto below_end = hn::FirstN(d, end > first ? end - first : 0);
+    inside[i] = p.left <= first ? below_end : hn::AndNot(hn::FirstN(d, std::min(p.left - first, lanes)), below_end);
+  }
+  const size_t behind = p.all_rows - p.top - p.rows;
+  for (uint32_t n = 0; n < p.images; ++n) {
+    for (uint32_t c = 0; c < p.channels; ++c) {
+      const float* from = p.from + n * p.stride_n + c * p.stride_c - p.left;
+      std::fill_n(to, p.top * p.columns, 0.0f);
+      to += p.top * p.columns;
+      for (size_t row = 0; row < p.rows; ++row, from += p.from_pitch, to += p.columns) {
+        for (size_t i = 0; i < vectors; ++i) {
+          hn::StoreU(hn::MaskedLoad(inside[i], d, from + i * lanes), d, to + i * lanes);
+        }
+      }
+      std::fill_n(to, behind * p.columns, 0.0f);
+      to += behind * p.columns;
+    }
+  }
+  return true;
+#else
+  static_cast<void>(p);
+  static_cast<void>(to);
+  return false;
+#endif
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace backboard::npu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace backboard::npu {
+
+HWY_EXPORT(copy_short_rows);
+
 namespace {
 
 constexpr unsigned kSlot = 2;
@@ -48,7 +119,21 @@ Padded pad(const float* values, const ImageWindow& v, bool copy, Workspace& work
   out.stride_n = out.stride_c * v.c;
   float* to = workspace.array<float>(kSlot, static_cast<size_t>(out.stride_n) * v.n + kLineSlack);
   out.values = to;
+  const PlaneCopy copied{v.n,
+                         v.c,
+                         values + (v.first_row + top - v.held_row) * v.width + v.first_column + left,
+                         v.stride_n,
+                         v.stride_c,
+                         static_cast<size_t>(v.width),
+                         static_cast<size_t>(bottom - top),
+                         static_cast<size_t>(right - left),
+                         static_cast<size_t>(top),
+                         static_cast<size_t>(left),
+                         static_cast<size_t>(v.rows),
+                         static_cast<size_t>(v.columns)};
+  const bool done = HWY_DYNAMIC_DISPATCH(copy_short_rows)(copied, to);
   std::fill_n(to + static_cast<size_t>(out.stride_n) * v.n, kLineSlack, 0.0f);
+  if (done) return out;
   for (uint32_t n = 0; n < v.n; ++n) {
     for (uint32_t c = 0; c < v.c; ++c) {
       const float* plane = values + n * v.stride_n + c * v.stride_c;
@@ -97,3 +182,4 @@ Padded pad_input(const ConvTile& t, const float* x, bool copy, Workspace& worksp
 }
 
 }  // namespace backboard::npu
+#endif

@@ -270,8 +270,8 @@ uint64_t round_masters(const TileArithmetic& arithmetic, const Job& job, const B
 }
 
 SgdFacts compute_update(const TileArithmetic& arithmetic, const Job& job, const Step& step, const Box& box,
-                        const std::vector<float>& gradient, LocalBuffer& buffer) {
-  std::vector<float>& weights = buffer[step.slots[3]].values;
+                        std::span<const float> gradient, LocalBuffer& buffer) {
+  AlignedVector<float>& weights = buffer[step.slots[3]].values;
   const MasterFormat format = update_format(arithmetic, job);
   const SgdParameters parameters = sgd_parameters(job.hyper);
   float* momentum = job.has(kFlagMOMENTUM) ? buffer[step.slots[4]].values.data() : nullptr;

@@ -39,7 +39,7 @@ class TileArithmetic {
   virtual void count(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, Facts& facts,
                      Workspace& workspace) const = 0;
   /// What happens to the sums of a tile when the last part is in, before bias, ReLU, mask, update and store.
-  virtual void finish(Pass /*pass*/, uint32_t /*layer*/, std::vector<float>& /*sums*/) const {}
+  virtual void finish(Pass /*pass*/, uint32_t /*layer*/, std::span<float> /*sums*/) const {}
   virtual Price price(const Facts& facts) const = 0;
   /// Whether an update leaves masters in values of the engine's own, which then round_masters() makes of the unit's
   /// binary32 results.
@@ -107,7 +107,7 @@ ErrorCode compute_vector(const TileArithmetic& arithmetic, const Job& job, const
 /// Updates the weights in slot 3 (and the momentum in slot 4) of `step` from `gradient`, whose box is `box` of a
 /// tensor. Touches nothing of the buffer but the values of those slots.
 SgdFacts compute_update(const TileArithmetic& arithmetic, const Job& job, const Step& step, const Box& box,
-                        const std::vector<float>& gradient, LocalBuffer& buffer);
+                        std::span<const float> gradient, LocalBuffer& buffer);
 /// Rounds masters of a box after an update, where the engine does. Returns how many saturated.
 uint64_t round_masters(const TileArithmetic& arithmetic, const Job& job, const Box& box,
                        std::span<const float> gradient, std::span<float> masters);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "npu/engine/energy_constants.h"
@@ -20,7 +21,7 @@ struct TileFunctions {
   Price (*price)(const Facts& facts, const Config& config, const EnergyConstants& energy);
   bool wants_classes = false;
   /// Null: complete sums stay as they are.
-  void (*finish)(const Config& config, Pass pass, uint32_t layer, std::vector<float>& sums) = nullptr;
+  void (*finish)(const Config& config, Pass pass, uint32_t layer, std::span<float> sums) = nullptr;
   /// TileArithmetic::rounds_masters() and round_masters(); both or none.
   bool (*rounds_masters)(const Config& config) = nullptr;
   uint64_t (*round_masters)(const Config& config, uint32_t layer, const SgdParameters& parameters,
@@ -45,7 +46,7 @@ class FunctionArithmetic final : public TileArithmetic {
              Workspace& workspace) const override {
     functions_.count(config_, pass, tile, first, second, facts, workspace);
   }
-  void finish(Pass pass, uint32_t layer, std::vector<float>& sums) const override {
+  void finish(Pass pass, uint32_t layer, std::span<float> sums) const override {
     if (functions_.finish != nullptr) functions_.finish(config_, pass, layer, sums);
   }
   Price price(const Facts& facts) const override { return functions_.price(facts, config_, energy_); }

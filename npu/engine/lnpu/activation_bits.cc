@@ -204,6 +204,29 @@ void or_group_vector(const ConvTile& t, const ActivationBits& bits, const uint64
     if (t.oh_rows % layout.rows_in_word == 0) {
       // Images begin with a window.
       const uint32_t together = layout.rows_in_word, width = t.ow;
+#if HWY_TARGET <= HWY_AVX2
+      if (together == 2) {
+        // Vectors of windows; what is stored behind an image's last one belongs to the next, or behind the last
+        // image's.
+        const hn::CappedTag<uint64_t, kWindowMultiple> du;
+        const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du)), image_windows = t.oh_rows / 2;
+        const auto kept = hn::Set(du, inside);
+        for (uint32_t n = 0; n < t.n; ++n, windows += image_windows) {
+          const uint64_t* from = rows + size_t{n} * bits.image_rows;
+          const bool last = n + 1 == t.n;
+          for (uint32_t i = 0; i < image_windows; i += lanes, from += 2 * lanes) {
+            const auto lower = hn::LoadU(du, from), upper = hn::LoadU(du, from + lanes);
+            const auto even = hn::And(hn::ConcatEven(du, upper, lower), kept);
+            const auto odd = hn::And(hn::ConcatOdd(du, upper, lower), kept);
+            auto both = hn::Or(even, hn::ShiftLeftSame(odd, static_cast<int>(width)));
+            // Windows behind the last image's are empty.
+            if (last && i + lanes > image_windows) both = hn::IfThenElseZero(hn::FirstN(du, image_windows - i), both);
+            hn::StoreU(both, du, windows + i);
+          }
+        }
+        return;
+      }
+#endif
       for (uint32_t n = 0; n < t.n; ++n) {
         const uint64_t* from = rows + size_t{n} * bits.image_rows;
         for (const uint64_t* const behind = from + t.oh_rows; from < behind; from += together) {

@@ -23,7 +23,8 @@ struct ActivationBits {
   size_t plane(uint32_t c, uint32_t p, uint32_t q) const {
     return ((size_t{c} * row_residues + p) * column_residues + q) * words * pitch;
   }
-  size_t size(uint32_t channels) const { return plane(channels, 0, 0) + kWindowMultiple; }
+  /// With room for vectors that begin behind the last image's rows.
+  size_t size(uint32_t channels) const { return plane(channels, 0, 0) + 3 * kWindowMultiple; }
 };
 
 /// Sizes for a tile; no memory yet.
@@ -32,7 +33,9 @@ ActivationBits activation_bits(const ConvTile& tile);
 void fill_activation_bits(const ConvTile& tile, const uint8_t* classes, const ActivationBits& bits);
 
 /// ORs the bits of operand columns (c, kh, kw) [first, end), at most 64 of them, for each output position into windows:
-/// [word][layout.windows], which are zero. `rows`: scratch of (ow + 63) / 64 * bits.pitch words and one.
+/// [word][layout.windows], which are zero. `rows`: scratch of (ow + 63) / 64 * bits.pitch words. Behind both,
+/// kGroupSlack words may be used.
+inline constexpr uint32_t kGroupSlack = 2 * kWindowMultiple;
 void or_group(const ConvTile& tile, const ActivationBits& bits, const uint64_t* source, uint32_t first, uint32_t end,
               const PositionLayout& layout, uint64_t* rows, uint64_t* windows);
 

@@ -3,6 +3,7 @@
 
 #include "npu/engine/fully_connected.h"
 #include "npu/engine/lnpu/activation_bits.h"
+#include "npu/engine/lnpu/bit_pairs.h"
 #include "npu/engine/lnpu/count_products.h"
 #include "npu/engine/lnpu/image_bits.h"
 #include "npu/engine/lnpu/lane_times.h"
@@ -91,11 +92,12 @@ void count_convolution(const LnpuConfig& config, const ConvTile& t, const uint8_
   }
   ActivationBits rows = activation_bits(t);
   const size_t size = rows.size(t.c);
-  rows.high = workspace.array<uint64_t>(kActivations, both ? 2 * size : size);
-  if (both) rows.nonzero = rows.high + size;
+  const bool by_bits = bit_pairs_fit(t, layout);
+  rows.high = workspace.array<uint64_t>(kActivations, both || by_bits ? 2 * size : size);
+  if (both || by_bits) rows.nonzero = rows.high + size;
   fill_activation_bits(t, x, rows);
-  uint64_t* const scratch = workspace.array<uint64_t>(kRows, size_t{(t.ow + 63) / 64} * rows.pitch + 1);
-  uint64_t* const group = workspace.array<uint64_t>(kGroup, 2 * window_words);
+  uint64_t* const scratch = workspace.array<uint64_t>(kRows, size_t{(t.ow + 63) / 64} * rows.pitch + kGroupSlack);
+  uint64_t* const group = workspace.array<uint64_t>(kGroup, 2 * window_words + kGroupSlack);
   WindowBits bits;
   bits.config = &config;
   bits.error_nonzero = errors.nonzero;
@@ -114,6 +116,7 @@ void count_convolution(const LnpuConfig& config, const ConvTile& t, const uint8_
     if (both) or_group(t, rows, rows.nonzero, first, end, layout, scratch, group + window_words);
   };
   add_groups(bits, grid, columns, fill, facts, workspace);
+  if (by_bits) return add_bit_pairs(t, layout, rows, errors.nonzero, errors.high, facts, workspace);
   add_position_pairs(t, x, dy, facts, workspace);
 }
 

@@ -16,24 +16,26 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// What is counted of a window: all inputs; those at the FP16 rate; both, of the inputs that meet a non-zero.
 enum class Counted { kInputs, kHighRate, kMeeting };
 
-template <Counted kCounted, bool kOneActivation>
-void add_times(const WindowBits& p, uint64_t* times, uint64_t* busy) {
+/// kOneWord: windows have no more.
+template <Counted kCounted, bool kOneActivation, bool kOneWord>
+void add_words_times(const WindowBits& p, uint64_t* times, uint64_t* busy) {
   const hn::CappedTag<uint64_t, kWindowMultiple> du;
   const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  const uint32_t words = kOneWord ? 1 : p.words;
   const Rounds rounds(*p.config);
   auto all = hn::Zero(du);
   for (uint32_t strip = 0; strip < p.strips; ++strip) {
     for (uint32_t lane = 0; lane < p.lanes; ++lane) {
       auto time = hn::Zero(du);
       for (uint32_t outer = p.strip_begin[strip]; outer < p.strip_begin[strip + 1]; ++outer) {
-        const size_t first = size_t{outer} * p.words * p.inner;
-        const size_t window = kOneActivation ? size_t{outer - p.strip_begin[strip]} * p.words : 0;
+        const size_t first = size_t{outer} * words * p.inner;
+        const size_t window = kOneActivation ? size_t{outer - p.strip_begin[strip]} * words : 0;
         const auto activation = [&](const uint64_t* from, uint32_t word, uint32_t i) HWY_ATTR {
           return kOneActivation ? hn::Set(du, from[window + word]) : hn::Load(du, from + word * p.inner + i);
         };
         for (uint32_t i = p.lane_begin[lane]; i < p.lane_begin[lane + 1]; i += lanes) {
           auto inputs = hn::Zero(du), slow = hn::Zero(du);
-          for (uint32_t word = 0; word < p.words; ++word) {
+          for (uint32_t word = 0; word < words; ++word) {
             const size_t at = first + word * p.inner + i;
             const auto error = hn::Load(du, p.error_nonzero + at);
             if constexpr (kCounted == Counted::kInputs) {
@@ -62,6 +64,12 @@ void add_times(const WindowBits& p, uint64_t* times, uint64_t* busy) {
     }
   }
   *busy += hn::GetLane(hn::SumOfLanes(du, all));
+}
+
+template <Counted kCounted, bool kOneActivation>
+void add_times(const WindowBits& p, uint64_t* times, uint64_t* busy) {
+  if (p.words == 1) return add_words_times<kCounted, kOneActivation, true>(p, times, busy);
+  add_words_times<kCounted, kOneActivation, false>(p, times, busy);
 }
 
 void add_input_times_vector(const WindowBits& p, uint64_t* times, uint64_t* busy) {

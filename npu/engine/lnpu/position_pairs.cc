@@ -227,7 +227,19 @@ uint64_t count_valid(const ConvTile& t, const PositionGrid& grid, size_t size, T
   return sum;
 }
 
-/// Turns the sums of `channels` input and `outputs` output channels into pairs.
+void add_byte_pairs(const ConvTile& t, const PositionGrid& grid, const uint8_t* x, const uint8_t* dy, Facts& facts,
+                    Workspace& workspace) {
+  const size_t size = grid.plane() + BytePairs::kSlack;
+  uint8_t* const valid = workspace.array<uint8_t>(kValid, size);
+  const uint64_t valid_sum = count_valid(t, grid, size, valid);
+  const BytePairs pairs(t, grid, valid, workspace);
+  CountSums sums;
+  for (uint32_t n = 0; n < t.n; ++n) pairs.add(x + n * t.x_stride_n, dy + n * t.y_stride_n, sums);
+  add_sums(sums, t.c, t.k, t.n * valid_sum, facts);
+}
+
+}  // namespace
+
 void add_sums(const CountSums& s, uint64_t channels, uint64_t outputs, uint64_t valid, Facts& facts) {
   auto& pairs = facts.macs_by_class;
   const auto& p = s.pairs;
@@ -244,19 +256,6 @@ void add_sums(const CountSums& s, uint64_t channels, uint64_t outputs, uint64_t 
   pairs[kClassZero][kClassHigh] += zero_high;
   pairs[kClassZero][kClassZero] += valid * channels * outputs - error_low - error_high - zero_low - zero_high;
 }
-
-void add_byte_pairs(const ConvTile& t, const PositionGrid& grid, const uint8_t* x, const uint8_t* dy, Facts& facts,
-                    Workspace& workspace) {
-  const size_t size = grid.plane() + BytePairs::kSlack;
-  uint8_t* const valid = workspace.array<uint8_t>(kValid, size);
-  const uint64_t valid_sum = count_valid(t, grid, size, valid);
-  const BytePairs pairs(t, grid, valid, workspace);
-  CountSums sums;
-  for (uint32_t n = 0; n < t.n; ++n) pairs.add(x + n * t.x_stride_n, dy + n * t.y_stride_n, sums);
-  add_sums(sums, t.c, t.k, t.n * valid_sum, facts);
-}
-
-}  // namespace
 
 void add_position_pairs(const ConvTile& t, const uint8_t* x, const uint8_t* dy, Facts& facts, Workspace& workspace) {
   const PositionGrid grid(t);

@@ -88,7 +88,7 @@ void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, Fa
   ++facts.tiles;
 }
 
-void finish_sums(Pass pass, std::vector<float>& sums) {
+void finish_sums(Pass pass, std::span<float> sums) {
   if (pass == Pass::ff) round_span(format_row(NumberFormat::kFp16), sums, sums);
 }
 

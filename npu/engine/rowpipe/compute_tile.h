@@ -7,6 +7,7 @@
 // are FP16 products, exact in binary32, summed in binary32 in the written order.
 #pragma once
 
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,6 @@ void multiply_tile(Pass pass, const ConvTile& tile, const Operand& first, const 
 void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, Facts& facts);
 
 /// Rounds complete sums: outputs of a forward pass to FP16, nothing else.
-void finish_sums(Pass pass, std::vector<float>& sums);
+void finish_sums(Pass pass, std::span<float> sums);
 
 }  // namespace backboard::npu::rowpipe

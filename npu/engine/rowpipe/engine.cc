@@ -51,7 +51,7 @@ class Multipliers final : public TileArithmetic {
     count_tile(config_, pass, tile, facts);
     if (pass == Pass::ff && !is_float_layer(tile)) facts.quantised += uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w;
   }
-  void finish(Pass pass, uint32_t, std::vector<float>& sums) const override { finish_sums(pass, sums); }
+  void finish(Pass pass, uint32_t, std::span<float> sums) const override { finish_sums(pass, sums); }
   Price price(const Facts& facts) const override { return rowpipe::price(facts, config_, energy_); }
 
  private:

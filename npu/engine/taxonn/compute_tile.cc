@@ -57,7 +57,7 @@ void count_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, Fac
   ++facts.tiles;
 }
 
-void finish_sums(const TaxonnConfig& config, Pass pass, uint32_t layer, std::vector<float>& sums) {
+void finish_sums(const TaxonnConfig& config, Pass pass, uint32_t layer, std::span<float> sums) {
   if (pass == Pass::wg) fix_span(config.widths_of(layer).gradient, sums, sums);
 }
 

@@ -5,6 +5,7 @@
 // so they are exact as long as they fit 24 bits of the products' last place.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "npu/engine/facts.h"
@@ -26,6 +27,6 @@ void multiply_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, 
 void count_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, Facts& facts);
 
 /// Rounds complete sums of a layer: gradients to their format, nothing else.
-void finish_sums(const TaxonnConfig& config, Pass pass, uint32_t layer, std::vector<float>& sums);
+void finish_sums(const TaxonnConfig& config, Pass pass, uint32_t layer, std::span<float> sums);
 
 }  // namespace backboard::npu::taxonn
