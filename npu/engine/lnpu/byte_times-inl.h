@@ -142,6 +142,7 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, c
   const auto low_byte = hn::Set(d16, uint16_t{0xff});
   const auto low_half = hn::Set(d32, 0xffffu);
   auto total = hn::Zero(d32);
+  uint32_t times = 1;  // that a window is in the total
   // Two rounds in a word.
   const auto add_rounds = [&](auto both) HWY_ATTR {
     const auto dealt = hn::BitCast(d32, rounds.of_pairs(hn::BitCast(d16, both)));
@@ -175,8 +176,20 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, c
       add_rounds(hn::Or(all_fours, hn::ShiftLeft<16>(slow_fours)));
       continue;
     }
+    auto words = hn::Or(hn::SumsOf8(all), hn::ShiftLeft<32>(hn::SumsOf8(slow)));
+#if HWY_TARGET <= HWY_AVX2
+    if (p.chunk <= lanes) {
+      // A window of several words: each of these gets the sum of all, and counts as one of them.
+      times = p.chunk / 8;
+      if (p.chunk >= 16) words = hn::Add(words, hn::Shuffle01(words));
+      if (p.chunk >= 32) words = hn::Add(words, hn::SwapAdjacentBlocks(words));
+      if (p.chunk >= 64) words = hn::Add(words, hn::ReverseBlocks(d64, words));
+      add_rounds(words);
+      continue;
+    }
+#endif
     HWY_ALIGN uint64_t eights[HWY_MAX_BYTES / 8];
-    hn::Store(hn::Or(hn::SumsOf8(all), hn::ShiftLeft<32>(hn::SumsOf8(slow))), d64, eights);
+    hn::Store(words, d64, eights);
     for (uint32_t i = 0; 8 * i < lanes && r + 8 * i < p.steps; ++i) {
       add_to_open(static_cast<uint32_t>(eights[i]), static_cast<uint32_t>(eights[i] >> 32), 8);
     }
@@ -185,7 +198,7 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, c
   open = p.chunk;
   add_to_open(0, 0, 0);
 #if HWY_TARGET != HWY_SCALAR
-  sum += hn::GetLane(hn::SumOfLanes(d32, total));
+  sum += hn::GetLane(hn::SumOfLanes(d32, total)) / times;
 #endif
   return sum;
 }

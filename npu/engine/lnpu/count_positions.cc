@@ -6,6 +6,7 @@
 #include "npu/engine/lnpu/bit_pairs.h"
 #include "npu/engine/lnpu/count_products.h"
 #include "npu/engine/lnpu/image_bits.h"
+#include "npu/engine/lnpu/image_groups.h"
 #include "npu/engine/lnpu/lane_times.h"
 #include "npu/engine/lnpu/lanes.h"
 #include "npu/engine/lnpu/position_layout.h"
@@ -134,7 +135,7 @@ void place_bits(const uint64_t* from, uint32_t at, uint32_t count, uint64_t* to,
 }
 
 ImageBits image_bits(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels, unsigned slot,
-                     ImageCounts* counts, Workspace& workspace) {
+                     const ImageCounts& counts, Workspace& workspace) {
   const size_t words = image_bits_words(images, channels);
   ImageBits bits;
   bits.nonzero = workspace.array<uint64_t>(slot, 2 * words);
@@ -146,21 +147,8 @@ ImageBits image_bits(const uint8_t* classes, size_t stride_n, uint32_t images, u
 }
 
 /// The products by class: in each image every error meets every activation.
-void add_image_pairs(const ConvTile& t, const ImageCounts* activations, const ImageCounts* errors, Facts& facts) {
-  // Sums over images, of errors and activations that are non-zero (n) and high (h), and of their products.
-  uint64_t en = 0, eh = 0, an = 0, ah = 0, enan = 0, enah = 0, ehan = 0, ehah = 0;
-  for (uint32_t i = 0; i < t.n; ++i) {
-    const uint64_t error = errors[i].nonzero, wide = errors[i].high;
-    const uint64_t activation = activations[i].nonzero, high = activations[i].high;
-    en += error;
-    eh += wide;
-    an += activation;
-    ah += high;
-    enan += error * activation;
-    enah += error * high;
-    ehan += wide * activation;
-    ehah += wide * high;
-  }
+void add_image_pairs(const ConvTile& t, const ImageCounts& activations, const ImageCounts& errors, Facts& facts) {
+  const auto [en, eh, an, ah, enan, enah, ehan, ehah] = sum_images(activations, errors, t.n);
   auto& pairs = facts.macs_by_class;
   pairs[kClassHigh][kClassHigh] += ehah;
   pairs[kClassHigh][kClassLow] += ehan - ehah;
@@ -173,15 +161,96 @@ void add_image_pairs(const ConvTile& t, const ImageCounts* activations, const Im
   pairs[kClassZero][kClassZero] += uint64_t{t.n} * t.c * t.k - t.c * en - t.k * an + enan;
 }
 
+/// Counts of both operands' images.
+struct TwoCounts {
+  ImageCounts activations, errors;
+  TwoCounts(uint32_t images, Workspace& workspace) {
+    const uint32_t size = ImageCounts::rounded(images);
+    uint64_t* const counts = workspace.array<uint64_t>(kImageCounts, 4 * size_t{size});
+    activations = {counts, counts + size};
+    errors = {counts + 2 * size_t{size}, counts + 3 * size_t{size}};
+  }
+};
+
+/// A piece's images, at their place in the window, of words [image / 64] that lie `pitch` apart.
+uint64_t piece_bits(const uint64_t* from, size_t pitch, const Piece& piece) {
+  const uint32_t low = piece.first % 64;
+  from += piece.first / 64 * pitch;
+  uint64_t bits = *from >> low;
+  if (low + piece.count > 64) bits |= from[pitch] << (64 - low);
+  return (bits & ~uint64_t{0} >> (64 - piece.count)) << piece.shift;
+}
+
+/// count_images() where windows have one word and a group is eight input channels.
+void count_image_groups(const LnpuConfig& config, const ConvTile& t, const uint8_t* x, const uint8_t* dy,
+                        const PositionLayout& layout, Facts& facts, Workspace& workspace) {
+  const bool both = config.skip == Skip::kBoth;
+  const TwoCounts counts(t.n, workspace);
+  GroupWindows windows;
+  windows.config = &config;
+  windows.windows = layout.windows;
+  windows.groups = (t.c + ImageGroups::kChannels - 1) / ImageGroups::kChannels;
+  windows.pitch = ImageCounts::rounded(windows.groups);
+  const CoreGrid grid = core_grid(config, windows.groups);
+  windows.strips = grid.strips;
+  windows.blocks = ((t.k + grid.strips - 1) / grid.strips + layout.copies - 1) / layout.copies;
+  const size_t image_words = (size_t{t.n} + 63) / 64 * windows.pitch, window_words = layout.windows * windows.pitch;
+  ImageGroups groups;
+  groups.high = workspace.array<uint64_t>(kActivations, 2 * image_words);
+  if (both) groups.nonzero = groups.high + image_words;
+  groups.pitch = windows.pitch;
+  groups.counts = counts.activations;
+  fill_image_groups(x, t.x_stride_n, t.n, t.c, groups);
+  const ImageBits errors = image_bits(dy, t.y_stride_n, t.n, t.k, kImageErrors, counts.errors, workspace);
+  add_image_pairs(t, counts.activations, counts.errors, facts);
+  const TwoBitmaps window_errors(kErrors, size_t{grid.strips} * layout.windows * windows.blocks, true, workspace);
+  const TwoBitmaps window_groups(kGroup, window_words, true, workspace);
+  for (const Piece& piece : layout.pieces) {
+    for_each_channel(t.k, grid.strips, layout.copies, [&](uint32_t strip, uint32_t block, uint32_t copy, uint32_t k) {
+      const size_t at = (size_t{strip} * layout.windows + piece.window) * windows.blocks + block;
+      const size_t row = size_t{k} * errors.words;
+      window_errors.nonzero[at] |= piece_bits(errors.nonzero + row, 1, piece) << (copy * layout.bits);
+      window_errors.high[at] |= piece_bits(errors.high + row, 1, piece) << (copy * layout.bits);
+    });
+    const auto place = [&](const uint64_t* from, uint64_t* to) {
+      for (uint32_t g = 0; g < windows.groups; ++g) {
+        const uint64_t bits = piece_bits(from + g, windows.pitch, piece);
+        for (uint32_t copy = 0; copy < layout.copies; ++copy) to[g] |= bits << (copy * layout.bits);
+      }
+    };
+    place(groups.high, window_groups.high + size_t{piece.window} * windows.pitch);
+    if (both) place(groups.nonzero, window_groups.nonzero + size_t{piece.window} * windows.pitch);
+  }
+  windows.error_nonzero = window_errors.nonzero;
+  windows.error_high = window_errors.high;
+  windows.high = window_groups.high;
+  windows.nonzero = window_groups.nonzero;
+  const size_t bin_count = size_t{grid.strips} * grid.columns;
+  uint64_t* const bins = workspace.array<uint64_t>(
+      kTimes, ImageCounts::rounded(static_cast<uint32_t>(bin_count)) + size_t{grid.strips} * windows.pitch);
+  uint64_t* const times = bins + ImageCounts::rounded(static_cast<uint32_t>(bin_count));
+  time_image_groups(windows, times, &facts.busy_half_cycles);
+  std::fill_n(bins, bin_count, uint64_t{0});
+  for (uint32_t strip = 0; strip < grid.strips; ++strip) {
+    for (uint32_t g = 0; g < windows.groups; ++g) {
+      bins[strip * grid.columns + g % grid.columns] += times[strip * windows.pitch + g];
+    }
+  }
+  add_core_times(bins, grid, 1, facts);
+}
+
 void count_images(const LnpuConfig& config, const ConvTile& t, const uint8_t* x, const uint8_t* dy, Facts& facts,
                   Workspace& workspace) {
-  ImageCounts* const counts = workspace.array<ImageCounts>(kImageCounts, 2 * size_t{t.n});
-  const ImageBits activations = image_bits(x, t.x_stride_n, t.n, t.c, kActivations, counts, workspace);
-  const ImageBits errors = image_bits(dy, t.y_stride_n, t.n, t.k, kImageErrors, counts + t.n, workspace);
-  add_image_pairs(t, activations.counts, errors.counts, facts);
+  const PositionLayout layout = lay_images(config, t.n);
+  if (layout.words == 1 && config.multipliers_per_lane == ImageGroups::kChannels) {
+    return count_image_groups(config, t, x, dy, layout, facts, workspace);
+  }
+  const TwoCounts counts(t.n, workspace);
+  const ImageBits activations = image_bits(x, t.x_stride_n, t.n, t.c, kActivations, counts.activations, workspace);
+  const ImageBits errors = image_bits(dy, t.y_stride_n, t.n, t.k, kImageErrors, counts.errors, workspace);
+  add_image_pairs(t, counts.activations, counts.errors, facts);
   const uint32_t width = config.multipliers_per_lane;
   const CoreGrid grid = core_grid(config, (t.c + width - 1) / width);
-  const PositionLayout layout = lay_images(config, t.n);
   const Blocks blocks(t.k, grid.strips, layout.copies);
   const uint32_t inner = (blocks.most + kWindowMultiple - 1) / kWindowMultiple * kWindowMultiple;
   const size_t window_words = size_t{layout.windows} * layout.words;

@@ -1,3 +1,4 @@
+#define HWY_WANT_AVX3_DL  // counting bits of words
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "npu/engine/lnpu/image_bits.cc"
 #include <hwy/foreach_target.h>
@@ -5,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/image_bits.h"
@@ -58,25 +60,81 @@ void transpose(uint64_t* rows) {
   swap_neighbours(rows);
 }
 
+/// Counts the bits of images' words from n0 on; more: adds to what is there.
+HWY_INLINE void add_counts(const uint64_t* nonzero, const uint64_t* high, uint32_t rows, uint32_t n0, bool more,
+                           const ImageCounts& counts) {
+  const hn::CappedTag<uint64_t, ImageCounts::kMultiple> d;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  for (uint32_t i = 0; i < rows; i += lanes) {
+    auto some = hn::PopulationCount(hn::Load(d, nonzero + i)), wide = hn::PopulationCount(hn::Load(d, high + i));
+    if (more) {
+      some = hn::Add(some, hn::Load(d, counts.nonzero + n0 + i));
+      wide = hn::Add(wide, hn::Load(d, counts.high + n0 + i));
+    }
+    hn::Store(some, d, counts.nonzero + n0 + i);
+    hn::Store(wide, d, counts.high + n0 + i);
+  }
+}
+
+/// Of 64 images' words: bit i of to[g] is whether byte g of rows[i] is not zero.
+HWY_INLINE void store_groups(const uint64_t* rows, uint64_t* to) {
+#if HWY_TARGET == HWY_SCALAR
+  for (uint32_t g = 0; g < 8; ++g) {
+    uint64_t any = 0;
+    for (uint32_t i = 0; i < 64; ++i) any |= uint64_t{(rows[i] >> (8 * g) & 0xff) != 0} << i;
+    to[g] = any;
+  }
+#else
+  const hn::ScalableTag<uint8_t> d8;
+  const size_t lanes = hn::Lanes(d8);
+  // Bit g of byte i, then the same bit of all bytes.
+  HWY_ALIGN uint8_t bytes[64];
+  const auto* from = reinterpret_cast<const uint8_t*>(rows);
+  for (size_t i = 0; i < 512; i += lanes) {
+    hn::StoreMaskBits(d8, hn::Ne(hn::Load(d8, from + i), hn::Zero(d8)), bytes + i / 8);
+  }
+  for (uint32_t g = 0; g < 8; ++g) {
+    const auto bit = hn::Set(d8, static_cast<uint8_t>(1u << g));
+    auto* const any = reinterpret_cast<uint8_t*>(to + g);
+    for (size_t i = 0; i < 64; i += lanes) {
+      hn::StoreMaskBits(d8, hn::Ne(hn::And(hn::Load(d8, bytes + i), bit), hn::Zero(d8)), any + i / 8);
+    }
+  }
+#endif
+}
+
+void fill_image_groups_vector(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels,
+                              const ImageGroups& groups) {
+  HWY_ALIGN uint64_t nonzero[64], high[64];
+  for (uint32_t n0 = 0; n0 < images; n0 += 64) {
+    const uint32_t rows = std::min(64u, images - n0);
+    std::fill(nonzero + rows, nonzero + 64, uint64_t{0});
+    std::fill(high + rows, high + 64, uint64_t{0});
+    for (uint32_t c0 = 0; c0 < channels; c0 += 64) {
+      const uint8_t* from = classes + n0 * stride_n + c0;
+      const uint32_t columns = std::min(64u, channels - c0);
+      for (uint32_t i = 0; i < rows; ++i, from += stride_n) store_line_word(from, columns, nonzero + i, high + i);
+      add_counts(nonzero, high, rows, n0, c0 > 0, groups.counts);
+      const size_t at = n0 / 64 * size_t{groups.pitch} + c0 / ImageGroups::kChannels;
+      if (groups.nonzero != nullptr) store_groups(nonzero, groups.nonzero + at);
+      store_groups(high, groups.high + at);
+    }
+  }
+}
+
 void fill_image_bits_vector(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels,
                             const ImageBits& bits) {
   for (uint32_t n0 = 0; n0 < images; n0 += 64) {
     const uint32_t rows = std::min(64u, images - n0);
     for (uint32_t c0 = 0; c0 < channels; c0 += 64) {
       const uint32_t columns = std::min(64u, channels - c0);
-      uint64_t nonzero[64], high[64];
+      HWY_ALIGN uint64_t nonzero[64], high[64];
       std::fill(nonzero + rows, nonzero + 64, uint64_t{0});
       std::fill(high + rows, high + 64, uint64_t{0});
       for (uint32_t i = 0; i < rows; ++i) {
-        const ClassWord word = line_word(classes + (n0 + i) * stride_n + c0, columns);
-        nonzero[i] = word.nonzero;
-        high[i] = word.high;
-        ImageCounts& counts = bits.counts[n0 + i];
-        const ImageCounts more{static_cast<uint32_t>(__builtin_popcountll(word.nonzero)),
-                               static_cast<uint32_t>(__builtin_popcountll(word.high))};
-        counts.nonzero = c0 == 0 ? more.nonzero : counts.nonzero + more.nonzero;
-        counts.high = c0 == 0 ? more.high : counts.high + more.high;
+        store_line_word(classes + (n0 + i) * stride_n + c0, columns, nonzero + i, high + i);
       }
+      add_counts(nonzero, high, rows, n0, c0 > 0, bits.counts);
       const size_t at = size_t{c0} * bits.words + n0 / 64;
       const auto store = [&](const uint64_t* from, uint32_t count, uint64_t* to) {
         for (uint32_t j = 0; j < count; ++j, to += bits.words) *to = from[j];
@@ -105,10 +163,16 @@ HWY_AFTER_NAMESPACE();
 namespace backboard::npu::lnpu {
 
 HWY_EXPORT(fill_image_bits_vector);
+HWY_EXPORT(fill_image_groups_vector);
 
 void fill_image_bits(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels,
                      const ImageBits& bits) {
   HWY_DYNAMIC_DISPATCH(fill_image_bits_vector)(classes, stride_n, images, channels, bits);
+}
+
+void fill_image_groups(const uint8_t* classes, size_t stride_n, uint32_t images, uint32_t channels,
+                       const ImageGroups& groups) {
+  HWY_DYNAMIC_DISPATCH(fill_image_groups_vector)(classes, stride_n, images, channels, groups);
 }
 
 }  // namespace backboard::npu::lnpu

@@ -68,6 +68,7 @@ inline std::vector<ConvTile> shapes() {
       ConvTile::whole(1, 3, 130, 3, 2, 5, 3, 2, 2),  ConvTile::whole(1, 2, 11, 67, 4, 3, 3, 1, 0, 3),
       ConvTile::whole(3, 1, 9, 6, 9, 3, 3, 1, 1),    ConvTile::whole(2, 2, 6, 9, 17, 3, 3, 1, 0),
       ConvTile::whole(2, 1, 5, 64, 3, 3, 3, 1, 1),   ConvTile::whole(1, 1, 7, 33, 8, 3, 3, 1, 2),
+      ConvTile::whole(3, 1, 28, 28, 8, 3, 3, 1, 1),  ConvTile::whole(2, 1, 20, 30, 19, 3, 3, 1, 2),
       ConvTile::fully_connected(1, 288, 64),         ConvTile::fully_connected(16, 64, 10),
       ConvTile::fully_connected(7, 13, 101),         ConvTile::fully_connected(33, 300, 17),
   };

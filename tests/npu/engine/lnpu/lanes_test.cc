@@ -270,7 +270,8 @@ class Cores {
 
 std::vector<ConvTile> model_shapes() {
   return {ConvTile::whole(3, 1, 9, 6, 9, 3, 3, 1, 1),    ConvTile::whole(2, 1, 5, 64, 3, 3, 3, 1, 1),
-          ConvTile::whole(1, 1, 28, 28, 8, 3, 3, 1, 1),  ConvTile::whole(2, 8, 14, 14, 16, 3, 3, 1, 1),
+          ConvTile::whole(2, 1, 28, 28, 3, 3, 3, 1, 1),  ConvTile::whole(2, 8, 14, 14, 16, 3, 3, 1, 1),
+          ConvTile::whole(2, 1, 6, 29, 17, 3, 3, 1, 1),  ConvTile::whole(2, 1, 7, 40, 4, 3, 3, 1, 0),
           ConvTile::whole(2, 16, 7, 7, 32, 3, 3, 1, 1),  ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1),
           ConvTile::whole(1, 3, 23, 17, 17, 7, 7, 2, 3), ConvTile::whole(1, 3, 12, 130, 9, 3, 3, 1, 1),
           ConvTile::whole(1, 9, 8, 8, 48, 1, 1, 2, 0),   ConvTile::whole(1, 4, 15, 16, 31, 3, 5, 1, 2, 2),
@@ -316,6 +317,12 @@ TEST_CASE("Lane times that skip zeros of both operands agree with a model steppe
   config.ilb_window = 16;
   config.multipliers_per_lane = 4;
   config.cores = 12;
+  check_model(config);
+}
+
+TEST_CASE("Lane times of groups of eight that skip zeros of both operands agree with a model stepped by half-cycles") {
+  lnpu::LnpuConfig config;
+  config.skip = lnpu::Skip::kBoth;
   check_model(config);
 }
 
