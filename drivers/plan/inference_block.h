@@ -7,7 +7,7 @@
 
 #define INFERENCE_MAGIC 0x464E4942u        /* "BINF" */
 #define INFERENCE_RESULT_MAGIC 0x52464942u /* "BIFR" */
-#define INFERENCE_VERSION 1u
+#define INFERENCE_VERSION 2u /* 1: weights never changed */
 #define INFERENCE_MAX_REQUESTS 4096u
 /** Least mean time between requests: at random they come at multiples of a sixteenth of it. */
 #define INFERENCE_SLOTS 16u
@@ -22,6 +22,7 @@ typedef struct inference_block {
   uint32_t random;         /**< 0: one each interval; 1: in each sixteenth of it one with probability 1/16 */
   uint32_t seed;           /**< of the random times */
   uint32_t priority_training, priority_inference; /**< of the NPU's rings, 0 to 15; the larger is next */
+  uint32_t refresh_steps; /**< steps of the training after which the weights become those of the training; 0: never */
 } inference_block;
 
 typedef struct inference_result {
@@ -33,7 +34,8 @@ typedef struct inference_result {
   uint32_t correct;      /**< images whose largest logit is that of their label */
   uint32_t digest;       /**< CRC-32 of the loss and hits (8 bytes) of every answer, in their order */
   uint32_t most_waiting; /**< requests at once, the one that was served included */
-  uint32_t reserved[8];
+  uint32_t refreshes;    /**< times that the weights were taken over */
+  uint32_t reserved[7];
   uint32_t latency_ticks[INFERENCE_MAX_REQUESTS]; /**< from the time a request was due to its answer */
 } inference_result;
 

@@ -6,10 +6,13 @@
 #include "drivers/crc/crc32.h"
 #include "drivers/os/driver_os.h"
 #include "firmware/board/board.h"
+#include "firmware/runtime/refresh.h"
 #include "firmware/runtime/report.h"
 
 #define RING 1u
 #define MICROSECONDS_PER_MS 1000u
+
+static refresh_commands refresh MEMORY_NOINIT;
 
 static run_error wait(const inference_server* server, uint32_t fence) {
   switch (npu_ring_wait_fence(server->device, RING, fence, server->patience)) {
@@ -36,7 +39,12 @@ run_error inference_start(inference_server* server, session* training) {
   server->result = memory_at(server->block->result_address);
   *server->result = (inference_result){.magic = INFERENCE_RESULT_MAGIC, .version = INFERENCE_VERSION};
   driver_os_clean(server->result, sizeof *server->result);
-  const npu_needs needs = session_needs(&server->own);
+  npu_needs needs = session_needs(&server->own);
+  if (server->block->refresh_steps != 0) {
+    const run_error error = refresh_prepare(&refresh, training, &server->own);
+    if (error != RUN_ERROR_NONE) return error;
+    needs.ops_lo |= UINT32_C(1) << NPU_OP_COPY;
+  }
   if (npu_check(server->device, &needs, NULL) != NPU_OK) return RUN_ERROR_NPU_CAPABILITY;
   const npu_ring_config ring = session_second_ring();
   if (npu_ring_open(server->device, RING, &ring) != NPU_OK) return RUN_ERROR_INFERENCE_RING;
@@ -52,7 +60,7 @@ run_error inference_start(inference_server* server, session* training) {
 
 /* Puts the next request that has come on the ring, if none is there. With interrupts off. */
 static void serve(inference_server* server) {
-  if (server->running || server->error != RUN_ERROR_NONE || server->served == server->due) return;
+  if (server->held || server->running || server->error != RUN_ERROR_NONE || server->served == server->due) return;
   session* own = &server->own;
   const uint32_t batch = own->plan.header->batch;
   const uint32_t rounds = (own->eval.count + batch - 1) / batch;
@@ -112,6 +120,37 @@ void inference_interrupt(inference_server* server, uint32_t npu_bits) {
   serve(server);
 }
 
+/* With the ring empty and requests held back. */
+static run_error take_over(inference_server* server) {
+  const npu_result copied = npu_ring_submit(server->device, RING, refresh.commands, refresh.count);
+  if (copied != NPU_OK) return RUN_ERROR_INFERENCE_RING;
+  uint32_t fence;
+  const run_error error = submit(server, PLAN_PREPARE, &fence);
+  return error == RUN_ERROR_NONE ? wait(server, fence) : error;
+}
+
+run_error inference_step_done(inference_server* server, uint32_t steps) {
+  const uint32_t every = server->block->refresh_steps;
+  if (every == 0 || steps % every != 0 || server->error != RUN_ERROR_NONE) return RUN_ERROR_NONE;
+  uint32_t state = driver_os_lock();
+  server->held = true;
+  const bool running = server->running;
+  driver_os_unlock(state);
+  run_error error = running ? wait(server, server->fence) : RUN_ERROR_NONE;
+  state = driver_os_lock();
+  answer(server); /* unless its interrupt has done so */
+  driver_os_unlock(state);
+  if (error == RUN_ERROR_NONE) error = take_over(server);
+  state = driver_os_lock();
+  server->held = false;
+  if (error == RUN_ERROR_NONE) {
+    server->result->refreshes++;
+    serve(server);
+  }
+  driver_os_unlock(state);
+  return error;
+}
+
 void inference_training_over(inference_server* server) {
   const uint32_t state = driver_os_lock();
   server->result->beside = server->due;
@@ -147,8 +186,8 @@ void inference_report(const inference_server* server) {
   const uint32_t counted = r->beside != 0 ? r->beside : r->served;
   char percent[REPORT_FIXED_BYTES], p50[REPORT_FIXED_BYTES], p99[REPORT_FIXED_BYTES];
   printf("inference: %" PRIu32 " requests, %" PRIu32 " beside training, accuracy %" PRIu32 "/%" PRIu32
-         " %s %%, p50 %s us, p99 %s us, at most %" PRIu32 " waiting, digest %08" PRIx32 "\n",
+         " %s %%, p50 %s us, p99 %s us, at most %" PRIu32 " waiting, %" PRIu32 " refreshes, digest %08" PRIx32 "\n",
          r->served, r->beside, r->correct, r->images, report_fixed(percent, report_percent(r->correct, r->images), 2),
          microseconds(p50, requests_percentile(r, counted, 50)), microseconds(p99, requests_percentile(r, counted, 99)),
-         r->most_waiting, r->digest);
+         r->most_waiting, r->refreshes, r->digest);
 }

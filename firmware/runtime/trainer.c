@@ -161,6 +161,9 @@ static run_error epoch_steps(session* s, uint32_t epoch) {
   for (; start < s->train.count && !step_limit_reached(s); start += batch) {
     const run_error error = train_step(s, epoch, start + batch);
     if (error != RUN_ERROR_NONE) return error;
+    if (s->run->inference_address == 0) continue;
+    const run_error inference_error = inference_step_done(&the_server, s->progress.steps_done);
+    if (inference_error != RUN_ERROR_NONE) return inference_error;
   }
   return RUN_ERROR_NONE;
 }

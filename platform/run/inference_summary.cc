@@ -72,6 +72,7 @@ std::optional<InferenceSummary> inference_from(const inference_result& result, c
   summary.served = result.served;
   summary.beside = result.beside;
   summary.most_waiting = result.most_waiting;
+  summary.refreshes = result.refreshes;
   summary.images = result.images;
   summary.correct = result.correct;
   summary.digest = fmt::format("{:08x}", result.digest);
@@ -95,11 +96,11 @@ std::string inference_csv(const inference_result& result, uint64_t clock_hz) {
 }
 
 Json inference_json(const InferenceSummary& s) {
-  return {{"priority", s.priority}, {"every_us", s.every_us},      {"requests", s.requests},
-          {"served", s.served},     {"beside_training", s.beside}, {"p50_us", s.p50_us},
-          {"p99_us", s.p99_us},     {"largest_us", s.largest_us},  {"most_waiting", s.most_waiting},
-          {"images", s.images},     {"correct", s.correct},        {"accuracy", s.accuracy()},
-          {"digest", s.digest}};
+  return {{"priority", s.priority},   {"every_us", s.every_us},      {"requests", s.requests},
+          {"served", s.served},       {"beside_training", s.beside}, {"p50_us", s.p50_us},
+          {"p99_us", s.p99_us},       {"largest_us", s.largest_us},  {"most_waiting", s.most_waiting},
+          {"images", s.images},       {"correct", s.correct},        {"accuracy", s.accuracy()},
+          {"refreshes", s.refreshes}, {"digest", s.digest}};
 }
 
 InferenceSummary inference_of(const Json& json) {
@@ -113,6 +114,7 @@ InferenceSummary inference_of(const Json& json) {
   s.p99_us = json.at("p99_us");
   s.largest_us = json.at("largest_us");
   s.most_waiting = json.at("most_waiting");
+  s.refreshes = json.at("refreshes");
   s.images = json.at("images");
   s.correct = json.at("correct");
   s.digest = json.at("digest");
@@ -122,9 +124,9 @@ InferenceSummary inference_of(const Json& json) {
 std::string inference_text(const InferenceSummary& s) {
   return fmt::format(
       "{} of {} requests every {}, priority {}, {} beside training: p50 {}, p99 {}, largest {}, at most {} "
-      "waiting; {:.2f} % correct, digest {}",
+      "waiting, {} refreshes; {:.2f} % correct, digest {}",
       s.served, s.requests, time_text(s.every_us), s.priority, s.beside, time_text(s.p50_us), time_text(s.p99_us),
-      time_text(s.largest_us), s.most_waiting, s.accuracy(), s.digest);
+      time_text(s.largest_us), s.most_waiting, s.refreshes, s.accuracy(), s.digest);
 }
 
 std::string inference_table(std::span<const RunSummary> points) {

@@ -23,6 +23,7 @@ struct InferenceSummary {
   uint64_t beside = 0;  ///< the first so many came while the training ran
   double p50_us = 0.0, p99_us = 0.0, largest_us = 0.0;
   uint64_t most_waiting = 0;  ///< at once, the one that is served included
+  uint64_t refreshes = 0;     ///< times that weights of the training were taken over
   uint64_t images = 0, correct = 0;
   std::string digest;  ///< of all answers in their order
 

@@ -32,6 +32,9 @@ void RunConfig::check() const {
     throw ConfigRule("training.inference", "needs a network to compile: its forward pass is a plan of its own");
   if (training.inference && !data.eval && data.eval_file.empty())
     throw ConfigRule("training.inference", "needs data.eval: the requests' images");
+  if (training.inference && training.inference->refresh_steps != 0 && policy == "lite-residual")
+    throw ConfigRule("training.inference.refresh_steps",
+                     "not with policy lite-residual: the inference has no branches");
   if (!subsets.empty() && !data.train) throw ConfigRule("subsets", "needs data.train");
   for (auto subset = subsets.begin(); subset != subsets.end(); ++subset) {
     if (std::count(subsets.begin(), subset, *subset) != 0) throw ConfigRule("subsets", "must differ");

@@ -57,6 +57,7 @@ struct InferenceConfig {
   Arrivals arrivals = Arrivals::periodic;
   uint32_t seed = 1;
   Priority priority = Priority::high;
+  uint32_t refresh_steps = 0;
 
   template <class V>
   void fields(V& v) {
@@ -68,6 +69,9 @@ struct InferenceConfig {
     v("priority", priority,
       Choices<Priority>{{"high", Priority::high}, {"equal", Priority::equal}, {"low", Priority::low}},
       "Of the inference against the training where both wait for the NPU; equal: in turn, command by command");
+    v("refresh_steps", refresh_steps, Range{0, UINT32_MAX},
+      "Steps of the training after which answers come from its weights as they are then; 0: always from the first "
+      "ones");
   }
 };
 

@@ -135,6 +135,7 @@ inference_block inference_block_of(const RunConfig& config) {
   block.seed = inference.seed;
   block.priority_training = inference.priority == InferenceConfig::Priority::low;
   block.priority_inference = inference.priority == InferenceConfig::Priority::high;
+  block.refresh_steps = inference.refresh_steps;
   return block;
 }
 

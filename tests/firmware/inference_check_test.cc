@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "firmware/runtime/inference_check.h"
+#include "firmware/runtime/refresh.h"
 #include "firmware/runtime/requests.h"
 #include "tests/firmware/fake_dram.h"
 #include "tests/firmware/sample_plan.h"
@@ -22,7 +23,7 @@ struct Beside {
   FakeDram dram{SamplePlaces::kDramBytes};
   run_block block = sample_run();
   inference_block inference{
-      INFERENCE_MAGIC, INFERENCE_VERSION, kPlan, 0, kResult, sizeof(inference_result), 10, 1000, 0, 1, 0, 1};
+      INFERENCE_MAGIC, INFERENCE_VERSION, kPlan, 0, kResult, sizeof(inference_result), 10, 1000, 0, 1, 0, 1, 0};
   SamplePlan second;
   uint32_t block_address = kBlock;
   bool eval = true;
@@ -182,4 +183,42 @@ TEST_CASE("percentiles are nearest ranks of the sorted latencies") {
       CHECK(requests_percentile(result.get(), count, percent) == sorted[inference_rank(count, percent)]);
     }
   }
+}
+
+TEST_CASE("weights are taken over by a copy for each parameter, between tensors of one name") {
+  Beside beside;
+  REQUIRE(beside.check() == RUN_ERROR_NONE);
+  const auto refresh = std::make_unique<refresh_commands>();
+  REQUIRE(refresh_prepare(refresh.get(), &beside.training, &beside.own) == RUN_ERROR_NONE);
+  const plan_view &from = beside.training.plan, &to = beside.own.plan;
+  uint32_t parameters = 0;
+  for (uint32_t i = 0; i < to.header->tensors.count; ++i) {
+    if ((to.tensors[i].flags & PLAN_TENSOR_PARAMETER) == 0) continue;
+    REQUIRE(parameters < refresh->count);
+    const npu_command& copy = refresh->commands[parameters++];
+    CHECK(copy.opcode == NPU_OP_COPY);
+    CHECK(copy.phase == NPU_PHASE_INFERENCE);
+    CHECK(copy.tensor0 == from.header->descriptors_address + i * sizeof(npu_descriptor));
+    CHECK(copy.tensor1 == to.header->descriptors_address + i * sizeof(npu_descriptor));
+  }
+  CHECK(parameters > 0);
+  CHECK(refresh->count == parameters);
+}
+
+TEST_CASE("weights that are not those of the training are not taken over") {
+  const auto refresh = std::make_unique<refresh_commands>();
+  const auto with = [&](const std::function<void(plan_tensor&, npu_descriptor&)>& change) {
+    Beside beside;
+    for (size_t i = 0; i < beside.second.tensors.size(); ++i) {
+      if ((beside.second.tensors[i].flags & PLAN_TENSOR_PARAMETER) == 0) continue;
+      change(beside.second.tensors[i], beside.second.descriptors[i]);
+      break;
+    }
+    REQUIRE(beside.check() == RUN_ERROR_NONE);
+    return refresh_prepare(refresh.get(), &beside.training, &beside.own);
+  };
+  CHECK(with([](plan_tensor&, npu_descriptor&) {}) == RUN_ERROR_NONE);
+  CHECK(with([](plan_tensor& t, npu_descriptor&) { t.name[0] ^= 1; }) == RUN_ERROR_INFERENCE_WEIGHTS);
+  CHECK(with([](plan_tensor& t, npu_descriptor&) { t.flags = 0; }) == RUN_ERROR_INFERENCE_WEIGHTS);
+  CHECK(with([](plan_tensor&, npu_descriptor& d) { d.shape_n = d.shape_c = d.shape_w = 1, d.shape_h++; }) == RUN_ERROR_INFERENCE_WEIGHTS);
 }

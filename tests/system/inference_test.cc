@@ -151,6 +151,65 @@ TEST_CASE("lt and at give the same weights and the same answers, with inference 
   CHECK(bytes_of_phase(lt, "INFERENCE") == bytes_of_phase(at, "INFERENCE"));
 }
 
+TEST_CASE("answers follow the training where weights are taken over, and the training stays what it was") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(kTraining, 80);
+  for (const std::string engine : {"lnpu", "reference", "rowpipe"}) {
+    INFO(engine);
+    const std::string set = "--set platform.npu.engine=" + engine + " ";
+    const RunOutcome training = runs.run(file, "training", set);
+    const RunOutcome frozen = runs.run(file, "frozen", set + priority("equal"));
+    for (const std::string name : {"high", "low"}) {
+      INFO(name);
+      const RunOutcome followed =
+          runs.run(file, name, set + priority(name) + "--set training.inference.refresh_steps=1");
+      INFO(followed.program.err << followed.uart);
+      REQUIRE(followed.exit_code() == 0);
+      check_same_training(training, followed);
+      CHECK(inference(followed).at("served") == 40);
+      CHECK(inference(followed).at("refreshes") == followed.summary.at("training").at("steps"));
+      CHECK(inference(followed).at("digest") != inference(frozen).at("digest"));
+      CHECK(bytes_of_phase(followed, "INFERENCE") > bytes_of_phase(frozen, "INFERENCE"));
+    }
+    CHECK(inference(frozen).at("refreshes") == 0);
+  }
+}
+
+TEST_CASE("answers after the last step are those of a board that starts with the trained weights") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run("{epochs: 2, batch: 16, shuffle: 3, learning_rate: 0.05}", 80);
+  for (const std::string engine : {"lnpu", "reference"}) {
+    INFO(engine);
+    const std::string requests = "--set platform.npu.engine=" + engine +
+                                 " --set training.inference.every='100 ms' --set training.inference.requests=32 ";
+    const RunOutcome trained = runs.run(file, "trained", requests + "--set training.inference.refresh_steps=10");
+    INFO(trained.program.err << trained.uart);
+    REQUIRE(trained.exit_code() == 0);
+    REQUIRE(trained.summary.at("training").at("steps") == 10);
+    REQUIRE(inference(trained).at("beside_training") == 0);
+    CHECK(inference(trained).at("refreshes") == 1);
+    const std::string weights = runs.write("trained.npz", trained.weights);
+    const RunOutcome started =
+        runs.run(file, "started", requests + "--set training.epochs=0 --set weights=" + weights);
+    INFO(started.program.err << started.uart);
+    REQUIRE(started.exit_code() == 0);
+    check_same_answers(trained, started);
+    const RunOutcome untrained = runs.run(file, "untrained", requests + "--set training.epochs=0");
+    CHECK(inference(untrained).at("digest") != inference(started).at("digest"));
+  }
+}
+
+TEST_CASE("a training whose weights are taken over is the same run twice, with any number of host threads") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(kTraining, 48);
+  const std::string set = priority("equal") + "--set training.inference.refresh_steps=2 ";
+  const RunOutcome once = runs.run(file, "once", set);
+  REQUIRE(once.exit_code() == 0);
+  const RunOutcome twice = runs.run(file, "twice", set + "--set platform.npu.host_threads=2");
+  check_same_run(once, twice);
+  CHECK(inference(once) == inference(twice));
+}
+
 TEST_CASE("what inference beside training lacks is said before the run, with the key") {
   const BoardRuns runs;
   const std::string file = runs.small_run("{epochs: 1}", 16);
@@ -160,4 +219,8 @@ TEST_CASE("what inference beside training lacks is said before the run, with the
   const RunOutcome unknown = runs.run(file, "unknown", "--set training.inference.priority=urgent");
   CHECK(unknown.exit_code() == 2);
   CHECK(unknown.program.err.find("high") != std::string::npos);
+  const RunOutcome branches =
+      runs.run(file, "branches", "--set policy=lite-residual --set training.inference.refresh_steps=1");
+  CHECK(branches.exit_code() == 2);
+  CHECK(branches.program.err.find("refresh_steps") != std::string::npos);
 }
