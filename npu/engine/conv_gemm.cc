@@ -5,6 +5,7 @@
 #include "npu/engine/fully_connected.h"
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/padded_image.h"
+#include "npu/engine/plane_conv.h"
 #include "npu/engine/pointwise.h"
 #include "npu/engine/thin_wg.h"
 #include "platform/check/check.h"
@@ -220,8 +221,10 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
   }
   const bool masked =
       runner.wants_mask() && (nonfinite_x(t, x) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_y(t, acc)));
+  const bool plane = !runner.own() && !masked && is_plane(t);
   const bool by_lines = !runner.own() && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
-  const Padded image = pad_input(t, x, by_lines, workspace);
+  const Padded image = pad_input(t, x, by_lines || plane, workspace);
+  if (plane) return plane_ff(runner.arithmetic, t, image, w, acc, workspace);
   if (by_lines) {
     LineGemm lines;
     lines.rows = t.k;
@@ -280,7 +283,9 @@ void run_bp(const Runner& runner, const ConvTile& t, const float* dy, const floa
                       (nonfinite_y(t, dy) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_x(t, acc)));
   const bool by_lines =
       !runner.own() && !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
-  const Padded image = pad(dy, v, by_lines, workspace);
+  const bool plane = !runner.own() && !masked && is_plane(t);
+  const Padded image = pad(dy, v, by_lines || plane, workspace);
+  if (plane) return plane_bp(runner.arithmetic, t, image, v.first_row, v.first_column, w, acc, workspace);
   if (by_lines) {
     LineGemm lines;
     lines.rows = t.c;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "npu/engine/add_term-inl.h"
+#include "npu/engine/first_lanes-inl.h"
 #include "npu/engine/strided_gemm.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -27,29 +28,6 @@ inline constexpr uint32_t kLineRowsOfTwo = 8;
 #else
 inline constexpr uint32_t kLineRowsOfTwo = 6;
 #endif
-
-/// The first `count` elements, zero beyond; reads no others.
-template <class D>
-HWY_INLINE hn::Vec<D> load_first(D d, const float* from, size_t count) {
-#if HWY_TARGET <= HWY_AVX2
-  return hn::MaskedLoad(hn::FirstN(d, count), d, from);
-#else
-  HWY_ALIGN float all[HWY_MAX_BYTES / sizeof(float)] = {};
-  for (size_t i = 0; i < std::min(count, hn::Lanes(d)); ++i) all[i] = from[i];
-  return hn::Load(d, all);
-#endif
-}
-
-template <class D>
-HWY_INLINE void store_first(D d, hn::Vec<D> value, float* to, size_t count) {
-#if HWY_TARGET <= HWY_AVX2
-  hn::BlendedStore(value, hn::FirstN(d, count), d, to);
-#else
-  HWY_ALIGN float all[HWY_MAX_BYTES / sizeof(float)];
-  hn::Store(value, d, all);
-  for (size_t i = 0; i < std::min(count, hn::Lanes(d)); ++i) to[i] = all[i];
-#endif
-}
 
 /// kRows rows by kVectors vectors of one line, of which the last one has `last` elements.
 template <Arithmetic kArithmetic, uint32_t kRows, uint32_t kVectors, class D>

@@ -46,27 +46,28 @@ HWY_INLINE void load_positions(const ErrorPlanes& planes, size_t at, uint32_t co
 }
 
 /// Adds kPositions positions to the sums of the nine taps. x: the first position's upper left tap.
-template <Arithmetic kArithmetic, uint32_t kPositions>
+template <Arithmetic kArithmetic, uint32_t kPositions, uint32_t kStride>
 HWY_INLINE void add_positions(const EightVec* errors, const float* HWY_RESTRICT x, ptrdiff_t pitch, EightVec* sums) {
   const Eight d;
   HWY_UNROLL(3)
   for (uint32_t i = 0; i < kSide; ++i, x += pitch) {
-    EightVec inputs[kPositions + kSide - 1];
-    HWY_UNROLL(6)
-    for (uint32_t p = 0; p < kPositions + kSide - 1; ++p) inputs[p] = hn::Set(d, x[p]);
+    constexpr uint32_t kInputs = (kPositions - 1) * kStride + kSide;
+    EightVec inputs[kInputs];
+    HWY_UNROLL(9)
+    for (uint32_t p = 0; p < kInputs; ++p) inputs[p] = hn::Set(d, x[p]);
     HWY_UNROLL(4)
     for (uint32_t p = 0; p < kPositions; ++p) {
       HWY_UNROLL(3)
       for (uint32_t j = 0; j < kSide; ++j) {
         EightVec& sum = sums[i * kSide + j];
-        sum = add_term<kArithmetic, false>(d, sum, errors[p], inputs[p + j]);
+        sum = add_term<kArithmetic, false>(d, sum, errors[p], inputs[p * kStride + j]);
       }
     }
   }
 }
 
 /// Sums of one input channel and eight output channels: [tap][channel].
-template <Arithmetic kArithmetic>
+template <Arithmetic kArithmetic, uint32_t kStride>
 HWY_NOINLINE void sum_taps(const ConvTile& t, const float* x, ptrdiff_t x_stride_n, ptrdiff_t pitch, const float* dy,
                            uint32_t channels, float* taps) {
   const Eight d;
@@ -79,19 +80,19 @@ HWY_NOINLINE void sum_taps(const ConvTile& t, const float* x, ptrdiff_t x_stride
     }
     const float* line = x + n * x_stride_n;
     size_t at = 0;
-    for (uint32_t row = 0; row < t.oh_rows; ++row, line += pitch) {
+    for (uint32_t row = 0; row < t.oh_rows; ++row, line += kStride * pitch) {
       const float* from = line;
       uint32_t left = t.ow;
-      for (; left >= kTogether; left -= kTogether, at += kTogether, from += kTogether) {
+      for (; left >= kTogether; left -= kTogether, at += kTogether, from += kStride * kTogether) {
         load_positions(planes, at, kTogether, errors);
-        add_positions<kArithmetic, kTogether>(errors, from, pitch, sums);
+        add_positions<kArithmetic, kTogether, kStride>(errors, from, pitch, sums);
       }
       if (left == 0) continue;
       load_positions(planes, at, left, errors);
       // Numbers that the compiler knows: then all sums stay in registers.
-      if (left == 1) add_positions<kArithmetic, 1>(errors, from, pitch, sums);
-      if (left == 2) add_positions<kArithmetic, 2>(errors, from, pitch, sums);
-      if (left == 3) add_positions<kArithmetic, 3>(errors, from, pitch, sums);
+      if (left == 1) add_positions<kArithmetic, 1, kStride>(errors, from, pitch, sums);
+      if (left == 2) add_positions<kArithmetic, 2, kStride>(errors, from, pitch, sums);
+      if (left == 3) add_positions<kArithmetic, 3, kStride>(errors, from, pitch, sums);
       at += left;
     }
   }
@@ -120,8 +121,11 @@ bool thin_wg_vector(Arithmetic arithmetic, const ConvTile& t, const Padded& imag
   for (uint32_t block = 0; block < blocks; ++block) {
     const uint32_t k0 = block * kChannels, channels = std::min(kChannels, t.k - k0);
     for (uint32_t c = 0; c < t.c; ++c) {
-      const auto run = arithmetic == Arithmetic::kExactProduct ? sum_taps<Arithmetic::kExactProduct>
-                                                               : sum_taps<Arithmetic::kMultiplyThenAdd>;
+      const bool exact = arithmetic == Arithmetic::kExactProduct;
+      const auto run =
+          t.stride_w == 1
+              ? (exact ? sum_taps<Arithmetic::kExactProduct, 1> : sum_taps<Arithmetic::kMultiplyThenAdd, 1>)
+              : (exact ? sum_taps<Arithmetic::kExactProduct, 2> : sum_taps<Arithmetic::kMultiplyThenAdd, 2>);
       run(t, image.values + c * image.stride_c, image.stride_n, image.pitch, dy + k0 * t.y_stride_k, channels,
           sums + (size_t{block} * t.c + c) * kTaps * kChannels);
     }
@@ -152,8 +156,8 @@ namespace backboard::npu {
 HWY_EXPORT(thin_wg_vector);
 
 bool is_thin(Arithmetic arithmetic, const ConvTile& t) {
-  return arithmetic != Arithmetic::kFp16Sum && t.c <= 2 && t.kh == 3 && t.kw == 3 && t.stride_h == 1 &&
-         t.stride_w == 1 && t.dilation_h == 1 && t.dilation_w == 1;
+  return arithmetic != Arithmetic::kFp16Sum && t.c <= 2 && t.kh == 3 && t.kw == 3 && t.stride_h <= 2 &&
+         t.stride_w == t.stride_h && t.dilation_h == 1 && t.dilation_w == 1;
 }
 
 bool thin_wg(Arithmetic arithmetic, const ConvTile& tile, const Padded& image, const float* dy, float* acc,

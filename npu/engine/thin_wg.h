@@ -7,7 +7,7 @@
 
 namespace backboard::npu {
 
-/// Whether thin_wg() can take a tile: 3x3 taps, stride 1, no dilation, one or two input channels; binary32 sums.
+/// Whether thin_wg() can take a tile: 3x3 taps, stride 1 or 2, no dilation, one or two input channels; binary32 sums.
 bool is_thin(Arithmetic arithmetic, const ConvTile& tile);
 
 /// acc (w strides) += dy * x over (n, oh, ow), as conv_wg() has it; nothing is packed. `image` is pad_input()'s.

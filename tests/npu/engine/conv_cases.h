@@ -58,19 +58,23 @@ inline std::string describe(const ConvTile& t) {
 /// Shapes: ones, primes, around the vector and row-block sizes, strides that do not divide, dilation, padding, FC.
 inline std::vector<ConvTile> shapes() {
   std::vector<ConvTile> list = {
-      ConvTile::whole(1, 1, 1, 1, 1, 1, 1, 1, 0),    ConvTile::whole(1, 1, 5, 5, 1, 3, 3, 1, 1),
-      ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1),   ConvTile::whole(1, 1, 28, 28, 8, 3, 3, 1, 1),
-      ConvTile::whole(3, 8, 14, 14, 16, 3, 3, 1, 1), ConvTile::whole(2, 16, 7, 7, 32, 3, 3, 1, 1),
-      ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1),  ConvTile::whole(2, 3, 23, 17, 17, 7, 7, 2, 3),
-      ConvTile::whole(1, 7, 12, 12, 15, 3, 3, 3, 0), ConvTile::whole(2, 4, 15, 16, 31, 3, 5, 1, 2, 2),
-      ConvTile::whole(1, 9, 8, 8, 48, 1, 1, 2, 0),   ConvTile::whole(2, 33, 4, 5, 65, 1, 1, 1, 0),
-      ConvTile::whole(1, 2, 9, 9, 7, 2, 2, 4, 1),    ConvTile::whole(1, 40, 6, 6, 9, 3, 3, 1, 2),
-      ConvTile::whole(1, 3, 130, 3, 2, 5, 3, 2, 2),  ConvTile::whole(1, 2, 11, 67, 4, 3, 3, 1, 0, 3),
-      ConvTile::whole(3, 1, 9, 6, 9, 3, 3, 1, 1),    ConvTile::whole(2, 2, 6, 9, 17, 3, 3, 1, 0),
-      ConvTile::whole(2, 1, 5, 64, 3, 3, 3, 1, 1),   ConvTile::whole(1, 1, 7, 33, 8, 3, 3, 1, 2),
-      ConvTile::whole(3, 1, 28, 28, 8, 3, 3, 1, 1),  ConvTile::whole(2, 1, 20, 30, 19, 3, 3, 1, 2),
-      ConvTile::fully_connected(1, 288, 64),         ConvTile::fully_connected(16, 64, 10),
-      ConvTile::fully_connected(7, 13, 101),         ConvTile::fully_connected(33, 300, 17),
+      ConvTile::whole(1, 1, 1, 1, 1, 1, 1, 1, 0),      ConvTile::whole(1, 1, 5, 5, 1, 3, 3, 1, 1),
+      ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1),     ConvTile::whole(1, 1, 28, 28, 8, 3, 3, 1, 1),
+      ConvTile::whole(3, 8, 14, 14, 16, 3, 3, 1, 1),   ConvTile::whole(2, 16, 7, 7, 32, 3, 3, 1, 1),
+      ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1),    ConvTile::whole(2, 3, 23, 17, 17, 7, 7, 2, 3),
+      ConvTile::whole(1, 7, 12, 12, 15, 3, 3, 3, 0),   ConvTile::whole(2, 4, 15, 16, 31, 3, 5, 1, 2, 2),
+      ConvTile::whole(1, 9, 8, 8, 48, 1, 1, 2, 0),     ConvTile::whole(2, 33, 4, 5, 65, 1, 1, 1, 0),
+      ConvTile::whole(1, 2, 9, 9, 7, 2, 2, 4, 1),      ConvTile::whole(1, 40, 6, 6, 9, 3, 3, 1, 2),
+      ConvTile::whole(1, 3, 130, 3, 2, 5, 3, 2, 2),    ConvTile::whole(1, 2, 11, 67, 4, 3, 3, 1, 0, 3),
+      ConvTile::whole(3, 1, 9, 6, 9, 3, 3, 1, 1),      ConvTile::whole(2, 2, 6, 9, 17, 3, 3, 1, 0),
+      ConvTile::whole(2, 1, 5, 64, 3, 3, 3, 1, 1),     ConvTile::whole(1, 1, 7, 33, 8, 3, 3, 1, 2),
+      ConvTile::whole(3, 1, 28, 28, 8, 3, 3, 1, 1),    ConvTile::whole(2, 1, 20, 30, 19, 3, 3, 1, 2),
+      ConvTile::whole(2, 1, 25, 5, 1, 3, 3, 1, 1),     ConvTile::whole(2, 1, 15, 29, 1, 3, 3, 2, 1),
+      ConvTile::whole(1, 1, 12, 70, 1, 3, 3, 2, 1),    ConvTile::whole(3, 1, 7, 7, 1, 5, 5, 2, 2),
+      ConvTile::whole(2, 1, 16, 40, 1, 3, 5, 1, 2, 2), ConvTile::whole(1, 1, 17, 19, 1, 3, 3, 3, 1),
+      ConvTile::whole(1, 1, 13, 20, 1, 3, 3, 2, 0, 3), ConvTile::fully_connected(1, 288, 64),
+      ConvTile::fully_connected(16, 64, 10),           ConvTile::fully_connected(7, 13, 101),
+      ConvTile::fully_connected(33, 300, 17),
   };
   ConvTile uneven = ConvTile::whole(2, 3, 20, 13, 6, 3, 2, 1, 0);
   uneven.stride_h = 2;

@@ -117,7 +117,8 @@ TEST_CASE("A zero times an infinity or NaN adds nothing, on every vector unit") 
   for (const Kind kind : kKinds) {
     for (const ConvTile& tile :
          {ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1), ConvTile::whole(2, 1, 7, 10, 9, 3, 3, 1, 1),
-          ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1), ConvTile::fully_connected(7, 13, 101)}) {
+          ConvTile::whole(1, 5, 13, 9, 33, 3, 3, 2, 1), ConvTile::whole(2, 1, 15, 29, 1, 3, 3, 2, 1),
+          ConvTile::fully_connected(7, 13, 101)}) {
       ConvCase c = test::make_case(tile, 7);
       const float infinity = std::numeric_limits<float>::infinity();
       const float nan = std::numeric_limits<float>::quiet_NaN();
