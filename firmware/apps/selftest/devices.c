@@ -1,6 +1,7 @@
-/* UART, timer, flash and watchdog: each does what its driver says, and its interrupt arrives. */
+/* UART, timer, flash, DMA engine and watchdog: each does what its driver says, and its interrupt arrives. */
 #include <string.h>
 
+#include "drivers/dma/dma.h"
 #include "drivers/flash/flash.h"
 #include "drivers/os/driver_os.h"
 #include "drivers/watchdog/watchdog.h"
@@ -10,11 +11,17 @@
 #define LOOPBACK_POLLS 100000u
 
 static flash storage;
-static volatile uint32_t flash_interrupts, watchdog_interrupts;
+static dma engine;
+static volatile uint32_t flash_interrupts, dma_interrupts, watchdog_interrupts;
 
 static void serve_flash(void* device) {
   flash_interrupts++;
   flash_interrupt(device);
+}
+
+static void serve_dma(void* device) {
+  dma_interrupts++;
+  dma_interrupt(device);
 }
 
 static void serve_watchdog(void* context) {
@@ -82,6 +89,22 @@ static void test_flash(void) {
   verdict("flash", "leaves the sector erased", flash_erase(&storage, sector, storage.sector_bytes) == FLASH_OK);
 }
 
+static void test_dma(void) {
+  const bool found = dma_init(&engine, SOC_DMA_BASE) == DMA_OK;
+  verdict("dma", "identifies itself", found);
+  if (!found) return;
+  board_on_interrupt(SOC_DMA_IRQ, serve_dma, &engine);
+  static uint8_t from[1000], to[1000];
+  for (unsigned i = 0; i < sizeof from; i++) from[i] = (uint8_t)(i * 13 + 5);
+  const bool copied = dma_memcpy(&engine, 0, to + 1, from + 2, sizeof from - 2, 1000) == DMA_OK;
+  verdict("dma", "copies", copied && memcmp(to + 1, from + 2, sizeof from - 2) == 0);
+  verdict("dma", "interrupts when done", dma_interrupts == 1);
+  const dma_copy beyond = {.source = UINT32_MAX, .destination = dma_address(to), .bytes = 2};
+  const bool failed = dma_start(&engine, 1, &beyond, 0) == DMA_OK && dma_wait(&engine, 1, 1000) == DMA_FAILED;
+  const dma_error_report report = dma_error_read(&engine, 1);
+  verdict("dma", "says what cannot be copied", failed && report.code == DMA_ERROR_RANGE && report.moved == 0);
+}
+
 static void test_watchdog(void) {
   board_on_interrupt(SOC_WATCHDOG_IRQ, serve_watchdog, NULL);
   const uint32_t ticks = watchdog_hz(SOC_WATCHDOG_BASE) / 1000;
@@ -97,5 +120,6 @@ void test_devices(void) {
   verdict("uart", "loops a byte back", uart_loops_back());
   verdict("timer", "interrupts once, and not early", timer_interrupts_on_time());
   test_flash();
+  test_dma();
   test_watchdog();
 }
