@@ -32,7 +32,8 @@ def module_of(layer):
         return nn.AvgPool2d(layer["kernel"], layer["stride"], layer["pad"])
     if kind == "dropout":
         return nn.Dropout(layer["rate"])
-    simple = {"relu": nn.ReLU, "relu6": nn.ReLU6, "leakyrelu": nn.LeakyReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+    simple = {"relu": nn.ReLU, "relu6": nn.ReLU6, "leakyrelu": nn.LeakyReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh,
+              "gelu": nn.GELU}
     if kind in simple:
         return simple[kind]()
     if kind == "globalpool":

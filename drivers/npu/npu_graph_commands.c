@@ -136,6 +136,19 @@ npu_result npu_tanh_bp(npu_command* command, const npu_activation_bp_arguments* 
   return activation_bp(command, NPU_OP_TANH_BP, a);
 }
 
+npu_result npu_gelu_ff(npu_command* command, const npu_activation_ff_arguments* a) {
+  return activation_ff(command, NPU_OP_GELU_FF, a);
+}
+
+npu_result npu_gelu_bp(npu_command* command, const npu_gelu_bp_arguments* a) {
+  if (a == NULL) return NPU_BAD_ARGUMENT;
+  draft d = draft_start(NPU_OP_GELU_BP, NPU_PHASE_BP, a->layer);
+  operand(&d, 0, a->dy);
+  operand(&d, 2, a->dx);
+  operand(&d, 3, a->x);
+  return draft_finish(&d, command);
+}
+
 npu_result npu_dropout(npu_command* command, const npu_dropout_arguments* a) {
   if (a == NULL) return NPU_BAD_ARGUMENT;
   draft d = draft_start(NPU_OP_DROPOUT, a->phase, a->layer);

@@ -74,6 +74,11 @@ typedef struct npu_activation_bp_arguments {
   float number;
 } npu_activation_bp_arguments;
 
+typedef struct npu_gelu_bp_arguments {
+  uint16_t layer;
+  uint32_t dy, dx, x; /**< x: input of the forward pass */
+} npu_gelu_bp_arguments;
+
 typedef struct npu_dropout_arguments {
   uint16_t layer; /**< chooses the stream */
   uint8_t phase;  /**< enum npu_phase; the error takes the same way as the value */
@@ -122,6 +127,10 @@ npu_result npu_sigmoid_bp(npu_command* command, const npu_activation_bp_argument
 npu_result npu_tanh_ff(npu_command* command, const npu_activation_ff_arguments* arguments);
 /** Error of tanh's input. */
 npu_result npu_tanh_bp(npu_command* command, const npu_activation_bp_arguments* arguments);
+/** y = x * (1 + erf(x / sqrt(2))) / 2; not every engine offers it. */
+npu_result npu_gelu_ff(npu_command* command, const npu_activation_ff_arguments* arguments);
+/** Error of GELU's input. */
+npu_result npu_gelu_bp(npu_command* command, const npu_gelu_bp_arguments* arguments);
 /** Zeros some elements and scales the others. */
 npu_result npu_dropout(npu_command* command, const npu_dropout_arguments* arguments);
 /** Mean squared error against one-hot labels: error of the logits; loss and hits into the loss record. */

@@ -35,6 +35,8 @@ bool element_wise(Opcode opcode) {
     case Opcode::kSIGMOID_BP:
     case Opcode::kTANH_FF:
     case Opcode::kTANH_BP:
+    case Opcode::kGELU_FF:
+    case Opcode::kGELU_BP:
     case Opcode::kDROPOUT:
       return true;
     default:

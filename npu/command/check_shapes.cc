@@ -169,6 +169,8 @@ Checked check_shapes(const Job& job, const Offer& offer) {
     case Opcode::kSIGMOID_BP:
     case Opcode::kTANH_FF:
     case Opcode::kTANH_BP:
+    case Opcode::kGELU_FF:
+    case Opcode::kGELU_BP:
     case Opcode::kDROPOUT:
     case Opcode::kADD: {
       if (const Checked error = expect_shape(job[1], first)) return error;

@@ -61,6 +61,8 @@ constexpr OpcodeRow kOpcodeRows[] = {
     {Opcode::kSIGMOID_BP, 0, kTilesOfVectors},
     {Opcode::kTANH_FF, kFlagLOCAL, kTilesOfVectors},
     {Opcode::kTANH_BP, 0, kTilesOfVectors},
+    {Opcode::kGELU_FF, kFlagLOCAL, kTilesOfVectors},
+    {Opcode::kGELU_BP, 0, kTilesOfVectors},
     {Opcode::kDROPOUT, 0, kTilesOfVectors | kUsesHyper | kUsesImmediate},
     {Opcode::kNORM, 0, kUsesTileK | kUsesAuxiliary},
     {Opcode::kADAM, kFlagCOPY, kUsesTileK | kUsesTileC | kUsesHyper | kUsesAuxiliary},

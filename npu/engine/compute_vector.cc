@@ -214,6 +214,12 @@ void VectorStep::activation() {
     case Opcode::kTANH_BP:
       done_ += tanh_bp(in(0), in(3), out(2));
       break;
+    case Opcode::kGELU_FF:
+      done_ += gelu_ff(in(0), out(2));
+      break;
+    case Opcode::kGELU_BP:
+      done_ += gelu_bp(in(0), in(3), out(2));
+      break;
     default: {
       const DropoutStream stream{number, job_.hyper.seed, job_.hyper.step, job_.command.layer};
       done_ += dropout(in(0), stream, job_[0].shape[1], job_[0].shape[2], out(2));
@@ -326,6 +332,8 @@ ErrorCode VectorStep::run(Facts& facts) {
     case Opcode::kSIGMOID_BP:
     case Opcode::kTANH_FF:
     case Opcode::kTANH_BP:
+    case Opcode::kGELU_FF:
+    case Opcode::kGELU_BP:
     case Opcode::kDROPOUT:
       activation();
       break;

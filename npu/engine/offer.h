@@ -48,5 +48,8 @@ inline constexpr uint64_t kAllOpcodes = 0
 #define OPCODE(name, value, description) | opcode_bit(Opcode::k##name)
 #include "drivers/npu/npu_command.def"
     ;
+/// GELU wants two exponentials and a division an element, and its derivative the layer's input: an engine whose vector
+/// unit only knows derivatives by outputs does not have it.
+inline constexpr uint64_t kGeluOpcodes = opcode_bit(Opcode::kGELU_FF) | opcode_bit(Opcode::kGELU_BP);
 
 }  // namespace backboard::npu

@@ -10,6 +10,11 @@ float exp_f32(float x);
 float log_f32(float x);
 /// Hyperbolic tangent. Error at most 2.0 ulp.
 float tanh_f32(float x);
+/// Phi(x), the distribution function of the normal distribution: (1 + erf(x / sqrt(2))) / 2. Error at most 8.0 ulp,
+/// also far below zero; x < -14.5 gives 0, NaN gives NaN.
+float normal_cdf_f32(float x);
+/// Its derivative exp(-x^2 / 2) / sqrt(2 pi). Error at most 4.0 ulp; |x| > 14.5 gives 0.
+float normal_pdf_f32(float x);
 /// Square root, correctly rounded (IEEE 754 operation).
 float sqrt_f32(float x);
 /// 1 / x, correctly rounded (IEEE 754 division).

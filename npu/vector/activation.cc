@@ -64,6 +64,37 @@ VectorFacts tanh_bp(const ConstTile& dy, const ConstTile& y, const Tile& dx) {
   return {.adds = dy.elements(), .multiplies = 2 * dy.elements()};
 }
 
+namespace {
+
+/// What Phi(x) takes, as npu/numerics/elementary.cc has it: a polynomial of ten products, two exponentials, one
+/// division.
+VectorFacts cdf_facts(uint64_t elements) {
+  return {.adds = 13 * elements, .multiplies = 17 * elements, .divides = elements, .exponentials = 2 * elements};
+}
+
+}  // namespace
+
+VectorFacts gelu_ff(const ConstTile& x, const Tile& y) {
+  map(x, y, [](float v) {
+    const float share = normal_cdf_f32(v);
+    return share == 0.0f ? 0.0f : v * share;
+  });
+  VectorFacts facts = cdf_facts(x.elements());
+  facts.multiplies += x.elements();
+  return facts;
+}
+
+VectorFacts gelu_bp(const ConstTile& dy, const ConstTile& x, const Tile& dx) {
+  map(dy, x, dx, [](float error, float v) {
+    const float share = normal_cdf_f32(v), density = normal_pdf_f32(v);
+    return error * (density == 0.0f ? share : share + v * density);
+  });
+  // The exponentials of the density are those of the share.
+  VectorFacts facts = cdf_facts(dy.elements());
+  facts += {.adds = dy.elements(), .multiplies = 3 * dy.elements()};
+  return facts;
+}
+
 VectorFacts dropout(const ConstTile& x, const DropoutStream& stream, uint32_t channels, uint32_t rows, const Tile& y) {
   BB_CHECK(same_box(x, y), "tiles of a dropout differ");
   constexpr uint32_t kWeyl = 0x9E3779B9u;

@@ -24,6 +24,12 @@ VectorFacts tanh_ff(const ConstTile& x, const Tile& y);
 /// dx = dy * (1 - y * y), each operation rounded.
 VectorFacts tanh_bp(const ConstTile& dy, const ConstTile& y, const Tile& dx);
 
+/// y = x * normal_cdf_f32(x), rounded once; 0 where the factor is 0 (also for -inf).
+VectorFacts gelu_ff(const ConstTile& x, const Tile& y);
+/// dx = dy * (normal_cdf_f32(x) + x * normal_pdf_f32(x)), each operation rounded; a product with a density of 0 is 0. x
+/// is the input of the forward pass.
+VectorFacts gelu_bp(const ConstTile& dy, const ConstTile& x, const Tile& dx);
+
 /// Which elements a dropout keeps: a pure function of these and the number of the element in its tensor.
 struct DropoutStream {
   float rate = 0.0f;  ///< probability of a zero, in [0, 1)

@@ -116,6 +116,7 @@ class LayerChecker {
       case LayerKind::leakyrelu:
       case LayerKind::sigmoid:
       case LayerKind::tanh:
+      case LayerKind::gelu:
       case LayerKind::add:
       case LayerKind::dropout:
         layer_.out = in;

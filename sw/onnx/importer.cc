@@ -28,7 +28,9 @@ const OnnxImporter::OperationRow OnnxImporter::kOperations[] = {
     {"Clip", &OnnxImporter::clip, 1, 3},
     {"Concat", &OnnxImporter::concat, 1, INT16_MAX},
     {"Conv", &OnnxImporter::conv, 2, 3},
+    {"Div", &OnnxImporter::divide, 2, 2},
     {"Dropout", &OnnxImporter::dropout, 1, 3},
+    {"Erf", &OnnxImporter::erf, 1, 1},
     {"Flatten", &OnnxImporter::flatten, 1, 1},
     {"Gemm", &OnnxImporter::gemm, 2, 3},
     {"GlobalAveragePool", &OnnxImporter::globalpool, 1, 1},
@@ -38,6 +40,7 @@ const OnnxImporter::OperationRow OnnxImporter::kOperations[] = {
     {"LogSoftmax", &OnnxImporter::softmax, 1, 1},
     {"MatMul", &OnnxImporter::matmul, 2, 2},
     {"MaxPool", &OnnxImporter::maxpool, 1, 1},
+    {"Mul", &OnnxImporter::multiply, 2, 2},
     {"NegativeLogLikelihoodLoss", &OnnxImporter::loss, 2, 3},
     {"Pad", &OnnxImporter::pad, 2, 3},
     {"ReduceMean", &OnnxImporter::reduce_mean, 1, 1},
@@ -178,6 +181,8 @@ void OnnxImporter::finish() {
     const auto found = values_.find(output.name());
     const OnnxTensor* tensor = found == values_.end() ? nullptr : std::get_if<OnnxTensor>(&found->second);
     if (tensor == nullptr || tensor->layer == kImages) throw InputError(what + ": no layer makes it");
+    if (tensor->pending == OnnxPending::gelu)
+      fail_gelu(OnnxNode(graph_.node(tensor->gelu.node), tensor->gelu.node, file_));
     if (tensor->pending == OnnxPending::padded) throw InputError(what + ": padding that no layer reads");
     if (first != nullptr && tensor->layer != layer)
       throw InputError(fmt::format("{} and output '{}' come from different layers; a network has one output", what,
@@ -277,6 +282,8 @@ const OnnxTensor& OnnxImporter::tensor(const OnnxNode& node, int slot) const {
       node.fail("its input is a softmax; it is supported as the end of the network only");
     case OnnxPending::loss:
       node.fail("its input is a loss; it is supported as the end of the network only");
+    case OnnxPending::gelu:
+      fail_gelu(OnnxNode(graph_.node(found.gelu.node), found.gelu.node, file_));
   }
   BB_CHECK(false, "pending {}", static_cast<int>(found.pending));
 }

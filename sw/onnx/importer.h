@@ -1,5 +1,6 @@
 // The walk over a graph that makes a network of it. Its operations stand in fold.cc (numbers known beforehand),
-// views.cc (what only changes dimensions), windows.cc (convolution and pooling) and layers.cc (all others).
+// views.cc (what only changes dimensions), windows.cc (convolution and pooling), gelu.cc (the operations that GELU is
+// made of) and layers.cc (all others).
 #pragma once
 
 #include <map>
@@ -124,6 +125,16 @@ class OnnxImporter {
   OnnxTensor sigmoid(OnnxNode& node);
   OnnxTensor tanh(OnnxNode& node);
   OnnxTensor dropout(OnnxNode& node);
+
+  OnnxTensor divide(OnnxNode& node);
+  OnnxTensor multiply(OnnxNode& node);
+  OnnxTensor erf(OnnxNode& node);
+  OnnxTensor add_to_erf(const OnnxNode& node, int tensor_slot, int constant_slot);
+  OnnxTensor scaled(const OnnxNode& node, int tensor_slot, double factor);
+  OnnxTensor gelu_part(const OnnxNode& node, const OnnxTensor& x, OnnxGeluPart::Stage stage, double factor);
+  bool is_gelu_part(const OnnxNode& node, int slot) const;
+  [[noreturn]] void fail_gelu(const OnnxNode& node) const;
+
   OnnxTensor resize(OnnxNode& node);
   OnnxTensor softmax(OnnxNode& node);
   OnnxTensor loss(OnnxNode& node);

@@ -75,6 +75,8 @@ OnnxTensor OnnxImporter::fully_connected(const OnnxNode& node, bool inputs_first
 }
 
 OnnxTensor OnnxImporter::add(OnnxNode& node) {
+  if (is_gelu_part(node, 0)) return add_to_erf(node, 0, 1);
+  if (is_gelu_part(node, 1)) return add_to_erf(node, 1, 0);
   if (is_constant(node, 1)) return add_bias(node, 0, 1);
   if (is_constant(node, 0)) return add_bias(node, 1, 0);
   return sum(node);

@@ -33,6 +33,20 @@ enum class OnnxPending : uint8_t {
   padded,   ///< zeros around it that no layer has made yet: for convolutions and pooling
   softmax,  ///< softmax or log-softmax that belongs to the loss: only for the loss and the end of the graph
   loss,     ///< the loss itself: only for the end of the graph
+  gelu,     ///< a part of x * (1 + erf(x / sqrt(2))) / 2: only for the parts behind it
+};
+
+/// How far a GELU that exporters write as single operations has come; x is the tensor itself.
+struct OnnxGeluPart {
+  enum class Stage : uint8_t {
+    scaled,   ///< factor * x
+    erf,      ///< erf(x / sqrt(2))
+    share,    ///< factor * (1 + erf(x / sqrt(2)))
+    product,  ///< factor * x * (1 + erf(x / sqrt(2)))
+  };
+  Stage stage = Stage::scaled;
+  double factor = 1.0;
+  int node = 0;  ///< that made it, for errors
 };
 
 /// The output of a layer, or the images, seen with some dimensions: the elements of one image keep their order.
@@ -42,6 +56,7 @@ struct OnnxTensor {
   OnnxPending pending = OnnxPending::none;
   std::array<uint32_t, 4> pads{};  ///< padded: top, left, bottom, right
   bool fresh = false;              ///< the name is the one that the layer's own node gave
+  OnnxGeluPart gelu{};             ///< pending gelu
 };
 
 /// Labels of the images: an input that only a loss reads.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "platform/check/input_error.h"
 #include "sw/onnx/arrays.h"
 #include "sw/onnx/model.h"
@@ -180,6 +182,20 @@ void ModelMaker::add_elementwise(const NetLayer& layer) {
     case LayerKind::tanh:
       node("Tanh");
       return;
+    case LayerKind::gelu: {  // an operation of its own from operator set 20 on only
+      const std::string& name = layer.name;
+      const auto part = [&](const char* operation, const char* suffix, const std::string& a, const std::string& b) {
+        add_node(operation, name + suffix, b.empty() ? std::vector{a} : std::vector{a, b}, name + suffix);
+        return name + suffix;
+      };
+      const std::string scaled =
+          part("Div", ".scaled", x, add_floats(name + ".root", {}, {static_cast<float>(M_SQRT2)}));
+      const std::string erf = part("Erf", ".erf", scaled, "");
+      const std::string share = part("Add", ".share", erf, add_floats(name + ".one", {}, {1.0f}));
+      const std::string twice = part("Mul", ".twice", x, share);
+      add_node("Mul", name, {twice, add_floats(name + ".half", {}, {0.5f})}, y);
+      return;
+    }
     case LayerKind::dropout: {
       onnx::NodeProto& dropout = node("Dropout");
       dropout.add_input(add_floats(layer.name + ".ratio", {}, {static_cast<float>(layer.rate)}));

@@ -127,6 +127,9 @@ void Lowering::send_error(size_t i, size_t input, const Error& error) {
     case LayerKind::tanh:
       bp(Opcode::kTANH_BP, {error.tensor, -1, dx, tensors.y, -1, -1}, 0, false);
       return;
+    case LayerKind::gelu:
+      bp(Opcode::kGELU_BP, {error.tensor, -1, dx, tensors.x.front(), -1, -1}, 0, false);
+      return;
     case LayerKind::maxpool: {
       // A mask of the input exists: what came through the maximum carries it.
       const bool here = mask != kNoTensor && !error.masked;

@@ -71,6 +71,9 @@ void Lowering::forward_node(plan_program_kind program, size_t i) {
     case LayerKind::tanh:
       ff(Opcode::kTANH_FF, kNoTensor, kNoTensor, 0);
       return;
+    case LayerKind::gelu:
+      ff(Opcode::kGELU_FF, kNoTensor, kNoTensor, 0);
+      return;
     case LayerKind::maxpool: {
       const int index = program == PLAN_TRAIN_STEP ? tensors.index : kNoTensor;
       ff(Opcode::kMAXPOOL_FF, kNoTensor, index, flag_if(index != kNoTensor, npu::kFlagINDEX));

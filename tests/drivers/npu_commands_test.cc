@@ -65,6 +65,7 @@ npu_result fill_graph(npu_command* c, int opcode) {
   const npu_bn_wg_arguments bn_wg = {5, a("dy"), a("x"), a("gradient"), a("moments"), 1e-5f, kLoss};
   const npu_activation_ff_arguments ff = {5, a("x"), a("y"), 0.0f};
   const npu_activation_bp_arguments bp = {5, a("dy"), a("dx"), a("y"), 0.0f};
+  const npu_gelu_bp_arguments gelu_bp = {5, a("dy"), a("dx"), a("x")};
   const npu_dropout_arguments dropout = {5, NPU_PHASE_FF, a("x"), a("y"), 0.0f, kHyper};
   const npu_softmax_ce_arguments loss = {5, a("logits"), a("labels"), a("error"), kHyper, kLoss};
   const npu_norm_arguments norm = {5, a("gradient"), kLoss};
@@ -97,6 +98,10 @@ npu_result fill_graph(npu_command* c, int opcode) {
       return npu_tanh_ff(c, &ff);
     case NPU_OP_TANH_BP:
       return npu_tanh_bp(c, &bp);
+    case NPU_OP_GELU_FF:
+      return npu_gelu_ff(c, &ff);
+    case NPU_OP_GELU_BP:
+      return npu_gelu_bp(c, &gelu_bp);
     case NPU_OP_DROPOUT:
       return npu_dropout(c, &dropout);
     case NPU_OP_NORM:
@@ -294,6 +299,7 @@ TEST_CASE("numbers of graph commands come out in their fields, and bad ones are 
   CHECK(npu_bn_bp(&c, &half) == NPU_BAD_ARGUMENT);
   const npu_activation_ff_arguments slope = {5, a("x"), a("y"), 0.25f};
   CHECK(npu_tanh_ff(&c, &slope) == NPU_BAD_ARGUMENT);
+  CHECK(npu_gelu_ff(&c, &slope) == NPU_BAD_ARGUMENT);
   REQUIRE(npu_leaky_ff(&c, &slope) == NPU_OK);
   CHECK(c.immediate == 0.25f);
   CHECK(npu_clip6(&c) == NPU_BAD_ARGUMENT);

@@ -47,6 +47,7 @@ double activate(const GraphOp& op, double x) {
   if (op.op == "leakyrelu") return x > 0 ? x : op.slope * x;
   if (op.op == "sigmoid") return 1 / (1 + std::exp(-x));
   if (op.op == "tanh") return std::tanh(x);
+  if (op.op == "gelu") return x / 2 * std::erfc(-x * M_SQRT1_2);
   throw std::invalid_argument("no operation " + op.op);
 }
 
@@ -54,6 +55,7 @@ double derivative(const GraphOp& op, double x) {
   if (op.op == "relu") return x > 0;
   if (op.op == "relu6") return x > 0 && x < 6;
   if (op.op == "leakyrelu") return x > 0 ? 1 : op.slope;
+  if (op.op == "gelu") return std::erfc(-x * M_SQRT1_2) / 2 + x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI);
   const double y = activate(op, x);
   return op.op == "sigmoid" ? y * (1 - y) : 1 - y * y;
 }

@@ -22,7 +22,7 @@ struct Maps {
 };
 
 /// One node; members that an operation does not use are ignored. `op` is one of conv, fc, batchnorm, relu, relu6,
-/// leakyrelu, sigmoid, tanh, maxpool, avgpool, globalpool, add, concat, dropout (a fixed mask), upsample.
+/// leakyrelu, sigmoid, tanh, gelu, maxpool, avgpool, globalpool, add, concat, dropout (a fixed mask), upsample.
 struct GraphOp {
   std::string op, name;
   std::vector<int> sources;  ///< -1: the images

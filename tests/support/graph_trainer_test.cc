@@ -83,8 +83,8 @@ double gradient_error(GraphTrainer& trainer, Maps images, const std::vector<uint
 
 TEST_CASE("gradients of every operation of the graph trainer agree with central differences") {
   for (const std::string name :
-       {"batchnorm", "frozen", "relu", "relu6", "leakyrelu", "sigmoid", "tanh", "maxpool", "avgpool", "globalpool",
-        "add", "concat", "dropout", "upsample", "conv", "depthwise"}) {
+       {"batchnorm", "frozen", "relu", "relu6", "leakyrelu", "sigmoid", "tanh", "gelu", "maxpool", "avgpool",
+        "globalpool", "add", "concat", "dropout", "upsample", "conv", "depthwise"}) {
     for (const auto& [c, h, w] : std::vector<std::array<size_t, 3>>{{1, 1, 1}, {2, 3, 5}, {6, 7, 4}}) {
       for (const bool squared : {false, true}) {
         CAPTURE(name, c, h, w, squared);

@@ -15,8 +15,9 @@ constexpr FormatMask kMultiply = mask_of(TensorFormat::kFP16);
 constexpr FormatMask kFp32 = mask_of(TensorFormat::kFP32);
 constexpr FormatMask kU8 = mask_of(TensorFormat::kU8);
 
-/// Batch normalisation is frozen: no moments of a batch, no gradients of gamma.
-constexpr uint64_t kOpcodes = kAllOpcodes & ~(opcode_bit(Opcode::kBN_MOMENTS) | opcode_bit(Opcode::kBN_WG));
+/// Batch normalisation is frozen: no moments of a batch, no gradients of gamma. Rows keep outputs, not inputs: no GELU.
+constexpr uint64_t kOpcodes =
+    kAllOpcodes & ~(opcode_bit(Opcode::kBN_MOMENTS) | opcode_bit(Opcode::kBN_WG) | kGeluOpcodes);
 
 constexpr Offer kOffer = {
     .engine = EngineId::kROWPIPE,

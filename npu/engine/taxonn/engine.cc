@@ -14,10 +14,13 @@ constexpr FormatMask kMultiply = mask_of(TensorFormat::kFP16) | mask_of(TensorFo
 constexpr FormatMask kFp32 = mask_of(TensorFormat::kFP32);
 constexpr FormatMask kU8 = mask_of(TensorFormat::kU8);
 
+/// The derivative unit takes f' from a layer's output, which says nothing of GELU's.
+constexpr uint64_t kOpcodes = kAllOpcodes & ~kGeluOpcodes;
+
 constexpr Offer kOffer = {
     .engine = EngineId::kTAXONN,
     .name = "taxonn",
-    .opcodes = kAllOpcodes,
+    .opcodes = kOpcodes,
     .formats = kMultiply | kFp32 | kU8,
     .multiply = kMultiply,
     .vector_in = kMultiply | kFp32 | kU8,

@@ -50,6 +50,15 @@ TEST_CASE("tanh is within two units in the last place") {
   CHECK(largest_error(-0x1p-40f, -12.0f, 4999, tanh_f32, exact) <= 2.0);
 }
 
+TEST_CASE("the normal distribution is within eight units in the last place, its density within four") {
+  const auto cdf = [](long double x) { return std::erfc(-x / std::sqrt(2.0L)) / 2; };
+  CHECK(largest_error(0x1p-40f, 14.6f, 499, normal_cdf_f32, cdf) <= 8.0);
+  CHECK(largest_error(-0x1p-40f, -14.6f, 499, normal_cdf_f32, cdf) <= 8.0);
+  const auto pdf = [](long double x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0L)); };
+  CHECK(largest_error(0x1p-40f, 14.6f, 499, normal_pdf_f32, pdf) <= 4.0);
+  CHECK(largest_error(-0x1p-40f, -14.6f, 4999, normal_pdf_f32, pdf) <= 4.0);
+}
+
 TEST_CASE("sqrt and reciprocal are rounded correctly") {
   std::mt19937 random(3);
   for (int i = 0; i < 200000; ++i) {
@@ -72,6 +81,12 @@ TEST_CASE("Special values") {
   CHECK(tanh_f32(0.0f) == 0.0f);
   CHECK(tanh_f32(kInfinity) == 1.0f);
   CHECK(tanh_f32(-kInfinity) == -1.0f);
+  CHECK(normal_cdf_f32(0.0f) == 0.5f);
+  CHECK(normal_cdf_f32(kInfinity) == 1.0f);
+  CHECK(normal_cdf_f32(-kInfinity) == 0.0f);
+  CHECK(std::isnan(normal_cdf_f32(std::nanf(""))));
+  CHECK(normal_pdf_f32(kInfinity) == 0.0f);
+  CHECK(std::isnan(normal_pdf_f32(std::nanf(""))));
 }
 
 /// A digest of the bits of f over a fixed set of arguments.
@@ -90,6 +105,8 @@ TEST_CASE("The bits of the functions are part of the numeric contract") {
   CHECK(digest(exp_f32) == 0xdb5b4ab7de24d00au);
   CHECK(digest(log_of_magnitude) == 0xbf5ec088e598037au);
   CHECK(digest(tanh_f32) == 0x9aff8d2a213bc36du);
+  CHECK(digest(normal_cdf_f32) == 0xf9298b31a7eb9754u);
+  CHECK(digest(normal_pdf_f32) == 0x4d50137c6251019fu);
 }
 
 }  // namespace

@@ -46,13 +46,44 @@ using Ints = std::vector<int64_t>;
 }  // namespace
 
 TEST_CASE("onnx: an operation that is not supported is named with its node") {
-  CHECK(error_of_node("Erf", {}) == "bad.onnx: node 0 'y': Erf: the operation is not supported");
-  CHECK(error_of_node("Div", {}, {"x", "s"}) == "bad.onnx: node 0 'y': Div: the operation is not supported");
+  CHECK(error_of_node("Selu", {}) == "bad.onnx: node 0 'y': Selu: the operation is not supported");
+  const std::string only = "the operation is not supported but as a part of GELU, x * (1 + erf(x / sqrt(2))) / 2";
+  CHECK(error_of_node("Erf", {}) == "bad.onnx: node 0 'y': Erf: " + only);
+  CHECK(error_of_node("Div", {}, {"x", "s"}) == "bad.onnx: node 0 'y': Div: " + only);
+  CHECK(error_of_node("Mul", {}, {"x", "s"}) == "bad.onnx: node 0 'y': Mul: " + only);
+  CHECK(error_of_node("Mul", {}, {"x", "x"}) == "bad.onnx: node 0 'y': Mul: " + only);
   ModelBuilder model;
   model.input({kOpen, 2, 6, 6});
   model.node("Relu", {"x"}, "y").set_domain("com.vendor");
   add_head(model, 2);
   CHECK(error_of(model) == "bad.onnx: node 0 'y': Relu: operations of domain 'com.vendor' are not supported");
+}
+
+TEST_CASE("onnx: what resembles GELU and is not is named where it goes wrong") {
+  // The pattern with one thing changed; the error is the node's that does not fit.
+  const auto error = [](float root, float one, float half, const std::string& times) {
+    ModelBuilder model;
+    model.input({kOpen, 2, 6, 6});
+    model.reals("root", {}, {root}), model.reals("one", {}, {one}), model.reals("half", {}, {half});
+    model.node("Relu", {"x"}, "r");
+    model.node("Div", {"x", "root"}, "scaled");
+    model.node("Erf", {"scaled"}, "erf");
+    model.node("Add", {"erf", "one"}, "share");
+    model.node("Mul", {times, "share"}, "twice");
+    model.node("Mul", {"twice", "half"}, "y");
+    add_head(model, 2);
+    const std::string text = error_of(model);
+    return text.substr(0, text.find(": the operation"));
+  };
+  const auto root = static_cast<float>(M_SQRT2);
+  CHECK(error(root, 1, 0.5f, "x") == "no error");
+  CHECK(error(1.5f, 1, 0.5f, "x") == "bad.onnx: node 2 'erf': Erf");
+  CHECK(error(0, 1, 0.5f, "x") == "bad.onnx: node 1 'scaled': Div");
+  CHECK(error(root, 2, 0.5f, "x") == "bad.onnx: node 2 'erf': Erf");
+  CHECK(error(root, 1, 0.25f, "x") == "bad.onnx: node 5 'y': Mul");
+  CHECK(error(root, 1, 0.5f, "r") == "bad.onnx: node 4 'twice': Mul");
+  CHECK(error(root, 1, 0.5f, "erf") == "bad.onnx: node 4 'twice': Mul");
+  CHECK(error(root, 1, 0.5f, "share") == "bad.onnx: node 4 'twice': Mul");
 }
 
 TEST_CASE("onnx: an attribute that is not supported is named with node and operation") {

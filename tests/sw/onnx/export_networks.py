@@ -163,6 +163,25 @@ class Mixture(nn.Module):
         return self.fc(F.relu(self.norm1(self.hidden(x.flatten(1)))))
 
 
+class Gelu(nn.Module):
+    """GELU behind a convolution, a normalisation and a linear layer, and of what is read twice."""
+
+    shape = (2, 11, 9)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 7, 3, padding=1)
+        self.norm = nn.BatchNorm2d(7)
+        self.conv2 = nn.Conv2d(7, 7, 3, padding=1)
+        self.hidden = nn.Linear(7 * 5 * 4, 17)
+        self.fc = nn.Linear(17, 5)
+
+    def forward(self, x):
+        x = F.gelu(self.norm(self.conv1(x)))
+        x = F.max_pool2d(x + F.gelu(self.conv2(x)), 2)
+        return self.fc(F.gelu(self.hidden(x.flatten(1))))
+
+
 def randomise(network):
     """Batch normalisations that do something."""
     for module in network.modules():
@@ -269,6 +288,7 @@ def main():
         ("resnet8", ResNet8, 2, 13),
         ("dscnn", DsCnn, 4, 17),
         ("mixture", Mixture, 6, 14),
+        ("gelu", Gelu, 6, 11),
         ("resnet18", ResNet18, 4, 17, RATE / 20, True),
     ]:
         name, network, images, opset, *more = row

@@ -146,7 +146,8 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
       "  - {type: upsample, name: u1, kernel: [2, 1]}\n  - {type: avgpool, name: a1, kernel: 2, stride: 1, pad: 1}\n"
       "  - {type: dropout, name: d1, rate: 0.3}\n  - {type: globalpool, name: p1}\n"
       "  - {type: fc, name: f1, channels: 12, bias: off}\n  - {type: batchnorm, name: n2}\n  - {type: tanh, name: t1}\n"
-      "  - {type: add, name: s2, inputs: [t1, p1]}\n  - {type: conv, name: c3, channels: 5, kernel: 1}\n"
+      "  - {type: gelu, name: e1}\n  - {type: add, name: s2, inputs: [e1, p1]}\n  - {type: conv, name: c3, channels: "
+      "5, kernel: 1}\n"
       "  - {type: relu, name: relu7}\n  - {type: fc, name: f2, channels: 3}\n",
       "all.yaml");
   Arrays shapes;

@@ -209,6 +209,52 @@ TEST_CASE("onnx: activations become layers of their kind") {
   CHECK_THROWS_WITH(clip({-1}, {1}), Catch::Contains("node 0 'y': Clip: from min -1 to max 1"));
 }
 
+TEST_CASE("onnx: the operations that exporters write for GELU become one layer, in any order of the factors") {
+  // Each row: nodes as "OPERATION a b -> y".
+  struct Node {
+    const char *operation, *a, *b, *y;
+  };
+  const std::vector<std::vector<Node>> orders = {
+      {{"Div", "x", "root", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "e", "one", "p"},
+       {"Mul", "x", "p", "t"},
+       {"Mul", "t", "half", "y"}},
+      {{"Mul", "x", "inverse", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "one", "e", "p"},
+       {"Mul", "half", "p", "h"},
+       {"Mul", "h", "x", "y"}},
+      {{"Mul", "x", "half", "h"},
+       {"Div", "x", "root", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "e", "one", "p"},
+       {"Mul", "h", "p", "y"}},
+      {{"Div", "x", "root", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "e", "one", "p"},
+       {"Mul", "p", "x", "t"},
+       {"Div", "t", "two", "y"}},
+  };
+  for (const int64_t opset : {11, 14, 17}) {
+    for (const std::vector<Node>& nodes : orders) {
+      ModelBuilder model(opset);
+      model.input({kOpen, 2, 6, 6});
+      model.reals("root", {}, {static_cast<float>(M_SQRT2)}),
+          model.reals("inverse", {}, {static_cast<float>(M_SQRT1_2)});
+      model.reals("one", {}, {1}), model.reals("half", {1}, {0.5f}), model.reals("two", {}, {2});
+      for (const Node& node : nodes)
+        model.node(node.operation,
+                   *node.b ? std::vector<std::string>{node.a, node.b} : std::vector<std::string>{node.a}, node.y);
+      add_head(model, 2);
+      const Network network = read(model).network;
+      REQUIRE(network.layers.size() == 3);
+      CHECK(network.layers[0].kind == LayerKind::gelu);
+      CHECK(network.layers[0].out == network.input_shape());
+    }
+  }
+}
+
 TEST_CASE("onnx: dropout has its ratio from attribute or input, and none at ratio zero") {
   for (const int64_t opset : {11, 13}) {
     const auto rate = [&](float ratio) {

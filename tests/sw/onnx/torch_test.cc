@@ -21,6 +21,10 @@ TEST_CASE("onnx torch: every other operation in double precision is PyTorch's, 1
   check_double("mixture");
 }
 
+TEST_CASE("onnx torch: GELU in double precision is PyTorch's, 10 steps of SGD included") {
+  check_double("gelu");
+}
+
 TEST_CASE("onnx torch: net S under the engine reference agrees with PyTorch, 10 steps of SGD included") {
   check_reference("s");
 }
@@ -36,4 +40,8 @@ TEST_CASE("onnx torch: a DS-CNN under the engine reference agrees with PyTorch, 
 TEST_CASE(
     "onnx torch: every other operation under the engine reference agrees with PyTorch, 10 steps of SGD included") {
   check_reference("mixture");
+}
+
+TEST_CASE("onnx torch: GELU under the engine reference agrees with PyTorch, 10 steps of SGD included") {
+  check_reference("gelu");
 }

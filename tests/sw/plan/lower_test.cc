@@ -236,6 +236,23 @@ TEST_CASE("rowpipe has no moments of a batch and no gradient of gamma: a plan th
   }
 }
 
+TEST_CASE("GELU is planned for the engines that offer it, and refused by name for the others") {
+  const Network network = parse_network(
+      "name: gelu\ninput: {channels: 1, rows: 8, columns: 8}\nlayers:\n"
+      "  - {type: conv, name: c, channels: 4, kernel: 3, pad: 1}\n  - {type: gelu, name: act}\n"
+      "  - {type: globalpool}\n  - {type: fc, channels: 3}\n",
+      "gelu.yaml");
+  for (const char* engine : {"reference", "lnpu", "daa", "neuroflix"}) CHECK_NOTHROW(compile(network, {}, engine));
+  for (const std::string engine : {"taxonn", "rowpipe"}) {
+    for (const char* policy : {"full", "none"}) {
+      PlanOptions options;
+      options.policy = policy;
+      CHECK_THROWS_WITH(compile(network, options, engine),
+                        Catch::Contains("engine " + engine + " does not offer GELU_FF, which layer act needs"));
+    }
+  }
+}
+
 TEST_CASE("every combination of network, engine, policy, formats and updates passes the NPU's own checks") {
   // compile_plan runs them; here it must not throw, and the schedule of each command must fit.
   for (const PlanCase& c : plan_cases()) {
