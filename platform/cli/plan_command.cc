@@ -9,6 +9,7 @@
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
 #include "sw/plan/compiler.h"
+#include "sw/plan/fold_batchnorm.h"
 #include "sw/plan/options.h"
 #include "sw/plan/plan.h"
 #include "sw/plan/policy.h"
@@ -20,7 +21,7 @@ namespace {
 
 struct PlanCommandOptions {
   std::string network, output, weights, engine = npu::NpuConfig().engine;
-  std::string policy;
+  std::string policy, recompute;
   uint32_t batch = 0;
   uint32_t seed = 1;
   uint64_t buffer_bytes = npu::NpuConfig().buffer_bytes;
@@ -32,6 +33,7 @@ int plan(const PlanCommandOptions& options) {
   YamlNode root = YamlNode::mapping();
   std::vector<Overrides::Item> overrides;
   if (!options.policy.empty()) overrides.push_back({"policy", YamlNode::scalar(options.policy, true)});
+  if (!options.recompute.empty()) overrides.push_back({"recompute", YamlNode::scalar(options.recompute, true)});
   if (options.batch != 0) overrides.push_back({"batch", YamlNode::scalar(std::to_string(options.batch))});
   for (const std::string& text : options.set) overrides.push_back(parse_override(text, "--set"));
   apply_overrides(root, overrides);
@@ -52,6 +54,7 @@ int plan(const PlanCommandOptions& options) {
                parsed.program(PLAN_TRAIN_STEP).size() + parsed.program(PLAN_UPDATE).size(), parsed.header.arena_bytes,
                parsed.header.arena_base);
   }
+  if (options.explain) fmt::print("{}", folds_text(file.network, norm_folds(file.network, plan_options)));
   if (options.explain || (options.output.empty() && !options.dump)) fmt::print("{}", explain_plan(parsed));
   if (options.explain) fmt::print("{}", explain_schedules(parsed, target));
   if (options.dump) fmt::print("{}", dump_plan(parsed));
@@ -69,6 +72,8 @@ CommandAction declare_plan(CLI::App& app) {
   app.add_option("--policies", options->policies,
                  "Print a table of these policies instead: memory by use, MACs, traffic of a step")
       ->delimiter(',');
+  app.add_option("--recompute", options->recompute,
+                 "Outputs that the backward pass computes again: none, sqrt, every:K, or names of layers with commas");
   app.add_option("--engine", options->engine, "NPU engine")->capture_default_str();
   app.add_option("--batch", options->batch, "Images of a step")->check(CLI::Range(1u, 1024u));
   app.add_option("--weights", options->weights, "First weights, .npz; absent: the model's, or drawn from the seed");

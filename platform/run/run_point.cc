@@ -144,7 +144,10 @@ void write_weights(Board& board, const PreparedPoint& prepared, const std::strin
     const std::span bytes(static_cast<uint8_t*>(to), size_bytes);
     if (!board.read_memory(address, bytes)) throw InputError(fmt::format("weights at {:#x} cannot be read", address));
   };
-  const Arrays weights = extract_weights(plan, read);
+  Arrays weights = extract_weights(plan, read);
+  if (prepared.folded)
+    weights =
+        unfolded_weights(prepared.folded->network, prepared.folded->folds, prepared.folded->first, std::move(weights));
   write_npz(path + ".npz", weights);
   if (!prepared.model.empty())
     write_file_atomically(path + ".onnx", export_onnx(prepared.model, prepared.point.config.network, weights, path));
@@ -188,8 +191,10 @@ PreparedPoint prepare_point(RunPoint point) {
                               config.platform.npu.engines));
   std::vector<uint8_t> plan = prepared.plan, model = std::move(prepared.model);
   std::vector<std::string> notes = std::move(prepared.notes);
+  std::optional<RunFolds> folded = std::move(prepared.folded);
   RunImage image = place_run(config, std::move(prepared));
-  return {std::move(point), std::move(elf), std::move(plan), std::move(model), std::move(notes), std::move(image)};
+  return {std::move(point), std::move(elf),    std::move(plan), std::move(model),
+          std::move(notes), std::move(folded), std::move(image)};
 }
 
 RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options) {

@@ -21,6 +21,7 @@ struct PreparedPoint {
   std::vector<uint8_t> plan;       ///< empty: none
   std::vector<uint8_t> model;      ///< .onnx that the network came from; empty: none
   std::vector<std::string> notes;  ///< for the user, a line each
+  std::optional<RunFolds> folded;
   RunImage image;
 };
 

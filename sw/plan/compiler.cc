@@ -3,6 +3,7 @@
 #include "npu/engine/table.h"
 #include "platform/check/input_error.h"
 #include "sw/plan/emit.h"
+#include "sw/plan/fold_batchnorm.h"
 #include "sw/plan/groups.h"
 #include "sw/plan/job.h"
 #include "sw/plan/lite_residual.h"
@@ -74,6 +75,14 @@ std::vector<uint8_t> compile_network(const Network& network, const PlanOptions& 
   }
 }
 
+std::vector<uint8_t> compile_folded(const Network& network, const PlanOptions& options, const PlanTarget& target,
+                                    const Arrays& weights) {
+  const std::vector<NormFold> folds = norm_folds(network, options);
+  if (folds.empty()) return compile_network(network, options, target, weights);
+  check_weights(network, weights, "weights");
+  return compile_network(folded_network(network, folds), options, target, folded_weights(network, folds, weights));
+}
+
 }  // namespace
 
 PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes, const npu::EngineConfigs& configs) {
@@ -89,9 +98,9 @@ std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& opt
                                   const Arrays& weights) {
   if (options.policy == "lite-residual") {
     const Network larger = with_lite_residuals(network);
-    return compile_network(larger, options, target, with_lite_weights(larger, weights));
+    return compile_folded(larger, options, target, with_lite_weights(larger, weights));
   }
-  return compile_network(network, options, target, weights);
+  return compile_folded(network, options, target, weights);
 }
 
 }  // namespace backboard

@@ -40,20 +40,22 @@ Bounds bytes_of(const npu::Descriptor& d) {
 /// Operand bytes of commands by layer and phase.
 using Traffic = std::map<std::pair<uint32_t, uint8_t>, Bounds>;
 
-void add_traffic(const Plan& plan, plan_program_kind kind, Traffic& traffic) {
-  for (const npu::Command& command : plan.program(kind)) {
-    const uint32_t tensors[npu::kOperands] = {command.tensor0, command.tensor1, command.tensor2,
-                                              command.tensor3, command.tensor4, command.tensor5};
-    Bounds& sum = traffic[{command.layer, command.phase}];
-    for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
-      const npu::OperandRow* row = npu::operand_of(command, slot);
-      if (row == nullptr) continue;
-      const int index = plan.descriptor_at(tensors[slot]);
-      const Bounds bytes = bytes_of(plan.descriptors[index]);
-      sum += bytes;
-      if (row->direction == npu::Direction::INOUT) sum += bytes;
-    }
+void add_operands(const Plan& plan, const npu::Command& command, Bounds& sum) {
+  const uint32_t tensors[npu::kOperands] = {command.tensor0, command.tensor1, command.tensor2,
+                                            command.tensor3, command.tensor4, command.tensor5};
+  for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
+    const npu::OperandRow* row = npu::operand_of(command, slot);
+    if (row == nullptr) continue;
+    const int index = plan.descriptor_at(tensors[slot]);
+    const Bounds bytes = bytes_of(plan.descriptors[index]);
+    sum += bytes;
+    if (row->direction == npu::Direction::INOUT) sum += bytes;
   }
+}
+
+void add_traffic(const Plan& plan, plan_program_kind kind, Traffic& traffic) {
+  for (const npu::Command& command : plan.program(kind))
+    add_operands(plan, command, traffic[{command.layer, command.phase}]);
 }
 
 std::string layer_table(const Plan& plan, const Traffic& traffic) {
@@ -116,6 +118,26 @@ std::string memory_table(const Plan& plan) {
                             "sum", sum, plan.header.arena_bytes);
 }
 
+/// What the backward pass computes again, and what that costs.
+std::string recomputed_text(const Plan& plan) {
+  const std::span<const npu::Command> commands = plan.program(PLAN_TRAIN_STEP);
+  const std::vector<bool> repeats = plan.repeats(PLAN_TRAIN_STEP);
+  std::string names;
+  uint64_t count = 0;
+  Bounds bytes;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    if (!repeats[i]) continue;
+    ++count;
+    names += (names.empty() ? "" : ", ") + plan.layer_name(commands[i].layer);
+    add_operands(plan, commands[i], bytes);
+  }
+  if (count == 0) return {};
+  return fmt::format(
+      "\ncomputed again in the backward pass, their outputs are not kept: {}\n"
+      "{} of {} commands, whose operands are {} bytes; their MACs count under FF\n",
+      names, count, commands.size(), bytes.text());
+}
+
 }  // namespace
 
 std::string explain_plan(const Plan& plan) {
@@ -126,7 +148,7 @@ std::string explain_plan(const Plan& plan) {
   std::string text =
       fmt::format("engine {}, batch {}, updates {}; counts are of one training step\n",
                   npu::name_of(static_cast<npu::EngineId>(h.engine)), h.batch, h.fused ? "fused into WG" : "separate");
-  return text + layer_table(plan, traffic) + memory_table(plan);
+  return text + layer_table(plan, traffic) + recomputed_text(plan) + memory_table(plan);
 }
 
 }  // namespace backboard

@@ -87,6 +87,7 @@ std::string explain_schedules(const Plan& plan, const PlanTarget& target) {
   std::string text = fmt::format("\n{:<14} {:<13} {:<6} {:<34} {:>12}  {}\n", "layer", "command", "phase",
                                  "tiles (n, c, rows, columns)", "bytes", "reuse");
   for (const plan_program_kind program : {PLAN_TRAIN_STEP, PLAN_UPDATE}) {
+    const std::vector<bool> repeats = plan.repeats(program);
     for (const PlanUnit& unit : plan_units(plan, program, target.offer)) {
       const npu::Schedule schedule = npu::plan_jobs(*target.engine, unit.jobs, target.buffer_bytes).schedule;
       for (size_t i = 0; i < unit.jobs.size(); ++i) {
@@ -95,7 +96,7 @@ std::string explain_schedules(const Plan& plan, const PlanTarget& target) {
         text += fmt::format("{:<14} {:<13} {:<6} {:<34} {:>12}  {}\n",
                             command.layer < plan.layers.size() ? plan.layer_name(command.layer) : "input",
                             npu::name_of(unit.jobs[i].opcode()), name_of(static_cast<Phase>(command.phase)), of.tiles(),
-                            of.bytes(), of.why());
+                            of.bytes(), (repeats[unit.commands[i]] ? "computed again; " : "") + of.why());
       }
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu/command/operands.h"
+#include "sw/plan/recompute.h"
 
 namespace backboard {
 
@@ -67,7 +68,7 @@ class GroupMaker {
                          return draft_.layers[command.fields.layer].macs_wg == 0;
                        });
   }
-  /// Whether anything but command i + 1 reads the memory of what command `i` makes.
+  /// Whether anything but command i + 1 reads the memory of what command `i` makes, before it is made again.
   bool read_elsewhere(size_t i) const {
     const int buffer = draft_.tensors[program_[i].tensors[kResult]].buffer;
     for (size_t other = i + 2; other < program_.size(); ++other) {
@@ -77,6 +78,7 @@ class GroupMaker {
         const npu::OperandRow* row = npu::operand_of(program_[other].fields, slot);
         if (row != nullptr && row->direction != npu::Direction::OUT) return true;
       }
+      if (renews(draft_, program_[other], buffer)) return false;
     }
     return false;
   }

@@ -6,6 +6,7 @@
 #include "platform/check/check.h"
 #include "platform/check/input_error.h"
 #include "sw/plan/lowering.h"
+#include "sw/plan/recompute.h"
 
 namespace backboard {
 
@@ -22,7 +23,8 @@ Lowering::Lowering(const Network& network, const PlanOptions& options, const npu
       nodes_(graph_.size()),
       errors_(graph_.size()),
       error_count_(graph_.size(), 0),
-      has_bp_(graph_.size(), false) {
+      has_bp_(graph_.size(), false),
+      forgotten_(recomputed_outputs(network, graph_, options.recompute)) {
   draft_.batch = options.batch;
   draft_.adam = options.optimizer == Optimizer::adam;
   const bool separate = options.optimizer != Optimizer::sgd || options.accumulate > 1 || options.gradient_norm;
@@ -86,6 +88,8 @@ void Lowering::make_tensors() {
                                     layer.groups > 1 ? layer.channels / layer.groups : 0);
     if (node.is(LayerKind::maxpool) && sends_error(graph_, i))
       tensors.index = tensors_.pool_index(layer.name + ".index", layer.out, number_of(i));
+    maker_of_[tensors.y] = i;
+    if (tensors.index != kNoTensor) maker_of_[tensors.index] = i;
     if (layer.has_weights())
       tensors.parameters = tensors_.parameters(
           layer, number_of(i), node.trained, i == last_weights ? formats_.last_weight : formats_.weight, draft_.fused);
@@ -103,14 +107,16 @@ void Lowering::make_layers() {
     DraftLayer layer;
     layer.name = node.layer->name;
     layer.trained = node.trained.any();
-    layer.macs_ff = batch * node.layer->macs();
-    layer.macs_bp = has_bp_[i] ? layer.macs_ff : 0;
-    layer.macs_wg = node.trained.weight ? layer.macs_ff : 0;
+    const uint64_t macs = batch * node.layer->macs();
+    layer.macs_bp = has_bp_[i] ? macs : 0;
+    layer.macs_wg = node.trained.weight ? macs : 0;
     const bool trains = !draft_.programs[PLAN_TRAIN_STEP].empty();
     const auto forward_phase = static_cast<uint8_t>(options_.beside_training ? Phase::kINFERENCE : Phase::kFF);
     for (const DraftCommand& command : draft_.programs[trains ? PLAN_TRAIN_STEP : PLAN_EVAL_STEP])
-      if (command.fields.layer == i && command.fields.phase == forward_phase)
+      if (command.fields.layer == i && command.fields.phase == forward_phase) {
         layer.kind = static_cast<Opcode>(command.fields.opcode);
+        if (layer.kind == Opcode::kCONV_FF || layer.kind == Opcode::kFC_FF) layer.macs_ff += macs;
+      }
     draft_.layers.push_back(layer);
   }
   DraftLayer loss;
@@ -124,6 +130,9 @@ DraftCommand& Lowering::emit(plan_program_kind program, Opcode opcode, Phase pha
   if (!offer_.offers(opcode))
     throw InputError(fmt::format("engine {} does not offer {}, which layer {} needs", offer_.name, npu::name_of(opcode),
                                  layer < graph_.size() ? graph_[layer].layer->name : "loss"));
+  if (backward_ && program == PLAN_TRAIN_STEP)
+    for (const int tensor : tensors)
+      if (tensor != kNoTensor) restore(tensor);
   DraftCommand command;
   command.fields.opcode = static_cast<uint8_t>(opcode);
   command.fields.phase = static_cast<uint8_t>(options_.beside_training ? Phase::kINFERENCE : phase);

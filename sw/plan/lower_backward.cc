@@ -35,10 +35,20 @@ int Lowering::new_error(size_t i, uint32_t group) {
                         group);
 }
 
+void Lowering::restore(int tensor) {
+  const auto maker = maker_of_.find(tensors_.spatial(tensor));
+  if (maker == maker_of_.end() || !forgotten_[maker->second]) return;
+  forgotten_[maker->second] = false;
+  // Its inputs are restored as its command is emitted.
+  forward_node(PLAN_TRAIN_STEP, maker->second);
+}
+
 void Lowering::backward() {
+  backward_ = true;
   if (graph_.back().wants_error) errors_.back().push_back({logits_error_, false});
   for (size_t i = graph_.size(); i-- > 0;)
     if (graph_[i].wants_error) node_backward(i);
+  backward_ = false;
 }
 
 /// The commands of one node, given what its readers sent.

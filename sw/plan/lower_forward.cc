@@ -44,7 +44,7 @@ void Lowering::forward_node(plan_program_kind program, size_t i) {
     return command;
   };
   // The channels that WG will read are kept; the whole input can go.
-  if (program == PLAN_TRAIN_STEP && node.trained.channels != 0)
+  if (program == PLAN_TRAIN_STEP && node.trained.channels != 0 && !backward_)
     nodes_[i].kept = first_channels(i, x, ".xk", Phase::kFF);
   switch (layer.kind) {
     case LayerKind::conv:
@@ -109,7 +109,7 @@ void Lowering::forward_norm(plan_program_kind program, size_t i) {
   const NormParameters& norm = nodes_[i].norm;
   const int x = input_of(program, i, 0);
   const bool batch = program == PLAN_TRAIN_STEP && node.batch_moments;
-  if (batch) {
+  if (batch && !backward_) {  // computed again, it finds its moments: running ones must not move twice
     DraftCommand& moments = emit(program, Opcode::kBN_MOMENTS, Phase::kFF, number_of(i),
                                  {x, -1, norm.moments, norm.running, -1, -1}, npu::kFlagRUNNING);
     moments.fields.immediate = static_cast<float>(node.layer->momentum);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <vector>
 
 #include "npu/engine/offer.h"
@@ -49,6 +50,8 @@ class Lowering {
   void forward_node(plan_program_kind program, size_t i);
   void forward_norm(plan_program_kind program, size_t i);
   void backward();
+  /// In the backward pass: computes the output again that `tensor` is, unless it is there.
+  void restore(int tensor);
   void node_backward(size_t i);
   Error gather_error(size_t i);
   void send_errors(size_t i, const Error& error);
@@ -98,6 +101,9 @@ class Lowering {
   std::vector<std::vector<Error>> errors_;  ///< what readers sent, by node
   std::vector<uint32_t> error_count_;
   std::vector<bool> has_bp_;
+  std::vector<bool> forgotten_;  ///< nodes whose outputs must be computed again before the backward pass can read them
+  std::map<int, size_t> maker_of_;  ///< node by output, pooling index
+  bool backward_ = false;           ///< the forward pass of the training step is complete
 };
 
 }  // namespace backboard

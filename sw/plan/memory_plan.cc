@@ -1,9 +1,11 @@
 #include "sw/plan/memory_plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "drivers/npu/npu_records.h"
 #include "platform/check/input_error.h"
+#include "sw/plan/recompute.h"
 
 namespace backboard {
 
@@ -13,15 +15,29 @@ uint64_t round_up(uint64_t value) {
   return (value + kRegionAlignment_bytes - 1) / kRegionAlignment_bytes * kRegionAlignment_bytes;
 }
 
-/// Commands, numbered along one line of time; empty when last < first.
-struct Life {
-  size_t first = SIZE_MAX, last = 0;
+/// Commands, numbered along one line of time.
+struct Span {
+  size_t first = 0, last = 0;
 
-  void use(size_t time) {
-    first = std::min(first, time);
-    last = std::max(last, time);
+  bool meets(const Span& other) const { return first <= other.last && other.first <= last; }
+};
+
+/// When the contents of a buffer count: several times when it is written anew after its last use.
+struct Life {
+  std::vector<Span> spans;  ///< in order
+
+  void use(size_t time, bool renewed) {
+    if (spans.empty() || renewed)
+      spans.push_back({time, time});
+    else
+      spans.back().last = time;
   }
-  bool meets(const Life& other) const { return first <= other.last && other.first <= last; }
+  bool meets(const Life& other) const {
+    for (const Span& a : spans)
+      for (const Span& b : other.spans)
+        if (a.meets(b)) return true;
+    return false;
+  }
 };
 constexpr size_t kLines = 2;
 using Lives = std::array<Life, kLines>;
@@ -37,9 +53,10 @@ std::vector<Lives> lives_of(const Draft& draft) {
         const auto opcode = static_cast<npu::Opcode>(command.fields.opcode);
         if (opcode == npu::Opcode::kGROUP_BEGIN) group = true;
         if (opcode == npu::Opcode::kGROUP_END) group = false;
+        std::set<int> used;
         for (const int tensor : command.tensors)
-          if (tensor != kNoTensor && draft.tensors[tensor].buffer >= 0)
-            lives[draft.tensors[tensor].buffer][line].use(time);
+          if (tensor != kNoTensor && draft.tensors[tensor].buffer >= 0) used.insert(draft.tensors[tensor].buffer);
+        for (const int buffer : used) lives[buffer][line].use(time, renews(draft, command, buffer));
         if (!group) ++time;
       }
     }

@@ -91,6 +91,9 @@ enum class Optimizer : uint8_t { sgd, adam };
 /// Moments that batch normalisations train with: the batch's where gamma trains, or always the running ones.
 enum class NormMoments : uint8_t { automatic, running };
 
+/// Batch normalisations as part of the layer before them: never, where it can be done, or all of them.
+enum class NormFolding : uint8_t { off, automatic, on };
+
 enum class Fusion : uint8_t { automatic, on, off };
 
 struct PlanOptions {
@@ -102,7 +105,9 @@ struct PlanOptions {
   uint32_t accumulate = 1;
   bool gradient_norm = false;
   NormMoments batchnorm = NormMoments::automatic;
+  NormFolding fold_batchnorm = NormFolding::off;
   std::vector<SparseLayer> sparse;  ///< policy sparse
+  std::string recompute = "none";   ///< see recompute.h
   PlanFormats formats;
   PlanThresholds thresholds;
   PlanTiles tiles;
@@ -122,7 +127,13 @@ struct PlanOptions {
     v("gradient_norm", gradient_norm, "Whether the norm of all gradients is measured, to clip it");
     v("batchnorm", batchnorm, Choices<NormMoments>{{"auto", NormMoments::automatic}, {"running", NormMoments::running}},
       "Moments of batch normalisations while training: auto: of the batch where gamma trains; running: as inference");
+    v("fold_batchnorm", fold_batchnorm,
+      Choices<NormFolding>{{"off", NormFolding::off}, {"auto", NormFolding::automatic}, {"on", NormFolding::on}},
+      "Batch normalisations become part of the convolution or FC layer before them: off, auto: where nothing of it or "
+      "below it trains; on: all of them, or an error");
     v("sparse", sparse, Count{0, 1024}, "Layers that the policy sparse trains");
+    v("recompute", recompute,
+      "Outputs of layers that the backward pass computes again: none, sqrt, every:K, or names with commas between");
     v("formats", formats, "Formats by class of tensor");
     v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
     v("tiles", tiles, "Tile sizes");

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <set>
 
 #include "drivers/npu/npu_records.h"
 #include "npu/command/operands.h"
@@ -245,6 +246,16 @@ int Plan::descriptor_at(uint32_t address) const {
   const uint32_t distance = address - header.descriptors_address;
   const uint32_t index = distance / npu::kDescriptorBytes;
   return distance % npu::kDescriptorBytes == 0 && index < descriptors.size() ? static_cast<int>(index) : -1;
+}
+
+std::vector<bool> Plan::repeats(plan_program_kind kind) const {
+  std::set<std::pair<uint8_t, uint32_t>> made;  // by opcode and result
+  std::vector<bool> repeats;
+  for (const npu::Command& command : program(kind)) {
+    const bool forward = command.phase == static_cast<uint8_t>(Phase::kFF) && command.tensor2 != 0;
+    repeats.push_back(forward && !made.emplace(command.opcode, command.tensor2).second);
+  }
+  return repeats;
 }
 
 std::string Plan::layer_name(uint32_t layer) const {

@@ -28,6 +28,8 @@ struct Plan {
   std::span<const npu::Command> program(plan_program_kind kind) const;
   /// Number of the descriptor at an address of the arena, or -1.
   int descriptor_at(uint32_t address) const;
+  /// For each command of a program whether it repeats one before it: an output that is computed again.
+  std::vector<bool> repeats(plan_program_kind kind) const;
   /// Name of a layer number in commands: "none" for 0xffff.
   std::string layer_name(uint32_t layer) const;
 };

@@ -6,30 +6,37 @@
 
 #include "npu/command/operands.h"
 #include "npu/engine/schedule.h"
+#include "sw/plan/fold_batchnorm.h"
 #include "sw/plan/groups.h"
 #include "sw/plan/job.h"
 #include "sw/plan/lite_residual.h"
 #include "sw/plan/lower.h"
 #include "sw/plan/memory_plan.h"
+#include "sw/plan/recompute.h"
 
 namespace backboard {
 
 namespace {
 
 Network network_for(const Network& network, const PlanOptions& options) {
-  return options.policy == "lite-residual" ? with_lite_residuals(network) : network;
+  const Network whole = options.policy == "lite-residual" ? with_lite_residuals(network) : network;
+  return folded_network(whole, norm_folds(whole, options));
 }
 
-/// Buffers that commands behind the forward pass of a training step read.
+/// Buffers whose contents commands behind the forward pass of a training step read; what they compute again first is
+/// not among them.
 std::vector<bool> read_behind_forward(const Draft& draft) {
-  std::vector<bool> read(draft.buffers.size(), false);
+  std::vector<bool> read(draft.buffers.size(), false), renewed(draft.buffers.size(), false);
+  bool behind = false;
   for (const DraftCommand& command : draft.programs[PLAN_TRAIN_STEP]) {
-    const auto phase = static_cast<Phase>(command.fields.phase);
-    if (phase != Phase::kBP && phase != Phase::kWG) continue;
+    behind |= is_backward(command);
+    if (!behind) continue;
     for (unsigned slot = 0; slot < npu::kOperands; ++slot) {
       const int tensor = command.tensors[slot];
-      if (tensor != kNoTensor && draft.tensors[tensor].buffer >= 0 && npu::reads(command.fields, slot))
-        read[draft.tensors[tensor].buffer] = true;
+      if (tensor == kNoTensor || draft.tensors[tensor].buffer < 0) continue;
+      const int buffer = draft.tensors[tensor].buffer;
+      if (npu::reads(command.fields, slot) && !renewed[buffer]) read[buffer] = true;
+      if (renews(draft, command, buffer)) renewed[buffer] = true;
     }
   }
   return read;

@@ -17,7 +17,7 @@ namespace backboard {
 struct PlanMemory {
   uint64_t weights = 0;  ///< masters, copies in the engine's format, running moments
   uint64_t kept = 0;     ///< activations, batch and pooling indices that BP or WG will read
-  uint64_t passing = 0;  ///< activations that only the forward pass reads
+  uint64_t passing = 0;  ///< activations that only the forward pass reads, or that are computed again
   uint64_t errors = 0;
   uint64_t gradients = 0;
   uint64_t optimiser = 0;  ///< momenta

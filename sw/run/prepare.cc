@@ -22,6 +22,8 @@ PlanOptions inference_options(const PlanOptions& options, const plan_header& tra
   inference.optimizer = Optimizer::sgd;
   inference.accumulate = 1;
   inference.gradient_norm = false;
+  inference.recompute = "none";
+  inference.fold_batchnorm = NormFolding::off;
   inference.fused = Fusion::automatic;
   inference.beside_training = true;
   const uint64_t end = options.arena_base + options.arena_bytes;
@@ -49,10 +51,14 @@ std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget&
   run.notes = std::move(file.notes);
   const Arrays weights = load_weights(file, request.weights, request.weights_seed, request.grow_head);
   std::vector<uint8_t> plan = compile_plan(file.network, request.options, target, weights);
+  std::vector<NormFold> folds = norm_folds(file.network, request.options);
   if (request.inference) {
+    // What the training folds is folded here, no more: the parameters of the two stay alike.
     const plan_header header = parse_plan(plan, "the compiled plan").header;
-    run.inference = compile_plan(file.network, inference_options(request.options, header), target, weights);
+    run.inference = compile_plan(folded_network(file.network, folds), inference_options(request.options, header),
+                                 target, folded_weights(file.network, folds, weights));
   }
+  if (!folds.empty()) run.folded = RunFolds{std::move(file.network), std::move(folds), weights};
   return plan;
 }
 

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "sw/npz/npz.h"
 #include "sw/pack/pack_spec.h"
 #include "sw/plan/compiler.h"
+#include "sw/plan/fold_batchnorm.h"
 #include "sw/plan/options.h"
 
 namespace backboard {
@@ -25,12 +27,20 @@ struct PrepareRequest {
   bool inference = false;               ///< a second plan of the network, for inference beside the training
 };
 
+/// How weights that come back from the board become those of the network again: what was folded when it was compiled.
+struct RunFolds {
+  Network network;
+  std::vector<NormFold> folds;
+  Arrays first;  ///< weights before folding
+};
+
 /// Bytes for the board's memory; empty: none.
 struct PreparedRun {
   std::vector<uint8_t> plan, train, eval;
   std::vector<uint8_t> inference;  ///< plan: one image, first weights, an arena behind that of `plan`
   std::vector<uint8_t> model;      ///< .onnx that the network came from
   std::vector<std::string> notes;  ///< for the user, a line each
+  std::optional<RunFolds> folded;
 };
 
 /// Compiles, packs or reads, and checks that the parts fit each other: engine and buffer of the plan are the target's,

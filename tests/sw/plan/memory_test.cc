@@ -109,6 +109,23 @@ TEST_CASE("every tensor that a command reads is whole at that time, in any order
   }
 }
 
+TEST_CASE("outputs that are computed again share memory, and are whole whenever a command reads them") {
+  for (PlanCase c : plan_cases()) {
+    for (const char* choice : {"sqrt", "every:2", "every:3"}) {
+      CAPTURE(c.name(), choice);
+      PlanOptions options = options_of(c);
+      options.recompute = choice;
+      const Plan plan = compile(network_of(c), options, c.engine);
+      Shadow shadow(plan);
+      for (const plan_program_kind kind :
+           {PLAN_PREPARE, PLAN_TRAIN_STEP, PLAN_UPDATE, PLAN_EVAL_STEP, PLAN_TRAIN_STEP, PLAN_UPDATE})
+        shadow.play(kind);
+      CHECK(shadow.misreads() == 0);
+      CHECK(shadow.overwritten_records() == 0);
+    }
+  }
+}
+
 TEST_CASE("the shadow notices two tensors in one place") {
   PlanCase c{"s", "reference", "full", "auto", "on", false, 2};
   Plan plan = compile(network_of(c), options_of(c), c.engine);
