@@ -132,6 +132,47 @@ TEST_CASE("at: a copy that leaves the engine's access windows ends there with an
   check_window(TimingLevel::at);
 }
 
+/// The first boot starts a copy and asks for a reset; the second waits for what is in flight and copies elsewhere.
+void check_reset(TimingLevel timing) {
+  constexpr uint32_t kFrom = kSource + 0x1000;  // behind what counts the boots
+  BoardConfig config;
+  config.timing = timing;
+  BoardProgram first;
+  start(first, 1, kFrom, kDestination, 0x10000);
+  first.store(test::kFinisher, 0x7777);
+  first << rv::jal(0, 0);
+  BoardProgram then;
+  then.li(5, at(Reg::DMA_CH_STATUS, 1));
+  then << rv::lw(20, 5, 0);
+  then.li(5, at(Reg::DMA_CTRL));
+  then << rv::lw(21, 5, 0) << rv::bne(21, 0, -4);
+  listen(then);
+  start(then, 0, kFrom, kDestination + 0x20000, 0x1000);
+  then << rv::wfi();
+  then.finish();
+  BoardBench bench(test::boots_then(1, first, then), config);
+  const std::vector<uint8_t> bytes = noise(0x10000);
+  REQUIRE(bench.board.write_memory(kFrom, bytes));
+  const BoardResult result = bench.board.run();
+  INFO(result.reason);
+  REQUIRE(result.exit_code == 0);
+  CHECK(bench.board.resets() == 1);
+  CHECK(bench.board.core().x(20) == 0);
+  std::vector<uint8_t> copied(0x1000);
+  REQUIRE(bench.board.read_memory(kDestination + 0x20000, copied));
+  CHECK(std::equal(copied.begin(), copied.end(), bytes.begin()));
+  CHECK(bench.word(kDestination + 0xFFFC) == 0);  // the first copy was cut off
+  CHECK(bench.board.findings().total() == 0);
+  CHECK(bench.board.conservation_error().value_or("") == "");
+}
+
+TEST_CASE("a reset of the board cuts a copy off, and the engine works after it") {
+  check_reset(TimingLevel::lt);
+}
+TEST_CASE("at: a reset of the board cuts a copy off, and the engine works after it") {
+  check_reset(TimingLevel::at);
+}
+
 /// The engine writes to its own registers, and to a register that ends the run.
 TEST_CASE("the engine reaches devices but not itself") {
   BoardProgram p;

@@ -178,6 +178,62 @@ TEST_CASE("a board saved while its NPU works ends as the one that was never save
   }
 }
 
+/// dma_beside_npu.c at `part` fifteenths of a millisecond behind the moment at which the engine was seen busy.
+void go_into_copies(Board& board, unsigned part) {
+  const std::string path = std::string(FIRMWARE_DIR) + "/dma_beside_npu.elf";
+  const ElfFile elf = ElfFile::load(path);
+  board.load(elf, path);
+  board.start(elf.entry());
+  uint64_t time_ps = 0;
+  for (uint32_t busy = 0; busy == 0;) {
+    if (board.run_until(time_ps += 50'000'000).stop != BoardStop::time_limit) std::abort();
+    if (!board.read_memory(0x10020110, {reinterpret_cast<uint8_t*>(&busy), 4})) std::abort();
+  }
+  board.run_until(time_ps + part * 66'666'667);
+}
+
+void check_saved_copies(TimingLevel timing) {
+  const test::TemporaryFolder folder;
+  BoardConfig config;
+  config.timing = timing;
+  config.core.code_cache.enabled = config.core.data_cache.enabled = true;
+  const std::string never = in_child([&] {
+    BoardBench bench(config, BoardBench::ForRestore{});
+    go_into_copies(bench.board, 0);
+    return outcome(bench);
+  });
+  REQUIRE(never.find("finisher|the firmware ended with success|") == 0);
+  unsigned busy = 0;
+  for (unsigned part = 0; part < 8; ++part) {
+    INFO("part " << part);
+    const std::string file = folder.path("board.save");
+    const std::string busy_file = folder.path("busy");
+    const std::string went_on = in_child([&] {
+      BoardBench bench(config, BoardBench::ForRestore{});
+      go_into_copies(bench.board, part);
+      bench.board.save(file);
+      std::ofstream(busy_file) << bench.word(0x10020110);
+      return outcome(bench);
+    });
+    const std::string restored = in_child([&] {
+      BoardBench bench(config, BoardBench::ForRestore{});
+      bench.board.restore(file);
+      return outcome(bench);
+    });
+    busy += test::read_text(busy_file) == "1";
+    CHECK(went_on == never);
+    CHECK(restored == never);
+  }
+  CHECK(busy > 3);  // in the middle of copies, that is
+}
+
+TEST_CASE("a board saved while its DMA engine and its NPU copy ends as the one that was never saved") {
+  check_saved_copies(TimingLevel::lt);
+}
+TEST_CASE("at: a board saved while its DMA engine and its NPU copy ends as the one that was never saved") {
+  check_saved_copies(TimingLevel::at);
+}
+
 std::string saved_file(const test::TemporaryFolder& folder) {
   const std::string file = folder.path("board.save");
   in_child([&] {
