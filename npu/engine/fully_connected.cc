@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "npu/engine/gemm_pack.h"
+
 namespace backboard::npu {
 namespace {
 
@@ -15,7 +17,7 @@ struct Matrix {
 
 const ptrdiff_t* even_offsets(uint32_t count, size_t stride, unsigned slot, Workspace& workspace) {
   ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, count);
-  for (uint32_t i = 0; i < count; ++i) offsets[i] = static_cast<ptrdiff_t>(i * stride);
+  fill_offsets({0, 1, 0, count, static_cast<ptrdiff_t>(stride)}, offsets);
   return offsets;
 }
 

@@ -173,7 +173,7 @@ struct TwoCounts {
 };
 
 /// A piece's images, at their place in the window, of words [image / 64] that lie `pitch` apart.
-uint64_t piece_bits(const uint64_t* from, size_t pitch, const Piece& piece) {
+inline uint64_t piece_bits(const uint64_t* from, size_t pitch, const Piece& piece) {
   const uint32_t low = piece.first % 64;
   from += piece.first / 64 * pitch;
   uint64_t bits = *from >> low;

@@ -33,6 +33,7 @@ int64_t input_index(const ConvTile& t, bool backward, bool rows, uint32_t out, u
     return at < (rows ? t.h : t.w) ? at : -1;
   }
   const int64_t at = int64_t{out} + pad - tap * dilation;
+  if (stride == 1) return at < (rows ? t.oh : t.ow) ? std::max<int64_t>(at, -1) : -1;  // divisions take long
   if (at < 0 || at % stride != 0 || at / stride >= (rows ? t.oh : t.ow)) return -1;
   return at / stride;
 }
