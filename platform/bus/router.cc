@@ -36,6 +36,7 @@ Router::Router(const sc_core::sc_module_name& name, const RouterConfig& config, 
   }
   shortened_.resize(map_.size());
   device_lanes_.resize(map_.size());
+  memory_lanes_.resize(map_.size());
   for (uint32_t i = 0; i < map_.size(); ++i) {
     const std::string socket_name = fmt::format("to_{}", map_[i].name);
     targets_.push_back(std::make_unique<tlm_utils::simple_initiator_socket_tagged<Router>>(socket_name.c_str()));
@@ -109,9 +110,7 @@ BusResponse Router::cross(const Crossing& c, uint32_t target, uint64_t offered_p
     snoop_(c.op, c.address, c.size, c.who ? c.who->initiator : Initiator::debug);
   }
   if (target == traffic_target_) record(c.who ? *c.who : Attribution{}, c.op, c.size);
-  if (write && watch_ && c.address <= watch_last_ && c.size != 0 && c.address + (c.size - 1) >= watch_first_) {
-    watch_(c.address, c.data, c.size);
-  }
+  if (write && watches(c.address, c.size)) watch_(c.address, c.data, c.size);
   return response;
 }
 
@@ -240,32 +239,6 @@ void Router::tell_of(const BurstRuns& runs, size_t master) {
     }
     data += run.bytes;
   }
-}
-
-DeviceLane* Router::Lane::device_lane(uint64_t address) {
-  Router& bus = *router;
-  BB_CHECK(master == static_cast<size_t>(BusMaster::core), "lanes of master {}", master);
-  const uint32_t index = bus.map_.find(address, 1);
-  if (index == AddressMap::kNobody || index == bus.traffic_target_) return nullptr;
-  TargetSocket* const socket_there = bus.shortened_[index];
-  if (socket_there == nullptr || !socket_there->is_device()) return nullptr;
-  DeviceLane& lane = bus.device_lanes_[index];
-  if (lane.target != nullptr) return &lane;
-  lane.first = bus.map_[index].base;
-  lane.last = bus.map_[index].last;
-  lane.largest_bytes = bus.config_.width_bytes;
-  const uint64_t size = lane.last - lane.first + 1;
-  const bool watched = bus.watch_ && lane.first <= bus.watch_last_ && bus.watch_first_ <= lane.last;
-  for (const BusOp op : {BusOp::read, BusOp::write}) {
-    lane.allowed[static_cast<size_t>(op)] =
-        bus.windows_[master].allows(op, lane.first, size) && !(op == BusOp::write && watched);
-  }
-  lane.target = &socket_there->target();
-  lane.latency_ps = bus.latency_ps_;
-  lane.beat_ps = bus.beat_ps_;
-  lane.channel_free_ps = bus.channel_free_ps_[master].data();
-  lane.points = {nullptr, &bus.counters_[master][index], &socket_there->counters()};
-  return &lane;
 }
 
 unsigned Router::transport_dbg(int, tlm::tlm_generic_payload& payload) {

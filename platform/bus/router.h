@@ -68,8 +68,12 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   BusPort& lane(BusMaster master) { return lanes_[static_cast<size_t>(master)]; }
   /// The same way for runs, to targets that take them.
   BurstPort& burst_lane(BusMaster master) { return lanes_[static_cast<size_t>(master)]; }
-  /// The lanes of the core to devices.
-  DeviceLanes& core_lanes() { return lanes_[static_cast<size_t>(BusMaster::core)]; }
+  /// The lanes of the core, whose port counts at `port`.
+  BusLanes& core_lanes(PortCounters& port) {
+    Lane& lane = lanes_[static_cast<size_t>(BusMaster::core)];
+    lane.port = &port;
+    return lane;
+  }
   /// `socket` is what target_socket(target) is bound to.
   void shorten(uint32_t target, TargetSocket& socket) { shortened_[target] = &socket; }
 
@@ -119,13 +123,15 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   template <class Forward>
   BusResponse cross(const Crossing& crossing, uint32_t target, uint64_t offered_ps, uint64_t& end_ps, Forward forward);
   class RunPacer;
-  struct Lane final : BusPort, BurstPort, DeviceLanes {
+  class MemoryLane;
+  struct Lane final : BusPort, BurstPort, BusLanes {
     Router* router = nullptr;
     size_t master = 0;
     /// The target that was found last, and its place: who polls asks for the same.
     uint64_t first = 1, last = 0;
     uint32_t target = 0;
     TargetSocket* socket = nullptr;
+    PortCounters* port = nullptr;  ///< of the master, where it has lanes
     void look_up(uint64_t address, uint64_t size);
     BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
     BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override;
@@ -133,6 +139,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
     bool reaches(const BurstRuns& runs);
     std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
     DeviceLane* device_lane(uint64_t address) override;
+    BusPort* memory_lane(uint64_t address) override;
   };
 
   void b_transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -154,6 +161,9 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
     return found;
   }
   void tell_of(const BurstRuns& runs, size_t master);
+  bool watches(uint64_t address, uint64_t size) const {
+    return watch_ && address <= watch_last_ && size != 0 && address + (size - 1) >= watch_first_;
+  }
   uint64_t beats_ps(uint64_t size) const;
 
   RouterConfig config_;
@@ -169,6 +179,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   std::array<Lane, kMostBusMasters> lanes_;
   std::vector<TargetSocket*> shortened_;  ///< by target
   std::vector<DeviceLane> device_lanes_;  ///< of the core, by target; empty ones are made when they are asked for
+  std::vector<std::shared_ptr<MemoryLane>> memory_lanes_;
   std::array<AccessWindows, kMostBusMasters> windows_;
   std::array<uint32_t, kMostBusMasters> last_target_{};  ///< found last; a hint, not state
   uint64_t watch_first_ = 1, watch_last_ = 0;

@@ -31,12 +31,12 @@ uint64_t Cache::youngest(uint32_t first, uint32_t count) const {
 uint32_t Cache::victim(uint64_t line) const {
   const uint32_t first = first_slot(line);
   const uint32_t end = first + config_.ways;
+  uint32_t oldest = first;
   for (uint32_t slot = first; slot < end; ++slot) {
     if (lines_[slot] == kNoLine) return slot;
+    if (ages_[slot] < ages_[oldest]) oldest = slot;
   }
-  if (config_.replacement == CacheReplacement::lru) {
-    return static_cast<uint32_t>(std::min_element(ages_.begin() + first, ages_.begin() + end) - ages_.begin());
-  }
+  if (config_.replacement == CacheReplacement::lru) return oldest;
   // The bit of a node of the tree points away from the half that was used last: the half without the youngest line.
   uint32_t low = first;
   for (uint32_t half = config_.ways / 2; half != 0; half /= 2) {

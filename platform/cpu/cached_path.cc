@@ -1,41 +1,34 @@
 // The part of the core's way to memory that goes through its caches.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "platform/cpu/data_path.h"
 
 namespace backboard {
 
-/// Whole lines only: of a region's cut-off line, every access is a transaction.
-bool DataPath::caches_line(const Cache& cache, uint64_t line, uint32_t index) const {
-  if (index == kNoRegion) return false;
-  const Region& region = regions_[index];
-  const uint64_t last = line + (cache.line_bytes() - 1);
-  return region.cacheable && line >= region.first && last <= region.last;
-}
-
 uint8_t* DataPath::memory_of(uint64_t address, unsigned size_bytes) {
   const uint32_t index = region_of(address, size_bytes);
   return index == kNoRegion ? nullptr : regions_[index].bytes + (address - regions_[index].first);
 }
 
-AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode,
-                                    uint64_t time_ps, uint8_t* data) {
-  const uint64_t clock = clock_.edge_at_or_after(time_ps);
+/// An access that lies in `region` whole, line by line.
+AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
+                                    uint8_t* data, uint32_t region) {
+  const Cache& cache = *data_cache_;
   counted_ = {};
   AccessResult sum{AccessKind::direct, BusResponse::ok, 0};
   while (size_bytes != 0) {
-    const uint64_t line = data_cache_->line_of(address);
-    const auto piece =
-        static_cast<unsigned>(std::min<uint64_t>(size_bytes, line + data_cache_->line_bytes() - address));
+    const uint64_t line = cache.line_of(address);
+    const auto piece = static_cast<unsigned>(std::min<uint64_t>(size_bytes, line + cache.line_bytes() - address));
     const uint64_t start = clock + sum.cycles;
     AccessResult one;
-    if (!caches_line(*data_cache_, line, region_of(address, piece)) || excluded(line, data_cache_->line_bytes())) {
+    if (!caches_line(cache, line, regions_[region]) || excluded(line, cache.line_bytes())) {
       one = transact(op, Initiator::core_data, address, piece, clock_.time_ps(start), data);
     } else if (op == BusOp::read) {
-      one = read_line(address, piece, machine_mode, start, data);
+      one = read_line(address, piece, machine_mode, start, data, region);
     } else {
-      one = write_line(address, piece, machine_mode, start, data);
+      one = write_line(address, piece, machine_mode, start, data, region);
     }
     if (one.kind == AccessKind::wait) {
       uncount();
@@ -43,7 +36,7 @@ AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_by
     }
     sum.cycles += one.cycles;
     if (one.kind == AccessKind::fault) {
-      brought_.fill(Cache::kNoLine);
+      brought_ = kNothing;
       return {AccessKind::fault, one.response, sum.cycles};
     }
     if (one.kind == AccessKind::bus) sum.kind = AccessKind::bus;
@@ -51,7 +44,7 @@ AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_by
     data += piece;
     size_bytes -= piece;
   }
-  brought_.fill(Cache::kNoLine);
+  brought_ = kNothing;
   return sum;
 }
 
@@ -79,13 +72,13 @@ void DataPath::count_write(bool missed, bool bypassed) {
 }
 
 AccessResult DataPath::read_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
-                                 uint8_t* data) {
+                                 uint8_t* data, uint32_t region) {
   Cache& cache = *data_cache_;
   AccessResult result{AccessKind::direct, BusResponse::ok, data_config_.hit_cycles};
   const uint64_t line = cache.line_of(address);
   uint32_t slot = cache.find(line);
   bool missed = slot == Cache::kNowhere;
-  if (missed) slot = bring(line, clock, result);
+  if (missed) slot = bring(line, clock, region, result);
   if (result.kind == AccessKind::fault || result.kind == AccessKind::wait) return result;
   if (!missed && brought_before(line)) {
     missed = true;  // by this instruction, before it had to wait for something else
@@ -93,21 +86,21 @@ AccessResult DataPath::read_line(uint64_t address, unsigned size_bytes, bool mac
   }
   count_read(missed);
   if (cache.overtaken(slot)) check_stale(slot, address, size_bytes);
-  const uint8_t* bytes = cache.has_data() ? cache.bytes(slot) + (address - line) : memory_of(address, size_bytes);
-  std::memcpy(data, bytes, size_bytes);
+  uint8_t* const bytes = bytes_of(slot, line, region);
+  std::memcpy(data, bytes + (address - line), size_bytes);
   cache.use(slot, clock);
-  enter_line(slot, machine_mode);
+  enter_line(slot, machine_mode, bytes);
   return result;
 }
 
 AccessResult DataPath::write_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
-                                  uint8_t* data) {
+                                  uint8_t* data, uint32_t region) {
   Cache& cache = *data_cache_;
   AccessResult result{AccessKind::direct, BusResponse::ok, data_config_.hit_cycles};
   const uint64_t line = cache.line_of(address);
   uint32_t slot = cache.find(line);
   bool missed = slot == Cache::kNowhere;
-  if (missed && data_config_.write_allocate) slot = bring(line, clock, result);
+  if (missed && data_config_.write_allocate) slot = bring(line, clock, region, result);
   if (result.kind == AccessKind::fault || result.kind == AccessKind::wait) return result;
   if (!missed && brought_before(line)) {
     missed = true;
@@ -124,28 +117,30 @@ AccessResult DataPath::write_line(uint64_t address, unsigned size_bytes, bool ma
   }
   count_write(missed, alone);
   if (slot == Cache::kNowhere) return result;
-  uint8_t* own = cache.bytes(slot);
-  if (own) std::memcpy(own + (address - line), data, size_bytes);
+  uint8_t* const bytes = bytes_of(slot, line, region);
+  if (!alone || cache.has_data()) std::memcpy(bytes + (address - line), data, size_bytes);
   cache.use(slot, clock);
   if (alone) return result;
-  if (!own) std::memcpy(memory_of(address, size_bytes), data, size_bytes);
   cache.set_dirty(slot, true);
-  enter_line(slot, machine_mode);
+  enter_line(slot, machine_mode, bytes);
   return result;
+}
+
+/// The ages of the lines of a set are up to date behind this.
+void DataPath::collect_set(uint32_t first_slot) {
+  for (uint32_t slot = first_slot; slot < first_slot + data_cache_->ways(); ++slot) {
+    for (unsigned tables = entered_lines_[slot]; tables != 0; tables &= tables - 1) {
+      Page& page = page_at(pages_[std::countr_zero(tables)], data_cache_->line(slot));
+      if (page.holds_line(slot)) collect(page);
+    }
+  }
 }
 
 /// Makes room for `line` and reads it: the core waits for the line, and before it for the write buffer if that still
 /// holds the last dirty line. A dirty line that gives way goes to memory behind the new one.
-uint32_t DataPath::bring(uint64_t line, uint64_t clock, AccessResult& result) {
+uint32_t DataPath::bring(uint64_t line, uint64_t clock, uint32_t region, AccessResult& result) {
   Cache& cache = *data_cache_;
-  const uint32_t first = cache.first_slot(line);
-  for (uint32_t slot = first; slot < first + cache.ways(); ++slot) {
-    if (cache.line(slot) == Cache::kNoLine) continue;
-    for (PageTable& table : pages_) {
-      Page& page = page_at(table, cache.line(slot));
-      if (page.holds_line(slot)) collect(page);
-    }
-  }
+  collect_set(cache.first_slot(line));
   const uint32_t slot = cache.victim(line);
   const bool dirty = cache.line(slot) != Cache::kNoLine && cache.dirty(slot);
   const bool buffer_taken = requests_ && !requests_->write_buffer_free();
@@ -157,16 +152,15 @@ uint32_t DataPath::bring(uint64_t line, uint64_t clock, AccessResult& result) {
   const uint64_t start_ps = dirty ? std::max(asked_ps, write_buffer_free_ps_) : asked_ps;
   uint8_t bytes[CacheConfig::kBlockBytes];
   uint64_t delay_ps = 0;
-  const auto response =
-      transfer(BusOp::read, Initiator::core_data, line, cache.line_bytes(), start_ps, bytes, delay_ps);
+  const auto response = transfer(way_of_lines(region), BusOp::read, Initiator::core_data, line, cache.line_bytes(),
+                                 start_ps, bytes, delay_ps);
   if (!response) {
     result.kind = AccessKind::wait;
     return slot;
   }
   result.response = *response;
   result.kind = result.response == BusResponse::ok ? AccessKind::bus : AccessKind::fault;
-  result.cycles +=
-      static_cast<uint32_t>(clock_.cycles_covering(start_ps + delay_ps - asked_ps)) + data_config_.miss_cycles;
+  result.cycles += cycles_of(start_ps + delay_ps - asked_ps) + data_config_.miss_cycles;
   if (result.kind == AccessKind::fault) return slot;
   if (dirty) {
     if (cache.overtaken(slot) && stale_line_) {
@@ -185,17 +179,17 @@ uint32_t DataPath::bring(uint64_t line, uint64_t clock, AccessResult& result) {
 /// nullptr for lines without data, whose bytes are in memory.
 uint64_t DataPath::write_back(uint64_t line, const uint8_t* bytes, uint64_t time_ps) {
   const uint32_t size_bytes = data_cache_->line_bytes();
+  const uint32_t region = region_of(line, size_bytes);
   uint8_t copy[CacheConfig::kBlockBytes];
   std::memcpy(copy, bytes ? bytes : memory_of(line, size_bytes), size_bytes);
   uint64_t delay_ps = 0;
+  data_cache_->counters.write_backs++;
   if (by_requests(line)) {
-    data_cache_->counters.write_backs++;
     requests_->write_back({.initiator = Initiator::core_data, .phase = Phase::kCODE}, line, size_bytes, copy, time_ps);
     return 0;
   }
   // Memory that a fill has read takes the line back: nobody could be told of an error.
-  transfer(BusOp::write, Initiator::core_data, line, size_bytes, time_ps, copy, delay_ps);
-  data_cache_->counters.write_backs++;
+  transfer(way_of_lines(region), BusOp::write, Initiator::core_data, line, size_bytes, time_ps, copy, delay_ps);
   return delay_ps;
 }
 
@@ -211,7 +205,7 @@ AccessResult DataPath::clean(uint32_t slot, uint64_t clock) {
   uint8_t copy[CacheConfig::kBlockBytes];
   std::memcpy(copy, cache.has_data() ? cache.bytes(slot) : memory_of(line, cache.line_bytes()), cache.line_bytes());
   // Memory that a fill has read takes the line back: nobody could be told of an error.
-  if (!transfer(BusOp::write, Initiator::core_data, line, cache.line_bytes(), start_ps, copy, delay_ps)) {
+  if (!transfer(bus_, BusOp::write, Initiator::core_data, line, cache.line_bytes(), start_ps, copy, delay_ps)) {
     result.kind = AccessKind::wait;
     return result;
   }
@@ -229,13 +223,13 @@ AccessResult DataPath::clean(uint32_t slot, uint64_t clock) {
 }
 
 /// Lets the interpreter touch a line that is there, as far as it may without anybody noticing.
-void DataPath::enter_line(uint32_t slot, bool machine_mode) {
+void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   Cache& cache = *data_cache_;
   const uint64_t line = cache.line(slot);
   if (!use_direct_memory_ || cache.overtaken(slot) || watched(line, cache.line_bytes())) return;
   const Pmp::Permission permission = pmp_.permission(line, cache.line_bytes(), machine_mode);
   if (!permission.uniform) return;
-  const uint8_t* bytes = cache.has_data() ? cache.bytes(slot) : memory_of(line, cache.line_bytes());
+  entered_lines_[slot] |= machine_mode ? 1 : 2;
   Page& page = page_at(pages(machine_mode), line);
   collect(page);
   const bool may_read = permission.access & static_cast<uint8_t>(PmpAccess::read);
@@ -249,12 +243,13 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode) {
 }
 
 void DataPath::forget_line(uint32_t slot) {
-  for (PageTable& table : pages_) {
-    Page& page = page_at(table, data_cache_->line(slot));
+  for (unsigned tables = entered_lines_[slot]; tables != 0; tables &= tables - 1) {
+    Page& page = page_at(pages_[std::countr_zero(tables)], data_cache_->line(slot));
     if (!page.holds_line(slot)) continue;
     collect(page);
     page = Page{};
   }
+  entered_lines_[slot] = 0;
 }
 
 void DataPath::drop_line(uint32_t slot) {
@@ -325,7 +320,7 @@ AccessResult DataPath::synchronize_code(uint64_t clock) {
 void DataPath::reset_caches() {
   flush_pages();
   forget_answers();
-  brought_.fill(Cache::kNoLine);
+  brought_ = kNothing;
   if (code_cache_) code_cache_->drop_all();
   if (data_cache_) data_cache_->drop_all();
 }

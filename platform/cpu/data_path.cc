@@ -10,7 +10,7 @@ namespace backboard {
 
 DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config)
     : bus_(bus),
-      lanes_(dynamic_cast<DeviceLanes*>(&bus)),
+      lanes_(dynamic_cast<BusLanes*>(&bus)),
       pmp_(pmp),
       clock_(clock),
       use_direct_memory_(config.use_direct_memory),
@@ -23,16 +23,18 @@ DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const C
   if (data_config_.enabled) {
     data_cache_.emplace(data_config_);
     largest_latency_cycles_ = data_config_.hit_cycles;
+    entered_lines_.resize(data_cache_->slots());
   }
 }
 
-AccessResult DataPath::read_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+AccessResult DataPath::read_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
                                    void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
+  auto* bytes = static_cast<uint8_t*>(value);
   const uint32_t index = use_direct_memory_ || data_cache_ ? region_of(address, size_bytes) : kNoRegion;
   if (index != kNoRegion && data_cache_ && regions_[index].cacheable) {
-    return look(access_lines(BusOp::read, address, size_bytes, machine_mode, time_ps, static_cast<uint8_t*>(value)),
-                WatchKind::read, address, size_bytes);
+    return look(access_lines(BusOp::read, address, size_bytes, machine_mode, clock, bytes, index), WatchKind::read,
+                address, size_bytes);
   }
   if (index != kNoRegion && use_direct_memory_ && regions_[index].readable && !excluded(address, size_bytes)) {
     Region& region = regions_[index];
@@ -41,19 +43,18 @@ AccessResult DataPath::read_slowly(uint64_t address, unsigned size_bytes, bool m
     cache_page(address, machine_mode, index);
     return look({AccessKind::direct, BusResponse::ok, region.read_cycles}, WatchKind::read, address, size_bytes);
   }
-  auto* bytes = static_cast<uint8_t*>(value);
-  return look(transact(BusOp::read, Initiator::core_data, address, size_bytes, time_ps, bytes), WatchKind::read,
-              address, size_bytes);
+  return look(transact(BusOp::read, Initiator::core_data, address, size_bytes, clock_.time_ps(clock), bytes),
+              WatchKind::read, address, size_bytes);
 }
 
-AccessResult DataPath::write_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+AccessResult DataPath::write_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
                                     const void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
   uint8_t bytes[8];
   std::memcpy(bytes, value, size_bytes);
   const uint32_t index = use_direct_memory_ || data_cache_ ? region_of(address, size_bytes) : kNoRegion;
   if (index != kNoRegion && data_cache_ && regions_[index].cacheable) {
-    return look(access_lines(BusOp::write, address, size_bytes, machine_mode, time_ps, bytes), WatchKind::write,
+    return look(access_lines(BusOp::write, address, size_bytes, machine_mode, clock, bytes, index), WatchKind::write,
                 address, size_bytes);
   }
   if (index != kNoRegion && use_direct_memory_ && regions_[index].writable && !excluded(address, size_bytes)) {
@@ -63,19 +64,20 @@ AccessResult DataPath::write_slowly(uint64_t address, unsigned size_bytes, bool 
     cache_page(address, machine_mode, index);
     return look({AccessKind::direct, BusResponse::ok, region.write_cycles}, WatchKind::write, address, size_bytes);
   }
-  return look(transact(BusOp::write, Initiator::core_data, address, size_bytes, time_ps, bytes), WatchKind::write,
-              address, size_bytes);
+  return look(transact(BusOp::write, Initiator::core_data, address, size_bytes, clock_.time_ps(clock), bytes),
+              WatchKind::write, address, size_bytes);
 }
 
-AccessResult DataPath::fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
+AccessResult DataPath::fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::execute, machine_mode)) return {};
-  return transact(BusOp::read, Initiator::core_code, address, size_bytes, time_ps, static_cast<uint8_t*>(value));
+  return transact(BusOp::read, Initiator::core_code, address, size_bytes, clock_.time_ps(clock),
+                  static_cast<uint8_t*>(value));
 }
 
 AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                                 uint8_t* data) {
   uint64_t delay_ps = 0;
-  const auto response = transfer(op, initiator, address, size_bytes, time_ps, data, delay_ps);
+  const auto response = transfer(bus_, op, initiator, address, size_bytes, time_ps, data, delay_ps);
   if (!response) return {AccessKind::wait, BusResponse::ok, 0};
   if (lanes_ != nullptr && initiator == Initiator::core_data) {
     known_lanes_[lane_index(address)] = lanes_->device_lane(address);
@@ -84,8 +86,9 @@ AccessResult DataPath::transact(BusOp op, Initiator initiator, uint64_t address,
 }
 
 /// Nothing: it is asked for. An answer to a request has taken no time beyond that at which it came.
-std::optional<BusResponse> DataPath::transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes,
-                                              uint64_t time_ps, uint8_t* data, uint64_t& delay_ps) {
+std::optional<BusResponse> DataPath::transfer(BusPort& way, BusOp op, Initiator initiator, uint64_t address,
+                                              unsigned size_bytes, uint64_t time_ps, uint8_t* data,
+                                              uint64_t& delay_ps) {
   BusAccess access;
   access.op = op;
   access.address = address;
@@ -97,19 +100,14 @@ std::optional<BusResponse> DataPath::transfer(BusOp op, Initiator initiator, uin
   if (requests_ && requests_->covers(address, size_bytes)) {
     return requests_->transfer(op, access.who, address, size_bytes, time_ps, data);
   }
-  return bus_.access(access, delay_ps);
+  return way.access(access, delay_ps);
 }
 
-uint32_t DataPath::region_of(uint64_t address, unsigned size_bytes) {
-  const uint64_t last = address + size_bytes - 1;
-  const auto holds = [&](const Region& region) {
-    return region.bytes && address >= region.first && last <= region.last && last >= address;
-  };
-  if (last_region_ < regions_.size() && holds(regions_[last_region_])) return last_region_;
+uint32_t DataPath::find_region(uint64_t address, unsigned size_bytes) {
   uint64_t& line = not_direct_[address / 64 % kNegativeEntries];
   if (line == address / 64) return kNoRegion;
   for (uint32_t i = 0; i < regions_.size(); ++i) {
-    if (holds(regions_[i])) return last_region_ = i;
+    if (regions_[i].holds(address, size_bytes)) return last_region_ = i;
   }
   const auto found = bus_.direct(address);
   if (!found || !found->bytes || !found->readable) {
@@ -129,10 +127,12 @@ uint32_t DataPath::region_of(uint64_t address, unsigned size_bytes) {
   it->cacheable = std::any_of(cacheable_.begin(), cacheable_.end(), [&](const CoreConfig::MemoryRange& range) {
     return it->first >= range.first && it->last <= range.last;
   });
+  BusPort* const lane = lanes_ != nullptr ? lanes_->memory_lane(it->first) : nullptr;
+  it->lines = lane != nullptr ? lane : &bus_;
   if (!it->cacheable || !data_cache_) {
     largest_latency_cycles_ = std::max({largest_latency_cycles_, it->read_cycles, it->write_cycles});
   }
-  if (!holds(*it)) return kNoRegion;
+  if (!it->holds(address, size_bytes)) return kNoRegion;
   return last_region_ = static_cast<uint32_t>(it - regions_.begin());
 }
 
@@ -230,7 +230,7 @@ bool DataPath::excluded(uint64_t address, uint64_t size_bytes) const {
   });
 }
 
-bool DataPath::watched(uint64_t address, uint64_t size_bytes) const {
+bool DataPath::watched_closely(uint64_t address, uint64_t size_bytes) const {
   return std::any_of(watchpoints_.begin(), watchpoints_.end(), [&](const Watchpoint& watch) {
     return address <= watch.last && address + (size_bytes - 1) >= watch.first;
   });

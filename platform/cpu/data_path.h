@@ -84,6 +84,11 @@ class DataPath {
     uint64_t data_read_bytes = 0;
     uint64_t data_write_bytes = 0;
     uint64_t code_read_bytes = 0;
+    BusPort* lines = nullptr;  ///< by which its lines go
+    bool holds(uint64_t address, unsigned size_bytes) const {
+      const uint64_t end = address + (size_bytes - 1);
+      return bytes && address >= first && end <= last && end >= address;
+    }
   };
   static constexpr uint32_t kNoRegion = UINT32_MAX;
 
@@ -102,31 +107,36 @@ class DataPath {
   /// A granule of the table has 2^granule_shift() bytes: a page, or a line of the data cache.
   unsigned granule_shift() const { return granule_shift_; }
 
-  /// A load or store of 1, 2, 4 or 8 bytes at any address; `time_ps` is the start of the instruction.
-  AccessResult read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value) {
+  /// A load or store of 1, 2, 4 or 8 bytes at any address; the instruction starts at edge `clock`.
+  AccessResult read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, void* value) {
     DeviceLane* const lane = known_lane(address);
     if (lane == nullptr || !lane->takes(BusOp::read, address, size_bytes)) {
-      return read_slowly(address, size_bytes, machine_mode, time_ps, value);
+      return read_slowly(address, size_bytes, machine_mode, clock, value);
     }
     if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
-    const AccessResult result = cross(*lane, BusOp::read, address, size_bytes, time_ps, static_cast<uint8_t*>(value));
+    const AccessResult result =
+        cross(*lane, BusOp::read, address, size_bytes, clock_.time_ps(clock), static_cast<uint8_t*>(value));
     return look(result, WatchKind::read, address, size_bytes);
   }
-  AccessResult write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, const void* value) {
+  AccessResult write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, const void* value) {
     DeviceLane* const lane = known_lane(address);
     if (lane == nullptr || !lane->takes(BusOp::write, address, size_bytes)) {
-      return write_slowly(address, size_bytes, machine_mode, time_ps, value);
+      return write_slowly(address, size_bytes, machine_mode, clock, value);
     }
     if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
     uint8_t bytes[8];
     std::memcpy(bytes, value, size_bytes);
-    return look(cross(*lane, BusOp::write, address, size_bytes, time_ps, bytes), WatchKind::write, address, size_bytes);
+    return look(cross(*lane, BusOp::write, address, size_bytes, clock_.time_ps(clock), bytes), WatchKind::write,
+                address, size_bytes);
   }
 
   /// Instruction bytes outside direct memory.
-  AccessResult fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value);
+  AccessResult fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, void* value);
   /// The index of the direct region that holds [address, address + size_bytes), kNoRegion if there is none.
-  uint32_t region_of(uint64_t address, unsigned size_bytes);
+  uint32_t region_of(uint64_t address, unsigned size_bytes) {
+    if (last_region_ < regions_.size() && regions_[last_region_].holds(address, size_bytes)) return last_region_;
+    return find_region(address, size_bytes);
+  }
   Region& region(uint32_t index) { return regions_[index]; }
 
   /// Empties the page cache: privileges, exclusions or regions have changed.
@@ -156,7 +166,8 @@ class DataPath {
   Cache* data_cache() { return data_cache_ ? &*data_cache_ : nullptr; }
   /// Whether fetches at `address` of direct region `region` go through the code cache.
   bool caches_code(uint64_t address, uint32_t region) const {
-    return code_cache_ && caches_line(*code_cache_, code_cache_->line_of(address), region);
+    return code_cache_ && region != kNoRegion &&
+           caches_line(*code_cache_, code_cache_->line_of(address), regions_[region]);
   }
   /// Makes sure that `line` is in the code cache, and younger than all others. `direct` when it was there.
   AccessResult fetch_line(uint64_t line, uint64_t clock);
@@ -185,7 +196,10 @@ class DataPath {
     uint64_t last;
   };
   bool excluded(uint64_t address, uint64_t size_bytes) const;
-  bool watched(uint64_t address, uint64_t size_bytes) const;
+  bool watched(uint64_t address, uint64_t size_bytes) const {
+    return !watchpoints_.empty() && watched_closely(address, size_bytes);
+  }
+  bool watched_closely(uint64_t address, uint64_t size_bytes) const;
   AccessResult look(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes) {
     return watchpoints_.empty() ? result : look_closely(result, kind, address, size_bytes);
   }
@@ -193,8 +207,9 @@ class DataPath {
   void collect(Page& page);
   void enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
-  AccessResult read_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps, void* value);
-  AccessResult write_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
+  uint32_t find_region(uint64_t address, unsigned size_bytes);
+  AccessResult read_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, void* value);
+  AccessResult write_slowly(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
                             const void* value);
   AccessResult transact(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes, uint64_t time_ps,
                         uint8_t* data);
@@ -224,25 +239,37 @@ class DataPath {
     }
     return last_delay_cycles_;
   }
-  std::optional<BusResponse> transfer(BusOp op, Initiator initiator, uint64_t address, unsigned size_bytes,
-                                      uint64_t time_ps, uint8_t* data, uint64_t& delay_ps);
+  std::optional<BusResponse> transfer(BusPort& way, BusOp op, Initiator initiator, uint64_t address,
+                                      unsigned size_bytes, uint64_t time_ps, uint8_t* data, uint64_t& delay_ps);
   Page& page_at(PageTable& table, uint64_t address) {
     return table[has_caches() ? line_index(address >> granule_shift_) : page_index(address)];
   }
 
-  bool caches_line(const Cache& cache, uint64_t line, uint32_t region) const;
+  /// Whole lines only: of a region's cut-off line, every access is a transaction.
+  static bool caches_line(const Cache& cache, uint64_t line, const Region& region) {
+    return region.cacheable && line >= region.first && line + (cache.line_bytes() - 1) <= region.last;
+  }
   void exclude_lines(uint64_t first, uint64_t last);
-  AccessResult access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t time_ps,
-                            uint8_t* data);
-  AccessResult read_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data);
-  AccessResult write_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data);
-  uint32_t bring(uint64_t line, uint64_t clock, AccessResult& result);
+  AccessResult access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
+                            uint8_t* data, uint32_t region);
+  AccessResult read_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data,
+                         uint32_t region);
+  AccessResult write_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data,
+                          uint32_t region);
+  uint32_t bring(uint64_t line, uint64_t clock, uint32_t region, AccessResult& result);
   uint64_t write_back(uint64_t line, const uint8_t* bytes, uint64_t time_ps);
+  BusPort& way_of_lines(uint32_t region) { return region == kNoRegion ? bus_ : *regions_[region].lines; }
   AccessResult clean(uint32_t slot, uint64_t clock);
-  void enter_line(uint32_t slot, bool machine_mode);
+  void enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes);
+  void collect_set(uint32_t first_slot);
   void forget_line(uint32_t slot);
   void drop_line(uint32_t slot);
   uint8_t* memory_of(uint64_t address, unsigned size_bytes);
+  /// Where the bytes of a line of `region` are that lies in `slot`.
+  uint8_t* bytes_of(uint32_t slot, uint64_t line, uint32_t region) {
+    return data_cache_->has_data() ? data_cache_->bytes(slot)
+                                   : regions_[region].bytes + (line - regions_[region].first);
+  }
   bool by_requests(uint64_t line) const { return requests_ && requests_->covers(line, 1); }
   /// What an access has added to the counters of the data cache.
   struct Counted {
@@ -255,7 +282,7 @@ class DataPath {
   void check_stale(uint32_t slot, uint64_t address, unsigned size_bytes);
 
   BusPort& bus_;
-  DeviceLanes* lanes_;  ///< of the bus; nullptr: it has none
+  BusLanes* lanes_;  ///< of the bus; nullptr: it has none
   static constexpr size_t kKnownLanes = 16;
   std::array<DeviceLane*, kKnownLanes> known_lanes_{};
   std::optional<MemoryRequests> requests_;  ///< `timing: at`
@@ -267,8 +294,11 @@ class DataPath {
   std::vector<CoreConfig::MemoryRange> cacheable_;
   std::optional<Cache> code_cache_, data_cache_;
   /// Lines that an access has brought before it had to wait for something else.
-  std::array<uint64_t, 2> brought_{Cache::kNoLine, Cache::kNoLine};
+  static constexpr std::array<uint64_t, 2> kNothing{Cache::kNoLine, Cache::kNoLine};
+  std::array<uint64_t, 2> brought_ = kNothing;
   Counted counted_;  ///< by the access in progress, or the last one
+  std::vector<uint8_t>
+      entered_lines_;  ///< by slot: bit 0, the table of machine mode may hold its line; bit 1, user mode's
   unsigned granule_shift_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;

@@ -70,9 +70,8 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
     pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }
-  const uint64_t time_ps = clock_time_.time_ps(clock_ + cycles_before);
-  return finish_access(path_.read(address, size_bytes, data_machine_, time_ps, &transfer_), TrapCause::load_access,
-                       address);
+  return finish_access(path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_),
+                       TrapCause::load_access, address);
 }
 
 template <class Xlen>
@@ -81,9 +80,8 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
     pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }
-  const uint64_t time_ps = clock_time_.time_ps(clock_ + cycles_before);
-  return finish_access(path_.write(address, size_bytes, data_machine_, time_ps, &transfer_), TrapCause::store_access,
-                       address);
+  return finish_access(path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_),
+                       TrapCause::store_access, address);
 }
 
 namespace {
@@ -134,7 +132,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
     pending_ = {load_reserved ? TrapCause::load_misaligned : TrapCause::store_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }
-  const uint64_t time_ps = clock_time_.time_ps(clock_ + op.cycles_before);
+  const uint64_t start = clock_ + op.cycles_before;
   uint64_t memory = 0;
   if (op.id == InstructionId::SC_W || op.id == InstructionId::SC_D) {
     const bool holds = reserved_ && reservation_ == address;
@@ -142,8 +140,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
     AccessKind kind = AccessKind::direct;
     if (holds) {
       const uint64_t value = x_[op.rs2];
-      kind =
-          finish_access(path_.write(address, bytes, data_machine_, time_ps, &value), TrapCause::store_access, address);
+      kind = finish_access(path_.write(address, bytes, data_machine_, start, &value), TrapCause::store_access, address);
       reserved_ = blocked_;
     }
     if (kind != AccessKind::fault) x_[op.rd] = !holds;
@@ -159,7 +156,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
   if (has_read) memory = held_.value;
   const AccessKind read =
       has_read ? AccessKind::bus
-               : finish_access(path_.read(address, bytes, data_machine_, time_ps, &memory), cause, address);
+               : finish_access(path_.read(address, bytes, data_machine_, start, &memory), cause, address);
   if (read == AccessKind::fault) return read;
   AccessKind write = AccessKind::direct;
   if (load_reserved) {
@@ -170,7 +167,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
     const uint64_t value = bytes == 8
                                ? atomic_result(op.id, memory, operand)
                                : atomic_result(op.id, static_cast<uint32_t>(memory), static_cast<uint32_t>(operand));
-    write = finish_access(path_.write(address, bytes, data_machine_, time_ps, &value), cause, address);
+    write = finish_access(path_.write(address, bytes, data_machine_, start, &value), cause, address);
     if (blocked_) held_ = {true, address, memory};
     if (write == AccessKind::fault) return write;
   }

@@ -6,7 +6,6 @@ namespace backboard {
 namespace {
 
 constexpr uint8_t kLock = 0x80;
-constexpr uint8_t kPermissionBits = 0x07;
 enum Mode : uint8_t { off = 0, tor = 1, na4 = 2, napot = 3 };
 Mode mode_of(uint8_t config) {
   return static_cast<Mode>(config >> 3 & 3);
@@ -14,16 +13,15 @@ Mode mode_of(uint8_t config) {
 
 }  // namespace
 
-Pmp::Permission Pmp::permission(uint64_t address, uint64_t size_bytes, bool machine_mode) const {
-  constexpr uint8_t kAll = kPermissionBits;
-  if (!any_) return {machine_mode ? kAll : uint8_t{0}, true};
+Pmp::Permission Pmp::first_match(uint64_t address, uint64_t size_bytes, bool machine_mode) const {
+  constexpr uint8_t kAll = kEverything;
   const uint64_t last = address + size_bytes - 1;
   for (unsigned entry = 0; entry < kEntries; ++entry) {
     const Range& range = ranges_[entry];
     if (range.first > range.last || last < range.first || address > range.last) continue;
     if (address < range.first || last > range.last) return {0, false};
     if (machine_mode && !(config_[entry] & kLock)) return {kAll, true};
-    return {static_cast<uint8_t>(config_[entry] & kPermissionBits), true};
+    return {static_cast<uint8_t>(config_[entry] & kEverything), true};
   }
   return {machine_mode ? kAll : uint8_t{0}, true};
 }

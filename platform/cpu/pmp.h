@@ -24,9 +24,11 @@ class Pmp final : public Saved {
   Pmp() { rebuild(); }
 
   /// Permission of [address, address + size_bytes). A partly covered range has none.
-  Permission permission(uint64_t address, uint64_t size_bytes, bool machine_mode) const;
+  Permission permission(uint64_t address, uint64_t size_bytes, bool machine_mode) const {
+    if (!any_ && machine_mode) return {kEverything, true};
+    return first_match(address, size_bytes, machine_mode);
+  }
   bool allows(uint64_t address, uint64_t size_bytes, PmpAccess access, bool machine_mode) const {
-    if (!any_ && machine_mode) return true;
     return (permission(address, size_bytes, machine_mode).access & static_cast<uint8_t>(access)) != 0;
   }
 
@@ -44,6 +46,8 @@ class Pmp final : public Saved {
     uint64_t first = 1;
     uint64_t last = 0;  ///< inclusive; first > last: matches nothing
   };
+  static constexpr uint8_t kEverything = 0x07;
+  Permission first_match(uint64_t address, uint64_t size_bytes, bool machine_mode) const;
   void rebuild();
 
   std::array<uint8_t, kEntries> config_{};

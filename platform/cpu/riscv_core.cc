@@ -287,14 +287,14 @@ void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operat
 /// An instruction that no block can hold: fetched over the bus each time, or not to be fetched at all.
 template <class Xlen>
 void RiscvCore<Xlen>::run_uncached() {
-  const uint64_t start_ps = clock_time_.time_ps(clock_);
+  const uint64_t start = clock_;
   const TracedStep step = step_here(TracedStep::Kind::retired);
   const uint64_t exceptions_before = exceptions_;
   uint8_t bytes[4] = {};
   for (unsigned half = 0; half < 2; ++half) {
     if (half == 1 && !is_long_instruction(bytes[0])) break;
     const U address = pc_ + 2 * half;
-    const AccessResult result = path_.fetch(address, 2, machine_, start_ps, bytes + 2 * half);
+    const AccessResult result = path_.fetch(address, 2, machine_, start, bytes + 2 * half);
     clock_ += result.cycles;
     if (result.kind == AccessKind::wait) {
       blocked_ = true;

@@ -38,8 +38,9 @@ void Wiring::attach(const BoardConfig& config, const std::vector<PlacedTarget>& 
     ports_[i]->socket.bind(router_->master_socket(static_cast<BusMaster>(i)));
   }
   // The core polls registers and brings lines, the NPU moves many bursts; payloads would take most of their time.
-  ports_[static_cast<size_t>(BusMaster::core)]->shorten(router_->lane(BusMaster::core));
-  ports_[static_cast<size_t>(BusMaster::core)]->take_device_lanes(router_->core_lanes());
+  MasterPort& core = *ports_[static_cast<size_t>(BusMaster::core)];
+  core.shorten(router_->lane(BusMaster::core));
+  core.take_lanes(router_->core_lanes(core.counters()));
   ports_[static_cast<size_t>(BusMaster::npu)]->shorten(router_->lane(BusMaster::npu),
                                                        &router_->burst_lane(BusMaster::npu));
   ports_[static_cast<size_t>(BusMaster::dma)]->shorten(router_->lane(BusMaster::dma));

@@ -20,7 +20,7 @@ namespace backboard {
 class MasterPort final : public sc_core::sc_module,
                          public BusPort,
                          public BurstPort,
-                         public DeviceLanes,
+                         public BusLanes,
                          public RequestPort,
                          public Saved {
  public:
@@ -39,13 +39,12 @@ class MasterPort final : public sc_core::sc_module,
   }
   /// Runs go by the lane alone.
   BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override;
-  /// From now on `device_lane` gives lanes of `devices`, which count at this port too.
-  void take_device_lanes(DeviceLanes& devices) { devices_ = &devices; }
+  /// From now on `device_lane` and `memory_lane` give those of `lanes`, which count at this port too.
+  void take_lanes(BusLanes& lanes) { lanes_ = &lanes; }
   DeviceLane* device_lane(uint64_t address) override {
-    DeviceLane* const lane = devices_ != nullptr ? devices_->device_lane(address) : nullptr;
-    if (lane != nullptr) lane->points[0] = &counters_;
-    return lane;
+    return lanes_ != nullptr ? lanes_->device_lane(address) : nullptr;
   }
+  BusPort* memory_lane(uint64_t address) override { return lanes_ != nullptr ? lanes_->memory_lane(address) : nullptr; }
 
   uint64_t submit(const BusRequest& request) override;
   void set_client(RequestClient& client) override { client_ = &client; }
@@ -62,6 +61,7 @@ class MasterPort final : public sc_core::sc_module,
   void on_invalidate(std::function<void(uint64_t first, uint64_t last)> callback) { invalidate_ = std::move(callback); }
 
   const PortCounters& counters() const { return counters_; }
+  PortCounters& counters() { return counters_; }
   /// The client is restored before: it says where the bytes of its requests are.
   void state(StateArchive& archive) override;
 
@@ -76,7 +76,7 @@ class MasterPort final : public sc_core::sc_module,
   PayloadPool pool_;
   BusPort* lane_ = nullptr;
   BurstPort* bursts_ = nullptr;
-  DeviceLanes* devices_ = nullptr;
+  BusLanes* lanes_ = nullptr;
   RequestClient* client_ = nullptr;
   std::vector<tlm::tlm_generic_payload*> in_flight_;           ///< by tag
   tlm::tlm_generic_payload* waits_for_end_request_ = nullptr;  ///< its END_REQ has not come

@@ -220,7 +220,7 @@ TEST_CASE("a lane to a device gives the times, responses and counts of the way t
   bus.router.shorten(1, bus.high_socket);
   MasterPort& core = *bus.ports[static_cast<size_t>(BusMaster::core)];
   CHECK(core.device_lane(0x1004) == nullptr);  // nobody gave it any
-  core.take_device_lanes(bus.router.core_lanes());
+  core.take_lanes(bus.router.core_lanes(core.counters()));
   CHECK(core.device_lane(0x8000) == nullptr);  // memory, whose traffic is told apart
   CHECK(core.device_lane(0x3000) == nullptr);
   DeviceLane* const lane = core.device_lane(0x1004);
@@ -259,13 +259,69 @@ TEST_CASE("a lane to a device gives the times, responses and counts of the way t
   CHECK(lane->takes(BusOp::read, 0x1100, 4));
 }
 
+TEST_CASE("a lane to a memory gives the times, responses, counts and traffic of the way through the sockets") {
+  Bus bus;
+  bus.router.shorten(0, bus.low_socket);
+  bus.router.shorten(1, bus.high_socket);
+  MasterPort& core = *bus.ports[static_cast<size_t>(BusMaster::core)];
+  CHECK(core.memory_lane(0x8000) == nullptr);  // nobody gave it any
+  core.take_lanes(bus.router.core_lanes(core.counters()));
+  CHECK(core.memory_lane(0x3000) == nullptr);
+  BusPort* const lane = core.memory_lane(0x8004);
+  REQUIRE(lane != nullptr);
+  CHECK(core.memory_lane(0x8FFF) == lane);
+  std::vector<uint64_t> seen_writes;
+  bus.router.watch_writes(0x8100, 0x8103, [&](uint64_t at, const uint8_t*, uint32_t) { seen_writes.push_back(at); });
+  uint64_t bytes = 0;
+  for (unsigned i = 0; i < 60; ++i) {
+    INFO(i);
+    const BusOp op = i % 3 == 0 ? BusOp::write : BusOp::read;
+    const uint32_t size = 1u << i % 8;  // up to eight beats; the channel is sometimes free, sometimes not
+    const uint64_t address = 0x8000 + 16 * i, time_ps = 9'000 * i + (i % 7 == 0 ? 50'000 : 0);
+    bus.high.answer = i % 11 == 0 ? BusResponse::target : BusResponse::ok;
+    const Attribution who{Initiator::core_data, Phase::kCODE};
+    BusAccess access{op, address, bus.data.data(), size, time_ps, who, false};
+    uint64_t delay_ps = i % 5 == 0 ? 1'000 : 0;
+    const uint64_t before_ps = delay_ps;
+    const BusResponse response = lane->access(access, delay_ps);
+    CHECK(access.address == address);
+    CHECK(access.time_ps == time_ps);
+    const BusAccess seen = bus.high.last;
+    BusAccess other{op, address, bus.data.data(), size, time_ps, {Initiator::npu, Phase::kCODE}, false};
+    uint64_t other_ps = before_ps;
+    CHECK(bus.ports[static_cast<size_t>(BusMaster::npu)]->access(other, other_ps) == response);
+    CHECK(other_ps == delay_ps);
+    CHECK(bus.high.last.time_ps == seen.time_ps);
+    CHECK(bus.high.last.address == seen.address);
+    if (response == BusResponse::ok) bytes += size;
+  }
+  CHECK(seen_writes == std::vector<uint64_t>{0x80F0, 0x80F0});  // by both ways
+  const PortCounters& counted = bus.router.counters(BusMaster::core, 1);
+  CHECK(counted.refused == 6);
+  CHECK(counted.read_bytes + counted.write_bytes == bytes);
+  CHECK(counted == bus.router.counters(BusMaster::npu, 1));
+  CHECK(core.counters() == counted);
+  CHECK(bus.router.traffic().sum_of(Initiator::core_data).read_bytes == counted.read_bytes);
+  CHECK(bus.router.traffic().sum_of(Initiator::core_data).writes == counted.writes);
+}
+
+TEST_CASE("a window of the core leaves no lane to a memory that it does not cover") {
+  RouterConfig config;
+  config.windows.push_back({BusMaster::core, 0x1000, 0x8FFF, true, false});
+  Bus bus(config);
+  bus.router.shorten(1, bus.high_socket);
+  PortCounters port;
+  CHECK(bus.router.core_lanes(port).memory_lane(0x8000) == nullptr);
+}
+
 TEST_CASE("a lane allows what the core's windows allow of the whole device, and no more") {
   RouterConfig config;
   config.windows.push_back({BusMaster::core, 0x1000, 0x1FFF, true, false});
   Bus bus(config);
   bus.low.offers_direct = false;
   bus.router.shorten(0, bus.low_socket);
-  DeviceLane* const lane = bus.router.core_lanes().device_lane(0x1000);
+  PortCounters port;
+  DeviceLane* const lane = bus.router.core_lanes(port).device_lane(0x1000);
   REQUIRE(lane != nullptr);
   CHECK(lane->takes(BusOp::read, 0x1000, 4));
   CHECK_FALSE(lane->takes(BusOp::write, 0x1000, 4));
