@@ -31,10 +31,12 @@ uint64_t Cache::youngest(uint32_t first, uint32_t count) const {
 uint32_t Cache::victim(uint64_t line) const {
   const uint32_t first = first_slot(line);
   const uint32_t end = first + config_.ways;
+  const uint64_t* const lines = lines_.data();
+  const uint64_t* const ages = ages_.data();
   uint32_t oldest = first;
   for (uint32_t slot = first; slot < end; ++slot) {
-    if (lines_[slot] == kNoLine) return slot;
-    if (ages_[slot] < ages_[oldest]) oldest = slot;
+    if (lines[slot] == kNoLine) return slot;
+    if (ages[slot] < ages[oldest]) oldest = slot;
   }
   if (config_.replacement == CacheReplacement::lru) return oldest;
   // The bit of a node of the tree points away from the half that was used last: the half without the youngest line.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "platform/check/check.h"
+#include "platform/cpu/handlers.h"
 #include "platform/cpu/riscv_core.h"
 
 namespace backboard {
@@ -100,7 +101,7 @@ template <class Xlen>
 bool RiscvCore<Xlen>::holds_its_lines(const Block& block) {
   const Cache& cache = *path_.code_cache();
   if (!cache.has_data()) return true;  // then code is what it was decoded from until FENCE.I
-  const DataPath::Region& region = path_.region(block.region);
+  const DataPath::Region& region = path_.region(block.origin.region);
   const uint8_t* decoded = blocks_.code(block.operations);
   const uint64_t end = block.pc() + block.bytes;
   for (uint64_t from = block.pc(); from < end;) {
@@ -143,9 +144,10 @@ Block* RiscvCore<Xlen>::build_block() {
   Block& slot = blocks_.slot(key);
   Block block;
   block.key = key;
-  block.region = region;
+  block.origin.region = region;
   block.operations = blocks_.room();
   if (path_.caches_code(pc_, region)) {
+    block.origin.cached = true;
     block.fills[0] = block.fills[1] = 0;  // of its lines, filled in when it is entered
   } else if (const Cache* cache = path_.code_cache()) {
     block.slots[0] = block.slots[1] = cache->always_there();
@@ -170,6 +172,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
   uint32_t offset = 0, cycles = 0, accesses = 0;
   unsigned count = 0;
   bool branch = false;
+  HandlerChoice handlers;
   for (bool ended = false; !ended && count < Block::kMaxOperations; ++count) {
     const uint64_t address = uint64_t{pc_} + offset;
     const auto readable = [&](uint64_t half) {
@@ -184,13 +187,17 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     const bool crosses = is_long && address + 2 >= line_end;
     if (crosses && count > 0) break;
     if (is_long) std::memcpy(bytes + 2, code_at(address + 2, region), 2);
-    if (crosses && path_.caches_code(line_end, region_index)) block.crosses = static_cast<uint16_t>(line_bytes);
+    if (crosses && path_.caches_code(line_end, region_index)) {
+      block.crosses = static_cast<uint16_t>(line_bytes);
+      block.origin.lines = 2;
+    }
     if (block.cached()) std::memcpy(blocks_.code(operations) + offset, bytes, is_long ? 4 : 2);
     uint32_t bits = 0;
     std::memcpy(&bits, bytes, sizeof bits);
     Operation operation = decode(bits, Xlen::kIsa);
     operation.pc_offset = static_cast<uint16_t>(offset);
     operation.cycles_before = static_cast<uint16_t>(cycles);
+    handlers.choose(operation);
     operations[count] = operation;
     offset += operation.length_bytes;
     cycles += cost_[static_cast<unsigned>(kind_of(operation.id))];
@@ -201,12 +208,26 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
   if (count == 0) return 0;
   operations[count] = {};
   operations[count].id = InstructionId::kBlockEnd;
+  operations[count].handler = plain_handler(InstructionId::kBlockEnd);
   operations[count].cycles_before = static_cast<uint16_t>(cycles);
   block.count = static_cast<uint16_t>(count);
   block.cycles = static_cast<uint16_t>(cycles);
   block.bytes = static_cast<uint16_t>(offset);
+  find_exits(block, operations[count - 1]);
   block.worst_cycles = cycles + accesses * bounded_latency_ + (branch ? config_.costs.branch_taken : 0);
   return count;
+}
+
+/// Where `block`, which ends with `last`, leads to.
+template <class Xlen>
+void RiscvCore<Xlen>::find_exits(Block& block, const Operation& last) {
+  const U pc = static_cast<U>(block.pc());
+  const U targets[2] = {static_cast<U>(pc + block.bytes),
+                        static_cast<U>(pc + last.pc_offset + static_cast<U>(static_cast<S>(last.immediate)))};
+  for (unsigned i = 0; i < 2; ++i) {
+    const uint64_t key = (targets[i] & ~U{1}) | user_bit();
+    block.exits[i] = {key, is_block_key(key) ? &blocks_.slot(key) : &nowhere_};
+  }
 }
 
 template <class Xlen>
@@ -221,7 +242,7 @@ void RiscvCore<Xlen>::drop_blocks() {
 template <class Xlen>
 void RiscvCore<Xlen>::count_block(Block& block) {
   uint64_t* const parts = blocks_.part(block.operations);
-  uint64_t executions = block.executions, instructions = 0, code_bytes = 0;
+  uint64_t executions = block.executions[0] + block.executions[1], instructions = 0, code_bytes = 0;
   for (unsigned i = block.count; i-- > 0;) {
     if (parts) executions += std::exchange(parts[i + 1], 0);
     if (executions == 0) continue;
@@ -229,10 +250,9 @@ void RiscvCore<Xlen>::count_block(Block& block) {
     instructions += executions;
     code_bytes += block.operations[i].length_bytes * executions;
   }
-  branches_taken_ += block.taken;
-  if (instructions != 0) count_fetches(block, instructions, code_bytes);
-  block.executions = 0;
-  block.taken = 0;
+  branches_taken_ += block.executions[1];
+  if (instructions != 0) count_fetches(block.origin, instructions, code_bytes);
+  block.executions[0] = block.executions[1] = 0;
 }
 
 /// The operations of `block` up to `end` were carried out.
@@ -245,23 +265,23 @@ void RiscvCore<Xlen>::count_part(const Block& block, const Operation* end) {
     return;
   }
   // Operations that no block may hold any more, or that never lay in one.
-  for (const Operation* op = block.operations; op != end; ++op) count_operation(*op, block);
+  for (const Operation* op = block.operations; op != end; ++op) count_operation(*op, block.origin);
 }
 
-/// Fetches of retired instructions of `block`: of the code cache, or past it from direct memory.
+/// Fetches of retired instructions: of the code cache, or past it from direct memory.
 template <class Xlen>
-void RiscvCore<Xlen>::count_fetches(const Block& block, uint64_t instructions, uint64_t bytes) {
-  if (block.cached()) {
-    path_.code_cache()->counters.reads += instructions * block.lines_each();
-  } else if (block.region != DataPath::kNoRegion) {
-    path_.region(block.region).code_read_bytes += bytes;
+void RiscvCore<Xlen>::count_fetches(const Block::Origin& origin, uint64_t instructions, uint64_t bytes) {
+  if (origin.cached) {
+    path_.code_cache()->counters.reads += instructions * origin.lines;
+  } else if (origin.region != DataPath::kNoRegion) {
+    path_.region(origin.region).code_read_bytes += bytes;
   }
 }
 
 template <class Xlen>
-void RiscvCore<Xlen>::count_operation(const Operation& operation, const Block& block) {
+void RiscvCore<Xlen>::count_operation(const Operation& operation, const Block::Origin& origin) {
   kinds_[static_cast<unsigned>(kind_of(operation.id))]++;
-  count_fetches(block, 1, operation.length_bytes);
+  count_fetches(origin, 1, operation.length_bytes);
 }
 
 template <class Xlen>
@@ -290,18 +310,20 @@ void RiscvCore<Xlen>::forget_direct() {
 template Block* RiscvCore<Rv32>::find_block();
 template bool RiscvCore<Rv32>::holds_its_lines(const Block&);
 template void RiscvCore<Rv32>::drop_blocks();
+template void RiscvCore<Rv32>::find_exits(Block&, const Operation&);
 template void RiscvCore<Rv32>::count_block(Block&);
 template void RiscvCore<Rv32>::count_part(const Block&, const Operation*);
-template void RiscvCore<Rv32>::count_operation(const Operation&, const Block&);
+template void RiscvCore<Rv32>::count_operation(const Operation&, const Block::Origin&);
 template bool RiscvCore<Rv32>::fetch_code();
 template void RiscvCore<Rv32>::invalidate(uint64_t, uint64_t);
 template void RiscvCore<Rv32>::forget_direct();
 template Block* RiscvCore<Rv64>::find_block();
 template bool RiscvCore<Rv64>::holds_its_lines(const Block&);
 template void RiscvCore<Rv64>::drop_blocks();
+template void RiscvCore<Rv64>::find_exits(Block&, const Operation&);
 template void RiscvCore<Rv64>::count_block(Block&);
 template void RiscvCore<Rv64>::count_part(const Block&, const Operation*);
-template void RiscvCore<Rv64>::count_operation(const Operation&, const Block&);
+template void RiscvCore<Rv64>::count_operation(const Operation&, const Block::Origin&);
 template bool RiscvCore<Rv64>::fetch_code();
 template void RiscvCore<Rv64>::invalidate(uint64_t, uint64_t);
 template void RiscvCore<Rv64>::forget_direct();

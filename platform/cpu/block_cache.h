@@ -13,37 +13,49 @@ namespace backboard {
 /// `operations` holds `count` of them and one more of kBlockEnd. What a block did is counted in the block, once per
 /// execution, and added to the statistics when it is dropped.
 ///
+/// An exit is where a block leads to: the key of the next one, and the only place where that can be.
+///
 /// With a code cache, a block of cacheable code lies in one line; an instruction that crosses into the next line is a
 /// block by itself. It may run while the slots hold its line (or lines).
 struct alignas(64) Block {
+  struct Exit {
+    uint64_t key = 0;
+    Block* place = nullptr;
+  };
+  /// Where its instructions are fetched from.
+  struct Origin {
+    uint32_t region = 0;  ///< direct region of the code
+    bool cached = false;  ///< in lines of the code cache
+    uint8_t lines = 1;    ///< that each of its instructions lies in
+  };
+
   uint64_t key = kNoKey;  ///< pc, with bit 0 set for user mode
   const Operation* operations = nullptr;
-  uint64_t executions = 0;
-  uint64_t taken = 0;         ///< executions that ended in a taken branch
-  uint32_t region = 0;        ///< direct region of the code
+  Exit exits[2];              ///< behind the last instruction; where a branch or JAL at its end leads
   uint32_t worst_cycles = 0;  ///< no execution without a bus access takes longer
+  uint16_t cycles = 0;        ///< of all operations, without memory latency and taken branches
+  uint16_t count = 0;
+  // What the interpreter needs from one block to the next ends here, at the end of a line of the host's cache.
+  uint64_t executions[2] = {};  ///< that ended in order, and in a taken branch
+  Origin origin;
   /// Slots of the code cache (that of the line and of the one it crosses into, or the line's twice), and the numbers
   /// of the fills that it was decoded from: Cache::kAlwaysThere for code that is not cached.
   uint32_t slots[2] = {};
   uint32_t fills[2] = {Cache::kAlwaysThere, Cache::kAlwaysThere};
   uint16_t bytes = 0;
-  uint16_t count = 0;
-  uint16_t cycles = 0;   ///< of all operations, without memory latency and taken branches
   uint16_t crosses = 0;  ///< bytes from its line to a second one; 0 when there is none
 
-  bool cached() const { return fills[0] != Cache::kAlwaysThere; }
+  bool cached() const { return origin.cached; }
   /// Whether the code cache, whose fill numbers are given, still holds what it was decoded from.
   bool is_there(const uint32_t* numbers) const {
     return numbers[slots[0]] == fills[0] && numbers[slots[1]] == fills[1];
   }
-  /// Lines that each of its instructions is fetched from.
-  unsigned lines_each() const { return crosses ? 2 : 1; }
 
   static constexpr uint64_t kNoKey = UINT64_MAX;
   static constexpr unsigned kMaxOperations = 64;
   uint64_t pc() const { return key & ~uint64_t{1}; }
 };
-static_assert(sizeof(Block) == 64);
+static_assert(sizeof(Block) == 128);
 
 /// A direct-mapped table of blocks over an arena of operations. Dropping everything is cheap and is what happens when
 /// the arena is full, at FENCE.I and when permissions change.

@@ -126,7 +126,7 @@ void BlockCompiler::finish_store(const Operation& op, Mem to) {
 
 /// At a block's entry: its lines are in the code cache, and are as old as its start from now on.
 void BlockCompiler::check_lines(Label gone) {
-  const unsigned lines = block_.block.lines_each();
+  const unsigned lines = block_.block.origin.lines;
   const auto place = [](size_t member, size_t size_bytes, unsigned line) {
     return x86::ptr(x86::rax, static_cast<int32_t>(offsetof(CompiledBlock, lines) + member + size_bytes * line),
                     static_cast<uint32_t>(size_bytes));

@@ -12,34 +12,33 @@ uint8_t* DataPath::memory_of(uint64_t address, unsigned size_bytes) {
   return index == kNoRegion ? nullptr : regions_[index].bytes + (address - regions_[index].first);
 }
 
+/// A part of an access that lies in one line, and in `region` whole.
+AccessResult DataPath::access_in_line(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode,
+                                      uint64_t clock, uint8_t* data, uint32_t region) {
+  const uint64_t line = data_cache_->line_of(address);
+  if (!caches_line(*data_cache_, line, regions_[region]) || excluded(line, data_cache_->line_bytes())) {
+    return transact(op, Initiator::core_data, address, size_bytes, clock_.time_ps(clock), data);
+  }
+  return op == BusOp::read ? read_line(address, size_bytes, machine_mode, clock, data, region)
+                           : write_line(address, size_bytes, machine_mode, clock, data, region);
+}
+
 /// An access that lies in `region` whole, line by line.
 AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
                                     uint8_t* data, uint32_t region) {
-  const Cache& cache = *data_cache_;
   counted_ = {};
   AccessResult sum{AccessKind::direct, BusResponse::ok, 0};
-  while (size_bytes != 0) {
-    const uint64_t line = cache.line_of(address);
-    const auto piece = static_cast<unsigned>(std::min<uint64_t>(size_bytes, line + cache.line_bytes() - address));
-    const uint64_t start = clock + sum.cycles;
-    AccessResult one;
-    if (!caches_line(cache, line, regions_[region]) || excluded(line, cache.line_bytes())) {
-      one = transact(op, Initiator::core_data, address, piece, clock_.time_ps(start), data);
-    } else if (op == BusOp::read) {
-      one = read_line(address, piece, machine_mode, start, data, region);
-    } else {
-      one = write_line(address, piece, machine_mode, start, data, region);
-    }
+  while (sum.kind != AccessKind::fault && size_bytes != 0) {
+    const uint64_t left = data_cache_->line_bytes() - (address - data_cache_->line_of(address));
+    const unsigned piece = size_bytes <= left ? size_bytes : static_cast<unsigned>(left);
+    const AccessResult one = access_in_line(op, address, piece, machine_mode, clock + sum.cycles, data, region);
     if (one.kind == AccessKind::wait) {
       uncount();
       return one;
     }
     sum.cycles += one.cycles;
-    if (one.kind == AccessKind::fault) {
-      brought_ = kNothing;
-      return {AccessKind::fault, one.response, sum.cycles};
-    }
-    if (one.kind == AccessKind::bus) sum.kind = AccessKind::bus;
+    sum.response = one.response;
+    if (one.kind != AccessKind::direct) sum.kind = one.kind;
     address += piece;
     data += piece;
     size_bytes -= piece;
@@ -87,7 +86,7 @@ AccessResult DataPath::read_line(uint64_t address, unsigned size_bytes, bool mac
   count_read(missed);
   if (cache.overtaken(slot)) check_stale(slot, address, size_bytes);
   uint8_t* const bytes = bytes_of(slot, line, region);
-  std::memcpy(data, bytes + (address - line), size_bytes);
+  copy_value(data, bytes + (address - line), size_bytes);
   cache.use(slot, clock);
   enter_line(slot, machine_mode, bytes);
   return result;
@@ -118,7 +117,7 @@ AccessResult DataPath::write_line(uint64_t address, unsigned size_bytes, bool ma
   count_write(missed, alone);
   if (slot == Cache::kNowhere) return result;
   uint8_t* const bytes = bytes_of(slot, line, region);
-  if (!alone || cache.has_data()) std::memcpy(bytes + (address - line), data, size_bytes);
+  if (!alone || cache.has_data()) copy_value(bytes + (address - line), data, size_bytes);
   cache.use(slot, clock);
   if (alone) return result;
   cache.set_dirty(slot, true);
@@ -129,9 +128,8 @@ AccessResult DataPath::write_line(uint64_t address, unsigned size_bytes, bool ma
 /// The ages of the lines of a set are up to date behind this.
 void DataPath::collect_set(uint32_t first_slot) {
   for (uint32_t slot = first_slot; slot < first_slot + data_cache_->ways(); ++slot) {
-    for (unsigned tables = entered_lines_[slot]; tables != 0; tables &= tables - 1) {
-      Page& page = page_at(pages_[std::countr_zero(tables)], data_cache_->line(slot));
-      if (page.holds_line(slot)) collect(page);
+    for (Page* const page : line_pages_[slot]) {
+      if (page != nullptr) collect(*page);
     }
   }
 }
@@ -181,7 +179,7 @@ uint64_t DataPath::write_back(uint64_t line, const uint8_t* bytes, uint64_t time
   const uint32_t size_bytes = data_cache_->line_bytes();
   const uint32_t region = region_of(line, size_bytes);
   uint8_t copy[CacheConfig::kBlockBytes];
-  std::memcpy(copy, bytes ? bytes : memory_of(line, size_bytes), size_bytes);
+  std::memcpy(copy, bytes ? bytes : regions_[region].bytes + (line - regions_[region].first), size_bytes);
   uint64_t delay_ps = 0;
   data_cache_->counters.write_backs++;
   if (by_requests(line)) {
@@ -229,11 +227,11 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   if (!use_direct_memory_ || cache.overtaken(slot) || watched(line, cache.line_bytes())) return;
   const Pmp::Permission permission = pmp_.permission(line, cache.line_bytes(), machine_mode);
   if (!permission.uniform) return;
-  entered_lines_[slot] |= machine_mode ? 1 : 2;
   Page& page = page_at(pages(machine_mode), line);
-  collect(page);
+  release(page, machine_mode);
   const bool may_read = permission.access & static_cast<uint8_t>(PmpAccess::read);
   const bool may_write = permission.access & static_cast<uint8_t>(PmpAccess::write);
+  line_pages_[slot][machine_mode ? 0 : 1] = &page;
   page.read_tag = may_read ? line : kNoTag;
   page.write_tag = may_write && cache.dirty(slot) ? line : kNoTag;
   page.host_minus_guest = reinterpret_cast<uintptr_t>(bytes) - static_cast<uintptr_t>(line);
@@ -243,13 +241,13 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
 }
 
 void DataPath::forget_line(uint32_t slot) {
-  for (unsigned tables = entered_lines_[slot]; tables != 0; tables &= tables - 1) {
-    Page& page = page_at(pages_[std::countr_zero(tables)], data_cache_->line(slot));
-    if (!page.holds_line(slot)) continue;
-    collect(page);
-    page = Page{};
+  for (Page*& page : line_pages_[slot]) {
+    if (page == nullptr) continue;
+    collect(*page);
+    page->read_tag = page->write_tag = kNoTag;
+    page->size_mask = kOfRegion;
+    page = nullptr;
   }
-  entered_lines_[slot] = 0;
 }
 
 void DataPath::drop_line(uint32_t slot) {

@@ -120,7 +120,7 @@ CompiledBlock* CompiledCode::compile(const Block& block, const CompiledData& dat
   if (full()) return nullptr;
   CompiledBlock& compiled = blocks_.emplace_back();
   compiled.block = block;
-  compiled.block.executions = compiled.block.taken = 0;
+  compiled.block.executions[0] = compiled.block.executions[1] = 0;
   compiled.taken_cycles = taken_cycles;
   const auto base = reinterpret_cast<uint64_t>(memory_.next());
   CodeHolder holder;

@@ -212,12 +212,11 @@ void RiscvCore<Xlen>::count_compiled() {
   if (!compiled_) return;
   compiled_->for_each([this](CompiledBlock& compiled) {
     Block& block = compiled.block;
-    block.executions = compiled.executions[0] + compiled.executions[1];
-    block.taken = compiled.executions[1];
-    compiled.executions[0] = compiled.executions[1] = 0;
+    const uint64_t executions = compiled.executions[0] + compiled.executions[1];
+    for (unsigned i = 0; i < 2; ++i) block.executions[i] = std::exchange(compiled.executions[i], 0);
     if (DataPath::Region* const home = home_region()) {
-      home->data_read_bytes += block.executions * compiled.load_bytes;
-      home->data_write_bytes += block.executions * compiled.store_bytes;
+      home->data_read_bytes += executions * compiled.load_bytes;
+      home->data_write_bytes += executions * compiled.store_bytes;
     }
     count_block(block);
   });

@@ -23,7 +23,7 @@ DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const C
   if (data_config_.enabled) {
     data_cache_.emplace(data_config_);
     largest_latency_cycles_ = data_config_.hit_cycles;
-    entered_lines_.resize(data_cache_->slots());
+    line_pages_.resize(data_cache_->slots());
   }
 }
 
@@ -51,7 +51,7 @@ AccessResult DataPath::write_slowly(uint64_t address, unsigned size_bytes, bool 
                                     const void* value) {
   if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
   uint8_t bytes[8];
-  std::memcpy(bytes, value, size_bytes);
+  std::memcpy(bytes, value, sizeof bytes);
   const uint32_t index = use_direct_memory_ || data_cache_ ? region_of(address, size_bytes) : kNoRegion;
   if (index != kNoRegion && data_cache_ && regions_[index].cacheable) {
     return look(access_lines(BusOp::write, address, size_bytes, machine_mode, clock, bytes, index), WatchKind::write,
@@ -145,7 +145,7 @@ void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_i
   const Pmp::Permission permission = pmp_.permission(first, bytes, machine_mode);
   if (!permission.uniform) return;
   Page& page = page_at(pages(machine_mode), address);
-  collect(page);
+  release(page, machine_mode);
   const bool may_read = region.readable && (permission.access & static_cast<uint8_t>(PmpAccess::read));
   const bool may_write = region.writable && (permission.access & static_cast<uint8_t>(PmpAccess::write));
   page.read_tag = may_read ? first : kNoTag;
@@ -190,8 +190,7 @@ void DataPath::enter_home(uint64_t page, bool machine_mode, bool may_read, bool 
   entered_[mode].push_back(static_cast<uint32_t>(page));
 }
 
-void DataPath::collect(Page& page) {
-  if (page.reads + page.writes == 0) return;
+void DataPath::count(Page& page) {
   if (page.size_mask == kOfCache) {
     data_cache_->counters.reads += page.reads;
     data_cache_->counters.writes += page.writes;
@@ -224,7 +223,7 @@ void DataPath::flush_pages() {
   }
 }
 
-bool DataPath::excluded(uint64_t address, uint64_t size_bytes) const {
+bool DataPath::excluded_closely(uint64_t address, uint64_t size_bytes) const {
   return std::any_of(exclusions_.begin(), exclusions_.end(), [&](const Range& range) {
     return address <= range.last && address + size_bytes - 1 >= range.first;
   });

@@ -60,7 +60,6 @@ class DataPath {
     uint32_t write_cycles = 0;
     uint32_t owner = 0;              ///< index of the region of a page, slot of a line
     uint32_t size_mask = kOfRegion;  ///< an access counts as (bytes - 1 & size_mask) + 1
-    bool holds_line(uint32_t slot) const { return size_mask == kOfCache && owner == slot; }
   };
   static_assert(sizeof(Page) == 64);
   static constexpr uint32_t kOfRegion = UINT32_MAX, kOfCache = 0;
@@ -107,7 +106,8 @@ class DataPath {
   /// A granule of the table has 2^granule_shift() bytes: a page, or a line of the data cache.
   unsigned granule_shift() const { return granule_shift_; }
 
-  /// A load or store of 1, 2, 4 or 8 bytes at any address; the instruction starts at edge `clock`.
+  /// A load or store of 1, 2, 4 or 8 bytes at any address; the instruction starts at edge `clock`. `value` has room for
+  /// eight bytes.
   AccessResult read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, void* value) {
     DeviceLane* const lane = known_lane(address);
     if (lane == nullptr || !lane->takes(BusOp::read, address, size_bytes)) {
@@ -125,7 +125,7 @@ class DataPath {
     }
     if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
     uint8_t bytes[8];
-    std::memcpy(bytes, value, size_bytes);
+    std::memcpy(bytes, value, sizeof bytes);
     return look(cross(*lane, BusOp::write, address, size_bytes, clock_.time_ps(clock), bytes), WatchKind::write,
                 address, size_bytes);
   }
@@ -195,7 +195,14 @@ class DataPath {
     uint64_t first;
     uint64_t last;
   };
-  bool excluded(uint64_t address, uint64_t size_bytes) const;
+  /// A copy whose size is mostly that of a word.
+  static void copy_value(void* to, const void* from, unsigned size_bytes) {
+    size_bytes == 4 ? std::memcpy(to, from, 4) : std::memcpy(to, from, size_bytes);
+  }
+  bool excluded(uint64_t address, uint64_t size_bytes) const {
+    return !exclusions_.empty() && excluded_closely(address, size_bytes);
+  }
+  bool excluded_closely(uint64_t address, uint64_t size_bytes) const;
   bool watched(uint64_t address, uint64_t size_bytes) const {
     return !watchpoints_.empty() && watched_closely(address, size_bytes);
   }
@@ -204,7 +211,15 @@ class DataPath {
     return watchpoints_.empty() ? result : look_closely(result, kind, address, size_bytes);
   }
   AccessResult look_closely(AccessResult result, WatchKind kind, uint64_t address, unsigned size_bytes);
-  void collect(Page& page);
+  void collect(Page& page) {
+    if (page.reads + page.writes != 0) count(page);
+  }
+  void count(Page& page);
+  /// Before a granule of a table holds something else.
+  void release(Page& page, bool machine_mode) {
+    collect(page);
+    if (page.size_mask == kOfCache) line_pages_[page.owner][machine_mode ? 0 : 1] = nullptr;
+  }
   void enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
   uint32_t find_region(uint64_t address, unsigned size_bytes);
@@ -250,6 +265,8 @@ class DataPath {
     return region.cacheable && line >= region.first && line + (cache.line_bytes() - 1) <= region.last;
   }
   void exclude_lines(uint64_t first, uint64_t last);
+  AccessResult access_in_line(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
+                              uint8_t* data, uint32_t region);
   AccessResult access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
                             uint8_t* data, uint32_t region);
   AccessResult read_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data,
@@ -297,8 +314,8 @@ class DataPath {
   static constexpr std::array<uint64_t, 2> kNothing{Cache::kNoLine, Cache::kNoLine};
   std::array<uint64_t, 2> brought_ = kNothing;
   Counted counted_;  ///< by the access in progress, or the last one
-  std::vector<uint8_t>
-      entered_lines_;  ///< by slot: bit 0, the table of machine mode may hold its line; bit 1, user mode's
+  /// By slot: the granules of the two tables that hold its line.
+  std::vector<std::array<Page*, 2>> line_pages_;
   unsigned granule_shift_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;

@@ -100,8 +100,8 @@ struct Operation {
   uint8_t rs1 = 0;
   uint8_t rs2 = 0;
   uint8_t rs3 = 0;
-  uint8_t rounding = 0;  ///< the rm field
-  uint8_t spare = 0;
+  uint8_t rounding = 0;   ///< the rm field
+  uint8_t handler = 0;    ///< the interpreter's (handlers.h)
   int32_t immediate = 0;  ///< sign-extended; CSR number; shift amount
   uint16_t pc_offset = 0;
   uint16_t cycles_before = 0;

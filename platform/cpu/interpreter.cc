@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "platform/cpu/fast_float.h"
+#include "platform/cpu/handlers.h"
 #include "platform/cpu/integer_ops.h"
 #include "platform/cpu/nan_boxing.h"
 #include "platform/cpu/riscv_core.h"
@@ -30,7 +31,7 @@ void RiscvCore<Xlen>::leave(const Block& block, const Operation& operation, uint
   retired_ += static_cast<uint64_t>(end - block.operations);
   clock_ = clock + end->cycles_before;
   pc_ = static_cast<U>(block.pc()) + operation.pc_offset + (completed ? operation.length_bytes : 0);
-  system_block_ = block;
+  left_ = block.origin;
   left_early_ = true;
 }
 
@@ -186,11 +187,16 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
 template <class Xlen>
 template <bool kCaches>
 void RiscvCore<Xlen>::interpret(Block* block) {
-  static const void* const kLabels[kInstructionIds] = {
+  static const void* const kLabels[kHandlers] = {
 #define INSTRUCTION(id, mnemonic, match, mask, format, kind) &&do_##id,
 #define INSTRUCTION64(id, mnemonic, match, mask, format, kind) Xlen::kBits == 64 ? &&do_##id : &&do_system,
 #include "platform/cpu/instructions.def"
-      &&do_system, &&do_block_end};
+      &&do_system,
+      &&do_block_end,
+#define FORWARDED(id, operand) &&do_##id##_##operand,
+#define FORWARDED64(id, operand) Xlen::kBits == 64 ? &&do_##id##_##operand : &&do_system,
+#include "platform/cpu/forwarded.def"
+  };
   U* const x = x_.data();
   DataPath::Page* const pages = path_.pages(data_machine_).data();
   Block* const slots = blocks_.slots();
@@ -206,9 +212,11 @@ void RiscvCore<Xlen>::interpret(Block* block) {
   const Operation* op = block->operations;
   uint64_t clock = clock_;
   uint64_t retired = retired_;
-  U next = 0;
+  uint64_t next = 0;           // key of the block that follows
+  Block* following = nullptr;  // where it would be
+  U at_hand = 0;               // the last result (HandlerChoice)
 
-#define DISPATCH() goto* kLabels[static_cast<unsigned>(op->id)]
+#define DISPATCH() goto* kLabels[op->handler]
 #define NEXT()  \
   do {          \
     ++op;       \
@@ -218,81 +226,105 @@ void RiscvCore<Xlen>::interpret(Block* block) {
 #define RS2 x[op->rs2]
 #define IMMEDIATE static_cast<U>(static_cast<S>(op->immediate))
 #define OWN_PC (static_cast<U>(block->pc()) + op->pc_offset)
-#define COMPUTE(id, expression)                     \
-  do_##id : x[op->rd] = static_cast<U>(expression); \
-  NEXT();
-#define BRANCH(id, condition)                 \
-  do_##id : if (condition) goto branch_taken; \
-  goto do_block_end;
+#define RESULT(value) x[op->rd] = at_hand = static_cast<U>(value)
+#define COMPUTE_OF(label, first, second, expression) \
+  label : {                                          \
+    [[maybe_unused]] const U a = first, b = second;  \
+    RESULT(expression);                              \
+    NEXT();                                          \
+  }
+// By operands a (rs1) and b (rs2): either may be at hand, a alone, none.
+#define COMPUTE_EITHER(id, expression)                \
+  COMPUTE_OF(do_##id, RS1, RS2, expression)           \
+  COMPUTE_OF(do_##id##_rs1, at_hand, RS2, expression) \
+  COMPUTE_OF(do_##id##_rs2, RS1, at_hand, expression)
+#define COMPUTE_FIRST(id, expression)       \
+  COMPUTE_OF(do_##id, RS1, U{}, expression) \
+  COMPUTE_OF(do_##id##_rs1, at_hand, U{}, expression)
+#define COMPUTE(id, expression) COMPUTE_OF(do_##id, RS1, RS2, expression)
+#define BRANCH_OF(label, first, second, condition) \
+  label : {                                        \
+    const U a = first, b = second;                 \
+    if (condition) goto branch_taken;              \
+    goto do_block_end;                             \
+  }
+#define BRANCH(id, condition)                       \
+  BRANCH_OF(do_##id, RS1, RS2, condition)           \
+  BRANCH_OF(do_##id##_rs1, at_hand, RS2, condition) \
+  BRANCH_OF(do_##id##_rs2, RS1, at_hand, condition)
 
   DISPATCH();
 
   COMPUTE(LUI, IMMEDIATE)
   COMPUTE(AUIPC, OWN_PC + IMMEDIATE)
-  COMPUTE(ADDI, RS1 + IMMEDIATE)
-  COMPUTE(SLTI, static_cast<S>(RS1) < static_cast<S>(IMMEDIATE))
-  COMPUTE(SLTIU, RS1 < IMMEDIATE)
-  COMPUTE(XORI, RS1 ^ IMMEDIATE)
-  COMPUTE(ORI, RS1 | IMMEDIATE)
-  COMPUTE(ANDI, RS1 & IMMEDIATE)
-  COMPUTE(SLLI, RS1 << op->immediate)
-  COMPUTE(SRLI, RS1 >> op->immediate)
-  COMPUTE(SRAI, static_cast<S>(RS1) >> op->immediate)
-  COMPUTE(ADD, RS1 + RS2)
-  COMPUTE(SUB, RS1 - RS2)
-  COMPUTE(SLL, RS1 << (RS2 & (Xlen::kBits - 1)))
-  COMPUTE(SLT, static_cast<S>(RS1) < static_cast<S>(RS2))
-  COMPUTE(SLTU, RS1 < RS2)
-  COMPUTE(XOR, RS1 ^ RS2)
-  COMPUTE(SRL, RS1 >> (RS2 & (Xlen::kBits - 1)))
-  COMPUTE(SRA, static_cast<S>(RS1) >> (RS2 & (Xlen::kBits - 1)))
-  COMPUTE(OR, RS1 | RS2)
-  COMPUTE(AND, RS1 & RS2)
-  COMPUTE(MUL, RS1 * RS2)
-  COMPUTE(MULH, integer_ops::multiply_high<Xlen>(RS1, RS2))
-  COMPUTE(MULHSU, integer_ops::multiply_high_mixed<Xlen>(RS1, RS2))
-  COMPUTE(MULHU, integer_ops::multiply_high_unsigned<Xlen>(RS1, RS2))
-  COMPUTE(DIV, integer_ops::divide<Xlen>(RS1, RS2))
-  COMPUTE(DIVU, integer_ops::divide_unsigned<Xlen>(RS1, RS2))
-  COMPUTE(REM, integer_ops::remainder<Xlen>(RS1, RS2))
-  COMPUTE(REMU, integer_ops::remainder_unsigned<Xlen>(RS1, RS2))
+  COMPUTE_FIRST(ADDI, a + IMMEDIATE)
+  COMPUTE_FIRST(SLTI, static_cast<S>(a) < static_cast<S>(IMMEDIATE))
+  COMPUTE_FIRST(SLTIU, a < IMMEDIATE)
+  COMPUTE_FIRST(XORI, a ^ IMMEDIATE)
+  COMPUTE_FIRST(ORI, a | IMMEDIATE)
+  COMPUTE_FIRST(ANDI, a & IMMEDIATE)
+  COMPUTE_FIRST(SLLI, a << op->immediate)
+  COMPUTE_FIRST(SRLI, a >> op->immediate)
+  COMPUTE_FIRST(SRAI, static_cast<S>(a) >> op->immediate)
+  COMPUTE_EITHER(ADD, a + b)
+  COMPUTE_EITHER(SUB, a - b)
+  COMPUTE_EITHER(SLL, a << (b & (Xlen::kBits - 1)))
+  COMPUTE_EITHER(SLT, static_cast<S>(a) < static_cast<S>(b))
+  COMPUTE_EITHER(SLTU, a < b)
+  COMPUTE_EITHER(XOR, a ^ b)
+  COMPUTE_EITHER(SRL, a >> (b & (Xlen::kBits - 1)))
+  COMPUTE_EITHER(SRA, static_cast<S>(a) >> (b & (Xlen::kBits - 1)))
+  COMPUTE_EITHER(OR, a | b)
+  COMPUTE_EITHER(AND, a & b)
+  COMPUTE_EITHER(MUL, a * b)
+  COMPUTE_EITHER(MULH, integer_ops::multiply_high<Xlen>(a, b))
+  COMPUTE(MULHSU, integer_ops::multiply_high_mixed<Xlen>(a, b))
+  COMPUTE_EITHER(MULHU, integer_ops::multiply_high_unsigned<Xlen>(a, b))
+  COMPUTE(DIV, integer_ops::divide<Xlen>(a, b))
+  COMPUTE(DIVU, integer_ops::divide_unsigned<Xlen>(a, b))
+  COMPUTE(REM, integer_ops::remainder<Xlen>(a, b))
+  COMPUTE(REMU, integer_ops::remainder_unsigned<Xlen>(a, b))
 
 // The lower halves of RV64's registers, and results that are sign-extended from 32 bits.
-#define WORD1 static_cast<uint32_t>(RS1)
-#define WORD2 static_cast<uint32_t>(RS2)
-#define COMPUTE_WORD(id, expression) COMPUTE(id, static_cast<S>(static_cast<int32_t>(expression)))
-  COMPUTE_WORD(ADDIW, RS1 + IMMEDIATE)
-  COMPUTE_WORD(SLLIW, WORD1 << op->immediate)
-  COMPUTE_WORD(SRLIW, WORD1 >> op->immediate)
-  COMPUTE_WORD(SRAIW, static_cast<int32_t>(WORD1) >> op->immediate)
-  COMPUTE_WORD(ADDW, WORD1 + WORD2)
-  COMPUTE_WORD(SUBW, WORD1 - WORD2)
-  COMPUTE_WORD(SLLW, WORD1 << (WORD2 & 31))
-  COMPUTE_WORD(SRLW, WORD1 >> (WORD2 & 31))
-  COMPUTE_WORD(SRAW, static_cast<int32_t>(WORD1) >> (WORD2 & 31))
-  COMPUTE_WORD(MULW, WORD1 * WORD2)
-  COMPUTE_WORD(DIVW, integer_ops::divide<Rv32>(WORD1, WORD2))
-  COMPUTE_WORD(DIVUW, integer_ops::divide_unsigned<Rv32>(WORD1, WORD2))
-  COMPUTE_WORD(REMW, integer_ops::remainder<Rv32>(WORD1, WORD2))
-  COMPUTE_WORD(REMUW, integer_ops::remainder_unsigned<Rv32>(WORD1, WORD2))
+#define WORD1 static_cast<uint32_t>(a)
+#define WORD2 static_cast<uint32_t>(b)
+#define EXTENDED(expression) static_cast<S>(static_cast<int32_t>(expression))
+  COMPUTE_FIRST(ADDIW, EXTENDED(a + IMMEDIATE))
+  COMPUTE_FIRST(SLLIW, EXTENDED(WORD1 << op->immediate))
+  COMPUTE_FIRST(SRLIW, EXTENDED(WORD1 >> op->immediate))
+  COMPUTE_FIRST(SRAIW, EXTENDED(static_cast<int32_t>(WORD1) >> op->immediate))
+  COMPUTE_EITHER(ADDW, EXTENDED(WORD1 + WORD2))
+  COMPUTE_EITHER(SUBW, EXTENDED(WORD1 - WORD2))
+  COMPUTE(SLLW, EXTENDED(WORD1 << (WORD2 & 31)))
+  COMPUTE(SRLW, EXTENDED(WORD1 >> (WORD2 & 31)))
+  COMPUTE(SRAW, EXTENDED(static_cast<int32_t>(WORD1) >> (WORD2 & 31)))
+  COMPUTE_EITHER(MULW, EXTENDED(WORD1 * WORD2))
+  COMPUTE(DIVW, EXTENDED(integer_ops::divide<Rv32>(WORD1, WORD2)))
+  COMPUTE(DIVUW, EXTENDED(integer_ops::divide_unsigned<Rv32>(WORD1, WORD2)))
+  COMPUTE(REMW, EXTENDED(integer_ops::remainder<Rv32>(WORD1, WORD2)))
+  COMPUTE(REMUW, EXTENDED(integer_ops::remainder_unsigned<Rv32>(WORD1, WORD2)))
 
 do_FENCE:  // one core and an in-order bus: everything is ordered already
   NEXT();
 
-  BRANCH(BEQ, RS1 == RS2)
-  BRANCH(BNE, RS1 != RS2)
-  BRANCH(BLT, static_cast<S>(RS1) < static_cast<S>(RS2))
-  BRANCH(BGE, static_cast<S>(RS1) >= static_cast<S>(RS2))
-  BRANCH(BLTU, RS1 < RS2)
-  BRANCH(BGEU, RS1 >= RS2)
+  BRANCH(BEQ, a == b)
+  BRANCH(BNE, a != b)
+  BRANCH(BLT, static_cast<S>(a) < static_cast<S>(b))
+  BRANCH(BGE, static_cast<S>(a) >= static_cast<S>(b))
+  BRANCH(BLTU, a < b)
+  BRANCH(BGEU, a >= b)
 
 do_JAL:
-  next = OWN_PC + IMMEDIATE;
   x[op->rd] = OWN_PC + op->length_bytes;
+  block->executions[0]++;
+  next = block->exits[1].key;
+  following = block->exits[1].place;
   goto block_done;
 do_JALR:
-  next = (RS1 + IMMEDIATE) & ~U{1};
+  next = ((RS1 + IMMEDIATE) & ~U{1}) | user;
   x[op->rd] = OWN_PC + op->length_bytes;
+  block->executions[0]++;
+  following = is_block_key(next) ? &slots[next >> 1 & (BlockCache::kSlots - 1)] : &nowhere_;
   goto block_done;
 
 // A load or store that the page cache does not know takes the long way; a bus access ends the block behind itself.
@@ -308,30 +340,30 @@ do_JALR:
       accesses += sizeof(type);                              \
     }                                                        \
   } while (false)
-#define LOAD(id, type, target, convert)                                                                  \
-  do_##id : {                                                                                            \
-    const U address = RS1 + IMMEDIATE;                                                                   \
+#define LOAD_OF(label, type, base, take)                                                                 \
+  label : {                                                                                              \
+    const U address = (base) + IMMEDIATE;                                                                \
     DataPath::Page& page = PAGE_OF(address);                                                             \
     if (page.read_tag == ALIGNED_PAGE(type, uint64_t{address})) [[likely]] {                             \
       type value;                                                                                        \
       std::memcpy(&value, reinterpret_cast<const void*>(page.host_minus_guest + address), sizeof value); \
       COUNT(page.reads, type);                                                                           \
       clock += page.read_cycles;                                                                         \
-      target[op->rd] = convert(value);                                                                   \
+      take(value);                                                                                       \
     } else {                                                                                             \
       clock_ = clock;                                                                                    \
       pc_ = OWN_PC; /* whose access it is, for what the bus reports */                                   \
       const AccessKind kind = load(address, sizeof(type), op->cycles_before);                            \
       clock = clock_;                                                                                    \
       if (kind == AccessKind::fault) goto leave_for_trap;                                                \
-      target[op->rd] = convert(static_cast<type>(transfer_));                                            \
+      take(static_cast<type>(transfer_));                                                                \
       if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind;                   \
     }                                                                                                    \
     NEXT();                                                                                              \
   }
-#define STORE(id, type, source)                                                                    \
-  do_##id : {                                                                                      \
-    const U address = RS1 + IMMEDIATE;                                                             \
+#define STORE_OF(label, type, base, source)                                                        \
+  label : {                                                                                        \
+    const U address = (base) + IMMEDIATE;                                                          \
     DataPath::Page& page = PAGE_OF(address);                                                       \
     const type value = static_cast<type>(source);                                                  \
     if (page.write_tag == ALIGNED_PAGE(type, uint64_t{address})) [[likely]] {                      \
@@ -349,18 +381,26 @@ do_JALR:
     }                                                                                              \
     NEXT();                                                                                        \
   }
+#define SIGNED(value) RESULT(static_cast<S>(value))
+#define LOAD(id, type, take)        \
+  LOAD_OF(do_##id, type, RS1, take) \
+  LOAD_OF(do_##id##_rs1, type, at_hand, take)
+#define STORE(id, type)                       \
+  STORE_OF(do_##id, type, RS1, RS2)           \
+  STORE_OF(do_##id##_rs1, type, at_hand, RS2) \
+  STORE_OF(do_##id##_rs2, type, RS1, at_hand)
 
-  LOAD(LB, int8_t, x, static_cast<S>)
-  LOAD(LH, int16_t, x, static_cast<S>)
-  LOAD(LW, int32_t, x, static_cast<S>)
-  LOAD(LBU, uint8_t, x, static_cast<U>)
-  LOAD(LHU, uint16_t, x, static_cast<U>)
-  STORE(SB, uint8_t, RS2)
-  STORE(SH, uint16_t, RS2)
-  STORE(SW, uint32_t, RS2)
-  LOAD(LWU, uint32_t, x, static_cast<U>)
-  LOAD(LD, uint64_t, x, static_cast<U>)
-  STORE(SD, uint64_t, RS2)
+  LOAD(LB, int8_t, SIGNED)
+  LOAD(LH, int16_t, SIGNED)
+  LOAD(LW, int32_t, SIGNED)
+  LOAD(LBU, uint8_t, RESULT)
+  LOAD(LHU, uint16_t, RESULT)
+  STORE(SB, uint8_t)
+  STORE(SH, uint16_t)
+  STORE(SW, uint32_t)
+  LOAD(LWU, uint32_t, RESULT)
+  LOAD(LD, uint64_t, RESULT)
+  STORE(SD, uint64_t)
 
 do_LR_W:
 do_SC_W:
@@ -434,13 +474,13 @@ do_AMOMAXU_D : {
     FP_TO_##result(expression);          \
     NEXT();                              \
   }
-#define FP_LOADED_SINGLE(value) (fs_ = 3, nan_boxing::boxed<Float>(value))
-#define FP_LOADED_DOUBLE(value) (fs_ = 3, static_cast<Float>(value))
+#define LOADED_SINGLE(value) fs_ = 3, f_[op->rd] = nan_boxing::boxed<Float>(value)
+#define LOADED_DOUBLE(value) fs_ = 3, f_[op->rd] = static_cast<Float>(value)
 
-  LOAD(FLW_legal, uint32_t, f_, FP_LOADED_SINGLE)
-  STORE(FSW_legal, uint32_t, f_[op->rs2])
-  LOAD(FLD_legal, uint64_t, f_, FP_LOADED_DOUBLE)
-  STORE(FSD_legal, uint64_t, f_[op->rs2])
+  LOAD_OF(do_FLW_legal, uint32_t, RS1, LOADED_SINGLE)
+  STORE_OF(do_FSW_legal, uint32_t, RS1, f_[op->rs2])
+  LOAD_OF(do_FLD_legal, uint64_t, RS1, LOADED_DOUBLE)
+  STORE_OF(do_FSD_legal, uint64_t, RS1, f_[op->rs2])
 do_FLW:
   FP_CHECK();
   goto do_FLW_legal;
@@ -457,30 +497,29 @@ do_FSD:
 #include "platform/cpu/fp_instructions.def"
 
 branch_taken:
-  block->taken++;
+  block->executions[1]++;
   clock += taken_cycles;
-  next = OWN_PC + IMMEDIATE;
+  next = block->exits[1].key;
+  following = block->exits[1].place;
   goto block_done;
 do_block_end:
-  next = static_cast<U>(block->pc()) + block->bytes;
-block_done : {
-  block->executions++;
+  block->executions[0]++;
+  next = block->exits[0].key;
+  following = block->exits[0].place;
+block_done:
   clock += block->cycles;
   retired += block->count;
-  const uint64_t key = next | user;
-  Block* const following = &slots[key >> 1 & (BlockCache::kSlots - 1)];
-  if (following->key == key && is_block_key(key) && clock + following->worst_cycles <= chain_limit_ &&
+  if (following->key == next && clock + following->worst_cycles <= chain_limit_ &&
       (!kCaches || following->is_there(fills))) [[likely]] {
     block = following;
     if (kCaches) code_ages[block->slots[0]] = code_ages[block->slots[1]] = clock;
     op = block->operations;
     DISPATCH();
   }
-  pc_ = next;
+  pc_ = static_cast<U>(next & ~uint64_t{1});
   clock_ = clock;
   retired_ = retired;
   return;
-}
 
 leave_behind:
   retired_ = retired;
@@ -514,6 +553,8 @@ do_system:  // and whatever is illegal here
 
 // NOLINTEND(bugprone-macro-parentheses, performance-no-int-to-ptr)
 
+template void RiscvCore<Rv32>::leave(const Block&, const Operation&, uint64_t, bool);
+template void RiscvCore<Rv64>::leave(const Block&, const Operation&, uint64_t, bool);
 template void RiscvCore<Rv32>::interpret<false>(Block*);
 template void RiscvCore<Rv32>::interpret<true>(Block*);
 template void RiscvCore<Rv64>::interpret<false>(Block*);

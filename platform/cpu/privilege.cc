@@ -43,8 +43,8 @@ void RiscvCore<Xlen>::take_trap(TrapCause cause, U value, BusResponse response) 
   const U trapped = pc_;
   exceptions_++;
   // Fetches of instructions that retire are counted where they do.
-  const bool fetched = cause != TrapCause::instruction_access && system_block_.cached();
-  if (fetched) path_.code_cache()->counters.reads += system_block_.lines_each();
+  const bool fetched = cause != TrapCause::instruction_access && left_.cached;
+  if (fetched) path_.code_cache()->counters.reads += left_.lines;
   enter_trap(static_cast<U>(cause), false, value, response);
   // The same instruction twice with none retired between: the trap handler itself cannot be executed.
   if (last_trap_retired_ == retired_ && last_trap_pc_ == trapped) stop(StopReason::lockup);
@@ -83,7 +83,7 @@ void RiscvCore<Xlen>::illegal_instruction() {
 
 template <class Xlen>
 void RiscvCore<Xlen>::retire(const Operation& operation) {
-  count_operation(operation, system_block_);
+  count_operation(operation, left_);
   retired_++;
   clock_ += cost_[static_cast<unsigned>(kind_of(operation.id))];
   pc_ += operation.length_bytes;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "platform/check/check.h"
+#include "platform/cpu/handlers.h"
 
 namespace backboard {
 namespace {
@@ -72,6 +73,8 @@ RiscvCore<Xlen>::RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& q
   scratch_.operations = scratch_operations_.data();
   scratch_.count = 1;
   scratch_operations_[1].id = InstructionId::kBlockEnd;
+  scratch_operations_[1].handler = plain_handler(InstructionId::kBlockEnd);
+  nowhere_.key = 0;
   quantum_cycles_ = std::max<uint64_t>(1, clock_time_.cycles_covering(config.quantum_ps));
   start_tier();
   path_.on_stale_line([this](const StaleLine& line) {
@@ -271,7 +274,7 @@ template <class Xlen>
 void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operation) {
   const uint16_t cycles = cost_[static_cast<unsigned>(kind_of(operation.id))];
   scratch_.key = home.key;
-  scratch_.region = home.region;
+  scratch_.origin = home.origin;
   scratch_.cycles = cycles;
   scratch_.bytes = static_cast<uint16_t>(operation.pc_offset + operation.length_bytes);
   scratch_.crosses = home.crosses;
@@ -279,7 +282,9 @@ void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operat
     scratch_.slots[i] = home.slots[i];
     scratch_.fills[i] = home.fills[i];
   }
+  find_exits(scratch_, operation);
   scratch_operations_[0] = operation;
+  scratch_operations_[0].handler = plain_handler(operation.id);
   scratch_operations_[0].cycles_before = 0;
   scratch_operations_[1].cycles_before = cycles;
 }
@@ -310,7 +315,7 @@ void RiscvCore<Xlen>::run_uncached() {
   std::memcpy(&bits, bytes, sizeof bits);
   Block home;
   home.key = pc_ | user_bit();
-  home.region = DataPath::kNoRegion;
+  home.origin.region = DataPath::kNoRegion;
   if (const Cache* cache = path_.code_cache()) home.slots[0] = home.slots[1] = cache->always_there();
   prepare_scratch(home, decode(bits, Xlen::kIsa));
   execute(&scratch_, 0);

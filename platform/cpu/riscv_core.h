@@ -122,8 +122,9 @@ class RiscvCore final : public Core, private GuestMemory {
   void count_block(Block& block);
   void count_blocks();
   void count_part(const Block& block, const Operation* end);
-  void count_operation(const Operation& operation, const Block& block);
-  void count_fetches(const Block& block, uint64_t instructions, uint64_t bytes);
+  void count_operation(const Operation& operation, const Block::Origin& origin);
+  void count_fetches(const Block::Origin& origin, uint64_t instructions, uint64_t bytes);
+  void find_exits(Block& block, const Operation& last);
   // With a code cache: the lines of the instruction at pc_, and the blocks in them.
   bool fetch_code();
   bool is_there(const Block& block) {
@@ -268,7 +269,8 @@ class RiscvCore final : public Core, private GuestMemory {
   uint64_t instruction_limit_ = UINT64_MAX;
   U last_trap_pc_ = 0;
   uint64_t last_trap_retired_ = UINT64_MAX;
-  Block system_block_;       ///< where the instruction lies that is executed outside its block
+  Block nowhere_;            ///< place of the key that no block may have
+  Block::Origin left_;       ///< where the instruction lies that is executed outside its block
   bool left_early_ = false;  ///< a block was left in the middle or ended in a system instruction
   uint32_t bounded_latency_ = 0;
   // Debugging: a block never holds a breakpoint but at its start, and such a block is never put into the cache, so

@@ -1,0 +1,154 @@
+// The interpreter's handlers that take an operand from the result at hand (forwarded.def).
+#include "platform/cpu/handlers.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "tests/support/machine.h"
+
+using namespace backboard;
+using namespace backboard::rv;
+using test::Machine;
+
+namespace {
+
+struct Row {
+  InstructionId id;
+  Handler handler;
+  bool second;  ///< takes rs2 from what is at hand
+  bool rv64;    ///< only
+};
+
+constexpr bool is_second(std::string_view operand) {
+  return operand == "rs2";
+}
+
+const Row kRows[] = {
+#define FORWARDED(id, operand) {InstructionId::id, Handler::id##_##operand, is_second(#operand), false},
+#define FORWARDED64(id, operand) {InstructionId::id, Handler::id##_##operand, is_second(#operand), true},
+#include "platform/cpu/forwarded.def"
+};
+
+/// The instruction of `row` with its operands in `rs1` and `rs2`; a result goes to x12, a branch two instructions on.
+uint32_t encode(const Row& row, Isa isa, uint32_t rs1, uint32_t rs2) {
+  const auto table = instruction_table(isa);
+  const auto found = std::find_if(table.begin(), table.end(), [&](const InstructionRow& r) { return r.id == row.id; });
+  REQUIRE(found != table.end());
+  switch (found->format) {
+    case InstructionFormat::R:
+      return found->match | 12u << 7 | rs1 << 15 | rs2 << 20;
+    case InstructionFormat::S:
+      return found->match | 8u << 7 | rs1 << 15 | rs2 << 20;
+    case InstructionFormat::B:
+      return found->match | 4u << 8 | rs1 << 15 | rs2 << 20;
+    default:
+      return found->match | 12u << 7 | rs1 << 15 | 8u << 20;
+  }
+}
+
+bool accesses_memory(InstructionId id) {
+  const InstructionKind kind = kind_of(id);
+  return kind == InstructionKind::load || kind == InstructionKind::store;
+}
+
+void check_row(const Row& row, Isa isa, uint64_t at_hand, uint64_t other) {
+  Program p;
+  p << addi(10, 9, 24) << encode(row, isa, row.second ? 11 : 10, row.second ? 10 : 11) << addi(13, 12, 1)
+    << addi(14, 13, 1) << jal(0, 0);
+  CoreConfig config;
+  config.isa = isa;
+  config.jit = JitUse::off;
+  Machine in_block(config), one_by_one(config);
+  const auto prepare = [&](Machine& machine) {
+    for (unsigned i = 0; i < 64; ++i) machine.bus.at(Machine::kData)[i] = static_cast<uint8_t>(0xF3 * i + 0x81);
+    machine.load(p);
+    machine.start();
+    machine.core->set_x(9, at_hand - 24);
+    machine.core->set_x(11, other);
+    machine.core->set_x(12, 7);
+  };
+  prepare(in_block);
+  prepare(one_by_one);
+  in_block.run(8);
+  for (unsigned i = 0; i < 8; ++i) one_by_one.run(1);
+  CHECK(in_block.core->statistics().instructions == 8);
+  for (unsigned i = 0; i < 32; ++i) {
+    INFO("x" << i);
+    CHECK(in_block.core->x(i) == one_by_one.core->x(i));
+  }
+  CHECK(in_block.core->pc() == one_by_one.core->pc());
+  CHECK(in_block.core->time_ps() == one_by_one.core->time_ps());
+  CHECK(std::memcmp(in_block.bus.at(Machine::kData), one_by_one.bus.at(Machine::kData), 64) == 0);
+  CHECK(in_block.log.traps.empty());
+}
+
+}  // namespace
+
+TEST_CASE("an instruction that takes its operand from the result at hand does what it does by itself") {
+  for (const Isa isa : {Isa::rv32imafc, Isa::rv64imafdc}) {
+    for (const Row& row : kRows) {
+      if (row.rv64 && isa == Isa::rv32imafc) continue;
+      INFO(static_cast<unsigned>(row.handler));
+      const Operation first = decode(addi(10, 9, 24), isa);
+      Operation producer = first, consumer = decode(encode(row, isa, row.second ? 11 : 10, row.second ? 10 : 11), isa);
+      HandlerChoice handlers;
+      handlers.choose(producer);
+      handlers.choose(consumer);
+      CHECK(producer.handler == plain_handler(InstructionId::ADDI));
+      CHECK(consumer.handler == static_cast<uint8_t>(row.handler));
+      if (accesses_memory(row.id)) {
+        const uint64_t place = Machine::kData + 16, value = 0x8123'4567'89AB'CDEF;
+        check_row(row, isa, row.second ? value : place, row.second ? place : value);
+        continue;
+      }
+      const uint64_t values[] = {0, 1, 5, 31, 0x7FFF'FFFF, 0x8000'0000, 0xFFFF'FFFF'8000'0001, ~uint64_t{0}};
+      for (const uint64_t a : values) {
+        for (const uint64_t b : values) check_row(row, isa, a, b);
+      }
+    }
+  }
+}
+
+TEST_CASE("what is at hand is the last result of the block, as long as nothing else wrote a register") {
+  const uint32_t use = add(15, 10, 11);
+  const auto handler_behind = [&](std::initializer_list<uint32_t> before) {
+    HandlerChoice handlers;
+    for (const uint32_t bits : before) {
+      Operation operation = decode(bits);
+      handlers.choose(operation);
+    }
+    Operation operation = decode(use);
+    handlers.choose(operation);
+    return operation.handler;
+  };
+  const uint8_t plain = plain_handler(InstructionId::ADD);
+  const auto first = static_cast<uint8_t>(Handler::ADD_rs1), second = static_cast<uint8_t>(Handler::ADD_rs2);
+  CHECK(handler_behind({}) == plain);
+  CHECK(handler_behind({lui(10, 1)}) == first);
+  CHECK(handler_behind({auipc(11, 1)}) == second);
+  CHECK(handler_behind({lw(10, 0, 8)}) == first);
+  CHECK(handler_behind({div(11, 8, 9)}) == second);
+  CHECK(handler_behind({lui(10, 1), sw(9, 0, 8)}) == first);  // stores write no register
+  CHECK(handler_behind({lui(10, 1), fence()}) == first);
+  CHECK(handler_behind({lui(10, 1), flw(10, 8, 0)}) == first);  // nor do loads into the others
+  CHECK(handler_behind({flw(10, 8, 0)}) == plain);
+  CHECK(handler_behind({lui(10, 1), lui(12, 1)}) == plain);
+  CHECK(handler_behind({lui(10, 1), lui(0, 1)}) == plain);
+  CHECK(handler_behind({lui(10, 1), amoadd_w(10, 8, 9)}) == plain);
+  CHECK(handler_behind({lui(10, 1), fmv_x_w(10, 1)}) == plain);
+  CHECK(handler_behind({lui(10, 1), csrrw(10, 0x340, 9)}) == plain);
+}
+
+TEST_CASE("a jump into the middle of a block finds nothing at hand") {
+  // The block from its start has x10 at hand for the add; the one that starts at the add has not.
+  Program p;
+  p << addi(10, 0, 100) << add(12, 10, 11) << addi(10, 0, 1) << addi(13, 13, 1) << bne(13, 14, -12) << jal(0, 0);
+  Machine m;
+  m.execute(p, 11, [&] {
+    m.core->set_x(11, 5);
+    m.core->set_x(14, 2);
+  });
+  CHECK(m.x(12) == 6);
+  CHECK(m.x(13) == 2);
+}
