@@ -65,8 +65,9 @@ class Mischief {
   uint32_t pick(uint64_t below) { return static_cast<uint32_t>(random_() % below); }
 
  private:
-  static constexpr const char* kMonitor[] = {"help",      "reset",         "info npu",   "info irq", "info dram",
-                                             "info uart", "info watchdog", "info flash", "time",     "trace on"};
+  static constexpr const char* kMonitor[] = {"help",       "reset",     "info npu", "info irq",
+                                             "info dram",  "info uart", "info dma", "info watchdog",
+                                             "info flash", "time",      "trace on"};
   static std::string little(uint32_t value) {
     std::string text;
     for (unsigned i = 0; i < 4; ++i) text += fmt::format("{:02x}", value >> (8 * i) & 0xff);
@@ -75,8 +76,9 @@ class Mischief {
   uint32_t register_number() { return pick(2) ? pick(65) : gdb_register::kFirstCsr + 0x300 + pick(0x100); }
   uint64_t address() {
     static constexpr uint64_t kBases[] = {test::kProgramBase, test::kFinisher, test::kClint, test::kPlic, test::kUart,
-                                          test::kWatchdog,    0x10010000,      0x10040000,   0x1000,      0x08000000,
-                                          0x20000000,         0x8ffffffc,      0xfffffffc,   0,           0x40000000};
+                                          test::kWatchdog,    0x10010000,      0x10020100,   0x10040000,  0x1000,
+                                          0x08000000,         0x20000000,      0x8ffffffc,   0xfffffffc,  0,
+                                          0x40000000};
     if (pick(20) == 0) return random_();
     return kBases[pick(2) ? 0 : pick(std::size(kBases))] + pick(128);
   }

@@ -16,28 +16,31 @@ using backboard::test::SocketClient;
 using backboard::test::TemporaryFolder;
 
 TEST_CASE("TCP is loopback, a second client waits, and what is no debugger is dropped without effect") {
-  BackgroundProgram program(BACKBOARD_PROGRAM, {"exec", firmware("test_exec_endless"), "--gdb", "0"});
-  static const std::string kSaid = "waiting for gdb on ";
-  REQUIRE(eventually([&] { return program.err().find('\n') != std::string::npos; }));
-  const std::string err = program.err();
-  const size_t at = err.find(kSaid);
-  REQUIRE(at != std::string::npos);
-  const std::string place = err.substr(at + kSaid.size(), err.find('\n', at) - at - kSaid.size());
-  CHECK(place.substr(0, 10) == "127.0.0.1:");
-  char byte = 0;
-  {
-    SocketClient browser(place);
-    browser.send("POST / HTTP/1.1\r\n\r\n$k#6b");
-    CHECK(!browser.receive(byte));
+  for (const std::string board : kBoards) {
+    INFO(board);
+    BackgroundProgram program(BACKBOARD_PROGRAM, {"exec", firmware("test_exec_endless"), "--set", board, "--gdb", "0"});
+    static const std::string kSaid = "waiting for gdb on ";
+    REQUIRE(eventually([&] { return program.err().find('\n') != std::string::npos; }));
+    const std::string err = program.err();
+    const size_t at = err.find(kSaid);
+    REQUIRE(at != std::string::npos);
+    const std::string place = err.substr(at + kSaid.size(), err.find('\n', at) - at - kSaid.size());
+    CHECK(place.substr(0, 10) == "127.0.0.1:");
+    char byte = 0;
+    {
+      SocketClient browser(place);
+      browser.send("POST / HTTP/1.1\r\n\r\n$k#6b");
+      CHECK(!browser.receive(byte));
+    }
+    SocketClient first(place);
+    first.send(backboard::encode_packet("pb42", backboard::Runs::plain));    // minstret: the program has not started
+    CHECK(first.receive_until("#").find("$00000000") == std::string::npos);  // run lengths
+    SocketClient second(place);
+    second.send("+$qC#b4");
+    CHECK(!second.receive(byte, 300));
+    first.send("+$k#6b");
+    CHECK(program.exit_code() == 1);
   }
-  SocketClient first(place);
-  first.send(backboard::encode_packet("pb42", backboard::Runs::plain));    // minstret: the program has not started
-  CHECK(first.receive_until("#").find("$00000000") == std::string::npos);  // run lengths
-  SocketClient second(place);
-  second.send("+$qC#b4");
-  CHECK(!second.receive(byte, 300));
-  first.send("+$k#6b");
-  CHECK(program.exit_code() == 1);
 }
 
 TEST_CASE("a program that locks up halts once more, so that its end can be looked at") {
@@ -106,9 +109,12 @@ TEST_CASE("monitor reset starts the board and its program again, also behind a l
 }
 
 TEST_CASE("a kill counts although the client leaves at once") {
-  for (unsigned i = 0; i < 5; ++i) {
-    DebuggedProgram program({"exec", firmware("hello")});
-    { GdbClient(program.socket()).send("k"); }
-    CHECK(program.exit_code() == 1);
+  for (const std::string board : kBoards) {
+    for (unsigned i = 0; i < 3; ++i) {
+      INFO(board);
+      DebuggedProgram program({"exec", firmware("hello"), "--set", board});
+      { GdbClient(program.socket()).send("k"); }
+      CHECK(program.exit_code() == 1);
+    }
   }
 }

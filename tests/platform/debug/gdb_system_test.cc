@@ -221,6 +221,7 @@ TEST_CASE("looking at devices takes nothing from the guest: output and statistic
                                         "x/16xw 0x02000000\n"
                                         "monitor info uart\n"
                                         "monitor info clint\n"
+                                        "monitor info dma\n"
                                         "monitor info watchdog\n"
                                         "monitor info flash\n"
                                         "continue\n"
@@ -228,8 +229,8 @@ TEST_CASE("looking at devices takes nothing from the guest: output and statistic
                                         "info all-registers\n"
                                         "delete\n"
                                         "continue\n");
-    check_says(log, {"0x10000000:\t0x61", "0x10000000:\t0x61", "0x10000005:\t0x61", "UART_LSR", "CLINT_", "WATCHDOG_",
-                     "FLASH_", "Breakpoint 1, ", "in on_uart", "mcause", "exited normally"});
+    check_says(log, {"0x10000000:\t0x61", "0x10000000:\t0x61", "0x10000005:\t0x61", "UART_LSR", "CLINT_", "DMA_PENDING",
+                     "WATCHDOG_", "FLASH_", "Breakpoint 1, ", "in on_uart", "mcause", "exited normally"});
     CHECK(program.exit_code() == 0);
     CHECK(program.out() == alone.out);
     CHECK(read_text(folder.path("debugged")) == read_text(folder.path("alone")));
