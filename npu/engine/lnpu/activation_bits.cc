@@ -182,6 +182,13 @@ HWY_INLINE void or_bits(uint64_t bits, uint32_t at, uint32_t count, uint64_t* wi
   if (at % 64 + count > 64) to[pitch] |= bits >> (64 - at % 64);
 }
 
+/// Rows of `width` bits that follow each other, in one word.
+HWY_INLINE uint64_t join_rows(const uint64_t* from, uint32_t rows, uint32_t width, uint64_t inside) {
+  uint64_t word = from[rows - 1] & inside;  // a single one may fill it
+  for (uint32_t i = rows - 1; i > 0; --i) word = word << width | (from[i - 1] & inside);
+  return word;
+}
+
 void or_group_vector(const ConvTile& t, const ActivationBits& bits, const uint64_t* source, uint32_t first,
                      uint32_t end, const PositionLayout& layout, uint64_t* rows, uint64_t* windows) {
   const uint32_t words = (t.ow + 63) / 64, taps = t.kh * t.kw;
@@ -230,17 +237,14 @@ void or_group_vector(const ConvTile& t, const ActivationBits& bits, const uint64
       for (uint32_t n = 0; n < t.n; ++n) {
         const uint64_t* from = rows + size_t{n} * bits.image_rows;
         for (const uint64_t* const behind = from + t.oh_rows; from < behind; from += together) {
-          uint64_t word = 0;
-          for (uint32_t i = together; i > 0; --i) word = word << width | (from[i - 1] & inside);
-          *windows++ = word;
+          *windows++ = join_rows(from, together, width, inside);
         }
       }
       return;
     }
     for_each_row_part(t, layout, [&](const RowPart& part) {
       const uint64_t* const from = rows + size_t{part.n} * bits.image_rows + part.row;
-      uint64_t word = 0;
-      for (uint32_t i = part.rows; i > 0; --i) word = word << t.ow | (from[i - 1] & inside);
+      const uint64_t word = join_rows(from, part.rows, t.ow, inside);
       windows[part.window] = part.shift == 0 ? word : windows[part.window] | word << part.shift;
     });
     return;
