@@ -3,6 +3,7 @@
 
 #include "platform/regs/dma_regs.h"
 #include "tests/support/board_programs.h"
+#include "tests/support/in_child.h"
 
 namespace backboard {
 namespace {
@@ -104,6 +105,28 @@ TEST_CASE("the DMA engine copies from DRAM to SRAM") {
 }
 TEST_CASE("at: the DMA engine copies from DRAM to SRAM") {
   check_copy(TimingLevel::at, kSource, kSram + 0x100);
+}
+
+/// Cycles of the engine for a copy that nobody disturbs.
+uint64_t copy_cycles(TimingLevel timing, uint32_t source) {
+  return std::stoull(test::in_child([&] {
+    BoardConfig config;
+    config.timing = timing;
+    BoardBench bench(sleeping_copy(source, kDestination, 0x10000), config);
+    const bool passed = bench.board.run().exit_code == 0;
+    return std::to_string(passed ? bench.board.stats().counter("dma.channel0.busy_cycles") : 0);
+  }));
+}
+
+TEST_CASE("an undisturbed copy keeps the bus busy, and takes the same time at lt and at within a tenth") {
+  // 64 KiB cross a read and a write channel of 16 bytes: 4096 cycles of 200 MHz at least.
+  for (const uint32_t source : {kSource, kSram}) {
+    const uint64_t lt = copy_cycles(TimingLevel::lt, source), at_level = copy_cycles(TimingLevel::at, source);
+    CHECK(lt >= 4096);
+    CHECK(at_level >= 4096);
+    CHECK(lt < 6000);
+    CHECK(static_cast<double>(at_level) == Approx(static_cast<double>(lt)).epsilon(0.1));
+  }
 }
 
 /// Windows of the bus for the engine end in the middle of the source.

@@ -1,40 +1,15 @@
 // Saving and restoring across processes: every run is a child, for SystemC elaborates once a process.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
-#include <functional>
 
 #include "tests/support/board_programs.h"
-#include "tests/support/program.h"
+#include "tests/support/in_child.h"
 
 namespace backboard {
 namespace {
 
 using test::BoardBench;
 using test::BoardProgram;
-
-/// Runs `body` in a child; what it returns is what the child's simulation came to.
-std::string in_child(const std::function<std::string()>& body) {
-  const test::TemporaryFolder folder;
-  const std::string file = folder.path("result");
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    std::string text;
-    try {
-      text = body();
-    } catch (const InputError& error) {
-      text = std::string("InputError: ") + error.what();
-    }
-    std::ofstream(file) << text;
-    _exit(0);
-  }
-  int status = 0;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  REQUIRE(status == 0);
-  return test::read_text(file);
-}
+using test::in_child;
 
 /// UART with timed transmission, watchdog, timer and interrupts at once: echo of bytes that arrive while others leave.
 BoardConfig busy_config() {
