@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 #define DATA_MAGIC 0x54414442u /* "BDAT" */
-#define DATA_VERSION 1u
+#define DATA_VERSION 1u        /* labels are u8 */
+#define DATA_VERSION_WIDE 2u   /* labels are u16: more than 256 classes */
 
 typedef struct data_header {
   uint32_t magic;
@@ -18,7 +19,7 @@ typedef struct data_header {
   uint32_t classes;
   float scale;            /**< value of one step of a u8 pixel */
   uint32_t images_offset; /**< u8 (count, c, h, w), 64-byte aligned */
-  uint32_t labels_offset; /**< u8 (count) */
+  uint32_t labels_offset; /**< u8 or u16 (count), as the version says */
   uint32_t reserved[3];
 } data_header;
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x4E4C5042u /* "BPLN" */
-#define PLAN_VERSION 2u /* 1: the checksum left the header out */
+#define PLAN_BYTE_CLASSES 256u
+#define PLAN_VERSION 3u /* 1: the checksum left the header out; 2: labels were bytes */
 #define PLAN_NAME_BYTES 24u
 
 /** A table inside the plan. */
@@ -52,7 +53,7 @@ typedef struct plan_header {
   uint32_t momentum; /**< 1: momentum tensors exist */
   /* Addresses in the arena that firmware fills or reads at run time. */
   uint32_t gather_address;      /**< uint32_t[batch]: image numbers of the batch */
-  uint32_t labels_address;      /**< uint8_t[batch] */
+  uint32_t labels_address;      /**< uint8_t[batch], or uint16_t[batch] of more than PLAN_BYTE_CLASSES classes */
   uint32_t loss_address;        /**< npu_loss_record */
   uint32_t hyper_address;       /**< npu_hyper */
   uint32_t descriptors_address; /**< where the descriptor table is copied to */

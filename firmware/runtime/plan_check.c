@@ -67,7 +67,7 @@ static run_error control_check(const plan_view* view) {
   } parts[] = {
       {{h->descriptors_address, h->descriptors.count * (uint32_t)sizeof(npu_descriptor)}, DESCRIPTOR_ALIGNMENT},
       {{h->gather_address, h->batch * 4}, 4},
-      {{h->labels_address, h->batch}, 4},
+      {{h->labels_address, h->batch * PLAN_LABEL_BYTES(h->classes)}, 4},
       {{h->loss_address, sizeof(npu_loss_record)}, RECORD_ALIGNMENT},
       {{h->hyper_address, sizeof(npu_hyper)}, RECORD_ALIGNMENT},
       {{h->adam_address, h->adam_address != 0 ? (uint32_t)sizeof(npu_adam) : 0}, RECORD_ALIGNMENT},

@@ -12,7 +12,9 @@ extern "C" {
 #endif
 
 #define PLAN_MAX_BATCH 1024u
-#define PLAN_MAX_CLASSES 256u /**< labels are bytes */
+#define PLAN_MAX_CLASSES 65535u /**< labels have 16 bits at most */
+/** Bytes of a label of a batch. */
+#define PLAN_LABEL_BYTES(classes) ((classes) > PLAN_BYTE_CLASSES ? 2u : 1u)
 #define PLAN_MAX_TABLE 65536u /**< entries of any table */
 
 /** A checked plan: its tables as pointers into the plan's bytes. */

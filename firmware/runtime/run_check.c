@@ -52,11 +52,17 @@ static run_error data_header_check(uint32_t address, uint32_t size_bytes, const 
   if (address % DATA_ALIGNMENT != 0 || size_bytes < sizeof(data_header)) return RUN_ERROR_DATA_RANGE;
   if (!region_inside(place, limits->dram)) return RUN_ERROR_DATA_RANGE;
   const data_header* h = memory_at(address);
-  if (h->magic != DATA_MAGIC || h->version != DATA_VERSION) return RUN_ERROR_DATA_MAGIC;
+  if (h->magic != DATA_MAGIC) return RUN_ERROR_DATA_MAGIC;
+  if (h->version != DATA_VERSION && h->version != DATA_VERSION_WIDE) return RUN_ERROR_DATA_MAGIC;
   if (h->header_bytes != sizeof(data_header)) return RUN_ERROR_DATA_SIZE;
   if (h->total_bytes < sizeof(data_header) || h->total_bytes > size_bytes) return RUN_ERROR_DATA_SIZE;
   const uint32_t crc = crc32_update(0, h + 1, h->total_bytes - (uint32_t)sizeof(data_header));
   return crc == h->crc32 ? RUN_ERROR_NONE : RUN_ERROR_DATA_CRC;
+}
+
+/* Of a label. */
+static uint32_t label_bytes(const data_header* h) {
+  return h->version == DATA_VERSION_WIDE ? 2 : 1;
 }
 
 /* Images and labels lie in the data set. The plan's shape is checked already: its product fits. */
@@ -69,7 +75,12 @@ static run_error contents_check(const data_header* h, const plan_header* plan) {
   if (h->images_offset % DATA_ALIGNMENT != 0 || h->images_offset < sizeof(data_header)) return RUN_ERROR_DATA_SIZE;
   if (h->images_offset > total_bytes || images_bytes > total_bytes - h->images_offset) return RUN_ERROR_DATA_SIZE;
   if (h->labels_offset < sizeof(data_header) || h->labels_offset > total_bytes) return RUN_ERROR_DATA_SIZE;
-  return h->count <= total_bytes - h->labels_offset ? RUN_ERROR_NONE : RUN_ERROR_DATA_SIZE;
+  return h->count <= (total_bytes - h->labels_offset) / label_bytes(h) ? RUN_ERROR_NONE : RUN_ERROR_DATA_SIZE;
+}
+
+uint32_t data_label(const data_view* data, uint32_t image) {
+  const uint8_t* label = data->labels + image * data->label_bytes;
+  return data->label_bytes == 1 ? label[0] : label[0] | (uint32_t)label[1] << 8;
 }
 
 run_error data_check(uint32_t address, uint32_t size_bytes, uint32_t first, uint32_t count, const plan_view* plan,
@@ -84,10 +95,11 @@ run_error data_check(uint32_t address, uint32_t size_bytes, uint32_t first, uint
                       .place = {address, h->total_bytes},
                       .images_address = address + h->images_offset,
                       .labels = (const uint8_t*)h + h->labels_offset,
+                      .label_bytes = label_bytes(h),
                       .first = first,
                       .count = count != 0 ? count : h->count - first};
   for (uint32_t i = 0; i < h->count; i++) {
-    if (view->labels[i] >= h->classes) return RUN_ERROR_DATA_LABEL;
+    if (data_label(view, i) >= h->classes) return RUN_ERROR_DATA_LABEL;
   }
   return RUN_ERROR_NONE;
 }

@@ -16,8 +16,12 @@ typedef struct data_view {
   region place;
   uint32_t images_address; /**< of image 0 */
   const uint8_t* labels;   /**< of image 0 */
+  uint32_t label_bytes;    /**< of each: 1, or 2, the low one first */
   uint32_t first, count;   /**< images used */
 } data_view;
+
+/** Class of an image of the data set, counted from its first. */
+uint32_t data_label(const data_view* data, uint32_t image);
 
 /** Checks the run block at `address` by itself. Reads only what lies in DRAM; writes nothing.
  *  RUN_ERROR_NONE, NO_RUN_BLOCK, or a RUN_ERROR_RUN_ code. */

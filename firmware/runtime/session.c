@@ -147,20 +147,26 @@ void session_select_data(session* s, const data_view* data) {
   driver_os_clean(d, sizeof *d);
 }
 
+static void put_label(session* s, uint32_t i, uint32_t label) {
+  const uint32_t label_bytes = PLAN_LABEL_BYTES(s->plan.header->classes);
+  uint8_t* to = (uint8_t*)s->batch.labels + i * label_bytes;
+  to[0] = (uint8_t)label;
+  if (label_bytes == 2) to[1] = (uint8_t)(label >> 8);
+}
+
 void session_prepare_batch(session* s, const data_view* data, const uint32_t* order, uint32_t start) {
   const uint32_t batch = s->plan.header->batch;
   const uint32_t left = data->count - start;
   session_batch* b = &s->batch;
-  uint8_t* labels = (uint8_t*)b->labels;
   b->valid = left < batch ? left : batch;
   for (uint32_t i = 0; i < b->valid; i++) {
     const uint32_t image = data->first + (order != NULL ? order[start + i] : start + i);
     b->gather[i] = image;
-    labels[i] = data->labels[image];
+    put_label(s, i, data_label(data, image));
   }
   for (uint32_t i = b->valid; i < batch; i++) {
     b->gather[i] = data->first;
-    labels[i] = 0;
+    put_label(s, i, 0);
   }
 }
 
@@ -170,11 +176,12 @@ void session_publish_batch(session* s) {
   uint8_t* labels = memory_at(h->labels_address);
   npu_loss_record* loss = memory_at(h->loss_address);
   memory_copy_words(gather, s->batch.gather, 4 * h->batch);
-  memory_copy_words(labels, s->batch.labels, h->batch & ~UINT32_C(3));
-  for (uint32_t i = h->batch & ~UINT32_C(3); i < h->batch; i++) labels[i] = ((const uint8_t*)s->batch.labels)[i];
+  const uint32_t label_bytes = h->batch * PLAN_LABEL_BYTES(h->classes), words = label_bytes & ~UINT32_C(3);
+  memory_copy_words(labels, s->batch.labels, words);
+  for (uint32_t i = words; i < label_bytes; i++) labels[i] = ((const uint8_t*)s->batch.labels)[i];
   *loss = (npu_loss_record){.valid = s->batch.valid};
   driver_os_clean(gather, 4 * h->batch);
-  driver_os_clean(labels, h->batch);
+  driver_os_clean(labels, label_bytes);
   driver_os_clean(loss, sizeof *loss);
 }
 

@@ -23,7 +23,7 @@ extern "C" {
 typedef struct session_batch {
   uint32_t valid; /**< images that count */
   uint32_t gather[PLAN_MAX_BATCH];
-  uint32_t labels[PLAN_MAX_BATCH / 4]; /**< bytes, four a word */
+  uint32_t labels[PLAN_MAX_BATCH / 2]; /**< of one or two bytes, as the plan has them */
 } session_batch;
 
 /** What a program left in the loss record. */

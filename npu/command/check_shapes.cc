@@ -200,7 +200,9 @@ Checked check_shapes(const Job& job, const Offer& offer) {
     case Opcode::kSOFTMAX_CE:
     case Opcode::kMSE: {
       if (const Checked error = expect_flat(job[0])) return error;
-      if (const Checked error = expect_shape(job[1], {first[0], 1, 1, 1})) return error;
+      // A label is one byte or two.
+      const uint32_t label_bytes = std::clamp<uint32_t>(job[1].shape[1], 1, 2);
+      if (const Checked error = expect_shape(job[1], {first[0], label_bytes, 1, 1})) return error;
       return expect_shape(job[2], first);
     }
     case Opcode::kADAM:

@@ -127,7 +127,7 @@ Box vector_box(const Job& job, const VectorShape& shape, unsigned slot, const Ve
   if (per_channel(job, slot)) return {{0, part.c0, 0, 0}, {1, part.c, 1, 1}};
   if (per_map(job, slot)) return {{part.n0, part.c0, 0, 0}, {part.n, part.c, 1, 1}};
   if (is_channel_pair(job.opcode(), slot)) return {{0, part.c0, 0, 0}, {2, part.c, 1, 1}};
-  if (is_loss(job.opcode()) && slot == 1) return {{part.n0, 0, 0, 0}, {part.n, 1, 1, 1}};
+  if (is_loss(job.opcode()) && slot == 1) return {{part.n0, 0, 0, 0}, {part.n, tensor.shape[1], 1, 1}};
   PoolRows rows{part.r0, part.rows};
   if (other_rows(job, slot)) {
     rows = is_pool_error(job.opcode()) ? shape.pool.output_rows(rows) : shape.pool.input_rows(rows);
@@ -141,7 +141,7 @@ uint64_t most_elements(const Job& job, const VectorShape& shape, unsigned slot, 
   if (per_channel(job, slot)) return c;
   if (per_map(job, slot)) return uint64_t{n} * c;
   if (is_channel_pair(job.opcode(), slot)) return uint64_t{2} * c;
-  if (is_loss(job.opcode()) && slot == 1) return n;
+  if (is_loss(job.opcode()) && slot == 1) return uint64_t{n} * tensor.shape[1];
   uint64_t held = rows;
   if (other_rows(job, slot)) {
     const PoolShape& pool = shape.pool;

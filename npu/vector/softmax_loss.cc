@@ -52,21 +52,28 @@ float squared_image(const float* x, size_t stride, uint32_t classes, uint32_t la
   return sum / static_cast<float>(classes);
 }
 
+/// One byte an image, or two, the low one first.
+uint32_t label_of(std::span<const uint8_t> labels, const ConstTile& logits, uint32_t image) {
+  const size_t i = image - logits.n0;
+  return labels.size() == logits.n ? labels[i] : labels[2 * i] | static_cast<uint32_t>(labels[2 * i + 1]) << 8;
+}
+
 TileLoss loss_of_tile(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
                       float factor, ImageLoss image_loss, const Tile& error, LossSums& sums) {
   BB_CHECK(same_box(logits, error) && logits.h == 1 && logits.w == 1 && logits.c0 == 0 && logits.c > 0,
            "a loss wants whole rows of logits");
-  BB_CHECK(labels.size() == logits.n, "{} labels for {} images", labels.size(), logits.n);
+  BB_CHECK(labels.size() == logits.n || labels.size() == size_t{2} * logits.n, "{} bytes of labels for {} images",
+           labels.size(), logits.n);
   BB_CHECK(parameters.valid > 0, "no image counts");
   const uint32_t classes = logits.c;
   const uint32_t end = logits.n0 + logits.n;
   const uint32_t valid_end = std::clamp(parameters.valid, logits.n0, end);
   for (uint32_t image = logits.n0; image < valid_end; ++image)
-    if (labels[image - logits.n0] >= classes) return {{}, image};
+    if (label_of(labels, logits, image) >= classes) return {{}, image};
 
   for (uint32_t image = logits.n0; image < valid_end; ++image) {
     const float* x = logits.row(image, 0, 0);
-    const uint32_t label = labels[image - logits.n0];
+    const uint32_t label = label_of(labels, logits, image);
     const uint32_t largest = first_largest(x, logits.stride_c, classes);
     const float loss =
         image_loss(x, logits.stride_c, classes, label, largest, factor, error.row(image, 0, 0), error.stride_c);

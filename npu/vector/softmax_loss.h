@@ -36,7 +36,8 @@ struct TileLoss {
 ///   error[c] = (e[c] / s - (c == label)) * (loss_scale / valid), the last factor rounded once;
 ///   loss_sum += log_f32(s) - (x[label] - m).
 /// Rows from `valid` on get zero errors; their labels are not looked at. A NaN among the logits makes errors and loss
-/// NaN. A tile holds all classes (c0 = 0). `labels` holds those of images n0 to n0 + n. Stores are canonical
+/// NaN. A tile holds all classes (c0 = 0). `labels` holds those of images n0 to n0 + n, a byte each or two
+/// (low, high). Stores are canonical
 /// (elementwise.h). error has the box of logits and may be the same tile.
 TileLoss softmax_loss(const ConstTile& logits, std::span<const uint8_t> labels, const LossParameters& parameters,
                       const Tile& error, LossSums& sums);

@@ -71,11 +71,13 @@ PreparedRun compile(RunConfig& config) {
 std::vector<uint8_t> random_data(const plan_header& plan, uint32_t seed) {
   std::mt19937 random(seed);
   const uint32_t count = kBatchesOfImages * plan.batch;
-  std::vector<uint8_t> images(size_t{count} * plan.input_c * plan.input_h * plan.input_w), labels(count);
+  std::vector<uint8_t> images(size_t{count} * plan.input_c * plan.input_h * plan.input_w), labels;
   for (uint8_t& pixel : images) pixel = static_cast<uint8_t>(random());
-  for (uint8_t& label : labels) label = static_cast<uint8_t>(random() % plan.classes);
+  const uint32_t label_bytes = label_bytes_of(plan.classes);
+  for (uint32_t i = 0; i < count; ++i)
+    append_label(labels, static_cast<uint32_t>(random() % plan.classes), label_bytes);
   return write_data(
-      {count, plan.classes, {plan.input_c, plan.input_h, plan.input_w}, plan.input_scale, images, labels});
+      {count, plan.classes, {plan.input_c, plan.input_h, plan.input_w}, plan.input_scale, images, labels, label_bytes});
 }
 
 /// Numbers of commands after which the weights are ready and after which steps end.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kMaxElements = uint64_t{1} << 28;
 constexpr uint32_t kMaxDimension = 65535;
-constexpr uint32_t kMaxClasses = 256;
+constexpr uint32_t kMaxClasses = 65535;
 
 /// Throws what is wrong with one layer, under its place in the file.
 class LayerChecker {

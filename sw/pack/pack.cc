@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint64_t kMaxDataBytes = uint64_t{1} << 30;
 constexpr uint32_t kAlignment_bytes = 64;
+constexpr uint32_t kMaxClasses = 65535;
 
 uint32_t round_up(uint64_t value) {
   return static_cast<uint32_t>((value + kAlignment_bytes - 1) / kAlignment_bytes * kAlignment_bytes);
@@ -69,21 +70,22 @@ std::vector<uint8_t> pack_data(const PackSpec& spec) {
     throw InputError(fmt::format("{}: {} images of {} bytes are more than a data file holds", spec.images, rows.size(),
                                  image_bytes));
 
+  const uint32_t classes = class_count(source, rows, spec), label_bytes = label_bytes_of(classes);
   std::vector<uint8_t> images, labels;
   images.reserve(rows.size() * image_bytes);
   for (const uint32_t row : rows) {
     const std::vector<uint8_t> image = make_image(source, spec, row);
     images.insert(images.end(), image.begin(), image.end());
-    labels.push_back(static_cast<uint8_t>(source.labels[row]));
+    append_label(labels, source.labels[row], label_bytes);
   }
-  return write_data({static_cast<uint32_t>(rows.size()), class_count(source, rows, spec), shape,
-                     static_cast<float>(spec.scale), images, labels});
+  return write_data({static_cast<uint32_t>(rows.size()), classes, shape, static_cast<float>(spec.scale), images, labels,
+                     label_bytes});
 }
 
 std::vector<uint8_t> write_data(const DataSet& data) {
   data_header header{};
   header.magic = DATA_MAGIC;
-  header.version = DATA_VERSION;
+  header.version = data.label_bytes == 2 ? DATA_VERSION_WIDE : DATA_VERSION;
   header.header_bytes = sizeof(data_header);
   header.count = data.count;
   header.c = data.shape.c;
@@ -111,9 +113,9 @@ DataSet parse_data(std::span<const uint8_t> bytes, const std::string& file) {
   if (bytes.size() < sizeof header) throw refuse(bytes.size(), "the file ends in its header");
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.magic != DATA_MAGIC) throw refuse(offsetof(data_header, magic), "not a data file (magic 'BDAT')");
-  if (header.version != DATA_VERSION)
-    throw refuse(offsetof(data_header, version),
-                 fmt::format("version {} is not read; known: {}", header.version, DATA_VERSION));
+  if (header.version != DATA_VERSION && header.version != DATA_VERSION_WIDE)
+    throw refuse(offsetof(data_header, version), fmt::format("version {} is not read; known: {} and {}", header.version,
+                                                             DATA_VERSION, DATA_VERSION_WIDE));
   if (header.total_bytes != bytes.size())
     throw refuse(offsetof(data_header, total_bytes),
                  fmt::format("the header says {} bytes, the file has {}", header.total_bytes, bytes.size()));
@@ -131,7 +133,7 @@ DataSet parse_data(std::span<const uint8_t> bytes, const std::string& file) {
   if (data.count == 0) throw refuse(offsetof(data_header, count), "no image");
   if (too_large(header.c) || too_large(header.h) || too_large(header.w) || data.shape.elements() > kMaxDataBytes)
     throw refuse(offsetof(data_header, c), fmt::format("images of {} x {} x {}", header.c, header.h, header.w));
-  if (data.classes == 0 || data.classes > 256)
+  if (data.classes == 0 || data.classes > kMaxClasses)
     throw refuse(offsetof(data_header, classes), fmt::format("{} classes", data.classes));
   if (!(data.scale > 0.0f) || data.scale > 1e30f)
     throw refuse(offsetof(data_header, scale), fmt::format("scale {}", data.scale));
@@ -142,19 +144,23 @@ DataSet parse_data(std::span<const uint8_t> bytes, const std::string& file) {
     return bytes.subspan(offset, size);
   };
   data.images = table(header.images_offset, data.count * data.shape.elements(), offsetof(data_header, images_offset));
-  data.labels = table(header.labels_offset, data.count, offsetof(data_header, labels_offset));
+  data.label_bytes = header.version == DATA_VERSION_WIDE ? 2 : 1;
+  const uint64_t labels_bytes = uint64_t{data.count} * data.label_bytes;
+  data.labels = table(header.labels_offset, labels_bytes, offsetof(data_header, labels_offset));
   for (uint32_t i = 0; i < data.count; ++i)
-    if (data.labels[i] >= data.classes)
-      throw refuse(header.labels_offset + i, fmt::format("label {} with {} classes", data.labels[i], data.classes));
+    if (data.label(i) >= data.classes)
+      throw refuse(header.labels_offset + i * data.label_bytes,
+                   fmt::format("label {} with {} classes", data.label(i), data.classes));
   return data;
 }
 
 std::string describe_data(const DataSet& data) {
   std::vector<uint32_t> histogram(data.classes, 0);
-  for (const uint8_t label : data.labels) ++histogram[label];
+  for (uint32_t i = 0; i < data.count; ++i) ++histogram[data.label(i)];
   std::string text = fmt::format("{} images of {} x {} x {}, {} classes, one step is {:.9g}\nclass images\n",
                                  data.count, data.shape.c, data.shape.h, data.shape.w, data.classes, data.scale);
-  for (uint32_t label = 0; label < data.classes; ++label) text += fmt::format("{:5} {:6}\n", label, histogram[label]);
+  for (uint32_t label = 0; label < data.classes; ++label)
+    if (histogram[label] != 0 || data.classes <= 256) text += fmt::format("{:5} {:6}\n", label, histogram[label]);
   return text;
 }
 

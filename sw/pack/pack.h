@@ -21,7 +21,22 @@ struct DataSet {
   ImageShape shape;
   float scale = 1.0f;
   std::span<const uint8_t> images, labels;
+  uint32_t label_bytes = 1;  ///< of each label: 1, or 2, the low one first
+
+  uint32_t label(uint32_t image) const {
+    return label_bytes == 1 ? labels[image] : labels[2 * image] | static_cast<uint32_t>(labels[2 * image + 1]) << 8;
+  }
 };
+
+/// Bytes of a label that a data file of `classes` classes has.
+constexpr uint32_t label_bytes_of(uint32_t classes) {
+  return classes > 256 ? 2 : 1;
+}
+/// Appends a label as a data file has it.
+inline void append_label(std::vector<uint8_t>& labels, uint32_t label, uint32_t label_bytes) {
+  labels.push_back(static_cast<uint8_t>(label));
+  if (label_bytes == 2) labels.push_back(static_cast<uint8_t>(label >> 8));
+}
 
 /// @throws InputError `file: offset 0x..: ...` unless the file is whole and every label below `classes`.
 DataSet parse_data(std::span<const uint8_t> bytes, const std::string& file);

@@ -23,7 +23,7 @@ struct SubsetSpec {
     v("seed", seed, Range{0, UINT32_MAX}, "Seed of the draw");
     v("stratified", stratified,
       "Equal numbers of each class, differing by at most one (the lower classes get one more)");
-    v("per_class", per_class, Each{Range{0, 1 << 24}, Count{0, 256}},
+    v("per_class", per_class, Each{Range{0, 1 << 24}, Count{0, 65535}},
       "Instead of count: images to draw of class 0, 1, ...");
   }
   void check() const {
@@ -68,8 +68,8 @@ struct PackSpec {
     v("shape", shape, Each{Range{1, 65535}, Count{0, 3}}, "Channels, rows, columns of a csv row or of a flat array");
     v("full_scale", full_scale, Reals{1e-30, 1e30}, "Value of the source that becomes 255");
     v("rows", rows, Each{Range{0, UINT32_MAX}, Count{0, 2}}, "First row, and the row behind the last one");
-    v("keep", keep, Each{Range{0, 255}, Count{0, 256}}, "Classes to keep; absent: all");
-    v("classes", classes, Range{0, 256}, "Number of classes for the header; 0: largest label of the source + 1");
+    v("keep", keep, Each{Range{0, 65534}, Count{0, 65535}}, "Classes to keep; absent: all");
+    v("classes", classes, Range{0, 65535}, "Number of classes for the header; 0: largest label of the source + 1");
     v("subset", subset, "Draw of a part of the rows");
     v("resize", resize, Each{Range{1, 4096}, Count{0, 2}}, "Rows and columns after bilinear interpolation");
     v("pad", pad, Each{Range{1, 4096}, Count{0, 2}}, "Rows and columns after padding with zeros, image in the centre");

@@ -18,7 +18,7 @@ constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 constexpr uint64_t kMaxValues = uint64_t{1} << 28;
 constexpr uint32_t kMaxImages = 1u << 24;
 constexpr uint32_t kMaxSide = 4096;
-constexpr uint32_t kMaxLabel = 255;
+constexpr uint32_t kMaxLabel = 65534;
 
 enum class Kind : uint8_t { idx, csv, npy, npz };
 
@@ -108,7 +108,8 @@ ImageShape shape_of(const Array& array, const PackSpec& spec) {
 
 uint32_t label_of(double value, const std::string& place, uint64_t index) {
   if (!(value >= 0.0 && value <= kMaxLabel) || value != std::floor(value))
-    throw InputError(fmt::format("{}: label {} of image {} is no whole number from 0 to 255", place, value, index));
+    throw InputError(
+        fmt::format("{}: label {} of image {} is no whole number from 0 to {}", place, value, index, kMaxLabel));
   return static_cast<uint32_t>(value);
 }
 

@@ -16,7 +16,7 @@ struct ImageSource {
   ImageShape shape;
   std::vector<uint8_t> bytes;    ///< u8 sources
   std::vector<float> values;     ///< all others
-  std::vector<uint32_t> labels;  ///< one an image, below 256
+  std::vector<uint32_t> labels;  ///< one an image, below 65535
 
   double value(uint64_t index) const { return bytes.empty() ? values[index] : bytes[index]; }
 };

@@ -96,7 +96,7 @@ void Lowering::make_tensors() {
     if (node.is(LayerKind::batchnorm))
       tensors.norm = tensors_.norm_parameters(layer, number_of(i), node.trained, node.batch_moments, draft_.fused);
   }
-  draft_.labels = tensors_.labels();
+  draft_.labels = tensors_.labels(network_.classes());
   logits_error_ = tensors_.error("loss.dy", network_.layers.back().out, formats_.logits, loss_layer(), false);
 }
 

@@ -102,7 +102,7 @@ void PlanParser::header() {
     fail(offsetof(plan_header, crc32), "the checksum does not fit the contents");
   if (header.batch == 0 || header.batch > kMaxBatch)
     fail(offsetof(plan_header, batch), fmt::format("a batch of {}", header.batch));
-  if (header.classes < 2 || header.classes > 256)
+  if (header.classes < 2 || header.classes > 65535)
     fail(offsetof(plan_header, classes), fmt::format("{} classes", header.classes));
   if (header.fused > 1) fail(offsetof(plan_header, fused), "must be 0 or 1");
   if (header.momentum > 1) fail(offsetof(plan_header, momentum), "must be 0 or 1");
@@ -163,7 +163,8 @@ void PlanParser::control_addresses() {
     if (address % 4 != 0 || !in_arena(address, size)) fail(field, "the address is misaligned or leaves the arena");
   };
   check(header.gather_address, 4 * uint64_t{header.batch}, offsetof(plan_header, gather_address));
-  check(header.labels_address, header.batch, offsetof(plan_header, labels_address));
+  check(header.labels_address, uint64_t{header.batch} * (header.classes > PLAN_BYTE_CLASSES ? 2 : 1),
+        offsetof(plan_header, labels_address));
   check(header.loss_address, sizeof(npu_loss_record), offsetof(plan_header, loss_address));
   check(header.hyper_address, sizeof(npu_hyper), offsetof(plan_header, hyper_address));
   if ((header.norms == 0) != (header.norms_address == 0) || header.norms > plan_.commands.size())

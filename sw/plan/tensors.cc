@@ -86,10 +86,10 @@ int TensorTable::packed_images(const ImageShape& shape, float scale) {
   return static_cast<int>(draft_.tensors.size()) - 1;
 }
 
-int TensorTable::labels() {
+int TensorTable::labels(uint32_t classes) {
   DraftTensor tensor;
   tensor.name = "labels";
-  tensor.shape = {options_.batch, 1, 1, 1};
+  tensor.shape = {options_.batch, classes > PLAN_BYTE_CLASSES ? 2u : 1u, 1, 1};
   tensor.format = TensorFormat::kU8;
   tensor.tensor_class = TensorClass::kLABEL;
   return add(std::move(tensor), true);

@@ -43,7 +43,8 @@ class TensorTable {
       : draft_(draft), formats_(formats), options_(options) {}
 
   int packed_images(const ImageShape& shape, float scale);
-  int labels();
+  /// A byte an image, or two where there are more classes than a byte tells apart.
+  int labels(uint32_t classes);
   /// A batch of images or of a layer's outputs. `flattened`: an FC layer reads it. `group`: channels of a group of the
   /// convolution that stores it, which no block may cross; 0: none.
   int activation(const std::string& name, const ImageShape& shape, npu::TensorFormat format, TensorClass tensor_class,

@@ -109,7 +109,7 @@ TEST_CASE("each fault of arena, addresses, limits and programs has its code") {
         RUN_ERROR_PLAN_ADDRESS);
   CHECK(changed([](SamplePlan& p) { p.header.batch = 0; }) == RUN_ERROR_PLAN_LIMIT);
   CHECK(changed([](SamplePlan& p) { p.header.batch = PLAN_MAX_BATCH + 1; }) == RUN_ERROR_PLAN_LIMIT);
-  CHECK(changed([](SamplePlan& p) { p.header.classes = 257; }) == RUN_ERROR_PLAN_LIMIT);
+  CHECK(changed([](SamplePlan& p) { p.header.classes = 65536; }) == RUN_ERROR_PLAN_LIMIT);
   CHECK(changed([](SamplePlan& p) { p.programs[1].first = 5; }) == RUN_ERROR_PLAN_PROGRAM);
   CHECK(changed([](SamplePlan& p) { p.programs[1].count = 0xFFFFFFFF; }) == RUN_ERROR_PLAN_PROGRAM);
   CHECK(changed([](SamplePlan& p) { p.programs[PLAN_EVAL_STEP].count = 0; }) == RUN_ERROR_PLAN_PROGRAM);

@@ -108,6 +108,9 @@ TEST_CASE("each fault of a data set has its code") {
   CHECK(run_changed([](run_block& r) { r.train_bytes = 0x40000; }) == RUN_ERROR_DATA_RANGE);
   CHECK(run_changed([](run_block& r) { r.train_bytes = 70; }) == RUN_ERROR_DATA_SIZE);
   CHECK(data_changed([](data_header& h) { h.magic = 0; }) == RUN_ERROR_DATA_MAGIC);
+  CHECK(data_changed([](data_header& h) { h.version = 3; }) == RUN_ERROR_DATA_MAGIC);
+  CHECK(data_changed([](data_header& h) { h.version = 0; }) == RUN_ERROR_DATA_MAGIC);
+  CHECK(data_changed([](data_header& h) { h.version = DATA_VERSION_WIDE; }) == RUN_ERROR_DATA_SIZE);  // half as many
   CHECK(data_changed([](data_header& h) { h.crc32++; }) == RUN_ERROR_DATA_CRC);
   CHECK(data_changed([](data_header& h) { h.count = 21; }) == RUN_ERROR_DATA_SIZE);
   CHECK(data_changed([](data_header& h) { h.count = 0xFFFFFFFF; }) == RUN_ERROR_DATA_SIZE);
@@ -141,6 +144,36 @@ TEST_CASE("a chosen range counts from its first image, and the last batch is fil
   for (int i = 0; i < 6; i++) {
     CHECK(gather[i] == images[i]);
     CHECK(labels[i] == classes[i]);
+  }
+}
+
+TEST_CASE("a batch of a plan of more than 256 classes has labels of two bytes, whatever the data set has") {
+  for (const uint32_t stored_bytes : {1u, 2u}) {
+    SamplePlan plan;
+    plan.header.classes = 300;
+    Run run;
+    run.plan = plan.bytes();
+    if (stored_bytes == 2) {  // image i is of class 256 + i % 3
+      data_header header;
+      std::memcpy(&header, run.train.data(), sizeof header);
+      header.version = DATA_VERSION_WIDE, header.classes = 300, header.total_bytes += header.count;
+      run.train.resize(header.total_bytes);
+      for (uint32_t i = 0; i < header.count; i++) {
+        run.train[header.labels_offset + 2 * i] = static_cast<uint8_t>(i % 3);
+        run.train[header.labels_offset + 2 * i + 1] = 1;
+      }
+      std::memcpy(run.train.data(), &header, sizeof header);
+      seal_data(run.train);
+    }
+    REQUIRE(run.check() == RUN_ERROR_NONE);
+    session_load(&run.s);
+    session_prepare_batch(&run.s, &run.s.train, nullptr, 16);
+    session_publish_batch(&run.s);
+    const uint8_t* labels = &run.dram.at<uint8_t>(run.s.plan.header->labels_address);
+    const uint32_t high = stored_bytes - 1;
+    // Images 16 to 19, then images that do not count, with label 0.
+    const uint32_t wanted[6] = {256 * high + 1, 256 * high + 2, 256 * high + 0, 256 * high + 1, 0, 0};
+    for (int i = 0; i < 6; i++) CHECK((labels[2 * i] | labels[2 * i + 1] << 8) == static_cast<int>(wanted[i]));
   }
 }
 

@@ -21,7 +21,13 @@ std::vector<std::vector<uint8_t>> fuzz_seeds() {
   header.labels_offset = sizeof header + 2 * 16;
   std::memcpy(bytes.data(), &header, sizeof header);
   bytes.back() = 2;
-  return {bytes};
+  std::vector<uint8_t> wide = bytes;  // labels 259 and 0 of 300 classes
+  wide.insert(wide.end(), {0, 0});
+  wide[wide.size() - 4] = 3, wide[wide.size() - 3] = 1, wide[wide.size() - 2] = 0;
+  header.version = DATA_VERSION_WIDE, header.classes = 300;
+  header.total_bytes = static_cast<uint32_t>(wide.size());
+  std::memcpy(wide.data(), &header, sizeof header);
+  return {bytes, wide};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

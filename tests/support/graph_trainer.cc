@@ -239,7 +239,7 @@ void GraphTrainer::op_backward(size_t i, Arrays& gradients) {
   }
 }
 
-double GraphTrainer::forward(const Maps& images, const std::vector<uint8_t>& labels, bool training, bool move) {
+double GraphTrainer::forward(const Maps& images, const std::vector<uint16_t>& labels, bool training, bool move) {
   images_ = images;
   y_.assign(ops_.size(), {});
   for (size_t i = 0; i < ops_.size(); ++i) op_forward(i, training, move);
@@ -257,7 +257,7 @@ double GraphTrainer::forward(const Maps& images, const std::vector<uint8_t>& lab
   return loss;
 }
 
-GraphTrainer::Arrays GraphTrainer::gradients(const std::vector<uint8_t>& labels) {
+GraphTrainer::Arrays GraphTrainer::gradients(const std::vector<uint16_t>& labels) {
   dy_.clear();
   for (const Maps& y : y_) dy_.emplace_back(y.n, y.c, y.h, y.w);
   dx_ = Maps(images_.n, images_.c, images_.h, images_.w);
@@ -278,7 +278,7 @@ GraphTrainer::Arrays GraphTrainer::gradients(const std::vector<uint8_t>& labels)
   return gradients;
 }
 
-double GraphTrainer::step(const Maps& images, const std::vector<uint8_t>& labels, const GraphStep& options) {
+double GraphTrainer::step(const Maps& images, const std::vector<uint16_t>& labels, const GraphStep& options) {
   const double loss = forward(images, labels, true, true);
   const Arrays all = gradients(labels);
   for (const auto& [name, gradient] : all) {

@@ -50,11 +50,11 @@ class GraphTrainer {
   std::function<bool(const std::string&)> trains = [](const std::string&) { return true; };
 
   /// Forward pass; the sum of the losses of the images. Running moments move only when `move`.
-  double forward(const Maps& images, const std::vector<uint8_t>& labels, bool training, bool move = false);
+  double forward(const Maps& images, const std::vector<uint16_t>& labels, bool training, bool move = false);
   /// Gradients of the mean loss with respect to all parameters, after forward(training).
-  Arrays gradients(const std::vector<uint8_t>& labels);
+  Arrays gradients(const std::vector<uint16_t>& labels);
   /// One step of SGD; the sum of the losses before it.
-  double step(const Maps& images, const std::vector<uint8_t>& labels, const GraphStep& options);
+  double step(const Maps& images, const std::vector<uint16_t>& labels, const GraphStep& options);
 
   const Maps& output(size_t op) const { return y_[op]; }
   /// Error of the output of an op in the last gradients().

@@ -54,7 +54,7 @@ GraphTrainer trainer_of(std::vector<GraphOp> ops, size_t c, size_t h, size_t w, 
 }
 
 /// Largest difference between gradients and central differences over the largest gradient.
-double gradient_error(GraphTrainer& trainer, Maps images, const std::vector<uint8_t>& labels) {
+double gradient_error(GraphTrainer& trainer, Maps images, const std::vector<uint16_t>& labels) {
   trainer.forward(images, labels, true);
   const GraphTrainer::Arrays gradients = trainer.gradients(labels);
   const std::vector<double> of_images = trainer.image_error().v;

@@ -246,6 +246,48 @@ TEST_CASE("Activations and dropout equal their definitions in both directions") 
   });
 }
 
+TEST_CASE("Labels of two bytes tell more than 256 classes apart, low byte first") {
+  for (const EngineRow& row : engine_table()) {
+    for (const uint32_t classes : {257u, 1000u}) {
+      for (const Opcode opcode : {Opcode::kSOFTMAX_CE, Opcode::kMSE}) {
+        CAPTURE(row.name, classes, name_of(opcode));
+        NpuBench bench(config_of(row));
+        bench.start();
+        const BenchTensor logits = bench.tensor({3, classes, 1, 1}), error = bench.tensor({3, classes, 1, 1});
+        const BenchTensor labels = bench.tensor({3, 2, 1, 1}, format(TensorFormat::kU8, TensorClass::kLABEL));
+        std::vector<float> values(logits.elements(), 0.0f);
+        values[256] = 2;  // of image 0, which is right
+        bench.fill(logits, values);
+        bench.fill_bytes(labels, {0, 1, 5, 0, 0xff, 0xff});  // 256, 5; the third does not count
+        npu_hyper hyper{};
+        hyper.loss_scale = 1;
+        npu_loss_record record{};
+        record.valid = 2;
+        Command command = command_of(opcode);
+        command.tensor0 = logits.descriptor_address, command.tensor1 = labels.descriptor_address;
+        command.tensor2 = error.descriptor_address;
+        command.parameters = bench.place(hyper), command.auxiliary = bench.place(record);
+        command.tile_n = 1;
+        REQUIRE(bench.execute(command) == ErrorCode::kNONE);
+        CHECK(bench.record<npu_loss_record>(command.auxiliary).correct == 1);
+        const std::vector<float> errors = bench.values(error);
+        for (uint32_t image = 0; image < 2; ++image)
+          for (uint32_t c = 0; c < classes; ++c)
+            CHECK((errors[image * classes + c] < 0) ==
+                  (image == 0 ? c == 256 && opcode == Opcode::kSOFTMAX_CE : c == 5));
+        // 65535 is no class once the third image counts.
+        record.valid = 3;
+        command.auxiliary = bench.place(record);
+        CHECK(bench.execute(command) == ErrorCode::kLABEL);
+        bench.restart();
+        const BenchTensor three = bench.tensor({3, 3, 1, 1}, format(TensorFormat::kU8, TensorClass::kLABEL));
+        command.tensor1 = three.descriptor_address;
+        CHECK(bench.execute(command) == ErrorCode::kSHAPE);
+      }
+    }
+  }
+}
+
 TEST_CASE("The squared error writes error and record") {
   for (const EngineRow& row : engine_table()) {
     NpuBench bench(config_of(row));

@@ -101,7 +101,7 @@ Exported exported(const std::string& name) {
   e.training = doubles(arrays.at("training"));
   e.losses = doubles(arrays.at("losses"));
   e.after = doubles(arrays.at("after"));
-  e.labels = arrays.at("labels").bytes;
+  for (const uint8_t label : arrays.at("labels").bytes) e.labels.push_back(label);
   if (arrays.contains("rate")) e.rate = arrays.at("rate").at(0);
   const std::vector<uint8_t>& pixels = arrays.at("pixels").bytes;
   const ImageShape shape = e.model.network.input_shape();

@@ -19,7 +19,7 @@ struct Exported {
   double rate = 0.02;  ///< of the steps
   std::vector<double> inference, training, losses, after;
   test::Maps images;
-  std::vector<uint8_t> labels;
+  std::vector<uint16_t> labels;
 };
 
 /// data/NAME.onnx and .npz; parameters that the file leaves out are made by the formula of export_networks.py.

@@ -184,6 +184,39 @@ TEST_CASE("bad sources are refused with file and offset or line") {
   CHECK_THAT(csv_error(""), Contains("holds no image"));
 }
 
+TEST_CASE("labels of more than 256 classes have two bytes, others one") {
+  const std::string folder = scratch_folder();
+  PackSpec spec;
+  spec.images = folder + "/wide.csv";
+  spec.shape = {1, 1, 2};
+  write_file_atomically(spec.images, std::string("1,2,999\n3,4,0\n5,6,257\n7,8,255\n"));
+  const std::vector<uint8_t> bytes = pack_data(spec);
+  data_header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  CHECK(header.version == 2);
+  CHECK(header.classes == 1000);
+  const std::vector<uint8_t> labels(bytes.begin() + header.labels_offset, bytes.begin() + header.labels_offset + 8);
+  CHECK(labels == std::vector<uint8_t>{0xe7, 0x03, 0, 0, 0x01, 0x01, 0xff, 0});
+  const DataSet data = parse_data(bytes, "wide");
+  for (const auto& [image, label] : {std::pair{0u, 999u}, {1u, 0u}, {2u, 257u}, {3u, 255u}})
+    CHECK(data.label(image) == label);
+  CHECK_THAT(describe_data(data), Contains("1000 classes") && Contains("  257      1\n  999      1\n"));
+  spec.classes = 257;
+  CHECK_THROWS_WITH(pack_data(spec), Contains("label 999 with 257 classes"));
+  spec.keep = {0, 255};
+  spec.classes = 256;
+  const std::vector<uint8_t> narrow = pack_data(spec);
+  std::memcpy(&header, narrow.data(), sizeof header);
+  CHECK(header.version == 1);
+  CHECK(parse_data(narrow, "narrow").label(1) == 255);
+  // A label beyond the classes is named with its place.
+  std::vector<uint8_t> beyond = bytes;
+  std::memcpy(&header, beyond.data(), sizeof header);
+  header.classes = 900;
+  std::memcpy(beyond.data(), &header, sizeof header);
+  CHECK_THROWS_WITH(parse_data(beyond, "beyond"), Contains("label 999 with 900 classes"));
+}
+
 TEST_CASE("impossible shapes and labels are refused") {
   PackSpec spec = idx_files(scratch_folder());
   spec.pad = {1, 4};

@@ -45,9 +45,9 @@ test::Maps batch_maps(const DataSet& data, std::span<const uint32_t> images) {
   return maps;
 }
 
-std::vector<uint8_t> batch_labels(const DataSet& data, std::span<const uint32_t> images) {
-  std::vector<uint8_t> labels;
-  for (const uint32_t image : images) labels.push_back(data.labels[image]);
+std::vector<uint16_t> batch_labels(const DataSet& data, std::span<const uint32_t> images) {
+  std::vector<uint16_t> labels;
+  for (const uint32_t image : images) labels.push_back(static_cast<uint16_t>(data.label(image)));
   return labels;
 }
 
@@ -56,7 +56,6 @@ std::vector<uint8_t> random_image_set(const Network& network, uint32_t images, u
   const ImageShape shape = network.input_shape();
   data_header header{};
   header.magic = DATA_MAGIC;
-  header.version = DATA_VERSION;
   header.count = images;
   header.c = shape.c, header.h = shape.h, header.w = shape.w;
   header.classes = network.classes();
@@ -65,12 +64,17 @@ std::vector<uint8_t> random_image_set(const Network& network, uint32_t images, u
   const auto round_up = [](uint64_t value) { return static_cast<uint32_t>((value + 63) / 64 * 64); };
   header.images_offset = round_up(sizeof header);
   header.labels_offset = header.images_offset + round_up(images * shape.elements());
-  header.total_bytes = round_up(header.labels_offset + images);
+  const uint32_t label_bytes = label_bytes_of(header.classes);
+  header.version = label_bytes == 2 ? DATA_VERSION_WIDE : DATA_VERSION;
+  header.total_bytes = round_up(header.labels_offset + images * label_bytes);
   std::vector<uint8_t> bytes(header.total_bytes, 0);
   for (uint64_t i = 0; i < images * shape.elements(); ++i)
     bytes[header.images_offset + i] = static_cast<uint8_t>(random());
-  for (uint32_t i = 0; i < images; ++i)
-    bytes[header.labels_offset + i] = static_cast<uint8_t>(random() % header.classes);
+  for (uint32_t i = 0; i < images; ++i) {
+    const auto label = static_cast<uint32_t>(random() % header.classes);
+    for (uint32_t byte = 0; byte < label_bytes; ++byte)
+      bytes[header.labels_offset + i * label_bytes + byte] = static_cast<uint8_t>(label >> (8 * byte));
+  }
   header.crc32 = crc32_of(std::span(bytes).subspan(sizeof header));
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;

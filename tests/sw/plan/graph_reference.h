@@ -20,7 +20,7 @@ test::GraphTrainer graph_trainer(const Network& network, const Arrays& weights,
 
 /// Images (n, c, h, w) of a batch as numbers.
 test::Maps batch_maps(const DataSet& data, std::span<const uint32_t> images);
-std::vector<uint8_t> batch_labels(const DataSet& data, std::span<const uint32_t> images);
+std::vector<uint16_t> batch_labels(const DataSet& data, std::span<const uint32_t> images);
 
 /// A packed data set of random images of a shape, with random labels below `classes`.
 std::vector<uint8_t> random_image_set(const Network& network, uint32_t images, uint32_t seed);

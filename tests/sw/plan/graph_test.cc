@@ -147,6 +147,21 @@ TEST_CASE("mean squared error trains as the independent trainer does") {
     CHECK(difference_after(around("  - {type: tanh}\n", 3, 4, 5, loss), rig_options(5), 3, 4) < 1e-4);
 }
 
+TEST_CASE("257 and 1000 classes train as the independent trainer does") {
+  for (const uint32_t classes : {256u, 257u, 1000u}) {
+    for (const char* loss : {"softmax_ce", "mse"}) {
+      CAPTURE(classes, loss);
+      const Network network = parse_network("name: wide\nloss: " + std::string(loss) +
+                                                "\ninput: {channels: 2, rows: 5, columns: 4}\nlayers:\n"
+                                                "  - {type: conv, name: c1, channels: 7, kernel: 3}\n  - {type: relu}\n"
+                                                "  - {type: fc, name: head, channels: " +
+                                                std::to_string(classes) + "}\n",
+                                            "wide.yaml");
+      CHECK(difference_after(network, rig_options(5), 4, 4) < 1e-4);
+    }
+  }
+}
+
 TEST_CASE("tile sizes, buffers and host threads do not change a byte of a graph's weights") {
   const Network network = around(kMixture, 6, 9, 8);
   for (const char* engine : {"reference", "lnpu"}) {

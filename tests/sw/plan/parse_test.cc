@@ -136,7 +136,7 @@ TEST_CASE("a plan with a wrong field is refused with its offset") {
   CHECK_THAT(error_with(good, 0, 0x12345678), Contains("x.plan: offset 0x0: not a training plan"));
   CHECK_THAT(error_with(good, offsetof(plan_header, version), 9), Contains("version 9"));
   CHECK_THAT(error_with(good, offsetof(plan_header, version), 1),
-             Contains("version 1 is not read, only version 2: compile the plan again"));
+             Contains("version 1 is not read, only version 3: compile the plan again"));
   CHECK_THAT(error_with(good, offsetof(plan_header, crc32), 9, false), Contains("checksum"));
   CHECK_THAT(error_with(good, offsetof(plan_header, total_bytes), 9, false), Contains("the header says 9 bytes"));
   CHECK_THAT(error_with(good, offsetof(plan_header, batch), 0), Contains("a batch of 0"));

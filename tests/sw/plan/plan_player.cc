@@ -54,7 +54,8 @@ npu_loss_record PlanPlayer::play(plan_program_kind kind, std::span<const uint32_
   for (uint32_t i = 0; i < h.batch; ++i) {
     const uint32_t image = images[i < images.size() ? i : 0];
     std::memcpy(at(h.gather_address) + 4 * i, &image, 4);
-    *(at(h.labels_address) + i) = data_.labels[image];
+    const uint32_t label = data_.label(image), label_bytes = h.classes > PLAN_BYTE_CLASSES ? 2 : 1;
+    std::memcpy(at(h.labels_address) + i * label_bytes, &label, label_bytes);
   }
   npu_loss_record loss{};
   loss.valid = static_cast<uint32_t>(images.size());
