@@ -4,8 +4,8 @@
 #include "platform/check/read_file.h"
 #include "sw/npz/npz.h"
 #include "sw/pack/pack.h"
-#include "tests/support/trainer.h"
 #include "tests/system/board_run.h"
+#include "tests/system/net_s_trainer.h"
 
 using namespace backboard;
 using namespace backboard::test;
@@ -17,29 +17,6 @@ constexpr size_t kBatch = 16;
 
 const std::string kWeights = SOURCE_FOLDER "/data/weights/net_s_mnist.npz";
 
-/// Layers of net S with parameters: index in net_s() and name in the files.
-const std::vector<std::pair<size_t, std::string>> kLayers = {
-    {0, "conv1"}, {3, "conv2"}, {6, "conv3"}, {9, "fc1"}, {11, "fc2"}};
-
-std::vector<double> doubles(const Array& array) {
-  std::vector<double> values(array.elements());
-  for (size_t i = 0; i < values.size(); ++i) values[i] = array.at(i);
-  return values;
-}
-
-Trainer trainer_from(const std::string& file) {
-  const Arrays weights = read_npz(file);
-  Trainer trainer({1, 28, 28}, net_s());
-  for (const auto& [index, name] : kLayers) {
-    LayerParameters& parameters = trainer.parameters(index);
-    const Array& weight = weights.at(name + ".weight");
-    REQUIRE(weight.elements() == parameters.weights.size());
-    parameters.weights = doubles(weight);
-    parameters.bias = doubles(weights.at(name + ".bias"));
-  }
-  return trainer;
-}
-
 struct Expected {
   std::vector<double> epoch_loss;
   double accuracy = 0;
@@ -48,8 +25,7 @@ struct Expected {
 /// `steps` steps in the order of the file, the last batch of an epoch as short as it comes.
 Expected train(Trainer& trainer, const DataSet& data, const SgdOptions& options, size_t steps) {
   const size_t pixels = data.shape.c * data.shape.h * data.shape.w;
-  std::vector<double> images(data.images.size());
-  for (size_t i = 0; i < images.size(); ++i) images[i] = data.images[i] * static_cast<double>(data.scale);
+  const std::vector<double> images = images_of(data);
   Expected expected;
   double loss = 0;
   for (size_t step = 0, start = 0; step < steps; ++step) {
@@ -71,7 +47,7 @@ Expected train(Trainer& trainer, const DataSet& data, const SgdOptions& options,
 
 void check_weights(const Trainer& trainer, const std::string& file) {
   const Arrays weights = read_npz(file);
-  for (const auto& [index, name] : kLayers) {
+  for (const auto& [index, name] : net_s_layers()) {
     INFO(name);
     const LayerParameters& expected = trainer.parameters(index);
     CHECK(relative_difference(expected.weights, weights.at(name + ".weight").floats()) < kAgreement);
@@ -100,11 +76,9 @@ void hold_against_trainer(const SgdOptions& options, const std::string& more) {
   const std::vector<uint8_t> bytes = read_file(packed);
   const DataSet data = parse_data(bytes, packed);
   REQUIRE(data.count == 100);
-  Trainer trainer = trainer_from(kWeights);
+  Trainer trainer = net_s_from(kWeights);
   const double loss_before = [&] {
-    std::vector<double> images(data.images.begin(), data.images.end());
-    for (double& value : images) value *= static_cast<double>(data.scale);
-    const BatchLoss before = trainer.evaluate(images, data.labels);
+    const BatchLoss before = trainer.evaluate(images_of(data), data.labels);
     CHECK(run.summary["training"]["accuracy_before"].get<double>() == Approx(100.0 * before.correct / data.count));
     return before.loss_sum / data.count;
   }();
@@ -138,10 +112,10 @@ TEST_CASE("the yardstick notices a learning rate that is one part in a hundred o
     return read_file(packed);
   }();
   const DataSet data = parse_data(bytes, "digits");
-  Trainer right = trainer_from(kWeights), wrong = trainer_from(kWeights);
+  Trainer right = net_s_from(kWeights), wrong = net_s_from(kWeights);
   train(right, data, options, 20);
   train(wrong, data, {.learning_rate = 0.0202}, 20);
-  for (const auto& [index, name] : kLayers) {
+  for (const auto& [index, name] : net_s_layers()) {
     INFO(name);
     const std::vector<double>& weights = wrong.parameters(index).weights;
     CHECK(relative_difference(right.parameters(index).weights, std::vector<float>(weights.begin(), weights.end())) >
