@@ -53,7 +53,11 @@ class Router::MemoryLane final : public BusPort {
     }
     uint64_t& channel_free_ps = router_.channel_free_ps_[way_.master][static_cast<size_t>(access.op)];
     const uint64_t start_ps = std::max(time_ps + delay_ps, channel_free_ps);
-    channel_free_ps = start_ps + router_.beats_ps(access.size);
+    if (access.size != last_bytes_) {
+      last_bytes_ = access.size;
+      last_beats_ps_ = router_.beats_ps(access.size);
+    }
+    channel_free_ps = start_ps + last_beats_ps_;
     const uint64_t passed_ps = channel_free_ps + router_.latency_ps_;
     const uint64_t arrival_ps = start_ps + router_.latency_ps_ + (write ? router_.beat_ps_ : 0);
     uint64_t taken_ps = 0;
@@ -64,7 +68,8 @@ class Router::MemoryLane final : public BusPort {
     access.time_ps = time_ps;
     delay_ps = std::max(arrival_ps + taken_ps + (write ? 0 : router_.beat_ps_), passed_ps) - time_ps;
     for (PortCounters* point : points_) point->count(access.op, access.size, response);
-    if (response == BusResponse::ok && traffic_) router_.record(access.who, access.op, access.size);
+    // What the core moves belongs to no command of the NPU.
+    if (response == BusResponse::ok && traffic_) router_.traffic_.record(access.who, access.op, access.size);
     return response;
   }
   std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
@@ -76,6 +81,8 @@ class Router::MemoryLane final : public BusPort {
   uint64_t base_;
   bool traffic_;  ///< told apart by owner
   std::array<PortCounters*, 3> points_;
+  uint32_t last_bytes_ = 0;  ///< and how long their beats take: lines are alike
+  uint64_t last_beats_ps_ = 0;
 };
 
 BusPort* Router::Lane::memory_lane(uint64_t address) {

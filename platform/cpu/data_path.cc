@@ -17,6 +17,7 @@ DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const C
       data_config_(config.data_cache),
       code_config_(config.code_cache),
       cacheable_(config.cacheable),
+      has_caches_(config.code_cache.enabled || config.data_cache.enabled),
       granule_shift_(static_cast<unsigned>(
           std::countr_zero(config.data_cache.enabled ? uint64_t{config.data_cache.line_bytes} : kPageBytes))) {
   if (code_config_.enabled) code_cache_.emplace(code_config_);

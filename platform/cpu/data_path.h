@@ -18,6 +18,7 @@
 #include "platform/cpu/memory_requests.h"
 #include "platform/cpu/pmp.h"
 #include "platform/memory/backing_store.h"
+#include "platform/memory/memory_access.h"
 
 namespace backboard {
 
@@ -160,7 +161,7 @@ class DataPath {
   uint32_t largest_latency_cycles() const { return largest_latency_cycles_; }
 
   // Caches (cached_path.cc). Ages are clock edges: `clock` is the one at which the instruction starts.
-  bool has_caches() const { return code_cache_ || data_cache_; }
+  bool has_caches() const { return has_caches_; }
   /// nullptr when there is none.
   Cache* code_cache() { return code_cache_ ? &*code_cache_ : nullptr; }
   Cache* data_cache() { return data_cache_ ? &*data_cache_ : nullptr; }
@@ -265,20 +266,20 @@ class DataPath {
     return region.cacheable && line >= region.first && line + (cache.line_bytes() - 1) <= region.last;
   }
   void exclude_lines(uint64_t first, uint64_t last);
-  AccessResult access_in_line(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
-                              uint8_t* data, uint32_t region);
+  [[gnu::always_inline]] AccessResult access_in_line(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode,
+                                                     uint64_t clock, uint8_t* data, uint32_t region);
   AccessResult access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
                             uint8_t* data, uint32_t region);
-  AccessResult read_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data,
-                         uint32_t region);
-  AccessResult write_line(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, uint8_t* data,
-                          uint32_t region);
+  [[gnu::always_inline]] AccessResult read_line(uint64_t address, unsigned size_bytes, bool machine_mode,
+                                                uint64_t clock, uint8_t* data, uint32_t region);
+  [[gnu::always_inline]] AccessResult write_line(uint64_t address, unsigned size_bytes, bool machine_mode,
+                                                 uint64_t clock, uint8_t* data, uint32_t region);
   uint32_t bring(uint64_t line, uint64_t clock, uint32_t region, AccessResult& result);
   uint64_t write_back(uint64_t line, const uint8_t* bytes, uint64_t time_ps);
   BusPort& way_of_lines(uint32_t region) { return region == kNoRegion ? bus_ : *regions_[region].lines; }
   AccessResult clean(uint32_t slot, uint64_t clock);
   void enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes);
-  void collect_set(uint32_t first_slot);
+  [[gnu::always_inline]] void collect_set(uint32_t first_slot);
   void forget_line(uint32_t slot);
   void drop_line(uint32_t slot);
   uint8_t* memory_of(uint64_t address, unsigned size_bytes);
@@ -313,9 +314,11 @@ class DataPath {
   /// Lines that an access has brought before it had to wait for something else.
   static constexpr std::array<uint64_t, 2> kNothing{Cache::kNoLine, Cache::kNoLine};
   std::array<uint64_t, 2> brought_ = kNothing;
-  Counted counted_;  ///< by the access in progress, or the last one
+  Counted counted_;           ///< by the access in progress, or the last one
+  unsigned tables_used_ = 1;  ///< 2: lines were entered for user mode too
   /// By slot: the granules of the two tables that hold its line.
   std::vector<std::array<Page*, 2>> line_pages_;
+  bool has_caches_;
   unsigned granule_shift_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;

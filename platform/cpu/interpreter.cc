@@ -1,8 +1,6 @@
 // The interpreter: one handler for each row of instructions.def, threaded through a table of labels.
-#include <algorithm>
 #include <bit>
 #include <cstring>
-#include <type_traits>
 
 #include "platform/cpu/fast_float.h"
 #include "platform/cpu/handlers.h"
@@ -22,159 +20,6 @@ using softfloat::Binary32;
 using softfloat::Binary64;
 using softfloat::Rounding;
 constexpr uint64_t kSign64 = softfloat::FormatFacts<Binary64>::kSign;
-
-/// Leaves `block` at `operation`, which was `completed` or is still to come (or to trap): counts what was done.
-template <class Xlen>
-void RiscvCore<Xlen>::leave(const Block& block, const Operation& operation, uint64_t clock, bool completed) {
-  const Operation* const end = &operation + completed;
-  count_part(block, end);
-  retired_ += static_cast<uint64_t>(end - block.operations);
-  clock_ = clock + end->cycles_before;
-  pc_ = static_cast<U>(block.pc()) + operation.pc_offset + (completed ? operation.length_bytes : 0);
-  left_ = block.origin;
-  left_early_ = true;
-}
-
-template <class Xlen>
-AccessKind RiscvCore<Xlen>::finish_access(const AccessResult& result, TrapCause cause, U address) {
-  if (result.kind == AccessKind::wait) {
-    blocked_ = true;
-    return AccessKind::fault;
-  }
-  clock_ += result.cycles;
-  if (result.kind == AccessKind::fault) {
-    pending_ = {cause, address, result.response};
-    return AccessKind::fault;
-  }
-  // A region that was met for the first time may be slower than the blocks' bounds allow for; a debugger wants to see
-  // the state right behind an access that it watches.
-  const bool leave_block = path_.largest_latency_cycles() != bounded_latency_ || path_.watch_was_hit();
-  return leave_block ? AccessKind::bus : result.kind;
-}
-
-/// Whether a block that may take `worst_cycles` goes on behind an access that the rest of the board may have noticed:
-/// nothing is due at once, nor before the block ends.
-template <class Xlen>
-bool RiscvCore<Xlen>::goes_on(uint32_t worst_cycles) {
-  if (stop_requested_.load(std::memory_order_relaxed) || interrupt_is_due() || compiled_stale_ ||
-      path_.watch_was_hit() || path_.largest_latency_cycles() != bounded_latency_) {
-    return false;
-  }
-  block_limit_ = std::min(block_limit_, ahead_clock());
-  chain_limit_ = std::min(chain_limit_, block_limit_);
-  return clock_ + worst_cycles <= block_limit_;
-}
-
-template <class Xlen>
-AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles_before) {
-  if (config_.misaligned_traps && address % size_bytes != 0) {
-    pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
-    return AccessKind::fault;
-  }
-  return finish_access(path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_),
-                       TrapCause::load_access, address);
-}
-
-template <class Xlen>
-AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycles_before) {
-  if (config_.misaligned_traps && address % size_bytes != 0) {
-    pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
-    return AccessKind::fault;
-  }
-  return finish_access(path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_),
-                       TrapCause::store_access, address);
-}
-
-namespace {
-
-template <class Word>
-Word atomic_result(InstructionId id, Word memory, Word operand) {
-  using Signed = std::make_signed_t<Word>;
-  const auto signed_memory = static_cast<Signed>(memory), signed_operand = static_cast<Signed>(operand);
-  switch (id) {
-    case InstructionId::AMOADD_W:
-    case InstructionId::AMOADD_D:
-      return memory + operand;
-    case InstructionId::AMOXOR_W:
-    case InstructionId::AMOXOR_D:
-      return memory ^ operand;
-    case InstructionId::AMOAND_W:
-    case InstructionId::AMOAND_D:
-      return memory & operand;
-    case InstructionId::AMOOR_W:
-    case InstructionId::AMOOR_D:
-      return memory | operand;
-    case InstructionId::AMOMIN_W:
-    case InstructionId::AMOMIN_D:
-      return signed_memory < signed_operand ? memory : operand;
-    case InstructionId::AMOMAX_W:
-    case InstructionId::AMOMAX_D:
-      return signed_memory > signed_operand ? memory : operand;
-    case InstructionId::AMOMINU_W:
-    case InstructionId::AMOMINU_D:
-      return memory < operand ? memory : operand;
-    case InstructionId::AMOMAXU_W:
-    case InstructionId::AMOMAXU_D:
-      return memory > operand ? memory : operand;
-    default:
-      return operand;  // AMOSWAP
-  }
-}
-
-}  // namespace
-
-/// What the word of `bytes` holds goes through 64 bits, zero-extended.
-template <class Xlen>
-AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
-  const U address = x_[op.rs1];
-  const unsigned bytes = atomic_bytes(op.id);
-  const bool load_reserved = op.id == InstructionId::LR_W || op.id == InstructionId::LR_D;
-  if (address % bytes != 0) {
-    pending_ = {load_reserved ? TrapCause::load_misaligned : TrapCause::store_misaligned, address, BusResponse::ok};
-    return AccessKind::fault;
-  }
-  const uint64_t start = clock_ + op.cycles_before;
-  uint64_t memory = 0;
-  if (op.id == InstructionId::SC_W || op.id == InstructionId::SC_D) {
-    const bool holds = reserved_ && reservation_ == address;
-    reserved_ = false;
-    AccessKind kind = AccessKind::direct;
-    if (holds) {
-      const uint64_t value = x_[op.rs2];
-      kind = finish_access(path_.write(address, bytes, data_machine_, start, &value), TrapCause::store_access, address);
-      reserved_ = blocked_;
-    }
-    if (kind != AccessKind::fault) x_[op.rd] = !holds;
-    return kind;
-  }
-  if (!load_reserved && !pmp_.allows(address, bytes, PmpAccess::write, data_machine_)) {
-    pending_ = {TrapCause::store_access, address, BusResponse::ok};
-    return AccessKind::fault;
-  }
-  const TrapCause cause = load_reserved ? TrapCause::load_access : TrapCause::store_access;
-  // What it has read before its write had to wait: memory may hold what it writes by now.
-  const bool has_read = held_.valid && again_ && held_.address == address;
-  if (has_read) memory = held_.value;
-  const AccessKind read =
-      has_read ? AccessKind::bus
-               : finish_access(path_.read(address, bytes, data_machine_, start, &memory), cause, address);
-  if (read == AccessKind::fault) return read;
-  AccessKind write = AccessKind::direct;
-  if (load_reserved) {
-    reserved_ = true;
-    reservation_ = address;
-  } else {
-    const uint64_t operand = x_[op.rs2];
-    const uint64_t value = bytes == 8
-                               ? atomic_result(op.id, memory, operand)
-                               : atomic_result(op.id, static_cast<uint32_t>(memory), static_cast<uint32_t>(operand));
-    write = finish_access(path_.write(address, bytes, data_machine_, start, &value), cause, address);
-    if (blocked_) held_ = {true, address, memory};
-    if (write == AccessKind::fault) return write;
-  }
-  x_[op.rd] = bytes == 8 ? static_cast<U>(memory) : static_cast<U>(static_cast<S>(static_cast<int32_t>(memory)));
-  return read == AccessKind::bus ? read : write;
-}
 
 // Handlers are macros because each must end in its own indirect jump; a page's host address is kept as a difference to
 // the guest's, which one addition turns into a pointer.
@@ -553,8 +398,6 @@ do_system:  // and whatever is illegal here
 
 // NOLINTEND(bugprone-macro-parentheses, performance-no-int-to-ptr)
 
-template void RiscvCore<Rv32>::leave(const Block&, const Operation&, uint64_t, bool);
-template void RiscvCore<Rv64>::leave(const Block&, const Operation&, uint64_t, bool);
 template void RiscvCore<Rv32>::interpret<false>(Block*);
 template void RiscvCore<Rv32>::interpret<true>(Block*);
 template void RiscvCore<Rv64>::interpret<false>(Block*);

@@ -39,23 +39,51 @@ BankTiming::BankTiming(const dram::MemoryConfig& config)
   write_to_read_ = between(gaps_.write_to_read_l, write_data_, read_data_);
 }
 
-uint64_t BankTiming::serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts) {
-  uint64_t done = now;
-  uint64_t first = address >> burst_bits_ << burst_bits_;
-  const uint64_t end = address + size;
-  while (first < end) {
-    const uint64_t page = first >> page_bits_;
-    const uint64_t stop = std::min(end, (page + 1) << page_bits_);
-    const uint64_t bursts = ((stop - first - 1) >> burst_bits_) + 1;
-    done = serve_row(write, page & (banks_count_ - 1), page >> bank_bits_, bursts, now, facts);
-    first = stop;
+/// A row that was open until `clock`.
+void BankTiming::close(const Bank& bank, uint64_t clock) {
+  ++energy_.precharges;
+  if (clock > bank.opened) energy_.bank_active_clocks += clock - bank.opened;
+}
+
+/// Earliest clock for an activate by RRD and FAW.
+[[gnu::always_inline]] inline uint64_t BankTiming::after_activates(uint64_t clock) const {
+  if (activates_[3] != 0) clock = std::max(clock, activates_[3] - 1 + gaps_.activate_to_activate_l);
+  if (activates_[0] != 0) clock = std::max(clock, activates_[0] - 1 + gaps_.activate_window);
+  return clock;
+}
+
+/// Opens `row`, precharging where another is open; returns the earliest column command.
+[[gnu::always_inline]] inline uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest,
+                                                            uint64_t refresh_end, RowFacts& facts) {
+  uint64_t activate = std::max({earliest, refresh_end, bank.activate_ready});
+  if (bank.row != kNoRow) {
+    const uint64_t precharge = std::max({earliest, refresh_end, bank.precharge_ready});
+    activate = precharge + gaps_.precharge_pb_to_activate;
+    ++facts.precharges;
+    close(bank, precharge);
   }
-  return done;
+  if (bank.last_activate != 0) activate = std::max(activate, bank.last_activate - 1 + gaps_.activate_to_activate_same);
+  activate = after_activates(activate);
+  activates_ = {activates_[1], activates_[2], activates_[3], activate + 1};
+  bank.last_activate = activate + 1;
+  bank.row = row;
+  bank.opened = activate;
+  ++energy_.activates;
+  const uint64_t epoch = epoch_of(activate);
+  if (rank_since_ == 0 || epoch != rank_epoch_) {
+    if (rank_since_ != 0) energy_.rank_active_clocks += refresh_after(rank_epoch_) - (rank_since_ - 1);
+    rank_epoch_ = epoch;
+    rank_since_ = activate + 1;
+  }
+  bank.precharge_ready = activate + gaps_.activate_to_precharge;
+  bank.activate_ready = 0;
+  ++facts.activates;
+  return activate + gaps_.activate_to_column;
 }
 
 /// Serves bursts of one row; returns when the last one's data has passed.
-uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, uint64_t bursts, uint64_t now,
-                               RowFacts& facts) {
+[[gnu::always_inline]] inline uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row,
+                                                             uint64_t bursts, uint64_t now, RowFacts& facts) {
   Bank& bank = banks_[bank_index];
   facts.bursts += bursts;
   (write ? energy_.writes : energy_.reads) += bursts;
@@ -107,46 +135,18 @@ uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row, ui
   }
 }
 
-/// Earliest clock for an activate by RRD and FAW.
-uint64_t BankTiming::after_activates(uint64_t clock) const {
-  if (activates_[3] != 0) clock = std::max(clock, activates_[3] - 1 + gaps_.activate_to_activate_l);
-  if (activates_[0] != 0) clock = std::max(clock, activates_[0] - 1 + gaps_.activate_window);
-  return clock;
-}
-
-/// Opens `row`, precharging where another is open; returns the earliest column command.
-uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts) {
-  uint64_t activate = std::max({earliest, refresh_end, bank.activate_ready});
-  if (bank.row != kNoRow) {
-    const uint64_t precharge = std::max({earliest, refresh_end, bank.precharge_ready});
-    activate = precharge + gaps_.precharge_pb_to_activate;
-    ++facts.precharges;
-    close(bank, precharge);
+uint64_t BankTiming::serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts) {
+  uint64_t done = now;
+  uint64_t first = address >> burst_bits_ << burst_bits_;
+  const uint64_t end = address + size;
+  while (first < end) {
+    const uint64_t page = first >> page_bits_;
+    const uint64_t stop = std::min(end, (page + 1) << page_bits_);
+    const uint64_t bursts = ((stop - first - 1) >> burst_bits_) + 1;
+    done = serve_row(write, page & (banks_count_ - 1), page >> bank_bits_, bursts, now, facts);
+    first = stop;
   }
-  if (bank.last_activate != 0) activate = std::max(activate, bank.last_activate - 1 + gaps_.activate_to_activate_same);
-  activate = after_activates(activate);
-  std::rotate(activates_.begin(), activates_.begin() + 1, activates_.end());
-  activates_[3] = activate + 1;
-  bank.last_activate = activate + 1;
-  bank.row = row;
-  bank.opened = activate;
-  ++energy_.activates;
-  const uint64_t epoch = epoch_of(activate);
-  if (rank_since_ == 0 || epoch != rank_epoch_) {
-    if (rank_since_ != 0) energy_.rank_active_clocks += refresh_after(rank_epoch_) - (rank_since_ - 1);
-    rank_epoch_ = epoch;
-    rank_since_ = activate + 1;
-  }
-  bank.precharge_ready = activate + gaps_.activate_to_precharge;
-  bank.activate_ready = 0;
-  ++facts.activates;
-  return activate + gaps_.activate_to_column;
-}
-
-/// A row that was open until `clock`.
-void BankTiming::close(const Bank& bank, uint64_t clock) {
-  ++energy_.precharges;
-  if (clock > bank.opened) energy_.bank_active_clocks += clock - bank.opened;
+  return done;
 }
 
 dram::EnergyFacts BankTiming::energy_facts(uint64_t now) const {

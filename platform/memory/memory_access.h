@@ -8,14 +8,19 @@
 
 namespace backboard {
 
+/// A copy whose size is mostly that of a cache's line.
+inline void copy_line(uint8_t* to, const uint8_t* from, uint32_t size_bytes) {
+  size_bytes == 64 ? std::memcpy(to, from, 64) : std::memcpy(to, from, size_bytes);
+}
+
 /// Copies between `store` and the access. Nothing happens when the range leaves the memory (target error).
 inline BusResponse copy_access(BackingStore& store, BusAccess& access) {
   if (!store.covers(access.address, access.size)) return BusResponse::target;
   uint8_t* place = store.bytes() + access.address;
   if (access.op == BusOp::read) {
-    std::memcpy(access.data, place, access.size);
+    copy_line(access.data, place, access.size);
   } else {
-    std::memcpy(place, access.data, access.size);
+    copy_line(place, access.data, access.size);
   }
   return BusResponse::ok;
 }

@@ -16,6 +16,22 @@ inline std::string firmware(const std::string& name) {
 inline constexpr const char* kBoards[] = {"timing=lt", "timing=at", "core.icache.enabled=true",
                                           "core.dcache.enabled=true"};
 
+/// What gdb-multiarch says to `script`, which holds no single quote, about `elf`, after it has connected to `place`. It
+/// runs in the repository's root, where it finds sources.
+inline std::string run_gdb(const std::string& place, const std::string& elf, const std::string& script) {
+  const TemporaryFolder folder;
+  const std::string log = folder.path("log");
+  std::string command = "cd '" SOURCE_FOLDER "' && timeout 120 gdb-multiarch -nx -batch -readnow -l 60";
+  std::istringstream lines("set pagination off\nset confirm off\nset width 0\ntarget remote " + place + "\n" + script);
+  // Each a command of its own: one that fails does not keep gdb from the next.
+  for (std::string line; std::getline(lines, line);) command += " -ex '" + line + "'";
+  command += " '" + elf + "' >'" + log + "' 2>&1 </dev/null";
+  const int status = std::system(command.c_str());
+  INFO(read_text(log));
+  CHECK(status == 0);
+  return read_text(log);
+}
+
 /// `backboard ARGUMENTS --gdb unix:...` in the background.
 class DebuggedProgram {
  public:
@@ -30,21 +46,8 @@ class DebuggedProgram {
   int exit_code() { return program_.exit_code(); }
   std::string out() const { return program_.out(); }
 
-  /// What gdb-multiarch says to `script`, which holds no single quote, about `elf`, after it has connected. It runs in
-  /// the repository's root, where it finds sources.
-  std::string gdb(const std::string& elf, const std::string& script) const {
-    const std::string log = folder_.path("log");
-    std::string command = "cd '" SOURCE_FOLDER "' && timeout 120 gdb-multiarch -nx -batch -readnow -l 60";
-    std::istringstream lines("set pagination off\nset confirm off\nset width 0\ntarget remote " + socket() + "\n" +
-                             script);
-    // Each a command of its own: one that fails does not keep gdb from the next.
-    for (std::string line; std::getline(lines, line);) command += " -ex '" + line + "'";
-    command += " '" + elf + "' >'" + log + "' 2>&1 </dev/null";
-    const int status = std::system(command.c_str());
-    INFO(read_text(log));
-    CHECK(status == 0);
-    return read_text(log);
-  }
+  /// run_gdb at its socket.
+  std::string gdb(const std::string& elf, const std::string& script) const { return run_gdb(socket(), elf, script); }
 
  private:
   bool listens() const { return program_.err().find("waiting for gdb on ") != std::string::npos; }

@@ -11,20 +11,26 @@ using backboard::test::firmware;
 using backboard::test::GdbClient;
 using backboard::test::kBoards;
 using backboard::test::read_text;
+using backboard::test::run_gdb;
 using backboard::test::run_program;
 using backboard::test::SocketClient;
 using backboard::test::TemporaryFolder;
+
+/// Where the program says that it waits, once it does.
+static std::string place_of(const BackgroundProgram& program) {
+  static const std::string kSaid = "waiting for gdb on ";
+  REQUIRE(eventually([&] { return program.err().find('\n') != std::string::npos; }));
+  const std::string err = program.err();
+  const size_t at = err.find(kSaid);
+  REQUIRE(at != std::string::npos);
+  return err.substr(at + kSaid.size(), err.find('\n', at) - at - kSaid.size());
+}
 
 TEST_CASE("TCP is loopback, a second client waits, and what is no debugger is dropped without effect") {
   for (const std::string board : kBoards) {
     INFO(board);
     BackgroundProgram program(BACKBOARD_PROGRAM, {"exec", firmware("test_exec_endless"), "--set", board, "--gdb", "0"});
-    static const std::string kSaid = "waiting for gdb on ";
-    REQUIRE(eventually([&] { return program.err().find('\n') != std::string::npos; }));
-    const std::string err = program.err();
-    const size_t at = err.find(kSaid);
-    REQUIRE(at != std::string::npos);
-    const std::string place = err.substr(at + kSaid.size(), err.find('\n', at) - at - kSaid.size());
+    const std::string place = place_of(program);
     CHECK(place.substr(0, 10) == "127.0.0.1:");
     char byte = 0;
     {
@@ -40,6 +46,19 @@ TEST_CASE("TCP is loopback, a second client waits, and what is no debugger is dr
     CHECK(!second.receive(byte, 300));
     first.send("+$k#6b");
     CHECK(program.exit_code() == 1);
+  }
+}
+
+TEST_CASE("gdb-multiarch debugs over TCP, to the exit and to a kill") {
+  for (const std::string board : kBoards) {
+    INFO(board);
+    for (const bool kill : {false, true}) {
+      BackgroundProgram program(BACKBOARD_PROGRAM, {"exec", firmware("hello"), "--set", board, "--gdb", "0"});
+      const std::string log = run_gdb(place_of(program), firmware("hello"),
+                                      std::string("break main\ncontinue\nstepi\n") + (kill ? "kill\n" : "continue\n"));
+      check_says(log, {"Breakpoint 1, ", kill ? "killed" : "exited normally"});
+      CHECK(program.exit_code() == (kill ? 1 : 0));
+    }
   }
 }
 
@@ -110,8 +129,8 @@ TEST_CASE("monitor reset starts the board and its program again, also behind a l
 
 TEST_CASE("a kill counts although the client leaves at once") {
   for (const std::string board : kBoards) {
+    INFO(board);
     for (unsigned i = 0; i < 3; ++i) {
-      INFO(board);
       DebuggedProgram program({"exec", firmware("hello"), "--set", board});
       { GdbClient(program.socket()).send("k"); }
       CHECK(program.exit_code() == 1);
