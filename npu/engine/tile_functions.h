@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "npu/engine/energy_constants.h"
@@ -20,6 +21,9 @@ struct TileFunctions {
                 Facts& facts, Workspace& workspace);
   Price (*price)(const Facts& facts, const Config& config, const EnergyConstants& energy);
   bool wants_classes = false;
+  /// Null: operands are multiplied as they are.
+  std::pair<Operand, Operand> (*prepare)(const Config& config, Pass pass, const ConvTile& tile, const Operand& first,
+                                         const Operand& second, Workspace& workspace) = nullptr;
   /// Null: complete sums stay as they are.
   void (*finish)(const Config& config, Pass pass, uint32_t layer, std::span<float> sums) = nullptr;
   /// TileArithmetic::rounds_masters() and round_masters(); both or none.
@@ -38,6 +42,11 @@ class FunctionArithmetic final : public TileArithmetic {
 
   const Offer& offer() const override { return offer_; }
   bool wants_classes() const override { return functions_.wants_classes; }
+  std::pair<Operand, Operand> prepare(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
+                                      Workspace& workspace) const override {
+    if (functions_.prepare == nullptr) return {first, second};
+    return functions_.prepare(config_, pass, tile, first, second, workspace);
+  }
   void multiply(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
                 Workspace& workspace) const override {
     functions_.multiply(config_, pass, tile, first, second, acc, workspace);
@@ -67,8 +76,8 @@ class FunctionArithmetic final : public TileArithmetic {
 
 /// `config`: the engine's part of `configs`.
 template <class Config>
-std::unique_ptr<Engine> make_tile_engine(const Offer& offer, const TileFunctions<Config>& functions,
-                                         const Config& config, const EngineConfigs& configs) {
+std::unique_ptr<TileEngine> make_tile_engine(const Offer& offer, const TileFunctions<Config>& functions,
+                                             const Config& config, const EngineConfigs& configs) {
   return std::make_unique<TileEngine>(
       std::make_unique<FunctionArithmetic<Config>>(offer, functions, config, configs.energy), configs);
 }
