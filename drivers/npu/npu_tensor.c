@@ -22,10 +22,12 @@ uint32_t npu_format_bytes(uint32_t format) {
     case NPU_FORMAT_FP16:
     case NPU_FORMAT_BF16:
     case NPU_FORMAT_FP16A:
+    case NPU_FORMAT_S16:
       return 2;
     case NPU_FORMAT_FP8:
     case NPU_FORMAT_E4M3:
     case NPU_FORMAT_U8:
+    case NPU_FORMAT_S8:
       return 1;
     default:
       return 0;

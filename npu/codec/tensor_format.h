@@ -24,6 +24,10 @@ constexpr NumberFormat number_format(TensorFormat format) {
       return NumberFormat::kBf16;
     case TensorFormat::kU8:
       return NumberFormat::kU8;
+    case TensorFormat::kS8:
+      return NumberFormat::kS8;
+    case TensorFormat::kS16:
+      return NumberFormat::kS16;
     case TensorFormat::kFP16A:
       return NumberFormat::kFp16a;
     case TensorFormat::kE4M3:

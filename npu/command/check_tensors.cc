@@ -76,6 +76,15 @@ FormatMask formats_of(const OperandRow& row, const Offer& offer) {
   return row.direction == Direction::IN ? offer.vector_in : offer.vector_out;
 }
 
+/// Fixed point is a multiple of a power of two; a byte times its scale must be a finite normal number; others have
+/// none.
+bool good_scale(TensorFormat format, float scale) {
+  if (format == TensorFormat::kU8) return scale >= 0x1p-60f && scale <= 0x1p60f;
+  if (!has_format(kFixedFormats, format)) return scale == 1.0f;
+  const bool power = (std::bit_cast<uint32_t>(scale) & 0x7fffffu) == 0;
+  return power && scale >= 0x1p-24f && scale <= 0x1p15f;
+}
+
 class DescriptorCheck {
  public:
   DescriptorCheck(const Descriptor& descriptor, uint32_t descriptor_address, const OperandRow& row, bool read,
@@ -115,9 +124,7 @@ Checked DescriptorCheck::fields(const Offer& offer) const {
     if (d_.rule != 0) return error(ErrorCode::kRESERVED, f::rule);
     if (std::bit_cast<uint32_t>(d_.threshold) != 0) return error(ErrorCode::kRESERVED, f::threshold);
   }
-  // A byte times its scale must be a finite normal number.
-  const bool good_scale = format == TensorFormat::kU8 ? d_.scale >= 0x1p-60f && d_.scale <= 0x1p60f : d_.scale == 1.0f;
-  if (!good_scale) return error(ErrorCode::kPARAMETER, f::scale);
+  if (!good_scale(format, d_.scale)) return error(ErrorCode::kPARAMETER, f::scale);
   if (!is_coded(format)) {
     if (d_.metadata != 0) return error(ErrorCode::kRESERVED, f::metadata);
     if (d_.block_channels != 0) return error(ErrorCode::kRESERVED, f::block_channels);

@@ -51,6 +51,8 @@ constexpr bool is_coded(TensorFormat format) {
   return format == TensorFormat::kFP16Z || format == TensorFormat::kFGMP;
 }
 inline constexpr FormatMask kCodedFormats = mask_of(TensorFormat::kFP16Z) | mask_of(TensorFormat::kFGMP);
+/// Fixed point: signed integers times a power of two.
+inline constexpr FormatMask kFixedFormats = mask_of(TensorFormat::kS8) | mask_of(TensorFormat::kS16);
 inline constexpr FormatMask kAllFormats = (1u << kTensorFormats) - 1;
 inline constexpr FormatMask kDenseFormats = kAllFormats & ~kCodedFormats;
 
@@ -62,10 +64,12 @@ constexpr uint32_t dense_bytes(TensorFormat format) {
     case TensorFormat::kFP16:
     case TensorFormat::kBF16:
     case TensorFormat::kFP16A:
+    case TensorFormat::kS16:
       return 2;
     case TensorFormat::kFP8:
     case TensorFormat::kU8:
     case TensorFormat::kE4M3:
+    case TensorFormat::kS8:
       return 1;
     case TensorFormat::kFP16Z:
     case TensorFormat::kFGMP:

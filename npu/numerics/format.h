@@ -11,7 +11,7 @@ enum class NumberFormat : uint8_t {
 #include "npu/numerics/format.def"
 };
 
-/// What a format is: fields of an IEEE-like encoding, or (no exponent bits) an unsigned integer.
+/// What a format is: fields of an IEEE-like encoding, or (no exponent bits) an integer.
 struct FormatRow {
   NumberFormat format;
   const char* name;

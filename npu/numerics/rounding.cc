@@ -149,17 +149,73 @@ void decode_span_vector(const RowConstants& k, unsigned bytes, const uint8_t* in
   return decode_floats<uint32_t>(k, in, out, count);
 }
 
-void decode_bytes_vector(const uint8_t* in, float scale, float* out, size_t count) {
+/// Integers of type T times a scale.
+template <class T>
+void decode_integers(const uint8_t* in, float scale, float* out, size_t count) {
   const DF df;
-  const hn::Rebind<uint8_t, DI> d8;
+  const hn::Rebind<T, DI> narrow;
   const size_t lanes = hn::Lanes(df);
   const auto factor = hn::Set(df, scale);
+  HWY_ALIGN T integers[HWY_MAX_BYTES / sizeof(float)] = {};
+  const auto decode = [&](size_t at, size_t elements) {
+    std::memcpy(integers, in + at * sizeof(T), elements * sizeof(T));
+    return hn::Mul(hn::ConvertTo(df, hn::PromoteTo(DI(), hn::Load(narrow, integers))), factor);
+  };
   size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto integers = hn::PromoteTo(DI(), hn::LoadU(d8, in + i));
-    hn::StoreU(hn::Mul(hn::ConvertTo(df, integers), factor), df, out + i);
+  for (; i + lanes <= count; i += lanes) hn::StoreU(decode(i, lanes), df, out + i);
+  if (i == count) return;
+  HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(decode(i, count - i), df, rest);
+  std::memcpy(out + i, rest, (count - i) * sizeof(float));
+}
+
+void decode_integers_vector(const FormatRow& row, const uint8_t* in, float scale, float* out, size_t count) {
+  if (row.sign_bits == 0) return decode_integers<uint8_t>(in, scale, out, count);
+  if (row.bytes() == 1) return decode_integers<int8_t>(in, scale, out, count);
+  decode_integers<int16_t>(in, scale, out, count);
+}
+
+/// Signed integers of type T, those nearest to x / scale.
+template <class T>
+ConversionCounts encode_integers(float largest, float scale, const float* in, uint8_t* out, size_t count) {
+  const DF df;
+  const DI di;
+  const hn::Rebind<T, DI> narrow;
+  const size_t lanes = hn::Lanes(df);
+  const auto divisor = hn::Set(df, scale), high = hn::Set(df, largest), beyond = hn::Set(df, largest + 0.5f);
+  const auto infinity = hn::BitCast(df, hn::Set(DU(), kVectorInfinity));
+  ConversionCounts counts;
+  counts.elements = count;
+  auto top = hn::Zero(di);
+  HWY_ALIGN T integers[HWY_MAX_BYTES / sizeof(float)];
+  // Lanes beyond the end hold 0 and count as zeros only.
+  const auto encode = [&](hn::Vec<DF> x, size_t at, size_t elements) {
+    const auto nan = hn::IsNaN(x);
+    const auto q = hn::IfThenZeroElse(nan, hn::Div(x, divisor));
+    // Held before it is rounded: what is beyond the largest rounds to no less than it.
+    const auto whole = hn::ConvertTo(di, hn::Round(hn::Max(hn::Min(q, high), hn::Neg(high))));
+    hn::Store(hn::DemoteTo(narrow, whole), narrow, integers);
+    std::memcpy(out + at * sizeof(T), integers, elements * sizeof(T));
+    counts.zeros += hn::CountTrue(di, hn::Eq(whole, hn::Zero(di))) - (lanes - elements);
+    counts.saturated += hn::CountTrue(df, hn::Ge(hn::Abs(q), beyond));
+    counts.nonfinite += hn::CountTrue(df, hn::Or(nan, hn::Eq(hn::Abs(x), infinity)));
+    top = hn::Max(top, hn::Abs(whole));
+  };
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) encode(hn::LoadU(df, in + i), i, lanes);
+  if (i < count) {
+    HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
+    std::memcpy(rest, in + i, (count - i) * sizeof(float));
+    encode(hn::Load(df, rest), i, count - i);
   }
-  for (; i < count; ++i) out[i] = static_cast<float>(in[i]) * scale;
+  counts.largest = static_cast<float>(hn::GetLane(hn::MaxOfLanes(di, top))) * scale;
+  return counts;
+}
+
+ConversionCounts encode_integers_vector(const FormatRow& row, const float* in, float scale, uint8_t* out,
+                                        size_t count) {
+  if (row.bytes() == 1) return encode_integers<int8_t>(row.max_finite, scale, in, out, count);
+  return encode_integers<int16_t>(row.max_finite, scale, in, out, count);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -172,7 +228,8 @@ namespace backboard::npu {
 HWY_EXPORT(round_span_vector);
 HWY_EXPORT(encode_span_vector);
 HWY_EXPORT(decode_span_vector);
-HWY_EXPORT(decode_bytes_vector);
+HWY_EXPORT(decode_integers_vector);
+HWY_EXPORT(encode_integers_vector);
 
 ConversionCounts round_span(const FormatRow& row, std::span<const float> in, std::span<float> out) {
   BB_CHECK(in.size() == out.size(), "{} and {} elements", in.size(), out.size());
@@ -181,14 +238,17 @@ ConversionCounts round_span(const FormatRow& row, std::span<const float> in, std
 }
 
 ConversionCounts encode_span(const FormatRow& row, std::span<const float> in, uint8_t* out, float scale) {
-  // Bytes are the format of images and labels: they are encoded once by the packer, not in a training step.
-  if (row.is_integer()) return scalar::encode_span(row, in, out, scale);
+  if (row.is_integer()) {
+    // Unsigned bytes are the format of images and labels: they are encoded once by the packer, not in a training step.
+    if (row.sign_bits == 0) return scalar::encode_span(row, in, out, scale);
+    return HWY_DYNAMIC_DISPATCH(encode_integers_vector)(row, in.data(), scale, out, in.size());
+  }
   return HWY_DYNAMIC_DISPATCH(encode_span_vector)(row_constants(row), row.bytes(), in.data(), out, in.size());
 }
 
 void decode_span(const FormatRow& row, const uint8_t* in, std::span<float> out, float scale) {
   if (row.is_integer()) {
-    HWY_DYNAMIC_DISPATCH(decode_bytes_vector)(in, scale, out.data(), out.size());
+    HWY_DYNAMIC_DISPATCH(decode_integers_vector)(row, in, scale, out.data(), out.size());
     return;
   }
   HWY_DYNAMIC_DISPATCH(decode_span_vector)(row_constants(row), row.bytes(), in, out.data(), out.size());

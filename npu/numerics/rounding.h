@@ -28,10 +28,10 @@ struct ConversionCounts {
   bool operator==(const ConversionCounts&) const = default;
 };
 
-/// The value of `row`'s format nearest to x (see the rules above). U8: the integer nearest to x.
+/// The value of `row`'s format nearest to x (see the rules above). U8, S8, S16: the integer nearest to x.
 float round_nearest_even_saturate(const FormatRow& row, float x);
 
-/// Bits of the value nearest to x. `scale` (> 0, finite) is used by U8 only: bits = nearest(x / scale).
+/// Bits of the value nearest to x. `scale` (> 0, finite) is used by U8, S8 and S16 only: bits = nearest(x / scale).
 uint32_t encode_value(const FormatRow& row, float x, float scale = 1.0f);
 /// Value of the bits; only the low row.bits() are read.
 float decode_value(const FormatRow& row, uint32_t bits, float scale = 1.0f);

@@ -41,13 +41,14 @@ uint32_t nan_pattern(const FormatRow& row) {
 
 Encoded encode_integer(const FormatRow& row, float x, float scale) {
   if (std::isnan(x)) return {0, false, true};
-  const float largest = row.max_finite;
-  const float q = x / scale;
-  if (q >= largest + 0.5f) return {static_cast<uint32_t>(largest), true, std::isinf(x)};
-  if (q < -0.5f) return {0, true, std::isinf(x)};
-  if (q <= 0.5f) return {0, false, false};
-  // Here 0.5 < q < 2^9: adding 2^23 rounds to an integer.
-  return {static_cast<uint32_t>((q + 0x1p23f) - 0x1p23f), false, false};
+  const float q = x / scale, magnitude = std::fabs(q);
+  const bool negative = q < 0;
+  if (negative && row.sign_bits == 0) return {0, magnitude > 0.5f, std::isinf(x)};
+  const bool saturated = magnitude >= row.max_finite + 0.5f;
+  // Below 2^22: adding 2^23 rounds to an integer.
+  const auto whole = static_cast<uint32_t>(saturated ? row.max_finite : (magnitude + 0x1p23f) - 0x1p23f);
+  const uint32_t mask = (1u << row.bits()) - 1;
+  return {(negative ? 0u - whole : whole) & mask, saturated, std::isinf(x)};
 }
 
 Encoded encode_float(const FormatRow& row, float x) {
@@ -72,6 +73,12 @@ Encoded encode_float(const FormatRow& row, float x) {
   const uint32_t largest = largest_pattern(row);
   if (pattern > largest) return {sign | largest, true, false};
   return {sign | static_cast<uint32_t>(pattern), false, false};
+}
+
+int32_t integer_of(const FormatRow& row, uint32_t bits) {
+  const unsigned unused = 32 - row.bits();
+  if (row.sign_bits == 0) return static_cast<int32_t>(bits << unused >> unused);
+  return static_cast<int32_t>(bits << unused) >> unused;
 }
 
 Encoded encode(const FormatRow& row, float x, float scale) {
@@ -106,7 +113,7 @@ uint32_t encode_value(const FormatRow& row, float x, float scale) {
 }
 
 float decode_value(const FormatRow& row, uint32_t bits, float scale) {
-  if (row.is_integer()) return static_cast<float>(bits & 0xffu) * scale;
+  if (row.is_integer()) return static_cast<float>(integer_of(row, bits)) * scale;
   const unsigned m = row.mantissa_bits, e = row.exponent_bits;
   const uint32_t mantissa = bits & ((1u << m) - 1);
   const uint32_t exponent = (bits >> m) & ((1u << e) - 1);

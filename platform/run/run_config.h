@@ -170,6 +170,7 @@ struct CompileConfig {
   Fusion fused = Fusion::automatic;
   PlanFormats formats;
   PlanThresholds thresholds;
+  PlanFractions fractions;
   PlanTiles tiles;
   NormMoments batchnorm = NormMoments::automatic;
   std::vector<SparseLayer> sparse;
@@ -180,6 +181,7 @@ struct CompileConfig {
       "Update weights at the write-back of their gradient; auto: when the engine can");
     v("formats", formats, "Formats by class of tensor");
     v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
+    v("fractions", fractions, "Bits behind the point of S8 and S16 by class of tensor");
     v("tiles", tiles, "Tile sizes");
     v("batchnorm", batchnorm, Choices<NormMoments>{{"auto", NormMoments::automatic}, {"running", NormMoments::running}},
       "Moments of batch normalisations while training: auto: of the batch where gamma trains; running: as inference");

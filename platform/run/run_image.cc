@@ -67,6 +67,7 @@ PrepareRequest prepare_request(const RunConfig& config) {
   request.options.sparse = config.compile.sparse;
   request.options.formats = config.compile.formats;
   request.options.thresholds = config.compile.thresholds;
+  request.options.fractions = config.compile.fractions;
   request.options.tiles = config.compile.tiles;
   // The upper half of DRAM, as far as 32-bit addresses go.
   const uint64_t end = std::min(dram_end(config), uint64_t{1} << 32);

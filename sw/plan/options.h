@@ -58,6 +58,22 @@ struct PlanThresholds {
   }
 };
 
+/// Bits behind the point of tensors in fixed point (S8, S16), by class of tensor: a value is an integer times 2^-bits.
+/// The defaults let S8 hold what the classes are like: inputs in [0, 1], activations below 8, errors below an eighth,
+/// weights below 1.
+struct PlanFractions {
+  int32_t input = 6, activation = 4, error = 10, weight = 7;
+
+  template <class V>
+  void fields(V& v) {
+    const Range range{-15, 24};
+    v("input", input, range, "Encoded batch");
+    v("activation", activation, range, "Outputs of layers");
+    v("error", error, range, "Errors, loss scale included");
+    v("weight", weight, range, "Weight copies");
+  }
+};
+
 /// Tile sizes for every convolution and FC command, held to the size of the layer; 0: the NPU chooses.
 struct PlanTiles {
   uint32_t k = 0, rows = 0, c = 0, n = 0;
@@ -110,6 +126,7 @@ struct PlanOptions {
   std::string recompute = "none";   ///< see recompute.h
   PlanFormats formats;
   PlanThresholds thresholds;
+  PlanFractions fractions;
   PlanTiles tiles;
   uint64_t arena_base = 0x88000000;
   uint64_t arena_bytes = 0x08000000;
@@ -136,6 +153,7 @@ struct PlanOptions {
       "Outputs of layers that the backward pass computes again: none, sqrt, every:K, or names with commas between");
     v("formats", formats, "Formats by class of tensor");
     v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
+    v("fractions", fractions, "Bits behind the point of S8 and S16 by class of tensor");
     v("tiles", tiles, "Tile sizes");
     v("arena_base", arena_base, Bytes{0, UINT32_MAX}, "First DRAM address that the plan may use");
     v("arena_bytes", arena_bytes, Bytes{4096, UINT32_MAX}, "Memory that the plan may use");

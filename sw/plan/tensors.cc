@@ -1,5 +1,7 @@
 #include "sw/plan/tensors.h"
 
+#include <cmath>
+
 #include "platform/check/check.h"
 
 namespace backboard {
@@ -39,17 +41,17 @@ bool keeps_statistics(TensorClass tensor_class) {
   }
 }
 
-float TensorTable::threshold_of(TensorClass tensor_class) const {
-  const PlanThresholds& thresholds = options_.thresholds;
+template <class ByClass>
+auto TensorTable::of_class(const ByClass& values, TensorClass tensor_class) {
   switch (tensor_class) {
     case TensorClass::kINPUT:
-      return thresholds.input;
+      return values.input;
     case TensorClass::kERROR:
-      return thresholds.error;
+      return values.error;
     case TensorClass::kWEIGHT:
-      return thresholds.weight;
+      return values.weight;
     default:
-      return thresholds.activation;
+      return values.activation;
   }
 }
 
@@ -67,8 +69,10 @@ int TensorTable::add(DraftTensor tensor, bool persistent, bool flattened, uint32
   }
   if (tensor.format == TensorFormat::kFGMP) {
     tensor.rule = formats_.rule;
-    tensor.threshold = threshold_of(tensor.tensor_class);
+    tensor.threshold = of_class(options_.thresholds, tensor.tensor_class);
   }
+  if (npu::has_format(npu::kFixedFormats, tensor.format))
+    tensor.scale = std::ldexp(1.0f, -of_class(options_.fractions, tensor.tensor_class));
   tensor.buffer = static_cast<int>(draft_.buffers.size());
   draft_.buffers.push_back(buffer);
   draft_.tensors.push_back(std::move(tensor));

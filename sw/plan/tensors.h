@@ -73,7 +73,9 @@ class TensorTable {
   /// Two tensors (1, c, 1, 1) side by side and the view (2, c, 1, 1) of both, which is given back.
   int pair(const DraftTensor& model, const std::string& both, const std::string& first, const std::string& second,
            std::array<uint32_t, 2> flags);
-  float threshold_of(TensorClass tensor_class) const;
+  /// What thresholds or fractions say of a class.
+  template <class ByClass>
+  static auto of_class(const ByClass& values, TensorClass tensor_class);
 
   Draft& draft_;
   const ResolvedFormats& formats_;

@@ -72,7 +72,8 @@ BenchTensor NpuBench::tensor(std::array<uint32_t, 4> shape, const TensorOptions&
   d.shape_w = shape[3];
   d.format = static_cast<uint8_t>(options.format);
   d.tensor_class = static_cast<uint8_t>(options.tensor_class);
-  d.scale = options.format == TensorFormat::kU8 ? options.scale : 1.0f;
+  const bool scaled = options.format == TensorFormat::kU8 || npu::has_format(npu::kFixedFormats, options.format);
+  d.scale = scaled ? options.scale : 1.0f;
   if (options.format == TensorFormat::kFGMP) {
     d.threshold = options.threshold;
     d.rule = options.rule;

@@ -9,7 +9,7 @@ namespace {
 
 /// Half precision and what it contains or nearly so: groups of these align without leaving the range of binary32.
 constexpr FormatMask kMultiply = mask_of(TensorFormat::kFP16) | mask_of(TensorFormat::kFP8) |
-                                 mask_of(TensorFormat::kFP16A) | mask_of(TensorFormat::kE4M3);
+                                 mask_of(TensorFormat::kFP16A) | mask_of(TensorFormat::kE4M3) | kFixedFormats;
 constexpr FormatMask kFp32 = mask_of(TensorFormat::kFP32);
 constexpr FormatMask kU8 = mask_of(TensorFormat::kU8);
 

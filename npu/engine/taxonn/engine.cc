@@ -10,7 +10,7 @@ namespace {
 
 /// What tensors are stored in; the multipliers see fixed point.
 constexpr FormatMask kMultiply = mask_of(TensorFormat::kFP16) | mask_of(TensorFormat::kFP8) |
-                                 mask_of(TensorFormat::kFP16A) | mask_of(TensorFormat::kE4M3);
+                                 mask_of(TensorFormat::kFP16A) | mask_of(TensorFormat::kE4M3) | kFixedFormats;
 constexpr FormatMask kFp32 = mask_of(TensorFormat::kFP32);
 constexpr FormatMask kU8 = mask_of(TensorFormat::kU8);
 

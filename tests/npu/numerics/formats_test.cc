@@ -193,6 +193,30 @@ TEST_CASE("Bytes are rounded, cut and scaled") {
   CHECK(decode_value(row, 51, 1.0f / 255) == 51 * (1.0f / 255));
 }
 
+TEST_CASE("Fixed point is the nearest integer times its scale, ties to even, held at the largest with its sign") {
+  for (const NumberFormat format : {NumberFormat::kS8, NumberFormat::kS16}) {
+    const FormatRow& row = format_row(format);
+    INFO(row.name);
+    const double most = format == NumberFormat::kS8 ? 127 : 32767;
+    std::mt19937 random(6);
+    for (int i = 0; i < 200000; ++i) {
+      // Quarters, so that halves come up often; a part of them beyond the range.
+      const double quarters = static_cast<double>(random() % 400000) - 200000;
+      const double x = quarters / 4 * (format == NumberFormat::kS8 ? 1.0 / 256 : 1.0);
+      const double expected = std::clamp(std::nearbyint(x), -most, most);
+      const uint32_t bits = encode_value(row, static_cast<float>(x) * 0.125f, 0.125f);
+      REQUIRE(bits >> row.bits() == 0);
+      REQUIRE(decode_value(row, bits, 0.125f) == static_cast<float>(expected) * 0.125f);
+    }
+    CHECK(encode_value(row, -kInfinity) == (1u << (row.bits() - 1)) + 1);
+    CHECK(encode_value(row, std::nanf("")) == 0);
+    // The pattern that encoding never makes.
+    CHECK(decode_value(row, 1u << (row.bits() - 1)) == -static_cast<float>(most) - 1);
+  }
+  CHECK(encode_value(format_row(NumberFormat::kS8), -2.5f) == 0xfe);
+  CHECK(encode_value(format_row(NumberFormat::kS8), -127.4f) == 0x81);
+}
+
 TEST_CASE("The FP16 accumulator rounds twice") {
   // 1 + (2^-11 + 2^-24): binary32 keeps 1 + 2^-11 (tie of FP16, to even 1); a single rounding would give 1 + 2^-10.
   const float term = 0x1p-11f + 0x1p-24f;

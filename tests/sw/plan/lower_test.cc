@@ -1,6 +1,7 @@
 // Which commands a policy needs.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <set>
 
 #include "npu/command/operands.h"
@@ -209,9 +210,37 @@ TEST_CASE("what an engine does not take is an error before anything is compiled"
              Contains("reference does not take fgmp as format of activations; it takes: fp32"));
   CHECK_THAT(error([](PlanOptions& o) { o.formats.weight = "fp32"; }, "lnpu", buffer), Contains("does not take fp32"));
   CHECK_THAT(error([](PlanOptions& o) { o.formats.error = "u8"; }, "lnpu", buffer), Contains("does not take u8"));
+  CHECK_THAT(error([](PlanOptions& o) { o.formats.weight = "s8"; }, "lnpu", buffer), Contains("does not take s8"));
   CHECK_THAT(error([](PlanOptions&) {}, "tpu", buffer), Contains("unknown engine 'tpu'; offered: reference, lnpu"));
   CHECK_THAT(error([](PlanOptions& o) { o.arena_bytes = 4096; }, "lnpu", buffer), Contains("more than the 4096 bytes"));
   CHECK_THAT(error([](PlanOptions&) {}, "lnpu", 600), Contains("refuses") && Contains("BUFFER"));
+}
+
+TEST_CASE("tensors in fixed point take whole bytes and the fraction of their class") {
+  PlanOptions options;
+  options.formats.input = options.formats.activation = options.formats.weight = "s8";
+  options.formats.error = "s16";
+  options.fractions = {.input = 6, .activation = 3, .error = 14, .weight = -2};
+  const Plan plan = compile(net_s(), options, "neuroflix");
+  std::map<TensorClass, unsigned> fixed;
+  for (const npu::Descriptor& d : plan.descriptors) {
+    const auto format = static_cast<npu::TensorFormat>(d.format);
+    if (!npu::has_format(npu::kFixedFormats, format)) continue;
+    const auto of = static_cast<TensorClass>(d.tensor_class);
+    ++fixed[of];
+    const bool error = of == TensorClass::kERROR;
+    CHECK(format == (error ? npu::TensorFormat::kS16 : npu::TensorFormat::kS8));
+    const uint64_t elements = uint64_t{d.shape_n} * d.shape_c * d.shape_h * d.shape_w;
+    CHECK(d.size_bytes == elements * (error ? 2 : 1));
+    CHECK(d.scale == (error                            ? 0x1p-14f
+                      : of == TensorClass::kINPUT      ? 0x1p-6f
+                      : of == TensorClass::kACTIVATION ? 0x1p-3f
+                                                       : 4.0f));
+  }
+  for (const TensorClass of :
+       {TensorClass::kINPUT, TensorClass::kACTIVATION, TensorClass::kERROR, TensorClass::kWEIGHT})
+    CHECK(fixed[of] > 0);
+  CHECK(fixed.size() == 4);
 }
 
 TEST_CASE("rowpipe has no moments of a batch and no gradient of gamma: a plan that needs them is refused") {
