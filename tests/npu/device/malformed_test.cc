@@ -255,7 +255,7 @@ TEST_CASE("Each field of a descriptor, wrong in turn, ends in its error with the
        ErrorCode::kPARAMETER, f::block_rows},
       {"block of a dense tensor", &Good::conv, &Good::x, [](D& d) { d.block_rows = 1; }, ErrorCode::kRESERVED,
        f::block_rows},
-      {"labels of another shape", &Good::softmax, &Good::labels, [](D& d) { d.shape_c = 2, d.size_bytes = 8; },
+      {"labels of another shape", &Good::softmax, &Good::labels, [](D& d) { d.shape_c = 3, d.size_bytes = 12; },
        ErrorCode::kSHAPE, f::shape_c},
   };
   for (const unsigned ring : {0u, 1u}) {
