@@ -173,7 +173,9 @@ struct CompileConfig {
   PlanFractions fractions;
   PlanTiles tiles;
   NormMoments batchnorm = NormMoments::automatic;
+  NormFolding fold_batchnorm = NormFolding::off;
   std::vector<SparseLayer> sparse;
+  std::string recompute = "none";
 
   template <class V>
   void fields(V& v) {
@@ -185,7 +187,13 @@ struct CompileConfig {
     v("tiles", tiles, "Tile sizes");
     v("batchnorm", batchnorm, Choices<NormMoments>{{"auto", NormMoments::automatic}, {"running", NormMoments::running}},
       "Moments of batch normalisations while training: auto: of the batch where gamma trains; running: as inference");
+    v("fold_batchnorm", fold_batchnorm,
+      Choices<NormFolding>{{"off", NormFolding::off}, {"auto", NormFolding::automatic}, {"on", NormFolding::on}},
+      "Batch normalisations become part of the convolution or FC layer before them: off, auto: where nothing of it or "
+      "below it trains; on: all of them, or an error");
     v("sparse", sparse, Count{0, 1024}, "Layers that the policy sparse trains");
+    v("recompute", recompute,
+      "Outputs of layers that the backward pass computes again: none, sqrt, every:K, or names with commas between");
   }
 };
 

@@ -64,6 +64,8 @@ PrepareRequest prepare_request(const RunConfig& config) {
   request.options.accumulate = config.training.accumulate;
   request.options.gradient_norm = config.training.clip_norm > 0.0f;
   request.options.batchnorm = config.compile.batchnorm;
+  request.options.fold_batchnorm = config.compile.fold_batchnorm;
+  request.options.recompute = config.compile.recompute;
   request.options.sparse = config.compile.sparse;
   request.options.formats = config.compile.formats;
   request.options.thresholds = config.compile.thresholds;

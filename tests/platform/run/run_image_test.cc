@@ -54,6 +54,15 @@ TEST_CASE("off means no shuffle, thresholds as compiled, no checkpoints") {
   CHECK(block.checkpoint_every == 0xffffffff);
 }
 
+TEST_CASE("what `compile` says of outputs and normalisations reaches the compiler") {
+  const PrepareRequest plain = prepare_request(config_of("policy: full\n"));
+  CHECK(plain.options.recompute == "none");
+  CHECK(plain.options.fold_batchnorm == NormFolding::off);
+  const PrepareRequest request = prepare_request(config_of("compile: {recompute: sqrt, fold_batchnorm: auto}\n"));
+  CHECK(request.options.recompute == "sqrt");
+  CHECK(request.options.fold_batchnorm == NormFolding::automatic);
+}
+
 TEST_CASE("the plan's arena is the upper half of DRAM") {
   const PrepareRequest request = prepare_request(config_of("policy: last:2\ntraining: {batch: 8, momentum: 0.5}\n"));
   CHECK(request.options.arena_base == 0x88000000);
