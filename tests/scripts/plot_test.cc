@@ -90,4 +90,9 @@ TEST_CASE("plot: what the program did not write is refused in one line") {
   folder.write("table/bandwidth.csv", "start_ps,width_ps,npu_bytes\n0,100,seven\n");
   check_refused(folder.path("table"), "bandwidth.csv: column npu_bytes");
   CHECK(plot(folder.path() + " --format gif").exit_code == 2);
+  // matplotlib has nowhere to keep its cache here, and must not say so.
+  const ProgramResult homeless =
+      run_program("/usr/bin/env", "HOME=/proc " + kSource + "/scripts/plot " + folder.path());
+  CHECK(homeless.exit_code == 2);
+  CHECK(homeless.err.find('\n') == homeless.err.size() - 1);
 }
