@@ -165,38 +165,6 @@ struct DataConfig {
   }
 };
 
-/// How the plan is compiled when the run starts.
-struct CompileConfig {
-  Fusion fused = Fusion::automatic;
-  PlanFormats formats;
-  PlanThresholds thresholds;
-  PlanFractions fractions;
-  PlanTiles tiles;
-  NormMoments batchnorm = NormMoments::automatic;
-  NormFolding fold_batchnorm = NormFolding::off;
-  std::vector<SparseLayer> sparse;
-  std::string recompute = "none";
-
-  template <class V>
-  void fields(V& v) {
-    v("fused", fused, Choices<Fusion>{{"auto", Fusion::automatic}, {"on", Fusion::on}, {"off", Fusion::off}},
-      "Update weights at the write-back of their gradient; auto: when the engine can");
-    v("formats", formats, "Formats by class of tensor");
-    v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
-    v("fractions", fractions, "Bits behind the point of S8 and S16 by class of tensor");
-    v("tiles", tiles, "Tile sizes");
-    v("batchnorm", batchnorm, Choices<NormMoments>{{"auto", NormMoments::automatic}, {"running", NormMoments::running}},
-      "Moments of batch normalisations while training: auto: of the batch where gamma trains; running: as inference");
-    v("fold_batchnorm", fold_batchnorm,
-      Choices<NormFolding>{{"off", NormFolding::off}, {"auto", NormFolding::automatic}, {"on", NormFolding::on}},
-      "Batch normalisations become part of the convolution or FC layer before them: off, auto: where nothing of it or "
-      "below it trains; on: all of them, or an error");
-    v("sparse", sparse, Count{0, 1024}, "Layers that the policy sparse trains");
-    v("recompute", recompute,
-      "Outputs of layers that the backward pass computes again: none, sqrt, every:K, or names with commas between");
-  }
-};
-
 /// What must come out of a point, or of the mean over its subsets. An expectation that does not hold ends the program
 /// with exit code 1.
 struct ExpectConfig {
@@ -277,7 +245,7 @@ struct RunConfig {
   uint32_t weights_seed = 1;
   bool grow_head = false;
   std::string policy = "full";
-  CompileConfig compile;
+  CompileOptions compile;  ///< of the plan, when the run starts
   DataConfig data;
   TrainingConfig training;
   LimitsConfig limits;

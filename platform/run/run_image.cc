@@ -56,21 +56,13 @@ PrepareRequest prepare_request(const RunConfig& config) {
   request.weights = config.weights;
   request.weights_seed = config.weights_seed;
   request.grow_head = config.grow_head;
+  static_cast<CompileOptions&>(request.options) = config.compile;
   request.options.policy = config.policy;
   request.options.batch = config.training.batch;
-  request.options.fused = config.compile.fused;
   request.options.momentum = config.training.momentum > 0.0f;
   request.options.optimizer = config.training.optimizer;
   request.options.accumulate = config.training.accumulate;
   request.options.gradient_norm = config.training.clip_norm > 0.0f;
-  request.options.batchnorm = config.compile.batchnorm;
-  request.options.fold_batchnorm = config.compile.fold_batchnorm;
-  request.options.recompute = config.compile.recompute;
-  request.options.sparse = config.compile.sparse;
-  request.options.formats = config.compile.formats;
-  request.options.thresholds = config.compile.thresholds;
-  request.options.fractions = config.compile.fractions;
-  request.options.tiles = config.compile.tiles;
   // The upper half of DRAM, as far as 32-bit addresses go.
   const uint64_t end = std::min(dram_end(config), uint64_t{1} << 32);
   request.options.arena_base = (dram_base(config) + (end - dram_base(config)) / 2) / kAlignment * kAlignment;

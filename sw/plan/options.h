@@ -112,14 +112,9 @@ enum class NormFolding : uint8_t { off, automatic, on };
 
 enum class Fusion : uint8_t { automatic, on, off };
 
-struct PlanOptions {
-  std::string policy = "full";  ///< see policy.h
-  uint32_t batch = 16;
+/// How a plan is compiled, whoever asks for it: keys of a plan file and of `compile` in a run file.
+struct CompileOptions {
   Fusion fused = Fusion::automatic;
-  bool momentum = false;
-  Optimizer optimizer = Optimizer::sgd;
-  uint32_t accumulate = 1;
-  bool gradient_norm = false;
   NormMoments batchnorm = NormMoments::automatic;
   NormFolding fold_batchnorm = NormFolding::off;
   std::vector<SparseLayer> sparse;  ///< policy sparse
@@ -128,20 +123,11 @@ struct PlanOptions {
   PlanThresholds thresholds;
   PlanFractions fractions;
   PlanTiles tiles;
-  uint64_t arena_base = 0x88000000;
-  uint64_t arena_bytes = 0x08000000;
-  bool beside_training = false;  ///< no key: commands count as inference beside a training (phase INFERENCE)
 
   template <class V>
   void fields(V& v) {
-    v("policy", policy, "Which parameters train: full, last:N, bias, bn, lite-residual, sparse, none");
-    v("batch", batch, Range{1, 1024}, "Images of a step");
     v("fused", fused, Choices<Fusion>{{"auto", Fusion::automatic}, {"on", Fusion::on}, {"off", Fusion::off}},
       "Update weights at the write-back of their gradient; auto: when the engine can");
-    v("momentum", momentum, "Whether the optimiser keeps a momentum");
-    v("optimizer", optimizer, Choices<Optimizer>{{"sgd", Optimizer::sgd}, {"adam", Optimizer::adam}}, "Optimiser");
-    v("accumulate", accumulate, Range{1, 1024}, "Batches whose gradients are added before an update");
-    v("gradient_norm", gradient_norm, "Whether the norm of all gradients is measured, to clip it");
     v("batchnorm", batchnorm, Choices<NormMoments>{{"auto", NormMoments::automatic}, {"running", NormMoments::running}},
       "Moments of batch normalisations while training: auto: of the batch where gamma trains; running: as inference");
     v("fold_batchnorm", fold_batchnorm,
@@ -155,6 +141,29 @@ struct PlanOptions {
     v("thresholds", thresholds, "First FGMP thresholds by class of tensor");
     v("fractions", fractions, "Bits behind the point of S8 and S16 by class of tensor");
     v("tiles", tiles, "Tile sizes");
+  }
+};
+
+struct PlanOptions : CompileOptions {
+  std::string policy = "full";  ///< see policy.h
+  uint32_t batch = 16;
+  bool momentum = false;
+  Optimizer optimizer = Optimizer::sgd;
+  uint32_t accumulate = 1;
+  bool gradient_norm = false;
+  uint64_t arena_base = 0x88000000;
+  uint64_t arena_bytes = 0x08000000;
+  bool beside_training = false;  ///< no key: commands count as inference beside a training (phase INFERENCE)
+
+  template <class V>
+  void fields(V& v) {
+    v("policy", policy, "Which parameters train: full, last:N, bias, bn, lite-residual, sparse, none");
+    v("batch", batch, Range{1, 1024}, "Images of a step");
+    CompileOptions::fields(v);
+    v("momentum", momentum, "Whether the optimiser keeps a momentum");
+    v("optimizer", optimizer, Choices<Optimizer>{{"sgd", Optimizer::sgd}, {"adam", Optimizer::adam}}, "Optimiser");
+    v("accumulate", accumulate, Range{1, 1024}, "Batches whose gradients are added before an update");
+    v("gradient_norm", gradient_norm, "Whether the norm of all gradients is measured, to clip it");
     v("arena_base", arena_base, Bytes{0, UINT32_MAX}, "First DRAM address that the plan may use");
     v("arena_bytes", arena_bytes, Bytes{4096, UINT32_MAX}, "Memory that the plan may use");
   }
