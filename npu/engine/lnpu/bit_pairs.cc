@@ -37,10 +37,10 @@ struct BitPairs {
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET <= HWY_AVX3_DL
 
+namespace hn = hwy::HWY_NAMESPACE;
 using Words = hn::Full512<uint64_t>;
 using WordsVec = hn::Vec<Words>;
 static_assert(kWindowMultiple == 8);
@@ -242,7 +242,7 @@ uint64_t fill_valid(const ConvTile& t, const BitPairs& p, uint64_t* valid) {
   const uint64_t carry = one & two;
   const uint64_t rows_of[kTapSide + 1][kPlanes] = {
       {}, {one, two, 0, 0}, {0, one, two, 0}, {one, one ^ two, two ^ carry, carry & two}};
-  const auto in_row = static_cast<uint64_t>(__builtin_popcountll(one) + 2 * __builtin_popcountll(two));
+  const uint64_t in_row = uint64_t{2} * __builtin_popcountll(two) + __builtin_popcountll(one);
   uint64_t sum = 0;
   for (uint32_t row = 0; row < t.oh_rows; ++row) {
     uint32_t rows = 0;

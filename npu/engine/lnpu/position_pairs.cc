@@ -261,7 +261,7 @@ void add_position_pairs(const ConvTile& t, const uint8_t* x, const uint8_t* dy, 
   const PositionGrid grid(t);
   if (BytePairs::fits(t, grid)) return add_byte_pairs(t, grid, x, dy, facts, workspace);
   const uint32_t taps = t.kh * t.kw;
-  BB_CHECK(taps < 16384 && grid.plane() <= UINT32_MAX, "{} taps", taps);
+  BB_CHECK(taps > 0 && taps < 16384 && grid.plane() <= UINT32_MAX, "{} taps", taps);
   const ByteSums sums(std::max(size_t{t.ih_rows} * t.w, size_t{t.oh_rows} * t.ow), workspace);
   const size_t plane = padded_plane(grid), planes = size_t{grid.row_residues} * grid.column_residues;
   uint32_t* const inputs = workspace.array<uint32_t>(kPlanes, plane * planes + grid.pitch);
