@@ -198,8 +198,9 @@ void Controller::after_column(Slot slot, uint64_t clock) {
   ++(request.write ? bank.writes : bank.reads);
   counters_.row_hits += entry.activated ? 0 : 1;
   bank.row_hits += entry.activated ? 0 : 1;
+  const bool turned = scheduler_->served(request);
   buffer_.remove(slot);
-  if (scheduler_->buffer_changed(buffer_)) {
+  if (scheduler_->buffer_changed(buffer_) || turned) {
     wish_all();
   } else {
     wish(request.bank);

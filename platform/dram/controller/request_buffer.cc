@@ -8,6 +8,15 @@ RequestBuffer::RequestBuffer(uint32_t slots, unsigned banks) : entries_(slots), 
   for (Slot i = 0; i + 1 < slots; ++i) entries_[i].next = i + 1;
 }
 
+bool RequestBuffer::must_wait(Slot slot) const {
+  const BurstRequest& request = entries_[slot].request;
+  for (Slot older = first(request.bank); older != slot; older = next(older)) {
+    const BurstRequest& other = entries_[older].request;
+    if (other.write != request.write && other.row == request.row && other.column == request.column) return true;
+  }
+  return false;
+}
+
 Slot RequestBuffer::add(const BurstRequest& request) {
   BB_CHECK(!full(), "buffer of {} is full", entries_.size());
   const Slot slot = free_;

@@ -43,6 +43,9 @@ class RequestBuffer {
   const Entry& at(Slot slot) const { return entries_[slot]; }
   Entry& at(Slot slot) { return entries_[slot]; }
 
+  /// Whether an older request of its bank, of the other direction, concerns the same burst.
+  bool must_wait(Slot slot) const;
+
   Slot add(const BurstRequest& request);
   void remove(Slot slot);
 

@@ -13,7 +13,7 @@ namespace backboard::dram {
 enum class Standard : uint8_t { lpddr4, ddr4, lpddr5 };
 
 /// How queued requests are ordered (controller/scheduler).
-enum class SchedulerKind : uint8_t { fifo, frfcfs, frfcfs_grouped };
+enum class SchedulerKind : uint8_t { fifo, frfcfs, frfcfs_direction, frfcfs_grouped };
 /// When a row without queued requests is closed (controller/page).
 enum class PageKind : uint8_t { open, closed, adaptive };
 /// How rows are refreshed (controller/refresh).
@@ -92,8 +92,10 @@ struct ControllerConfig {
     v("scheduler", scheduler,
       Choices<SchedulerKind>{{"fifo", SchedulerKind::fifo},
                              {"frfcfs", SchedulerKind::frfcfs},
+                             {"frfcfs_direction", SchedulerKind::frfcfs_direction},
                              {"frfcfs_grouped", SchedulerKind::frfcfs_grouped}},
-      "Order of service");
+      "Order of service: fifo; first ready, first come; the same, hits in the direction of the last burst first; the "
+      "same, reads and writes in groups by watermarks");
     v("write_high", write_high, Range{1, 1024}, "frfcfs_grouped: so many queued writes start a group of writes");
     v("write_low", write_low, Range{0, 1024}, "frfcfs_grouped: so few queued writes end it when reads wait");
     v("page", page,

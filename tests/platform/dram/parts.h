@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "platform/config/config.h"
+#include "platform/dram/controller/controller.h"
 #include "platform/dram/standard/memory_config.h"
 #include "platform/dram/trace/trace_source.h"
 
@@ -35,6 +36,13 @@ class SplitMix {
 };
 
 /// Requests made by a function of their number.
+/// Keeps a command list.
+class CommandRecorder final : public CommandSink {
+ public:
+  void issued(unsigned, const IssuedCommand& command) override { commands.push_back(command); }
+  std::vector<IssuedCommand> commands;
+};
+
 class MadeTrace final : public TraceSource {
  public:
   MadeTrace(uint64_t count, std::function<TraceRequest(uint64_t)> make) : count_(count), make_(std::move(make)) {}
@@ -81,6 +89,15 @@ inline MadeTrace reference_trace(const std::string& kind, const MemoryConfig& c,
   return {count, [=, r = SplitMix(12345)](uint64_t i) mutable {
             const uint64_t random = r.next();
             return TraceRequest{i, random % (size / burst) * burst, random >> 32 & 1 ? i % 3 == 0 : i % 3 == 1};
+          }};
+}
+
+/// The traffic of a weight update, burst by burst: weights and gradients in, weights out where they were.
+inline MadeTrace update_trace(const MemoryConfig& config, uint64_t count) {
+  const uint64_t burst = config.burst_bytes(), page = uint64_t{config.columns} * config.bus_bytes;
+  return {count, [=](uint64_t i) {
+            const uint64_t base = i % 3 == 1 ? 0x10000000 + page * 3 : 0;
+            return TraceRequest{i, base + i / 3 * burst, i % 3 == 2};
           }};
 }
 

@@ -1,19 +1,6 @@
 #include "platform/dram/controller/scheduler/frfcfs_grouped.h"
 
 namespace backboard::dram {
-namespace {
-
-/// Whether a request of the bank that is older than `slot`, and of the other direction, concerns the same burst.
-bool must_wait(const RequestBuffer& buffer, unsigned bank, Slot slot) {
-  const BurstRequest& request = buffer.at(slot).request;
-  for (Slot older = buffer.first(bank); older != slot; older = buffer.next(older)) {
-    const BurstRequest& other = buffer.at(older).request;
-    if (other.write != request.write && other.row == request.row && other.column == request.column) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 Slot FrFcfsGrouped::select(const RequestBuffer& buffer, unsigned bank, uint32_t row) const {
   Slot oldest = kNoSlot;
@@ -25,7 +12,7 @@ Slot FrFcfsGrouped::select(const RequestBuffer& buffer, unsigned bank, uint32_t 
       continue;
     }
     if (request.row != row && oldest != kNoSlot) continue;
-    if (passes_others && must_wait(buffer, bank, slot)) continue;
+    if (passes_others && buffer.must_wait(slot)) continue;
     if (request.row == row) return slot;
     oldest = slot;
   }

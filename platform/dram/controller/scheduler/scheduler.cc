@@ -3,6 +3,7 @@
 #include "platform/check/check.h"
 #include "platform/dram/controller/scheduler/fifo.h"
 #include "platform/dram/controller/scheduler/frfcfs.h"
+#include "platform/dram/controller/scheduler/frfcfs_direction.h"
 #include "platform/dram/controller/scheduler/frfcfs_grouped.h"
 
 namespace backboard::dram {
@@ -13,6 +14,8 @@ std::unique_ptr<Scheduler> make_scheduler(const ControllerConfig& config, unsign
       return std::make_unique<Fifo>();
     case SchedulerKind::frfcfs:
       return std::make_unique<FrFcfs>();
+    case SchedulerKind::frfcfs_direction:
+      return std::make_unique<FrFcfsDirection>();
     case SchedulerKind::frfcfs_grouped:
       return std::make_unique<FrFcfsGrouped>(config, banks);
   }

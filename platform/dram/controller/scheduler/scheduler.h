@@ -15,6 +15,8 @@ class Scheduler {
   virtual ~Scheduler() = default;
   /// Called after every change of the buffer. Returns whether all banks must be asked again.
   virtual bool buffer_changed(const RequestBuffer&) { return false; }
+  /// Called after every column command, before the request leaves the buffer. Returns as `buffer_changed` does.
+  virtual bool served(const BurstRequest&) { return false; }
   /// What it remembers of earlier decisions.
   virtual void state(StateArchive& /*archive*/) {}
   /// The request to work on in `bank`, whose open row is `row` (kNoRow: none), or kNoSlot for none at present.

@@ -9,12 +9,6 @@
 namespace backboard::dram {
 namespace {
 
-class Recorder final : public CommandSink {
- public:
-  void issued(unsigned, const IssuedCommand& command) override { commands.push_back(command); }
-  std::vector<IssuedCommand> commands;
-};
-
 /// A list that keeps `rule` exactly, or misses it by a clock: two commands far from everything else, with the rows
 /// that they need opened long before.
 std::vector<IssuedCommand> two_commands(const MemoryConfig& config, const Rule& rule, bool early) {
@@ -87,7 +81,7 @@ MemoryConfig random_config(SplitMix& random) {
       "controller.queue=" + std::to_string(4 + random.next() % 60),
       "controller.write_high=4",
       "controller.write_low=" + std::to_string(random.next() % 4),
-      "controller.scheduler=" + pick({"fifo", "frfcfs", "frfcfs_grouped"}),
+      "controller.scheduler=" + pick({"fifo", "frfcfs", "frfcfs_direction", "frfcfs_grouped"}),
       "controller.page=" + pick({"open", "closed", "adaptive"}),
       "controller.refresh=" + (ddr4 ? pick({"all_bank", "off"}) : pick({"all_bank", "per_bank", "off"})),
       "controller.power_down=" + pick({"off", "idle"}),
@@ -115,7 +109,7 @@ TEST_CASE("100 random configurations complete a mixed trace without a violation"
       return TraceRequest{n * (1 + static_cast<uint64_t>(i) % 5 * 5), draw % (spread / burst) * burst,
                           (draw >> 40) % 3 == 0};
     });
-    Recorder recorder;
+    CommandRecorder recorder;
     const PlayResult result = play(config, trace, &recorder);
     CHECK(result.stuck.empty());
     CHECK(result.requests == 3000);

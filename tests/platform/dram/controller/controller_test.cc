@@ -13,7 +13,7 @@ PlayResult play_kind(const MemoryConfig& config, const std::string& kind, uint64
 }
 
 TEST_CASE("mixed requests all complete under every scheduler and page policy") {
-  for (const char* scheduler : {"fifo", "frfcfs", "frfcfs_grouped"}) {
+  for (const char* scheduler : {"fifo", "frfcfs", "frfcfs_direction", "frfcfs_grouped"}) {
     for (const char* page : {"open", "closed", "adaptive"}) {
       CAPTURE(scheduler, page);
       const std::string chosen = std::string("controller.scheduler=") + scheduler;
@@ -40,21 +40,15 @@ TEST_CASE("a run whose requests cannot be served ends and names the oldest") {
   CHECK(r.stuck == "request 0: read of bank 0, row 0x0, column 0x0, offered at clock 0");
 }
 
-/// The traffic of a weight update, burst by burst: weights and gradients in, weights out where they were.
-MadeTrace update_trace(const MemoryConfig& config, uint64_t count) {
-  const uint64_t burst = config.burst_bytes(), page = uint64_t{config.columns} * config.bus_bytes;
-  return {count, [=](uint64_t i) {
-            const uint64_t base = i % 3 == 1 ? 0x10000000 + page * 3 : 0;
-            return TraceRequest{i, base + i / 3 * burst, i % 3 == 2};
-          }};
-}
-
 TEST_CASE("grouping reads and writes turns the bus less often, which pays for weight updates") {
-  for (const char* name : {"lpddr4-3200", "ddr4-2400"}) {
-    const MemoryConfig plain = part(name), grouped = part(name, {"controller.scheduler=frfcfs_grouped"});
+  for (const auto& [name, scheduler] : {std::pair{"lpddr4-3200", "frfcfs_grouped"},
+                                        {"lpddr4-3200", "frfcfs_direction"},
+                                        {"ddr4-2400", "frfcfs_grouped"},
+                                        {"ddr4-2400", "frfcfs_direction"}}) {
+    const MemoryConfig plain = part(name), grouped = part(name, {std::string("controller.scheduler=") + scheduler});
     MadeTrace first = update_trace(plain, 60'000), second = update_trace(plain, 60'000);
     const PlayResult p = play(plain, first), g = play(grouped, second);
-    CAPTURE(name, p.gbytes_per_s(plain), g.gbytes_per_s(grouped));
+    CAPTURE(name, scheduler, p.gbytes_per_s(plain), g.gbytes_per_s(grouped));
     CHECK(g.counters.writes == 20'000);
     CHECK(g.end_clock < p.end_clock);
   }
@@ -81,6 +75,25 @@ TEST_CASE("a read never passes an older write to its burst when reads and writes
   CHECK(r.requests == 12);
   CHECK(order.write_clock != 0);
   CHECK(order.write_clock < order.read_clock);
+}
+
+TEST_CASE("hits in the direction of the last burst go first, but never before an older one to the same burst") {
+  const MemoryConfig config = part("lpddr4-3200", {"controller.scheduler=frfcfs_direction"});
+  const uint64_t burst = config.burst_bytes();
+  // One row: read 0, write 5, read 1, read 5, write 6.
+  MadeTrace trace(5, [=](uint64_t i) {
+    constexpr uint64_t kBursts[] = {0, 5, 1, 5, 6};
+    return TraceRequest{i, kBursts[i] * burst, i == 1 || i == 4};
+  });
+  CommandRecorder recorder;
+  play(config, trace, &recorder);
+  std::string order;
+  for (const IssuedCommand& c : recorder.commands) {
+    if (c.command == Command::read) order += " R";
+    if (c.command == Command::write) order += " W";
+    if (c.command == Command::read || c.command == Command::write) order += std::to_string(c.column * 2 / burst);
+  }
+  CHECK(order == " R0 R1 W5 W6 R5");
 }
 
 TEST_CASE("closing pages makes every unloaded read take the time of a closed bank, keeping them open that of a hit") {

@@ -9,7 +9,7 @@ namespace {
 
 TEST_CASE("a million mixed requests all complete under every scheduler and page policy, on every part") {
   for (const char* name : {"lpddr4-3200", "ddr4-2400", "lpddr5-6400"}) {
-    for (const char* scheduler : {"fifo", "frfcfs", "frfcfs_grouped"}) {
+    for (const char* scheduler : {"fifo", "frfcfs", "frfcfs_direction", "frfcfs_grouped"}) {
       for (const char* page : {"open", "closed", "adaptive"}) {
         CAPTURE(name, scheduler, page);
         const std::string chosen = std::string("controller.scheduler=") + scheduler;

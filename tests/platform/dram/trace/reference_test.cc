@@ -40,13 +40,6 @@ constexpr Reference kReferences[] = {
     {"ddr4-2400", "triad", 15.58, 0.005, 947, 0.08, 0, 0, 0},
 };
 
-/// Keeps a command list.
-class Recorder final : public CommandSink {
- public:
-  void issued(unsigned, const IssuedCommand& command) override { commands.push_back(command); }
-  std::vector<IssuedCommand> commands;
-};
-
 /// Clocks in which the reference takes the rank for precharged although a row is open: it ends the rank's activity with
 /// each refresh, RFCab after its start, while LPDDR4 allows an activate two clocks earlier; a row opened then counts
 /// from the next activate only. In lat_hit that is nearly all the time.
@@ -82,7 +75,7 @@ TEST_CASE("every reference trace lies within its bands, completes and breaks no 
   for (const Reference& ref : kReferences) {
     const MemoryConfig config = part(ref.part);
     MadeTrace trace = reference_trace(ref.trace, config);
-    Recorder recorder;
+    CommandRecorder recorder;
     const PlayResult r = play(config, trace, &recorder);
     const double rate = r.gbytes_per_s(config), energy_uj = r.energy ? r.energy->total() * 1e6 : 0;
     fmt::print(
@@ -165,7 +158,7 @@ TEST_CASE("LPDDR5-6400: unloaded reads take 22, 37 and 52 clocks, streams nearly
   for (const char* kind : {"seq_rd", "rnd_rd", "str_bank_rd", "triad", "mixed"}) {
     CAPTURE(kind);
     MadeTrace trace = reference_trace(kind, config);
-    Recorder recorder;
+    CommandRecorder recorder;
     const PlayResult r = play(config, trace, &recorder);
     CHECK(r.stuck.empty());
     CHECK(r.requests == 100'000);

@@ -8,16 +8,10 @@
 namespace backboard::dram {
 namespace {
 
-class Recorder final : public CommandSink {
- public:
-  void issued(unsigned, const IssuedCommand& command) override { commands.push_back(command); }
-  std::vector<IssuedCommand> commands;
-};
-
 void check_equal(const std::string& part_name, const std::string& kind, const std::vector<std::string>& set = {}) {
   const MemoryConfig config = part(part_name, set);
   MadeTrace trace = reference_trace(kind, config, 20'000), again = reference_trace(kind, config, 20'000);
-  Recorder plain, tlm;
+  CommandRecorder plain, tlm;
   const PlayResult a = play(config, trace, &plain), b = play_through_tlm(config, again, &tlm);
   CHECK(a.requests == b.requests);
   CHECK(b.stuck.empty());
