@@ -35,17 +35,16 @@ HWY_INLINE void transpose_4x4(const float* from, ptrdiff_t from_pitch, float* to
 #endif
 }
 
-/// The same for 8 x 8.
-HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
 #if HWY_TARGET <= HWY_AVX2
+/// Writes an 8 x 8 block transposed: to[j * to_pitch + i] is element j of row i, of which load(i, j) gives the four
+/// from j on (j is 0 or 4).
+template <class Load>
+HWY_INLINE void transpose_8x8_of(const Load& load, float* to, ptrdiff_t to_pitch) {
   const hn::Full256<float> d;
   const hn::Full256<double> dd;
-  // Rows i and i + 4 side by side in halves: what is left is 4 x 4 in each half.
-  const auto pair = [&](int i) HWY_ATTR {
-    const hn::Full128<float> half;
-    return hn::Combine(d, hn::LoadU(half, from + (i + 4) * from_pitch), hn::LoadU(half, from + i * from_pitch));
-  };
-  for (int part = 0; part < 2; ++part, from += 4, to += 4 * to_pitch) {
+  for (int part = 0; part < 8; part += 4, to += 4 * to_pitch) {
+    // Rows i and i + 4 side by side in halves: what is left is 4 x 4 in each half.
+    const auto pair = [&](int i) HWY_ATTR { return hn::Combine(d, load(i + 4, part), load(i, part)); };
     const auto r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
     const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
     const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
@@ -56,6 +55,14 @@ HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to
     hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
     hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
   }
+}
+#endif
+
+/// transpose_4x4() for 8 x 8.
+HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+#if HWY_TARGET <= HWY_AVX2
+  const hn::Full128<float> half;
+  transpose_8x8_of([&](int i, int j) HWY_ATTR { return hn::LoadU(half, from + i * from_pitch + j); }, to, to_pitch);
 #else
   for (int i = 0; i < 8; i += 4) {
     for (int j = 0; j < 8; j += 4) {

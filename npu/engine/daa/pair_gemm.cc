@@ -9,114 +9,42 @@
 
 #include "npu/engine/daa/pair_gemm.h"
 #include "npu/engine/daa/pair_layout.h"
+#include "npu/engine/daa/pair_pack-inl.h"
 #include "npu/engine/gemm_pack.h"
-#include "npu/numerics/rounding-inl.h"
 #include "npu/sgd/random_stream.h"
 #include "platform/check/check.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-using npu::HWY_NAMESPACE::round_bits;
 
-template <class D, class V>
-HWY_INLINE void derive(D df, const Derivation& rule, V value, V& high, V& low, V& key) {
-  const hn::RebindToUnsigned<D> du;
-  const hn::RebindToSigned<D> di;
-  const auto bits = hn::BitCast(du, value);
-  low = hn::BitCast(df, round_bits(du, rule.low, bits).bits);
-  high = rule.all_low ? low : value;
-  const auto zero = hn::Eq(value, hn::Zero(df));
-  const auto field = hn::BitCast(di, hn::ShiftRight<23>(hn::And(bits, hn::Set(du, 0x7f800000u))));
-  const V exponent = rule.by_exponent ? hn::ConvertTo(df, field) : hn::Zero(df);
-  key = hn::IfThenElse(zero, hn::Set(df, kZeroKey), exponent);
-}
-
-/// `count` elements of A, side by side, kFields floats each; writes up to a vector more.
-void derive_span(const Derivation& rule, const float* in, size_t count, float* out) {
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  using V = hn::Vec<decltype(d)>;
-  V high, low, key;
-  size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    derive(d, rule, hn::LoadU(d, in + i), high, low, key);
-    hn::StoreInterleaved4(high, low, key, key, d, out + i * kFields);
-  }
-  if (i == count) return;
-  HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
-  std::copy(in + i, in + count, rest);
-  derive(d, rule, hn::Load(d, rest), high, low, key);
-  hn::StoreInterleaved4(high, low, key, key, d, out + i * kFields);
-}
-
-/// The pairs of `packed`, steps of B as vectors: high, low and key of each. An odd last step has zeros beside it.
-template <class D>
-void pack_pairs(D d, const Derivation& rule, uint32_t steps, const float* HWY_RESTRICT packed, const float* coins,
-                float* HWY_RESTRICT panel) {
-  using V = hn::Vec<D>;
-  const size_t width = hn::Lanes(d);
-  for (uint32_t i = 0; 2 * i < steps; ++i) {
-    const V second = 2 * i + 1 < steps ? hn::Load(d, packed + (2 * i + 1) * width) : hn::Zero(d);
-    V high0, low0, key0, high1, low1, key1;
-    derive(d, rule, hn::Load(d, packed + 2 * i * width), high0, low0, key0);
-    derive(d, rule, second, high1, low1, key1);
-    V difference = hn::Sub(key1, key0);
-    if (coins != nullptr) difference = hn::Add(difference, hn::LoadU(d, coins + i * width));
-    float* to = panel + i * kPairVectors * width;
-    hn::Store(high0, d, to);
-    hn::Store(low0, d, to + width);
-    hn::Store(high1, d, to + 2 * width);
-    hn::Store(low1, d, to + 3 * width);
-    hn::Store(difference, d, to + 4 * width);
-  }
-}
-
-/// The pairs of one block of rows: `steps` are offsets of floats of derived A, two a pair; `coins` kRows rows of pairs.
-struct PairBlock {
-  const ptrdiff_t* steps;
-  uint32_t pairs;
-  const float* panel;
-  const float* coins;
-  size_t coin_pitch;
-};
-
-/// kSpecial: non-finite operands, or coins; slower.
-template <bool kSpecial, uint32_t kRows, class D>
-HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t* a_row, const PairBlock& block,
+/// kRows packed rows of A by the vectors of a panel. kMasked: some operand is an infinity or NaN; slower.
+template <bool kMasked, uint32_t kRows, class D>
+HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, uint32_t pairs,
                               float* HWY_RESTRICT c) {
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
-  const float* rows[kRows];
   V sums[kRows];
   HWY_UNROLL(8)
-  for (uint32_t m = 0; m < kRows; ++m) {
-    rows[m] = a + a_row[m] * kFields;
-    sums[m] = hn::Load(d, c + m * lanes);
-  }
-  const float* b = block.panel;
-  for (uint32_t i = 0; i < block.pairs; ++i, b += kPairVectors * lanes) {
-    const ptrdiff_t step0 = block.steps[2 * i], step1 = block.steps[2 * i + 1];
-    const V high0 = hn::Load(d, b), low0 = hn::Load(d, b + lanes);
-    const V high1 = hn::Load(d, b + 2 * lanes), low1 = hn::Load(d, b + 3 * lanes);
+  for (uint32_t m = 0; m < kRows; ++m) sums[m] = hn::Load(d, c + m * lanes);
+  for (uint32_t i = 0; i < pairs; ++i, a += kPairFields * kPassRows, b += kPairFields * lanes) {
+    const V high0 = hn::Load(d, b), high1 = hn::Load(d, b + lanes);
+    const V low0 = hn::Load(d, b + 2 * lanes), low1 = hn::Load(d, b + 3 * lanes);
     const V difference = hn::Load(d, b + 4 * lanes);
     HWY_UNROLL(8)
     for (uint32_t m = 0; m < kRows; ++m) {
-      const float* a0 = rows[m] + step0;
-      const float* a1 = rows[m] + step1;
-      V weigh = hn::Sub(hn::Set(d, a0[2]), hn::Set(d, a1[2]));
-      if constexpr (kSpecial) {
-        if (block.coins != nullptr) weigh = hn::Add(weigh, hn::Set(d, block.coins[m * block.coin_pitch + i]));
-      }
-      const auto first = hn::Ge(weigh, difference);
-      const V x0 = hn::IfThenElse(first, hn::Set(d, a0[0]), hn::Set(d, a0[1])), y0 = hn::IfThenElse(first, high0, low0);
-      const V x1 = hn::IfThenElse(first, hn::Set(d, a1[1]), hn::Set(d, a1[0])), y1 = hn::IfThenElse(first, low1, high1);
-      V p0 = hn::Mul(x0, y0), p1 = hn::Mul(x1, y1);
-      if constexpr (kSpecial) {
+      const auto field = [&](uint32_t j) HWY_ATTR { return hn::Set(d, a[j * kPassRows + m]); };
+      const auto first = hn::Ge(field(4), difference);
+      V p0, p1;
+      if constexpr (kMasked) {
         const V zero = hn::Zero(d);
-        p0 = hn::IfThenZeroElse(hn::Or(hn::Eq(x0, zero), hn::Eq(y0, zero)), p0);
-        p1 = hn::IfThenZeroElse(hn::Or(hn::Eq(x1, zero), hn::Eq(y1, zero)), p1);
+        const V x0 = hn::IfThenElse(first, field(0), field(2)), y0 = hn::IfThenElse(first, high0, low0);
+        const V x1 = hn::IfThenElse(first, field(3), field(1)), y1 = hn::IfThenElse(first, low1, high1);
+        p0 = hn::IfThenZeroElse(hn::Or(hn::Eq(x0, zero), hn::Eq(y0, zero)), hn::Mul(x0, y0));
+        p1 = hn::IfThenZeroElse(hn::Or(hn::Eq(x1, zero), hn::Eq(y1, zero)), hn::Mul(x1, y1));
+      } else {
+        p0 = hn::IfThenElse(first, hn::Mul(field(0), high0), hn::Mul(field(2), low0));
+        p1 = hn::IfThenElse(first, hn::Mul(field(3), low1), hn::Mul(field(1), high1));
       }
       sums[m] = hn::Add(hn::Add(sums[m], p0), p1);
     }
@@ -126,33 +54,49 @@ HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t*
 }
 
 template <class D>
-using PairKernels = void (*)(D, const float*, const ptrdiff_t*, const PairBlock&, float*);
+using PairKernel = void (*)(D, const float*, const float*, uint32_t, float*);
 
-template <bool kSpecial, class D, uint32_t... kRows>
-HWY_INLINE PairKernels<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr PairKernels<D> kKernels[] = {pair_kernel<kSpecial, kRows + 1, D>...};
+template <bool kMasked, class D, uint32_t... kRows>
+HWY_INLINE PairKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
+  static constexpr PairKernel<D> kKernels[] = {pair_kernel<kMasked, kRows + 1, D>...};
   return kKernels[rows - 1];
 }
 
-template <bool kSpecial, class D>
-void run_rows(D d, const float* a, const ptrdiff_t* a_row, uint32_t rows, PairBlock block, float* c) {
-  constexpr uint32_t kMostRows = 8;
-  const size_t lanes = hn::Lanes(d);
-  // Passes of equal height: a short last one would wait for the latency of its few additions.
-  const uint32_t passes = (rows + kMostRows - 1) / kMostRows;
-  for (uint32_t pass = 0, m = 0; pass < passes; ++pass) {
-    const uint32_t end = (pass + 1) * rows / passes;
-    PairBlock part = block;
-    if (part.coins != nullptr) part.coins += m * part.coin_pitch;
-    const auto kernel = pick_rows<kSpecial, D>(end - m, std::make_integer_sequence<uint32_t, kMostRows>());
-    kernel(d, a, a_row + m, part, c + m * lanes);
-    m = end;
+/// The passes of a block of rows: of equal height, as a short last one would wait for the latency of its few additions.
+struct Passes {
+  explicit Passes(uint32_t block_rows) : rows(block_rows), count((block_rows + kPassRows - 1) / kPassRows) {}
+  uint32_t first(uint32_t pass) const { return pass * rows / count; }
+  uint32_t height(uint32_t pass) const { return first(pass + 1) - first(pass); }
+  uint32_t rows, count;
+};
+
+/// Rows [m0, m0 + passes.rows) at the pairs [pair, pair + pairs).
+void pack_rows(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t m0,
+               const Passes& passes, uint32_t pair, uint32_t pairs) {
+  constexpr uint32_t kFewSteps = 4;  // in a run, on average
+  const uint32_t step = 2 * pair, steps = std::min(2 * pairs, p.steps - step);
+  const bool long_runs = p.steps >= kFewSteps * room.run_count;
+  for (uint32_t pass = 0; pass < passes.count; ++pass) {
+    const uint32_t m = m0 + passes.first(pass), rows = passes.height(pass);
+    float* const to = room.rows + pass * kPassFloats;
+    const RawRows from{p.a, p.a_row + m, rows, p.a_step + step, room.runs + step, steps};
+    if (p.masked) {
+      pack_pass<false>(rule, from, long_runs, room.packed, to);
+    } else {
+      pack_pass<true>(rule, from, long_runs, room.packed, to);
+    }
+    if (coins.row_places == nullptr) continue;
+    for (uint32_t i = 0; i < pairs; ++i) {
+      float* const weigh = to + (i * kPairFields + kPairFields - 1) * kPassRows;
+      for (uint32_t j = 0; j < rows; ++j) weigh[j] += coins.of_row(m + j, pair + i);
+    }
   }
 }
 
+/// A panel of columns, packed.
 template <class D>
-void run_columns(D d, const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t n0,
-                 uint32_t columns) {
+void pack_panel_columns(D d, const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room,
+                        uint32_t n0, uint32_t columns, float* panel) {
   const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), pairs = (p.steps + 1) / 2;
   if (room.column_coins != nullptr) {
     for (uint32_t i = 0; i < pairs; ++i) {
@@ -162,81 +106,80 @@ void run_columns(D d, const Derivation& rule, const Coins& coins, const StridedG
     }
   }
   pack_panel(p, n0, columns, width, room.packed);
-  pack_pairs(d, rule, p.steps, room.packed, room.column_coins, room.panel);
-  const bool special = p.masked || room.row_coins != nullptr;
-  for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
-    const uint32_t rows = std::min(kRowBlock, p.rows - m0);
-    if (columns < width) std::fill_n(room.block, size_t{rows} * width, 0.0f);
-    load_sums(p, {m0, rows, n0, columns}, width, room.block);
-    for (uint32_t i = 0; i < pairs; i += kPairBlock) {
-      PairBlock block{room.steps + 2 * i, std::min(kPairBlock, pairs - i),
-                      room.panel + size_t{i} * kPairVectors * width, nullptr, kPairBlock};
-      if (room.row_coins != nullptr) {
-        block.coins = room.row_coins;
-        for (uint32_t m = 0; m < rows; ++m) {
-          for (uint32_t j = 0; j < block.pairs; ++j) {
-            room.row_coins[m * kPairBlock + j] = coins.of_row(m0 + m, i + j);
-          }
-        }
-      }
-      if (special) {
-        run_rows<true>(d, room.a, p.a_row + m0, rows, block, room.block);
-      } else {
-        run_rows<false>(d, room.a, p.a_row + m0, rows, block, room.block);
-      }
+  if (p.masked) {
+    pack_columns<false>(d, rule, p.steps, room.packed, room.column_coins, panel);
+  } else {
+    pack_columns<true>(d, rule, p.steps, room.packed, room.column_coins, panel);
+  }
+}
+
+template <class D>
+void run_panel(D d, bool masked, const Passes& passes, const float* rows, const float* panel, uint32_t pairs,
+               float* block) {
+  constexpr auto kHeights = std::make_integer_sequence<uint32_t, kPassRows>();
+  for (uint32_t pass = 0; pass < passes.count; ++pass) {
+    const uint32_t height = passes.height(pass);
+    const auto kernel = masked ? pick_rows<true, D>(height, kHeights) : pick_rows<false, D>(height, kHeights);
+    kernel(d, rows + pass * kPassFloats, panel, pairs, block + passes.first(pass) * hn::Lanes(d));
+  }
+}
+
+/// Columns of a panel, the first of `left`: a whole vector while there are enough, then half a one.
+HWY_INLINE uint32_t panel_width(uint32_t left) {
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(hn::ScalableTag<float>()));
+  const uint32_t half = static_cast<uint32_t>(hn::Lanes(hn::CappedTag<float, 8>()));
+  return left > half ? lanes : half;
+}
+
+/// Columns [n0, end), kPanelGroup panels at most: each block of rows is packed once for all of them.
+void run_group(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t n0,
+               uint32_t end) {
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 8> half;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), pairs = (p.steps + 1) / 2;
+  const size_t panel_floats = size_t{pairs} * kPairFields * lanes, block_floats = size_t{kRowBlock} * lanes;
+  const auto for_panels = [&](const auto& visit) HWY_ATTR {
+    for (uint32_t n = n0, panel = 0, width; n < end; n += width, ++panel) {
+      width = panel_width(end - n);
+      visit(n, std::min(width, end - n), width, room.panels + panel * panel_floats, room.block + panel * block_floats);
     }
-    store_sums(p, {m0, rows, n0, columns}, width, room.block);
+  };
+  for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float* panel, float*) HWY_ATTR {
+    if (width == lanes) {
+      pack_panel_columns(d, rule, coins, p, room, n, columns, panel);
+    } else {
+      pack_panel_columns(half, rule, coins, p, room, n, columns, panel);
+    }
+  });
+  for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
+    const Passes passes(std::min(kRowBlock, p.rows - m0));
+    for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float*, float* block) HWY_ATTR {
+      if (columns < width) std::fill_n(block, size_t{passes.rows} * width, 0.0f);
+      load_sums(p, {m0, passes.rows, n, columns}, width, block);
+    });
+    for (uint32_t i = 0; i < pairs; i += kPairBlock) {
+      const uint32_t some = std::min(kPairBlock, pairs - i);
+      pack_rows(rule, coins, p, room, m0, passes, i, some);
+      for_panels([&](uint32_t, uint32_t, uint32_t width, const float* panel, float* block) HWY_ATTR {
+        const float* const from = panel + size_t{i} * kPairFields * width;
+        if (width == lanes) {
+          run_panel(d, p.masked, passes, room.rows, from, some, block);
+        } else {
+          run_panel(half, p.masked, passes, room.rows, from, some, block);
+        }
+      });
+    }
+    for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float*, float* block) HWY_ATTR {
+      store_sums(p, {m0, passes.rows, n, columns}, width, block);
+    });
   }
 }
 
 void run_pairs(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 8> half;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), half_lanes = static_cast<uint32_t>(hn::Lanes(half));
-  for (uint32_t n0 = 0; n0 < p.columns;) {
-    const uint32_t left = p.columns - n0;
-    if (left > half_lanes) {
-      run_columns(d, rule, coins, p, room, n0, std::min(left, lanes));
-      n0 += std::min(left, lanes);
-    } else {
-      run_columns(half, rule, coins, p, room, n0, left);
-      n0 += left;
-    }
+  const uint32_t group = kPanelGroup * static_cast<uint32_t>(hn::Lanes(hn::ScalableTag<float>()));
+  for (uint32_t n0 = 0; n0 < p.columns; n0 += group) {
+    run_group(rule, coins, p, room, n0, std::min(n0 + group, p.columns));
   }
-}
-
-/// The smallest and the largest of `count` offsets.
-void find_reach(const ptrdiff_t* offsets, uint32_t count, Reach* reach) {
-  const hn::CappedTag<int64_t, 8> d;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  const auto* const from = reinterpret_cast<const int64_t*>(offsets);
-  auto low = hn::Set(d, from[0]), high = low;
-  uint32_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto next = hn::LoadU(d, from + i);
-    low = hn::Min(low, next);
-    high = hn::Max(high, next);
-  }
-  reach->first = static_cast<ptrdiff_t>(hn::GetLane(hn::MinOfLanes(d, low)));
-  reach->last = static_cast<ptrdiff_t>(hn::GetLane(hn::MaxOfLanes(d, high)));
-  for (; i < count; ++i) {
-    reach->first = std::min(reach->first, offsets[i]);
-    reach->last = std::max(reach->last, offsets[i]);
-  }
-}
-
-/// to[i] = (from[i] - first) * kFields.
-void scale_steps(const ptrdiff_t* from, uint32_t count, ptrdiff_t first, ptrdiff_t* to) {
-  static_assert(kFields == 4);
-  const hn::CappedTag<int64_t, 8> d;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  const auto origin = hn::Set(d, int64_t{first});
-  uint32_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto step = hn::Sub(hn::LoadU(d, reinterpret_cast<const int64_t*>(from + i)), origin);
-    hn::StoreU(hn::ShiftLeft<2>(step), d, reinterpret_cast<int64_t*>(to + i));
-  }
-  for (; i < count; ++i) to[i] = (from[i] - first) * kFields;
 }
 
 }  // namespace HWY_NAMESPACE
@@ -246,57 +189,68 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace backboard::npu::daa {
 
-HWY_EXPORT(derive_span);
 HWY_EXPORT(run_pairs);
-HWY_EXPORT(find_reach);
-HWY_EXPORT(scale_steps);
 
 namespace {
 
-enum Slot : unsigned {
-  kSlotPanel = 0,
-  kSlotBlock = 1,
-  kSlotDerived = 8,
-  kSlotSteps,
-  kSlotRowCoins,
-  kSlotColumnCoins,
-  kSlotPacked = 13
-};
+enum Slot : unsigned { kSlotPanels = 0, kSlotBlock = 1, kSlotRows = 8, kSlotRuns, kSlotColumnCoins, kSlotPacked = 13 };
 
-/// The places that rows and steps reach together.
-Reach reach_of(const StridedGemm& p) {
-  Reach rows, steps;
-  HWY_DYNAMIC_DISPATCH(find_reach)(p.a_row, p.rows, &rows);
-  HWY_DYNAMIC_DISPATCH(find_reach)(p.a_step, p.steps, &steps);
-  return {rows.first + steps.first, rows.last + steps.last};
+/// Fills runs[i] with how many steps from i on lie side by side, 255 at most; returns how many runs there are.
+uint32_t find_runs(const ptrdiff_t* steps, uint32_t count, uint8_t* runs) {
+  uint32_t number = 0, length = 0;
+  for (uint32_t i = count; i-- > 0;) {
+    const bool goes_on = i + 1 < count && steps[i + 1] == steps[i] + 1;
+    length = goes_on ? std::min(length + 1, 255u) : 1;
+    number += !goes_on;
+    runs[i] = static_cast<uint8_t>(length);
+  }
+  return number;
+}
+
+/// Steps that go together, so that packed columns stay in the caches: whole pairs and whole runs of B.
+uint32_t block_of_steps(const StridedGemm& p) {
+  constexpr uint32_t kLeast = 1024;
+  const uint32_t run = p.b_run == 0 || p.b_run == p.steps ? 2 : 2 * p.b_run;
+  return (kLeast + run - 1) / run * run;
+}
+
+/// All pairs of a problem of a few steps.
+void run_block(const Derivation& derivation, const Coins& coins, const StridedGemm& p, Workspace& workspace) {
+  const uint32_t pairs = (p.steps + 1) / 2;
+  const size_t columns = std::min<size_t>(kPanelGroup * kWidest, (p.columns + kWidest - 1) / kWidest * kWidest);
+  Room room{};
+  uint8_t* const runs = workspace.array<uint8_t>(kSlotRuns, p.steps);
+  room.run_count = find_runs(p.a_step, p.steps, runs);
+  room.runs = runs;
+  room.panels = workspace.array<float>(kSlotPanels, columns * pairs * kPairFields);
+  const size_t raw_steps = std::max<size_t>(p.steps, 2 * kPairBlock + kPassRows);
+  room.packed = workspace.array<float>(kSlotPacked, raw_steps * kWidest);
+  room.rows = workspace.array<float>(kSlotRows, (kRowBlock + kPassRows - 1) / kPassRows * kPassFloats);
+  room.block = workspace.array<float>(kSlotBlock, columns * kRowBlock);
+  if (coins.row_places != nullptr) {
+    room.column_coins = workspace.array<float>(kSlotColumnCoins, size_t{pairs} * kWidest);
+  }
+  HWY_DYNAMIC_DISPATCH(run_pairs)(derivation, coins, p, room);
 }
 
 }  // namespace
 
 void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, Workspace& workspace) {
   if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
-  const uint32_t pairs = (p.steps + 1) / 2;
   const Derivation derivation{row_constants(*rule.low), rule.all_low, rule.arbiter == Arbiter::kValue};
-  const Reach reach = reach_of(p);
-  const size_t elements = static_cast<size_t>(reach.last - reach.first + 1);
-  float* derived = workspace.array<float>(kSlotDerived, (elements + kWidest) * kFields);
-  HWY_DYNAMIC_DISPATCH(derive_span)(derivation, p.a + reach.first, elements, derived);
-  ptrdiff_t* steps = workspace.array<ptrdiff_t>(kSlotSteps, size_t{pairs} * 2);
-  HWY_DYNAMIC_DISPATCH(scale_steps)(p.a_step, p.steps, reach.first, steps);
-  // The partner of an odd last step: any element of A, against zeros of B.
-  if (p.steps % 2 != 0) steps[p.steps] = steps[p.steps - 1];
-  Room room{};
-  room.a = derived;
-  room.steps = steps;
-  room.panel = workspace.array<float>(kSlotPanel, size_t{pairs} * kPairVectors * kWidest);
-  room.packed = workspace.array<float>(kSlotPacked, size_t{p.steps} * kWidest);
-  room.block = workspace.array<float>(kSlotBlock, kRowBlock * kWidest);
-  if (rule.arbiter == Arbiter::kRandom && !rule.all_low) {
-    BB_CHECK(coins.row_places != nullptr);
-    room.row_coins = workspace.array<float>(kSlotRowCoins, size_t{kRowBlock} * kPairBlock);
-    room.column_coins = workspace.array<float>(kSlotColumnCoins, size_t{pairs} * kWidest);
+  const bool draws = rule.arbiter == Arbiter::kRandom && !rule.all_low;
+  BB_CHECK(!draws || coins.row_places != nullptr);
+  const uint32_t block = block_of_steps(p);
+  for (uint32_t r = 0; r < p.steps; r += block) {
+    StridedGemm part = p;
+    part.steps = std::min(block, p.steps - r);
+    part.a_step += r;
+    part.b_step += r;
+    if (p.b_run == p.steps) part.b_run = part.steps;
+    Coins drawn = draws ? coins : Coins{};
+    drawn.first_pair += r / 2;
+    run_block(derivation, drawn, part, workspace);
   }
-  HWY_DYNAMIC_DISPATCH(run_pairs)(derivation, coins, p, room);
 }
 
 namespace {

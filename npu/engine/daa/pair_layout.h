@@ -13,11 +13,13 @@ namespace backboard::npu::daa {
 // arbiters take all non-zeros as equal; ties go to stream 0, or by the coins, which are less than one.
 inline constexpr float kZeroKey = -1024.0f;
 
-inline constexpr size_t kWidest = 16;        ///< floats in a vector of any target
-inline constexpr uint32_t kFields = 4;       ///< of an element of A: high value, low value, key, unused
-inline constexpr uint32_t kPairVectors = 5;  ///< of a pair of B: high, low of either step, and E(b1) - E(b0)
-inline constexpr uint32_t kPairBlock = 128;
-inline constexpr uint32_t kRowBlock = 64;
+inline constexpr size_t kWidest = 16;       ///< floats in a vector of any target
+inline constexpr uint32_t kPassRows = 8;    ///< rows of A that a pass has room for
+inline constexpr uint32_t kPairFields = 5;  ///< of a pair: high of either step, low of either, difference
+inline constexpr uint32_t kPairBlock = 64;  ///< pairs of B whose panel stays in the first-level cache
+inline constexpr uint32_t kRowBlock = 64;   ///< rows that are packed together
+inline constexpr uint32_t kPanelGroup = 8;  ///< panels of columns that a block of rows is packed for
+inline constexpr size_t kPassFloats = size_t{kPairBlock} * kPairFields * kPassRows;  ///< of a pass's packed A
 
 /// What the rule makes of operands.
 struct Derivation {
@@ -25,20 +27,15 @@ struct Derivation {
   bool all_low, by_exponent;
 };
 
-/// The places [first, last].
-struct Reach {
-  ptrdiff_t first, last;
-};
-
 /// Where the kernel keeps things.
 struct Room {
-  const float* a;          ///< derived A
-  const ptrdiff_t* steps;  ///< offsets of floats in derived A, even in number
-  float* packed;           ///< steps x a vector of columns of B
-  float* panel;            ///< pairs x kPairVectors vectors
-  float* block;            ///< kRowBlock vectors
-  float* row_coins;        ///< [row of a block][pair of a block], or null
-  float* column_coins;     ///< [pair][column], or null
+  const uint8_t* runs;  ///< [step]: how many steps from it on lie side by side in A, 255 at most
+  uint32_t run_count;   ///< of all steps
+  float* packed;        ///< steps x a vector of columns of B; or raw A, two steps and kPassRows more than a pair block
+  float* panels;        ///< by panel: pairs x kPairFields vectors
+  float* rows;          ///< by pass: [pair of a block][field][kPassRows]
+  float* block;         ///< by panel: kRowBlock vectors
+  float* column_coins;  ///< [pair][column], or null
 };
 
 }  // namespace backboard::npu::daa
