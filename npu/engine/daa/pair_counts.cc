@@ -18,7 +18,7 @@ struct Run {
   uint32_t count;
 };
 
-/// Non-zeros of each step over all rows, and rows that have one at a step and at the next.
+/// Non-zeros of each step over all rows, and, at the first step of a pair, rows that have one at both.
 struct SideCounts {
   uint32_t *single, *both;
 };
@@ -36,13 +36,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// flags[i] = 1 where from[i] is not zero; a vector, reads and writes no more.
 template <class D>
 HWY_INLINE void flag_vector(D d, const float* from, uint8_t* flags) {
-#if HWY_TARGET <= HWY_AVX3
-  if constexpr (hn::MaxLanes(D()) == 16) {
-    const __mmask16 some = _mm512_cmp_ps_mask(hn::LoadU(d, from).raw, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-    _mm_storeu_si128(reinterpret_cast<__m128i_u*>(flags), _mm_maskz_mov_epi8(some, _mm_set1_epi8(1)));
-    return;
-  }
-#endif
   const hn::RebindToSigned<D> di;
   const hn::Rebind<uint8_t, D> d8;
   const auto zero = hn::RebindMask(di, hn::Eq(hn::LoadU(d, from), hn::Zero(d)));
@@ -86,39 +79,103 @@ void add_flags(const uint8_t* flags, uint32_t count, uint8_t* single, uint8_t* b
   }
 }
 
-/// Counts of rows whose steps lie side by side: single[i] and both[i] as add_flags() has them, for at most 255 rows and
-/// the first whole words of 64 steps. Returns how many steps are done.
-uint32_t count_neighbours(const float* values, const ptrdiff_t* row, uint32_t rows, uint32_t steps, uint8_t* single,
-                          uint8_t* both) {
-  uint32_t done = 0;
 #if HWY_TARGET <= HWY_AVX3
-  const __m512i one = _mm512_set1_epi8(1);
-  const __m512 zero = _mm512_setzero_ps();
-  // Masks stay in their registers.
-  const auto flags_of = [&](const float* from) HWY_ATTR {
-    const auto part = [&](uint32_t i) HWY_ATTR {
-      return static_cast<__mmask32>(_mm512_cmp_ps_mask(_mm512_loadu_ps(from + 16 * i), zero, _CMP_NEQ_UQ));
-    };
-    return _mm512_kunpackd(_mm512_kunpackw(part(3), part(2)), _mm512_kunpackw(part(1), part(0)));
-  };
-  for (; done + 64 <= steps; done += 64) {
-    __m512i singles = _mm512_setzero_si512(), pairs = singles;
-    const bool more = done + 64 < steps;
-    for (uint32_t m = 0; m < rows; ++m) {
-      const float* from = values + row[m] + done;
-      const __mmask64 flags = flags_of(from);
-      __mmask64 next = _kshiftri_mask64(flags, 1);
-      if (more) next |= uint64_t{from[64] != 0.0f} << 63;
-      singles = _mm512_mask_add_epi8(singles, flags, singles, one);
-      pairs = _mm512_mask_add_epi8(pairs, _kand_mask64(flags, next), pairs, one);
-    }
-    _mm512_storeu_si512(single + done, singles);
-    _mm512_storeu_si512(both + done, pairs);
+/// The first `count` lanes; none or all beyond what there are.
+HWY_INLINE __mmask16 first_lanes(int64_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
+}
+
+/// Lanes inside in which there is something else than a zero; reads no others.
+HWY_INLINE __mmask16 nonzero(const float* from, __mmask16 inside) {
+  return _mm512_cmp_ps_mask(_mm512_maskz_loadu_ps(inside, from), _mm512_setzero_ps(), _CMP_NEQ_UQ);
+}
+
+/// Counts of at most 16 kParts steps that follow each other, over all rows: SideCounts from `at` on. `behind`: the step
+/// after them, or null.
+template <uint32_t kParts>
+HWY_INLINE void count_chunk(const float* from, const float* behind, const ptrdiff_t* row, uint32_t rows, uint32_t count,
+                            uint32_t* single, uint32_t* both) {
+  const __m512i one = _mm512_set1_epi32(1);
+  __mmask16 inside[kParts], paired[kParts];
+  __m512i singles[kParts], pairs[kParts];
+  HWY_UNROLL(4)
+  for (uint32_t i = 0; i < kParts; ++i) {
+    inside[i] = first_lanes(int64_t{count} - 16 * i);
+    paired[i] = first_lanes(int64_t{count} - 1 - 16 * i);
+    singles[i] = pairs[i] = _mm512_setzero_si512();
   }
-#else
-  (void)values, (void)row, (void)rows, (void)steps, (void)single, (void)both;
+  uint32_t last = 0;
+  for (uint32_t m = 0; m < rows; ++m) {
+    const float* const at = from + row[m];
+    HWY_UNROLL(4)
+    for (uint32_t i = 0; i < kParts; ++i) {
+      const __mmask16 here = nonzero(at + 16 * i, inside[i]);
+      const __mmask16 next = nonzero(at + 16 * i + 1, paired[i]);
+      singles[i] = _mm512_mask_add_epi32(singles[i], here, singles[i], one);
+      pairs[i] = _mm512_mask_add_epi32(pairs[i], _kand_mask16(here, next), pairs[i], one);
+    }
+    if (behind != nullptr) last += (at[count - 1] != 0.0f) & (behind[row[m]] != 0.0f);
+  }
+  HWY_UNROLL(4)
+  for (uint32_t i = 0; i < kParts; ++i) {
+    _mm512_mask_storeu_epi32(single + 16 * i, inside[i], singles[i]);
+    _mm512_mask_storeu_epi32(both + 16 * i, inside[i], pairs[i]);
+  }
+  both[count - 1] = last;
+}
 #endif
-  return done;
+
+/// Counts of all rows, whose steps lie in `cut` runs. False where the vector unit has no masks.
+bool count_steps(const float* values, const ptrdiff_t* row, uint32_t rows, const Run* runs, uint32_t cut,
+                 const SideCounts* counts) {
+#if HWY_TARGET <= HWY_AVX3
+  uint32_t step = 0;
+  for (uint32_t i = 0; i < cut; ++i) {
+    for (uint32_t done = 0, count; done < runs[i].count; done += count, step += count) {
+      count = std::min(64u, runs[i].count - done);
+      const float* const from = values + runs[i].first + done;
+      const bool goes_on = done + count < runs[i].count, last = !goes_on && i + 1 == cut;
+      const float* behind = goes_on ? from + count : last ? nullptr : values + runs[i + 1].first;
+      if ((step + count) % 2 == 0) behind = nullptr;  // the last step is the second of its pair
+      const auto chunk = count <= 16 ? count_chunk<1> : count <= 32 ? count_chunk<2> : count_chunk<4>;
+      chunk(from, behind, row, rows, count, counts->single + step, counts->both + step);
+    }
+  }
+  return true;
+#else
+  (void)values, (void)row, (void)rows, (void)runs, (void)cut, (void)counts;
+  return false;
+#endif
+}
+
+/// Counts of `steps` steps, whose rows lie in `cut` runs. False where the vector unit has no masks.
+bool count_rows(const float* values, const ptrdiff_t* step, uint32_t steps, const Run* runs, uint32_t cut,
+                const SideCounts* counts) {
+#if HWY_TARGET <= HWY_AVX3
+  const __m512i one = _mm512_set1_epi32(1);
+  for (uint32_t r = 0; r < steps; r += 2) {
+    // A last step without a partner is its own, whose counts nobody reads.
+    const ptrdiff_t second = r + 1 < steps ? step[r + 1] - step[r] : 0;
+    __m512i singles[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()}, pairs = singles[0];
+    for (uint32_t i = 0; i < cut; ++i) {
+      const float* from = values + step[r] + runs[i].first;
+      for (uint32_t done = 0; done < runs[i].count; done += 16, from += 16) {
+        const __mmask16 inside = first_lanes(int64_t{runs[i].count} - done);
+        const __mmask16 here = nonzero(from, inside), next = nonzero(from + second, inside);
+        singles[0] = _mm512_mask_add_epi32(singles[0], here, singles[0], one);
+        singles[1] = _mm512_mask_add_epi32(singles[1], next, singles[1], one);
+        pairs = _mm512_mask_add_epi32(pairs, _kand_mask16(here, next), pairs, one);
+      }
+    }
+    counts->single[r] = static_cast<uint32_t>(_mm512_reduce_add_epi32(singles[0]));
+    counts->both[r] = static_cast<uint32_t>(_mm512_reduce_add_epi32(pairs));
+    if (r + 1 < steps) counts->single[r + 1] = static_cast<uint32_t>(_mm512_reduce_add_epi32(singles[1]));
+  }
+  return true;
+#else
+  (void)values, (void)step, (void)steps, (void)runs, (void)cut, (void)counts;
+  return false;
+#endif
 }
 
 /// to[i] += from[i], and from[i] = 0; both have room for a vector.
@@ -138,14 +195,6 @@ void sum_flags(const uint8_t* flags, const uint8_t* others, uint32_t count, uint
   for (uint32_t i = 0; i < count; ++i) {
     single += flags[i];
     both += flags[i] & others[i];
-  }
-#elif HWY_TARGET <= HWY_AVX3
-  const hn::ScalableTag<uint8_t> d;
-  for (uint32_t i = 0; i < count; i += static_cast<uint32_t>(hn::Lanes(d))) {
-    const __m512i here = hn::LoadU(d, flags + i).raw;
-    const __mmask64 ones = _mm512_test_epi8_mask(here, here);
-    single += static_cast<uint32_t>(__builtin_popcountll(ones));
-    both += static_cast<uint32_t>(__builtin_popcountll(_mm512_test_epi8_mask(here, hn::LoadU(d, others + i).raw)));
   }
 #else
   const hn::ScalableTag<uint8_t> d;
@@ -212,7 +261,8 @@ namespace backboard::npu::daa {
 
 HWY_EXPORT(flag_runs);
 HWY_EXPORT(add_flags);
-HWY_EXPORT(count_neighbours);
+HWY_EXPORT(count_steps);
+HWY_EXPORT(count_rows);
 HWY_EXPORT(flush_counts);
 HWY_EXPORT(sum_flags);
 HWY_EXPORT(run_length);
@@ -261,18 +311,11 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   const uint32_t steps_cut = cut_runs(side.step, side.steps, step_runs);
   const uint32_t rows_cut = cut_runs(side.row, side.rows, row_runs);
   if (uint64_t{steps_cut} * side.rows <= uint64_t{rows_cut} * side.steps) {
+    const auto count = HWY_DYNAMIC_DISPATCH(count_steps);
+    if (count(side.values, side.row, side.rows, step_runs, steps_cut, &counts)) return counts;
     constexpr uint32_t kMostRows = 255;  // that counts in bytes hold
     uint8_t* const flags = workspace.array<uint8_t>(kSlotFlags, 3 * (side.steps + kSlack));
     uint8_t *const single = flags + side.steps + kSlack, *const both = single + side.steps + kSlack;
-    if (steps_cut == 1 && side.rows <= kMostRows) {
-      const ptrdiff_t first = side.step[0];
-      const auto count = HWY_DYNAMIC_DISPATCH(count_neighbours);
-      if (count(side.values + first, side.row, side.rows, side.steps, single, both) == side.steps) {
-        HWY_DYNAMIC_DISPATCH(flush_counts)(single, side.steps, counts.single);
-        HWY_DYNAMIC_DISPATCH(flush_counts)(both, side.steps, counts.both);
-        return counts;
-      }
-    }
     std::fill_n(flags, 3 * (side.steps + kSlack), uint8_t{0});
     for (uint32_t m = 0; m < side.rows; ++m) {
       HWY_DYNAMIC_DISPATCH(flag_runs)(side.values + side.row[m], step_runs, steps_cut, flags);
@@ -283,6 +326,8 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
     }
     return counts;
   }
+  const auto count = HWY_DYNAMIC_DISPATCH(count_rows);
+  if (count(side.values, side.step, side.steps, row_runs, rows_cut, &counts)) return counts;
   uint8_t* flags[2] = {workspace.array<uint8_t>(kSlotFlags, (side.rows + kSlack) * 2), nullptr};
   flags[1] = flags[0] + side.rows + kSlack;
   std::fill_n(flags[0], (side.rows + kSlack) * 2, uint8_t{0});
