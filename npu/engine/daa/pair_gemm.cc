@@ -73,17 +73,15 @@ struct Passes {
 /// Rows [m0, m0 + passes.rows) at the pairs [pair, pair + pairs).
 void pack_rows(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t m0,
                const Passes& passes, uint32_t pair, uint32_t pairs) {
-  constexpr uint32_t kFewSteps = 4;  // in a run, on average
   const uint32_t step = 2 * pair, steps = std::min(2 * pairs, p.steps - step);
-  const bool long_runs = p.steps >= kFewSteps * room.run_count;
   for (uint32_t pass = 0; pass < passes.count; ++pass) {
     const uint32_t m = m0 + passes.first(pass), rows = passes.height(pass);
     float* const to = room.rows + pass * kPassFloats;
-    const RawRows from{p.a, p.a_row + m, rows, p.a_step + step, room.runs + step, steps};
+    const RawRows from{p.a, p.a_row + m, rows, p.a_step + step, steps};
     if (p.masked) {
-      pack_pass<false>(rule, from, long_runs, room.packed, to);
+      pack_pass<false>(rule, from, room.packed, to);
     } else {
-      pack_pass<true>(rule, from, long_runs, room.packed, to);
+      pack_pass<true>(rule, from, room.packed, to);
     }
     if (coins.row_places == nullptr) continue;
     for (uint32_t i = 0; i < pairs; ++i) {
@@ -193,19 +191,7 @@ HWY_EXPORT(run_pairs);
 
 namespace {
 
-enum Slot : unsigned { kSlotPanels = 0, kSlotBlock = 1, kSlotRows = 8, kSlotRuns, kSlotColumnCoins, kSlotPacked = 13 };
-
-/// Fills runs[i] with how many steps from i on lie side by side, 255 at most; returns how many runs there are.
-uint32_t find_runs(const ptrdiff_t* steps, uint32_t count, uint8_t* runs) {
-  uint32_t number = 0, length = 0;
-  for (uint32_t i = count; i-- > 0;) {
-    const bool goes_on = i + 1 < count && steps[i + 1] == steps[i] + 1;
-    length = goes_on ? std::min(length + 1, 255u) : 1;
-    number += !goes_on;
-    runs[i] = static_cast<uint8_t>(length);
-  }
-  return number;
-}
+enum Slot : unsigned { kSlotPanels = 0, kSlotBlock = 1, kSlotRows = 8, kSlotColumnCoins, kSlotPacked = 13 };
 
 /// Steps that go together, so that packed columns stay in the caches: whole pairs and whole runs of B.
 uint32_t block_of_steps(const StridedGemm& p) {
@@ -219,9 +205,6 @@ void run_block(const Derivation& derivation, const Coins& coins, const StridedGe
   const uint32_t pairs = (p.steps + 1) / 2;
   const size_t columns = std::min<size_t>(kPanelGroup * kWidest, (p.columns + kWidest - 1) / kWidest * kWidest);
   Room room{};
-  uint8_t* const runs = workspace.array<uint8_t>(kSlotRuns, p.steps);
-  room.run_count = find_runs(p.a_step, p.steps, runs);
-  room.runs = runs;
   room.panels = workspace.array<float>(kSlotPanels, columns * pairs * kPairFields);
   const size_t raw_steps = std::max<size_t>(p.steps, 2 * kPairBlock + kPassRows);
   room.packed = workspace.array<float>(kSlotPacked, raw_steps * kWidest);

@@ -29,8 +29,6 @@ struct Derivation {
 
 /// Where the kernel keeps things.
 struct Room {
-  const uint8_t* runs;  ///< [step]: how many steps from it on lie side by side in A, 255 at most
-  uint32_t run_count;   ///< of all steps
   float* packed;        ///< steps x a vector of columns of B; or raw A, two steps and kPassRows more than a pair block
   float* panels;        ///< by panel: pairs x kPairFields vectors
   float* rows;          ///< by pass: [pair of a block][field][kPassRows]

@@ -117,9 +117,19 @@ struct RawRows {
   const ptrdiff_t* row;
   uint32_t rows;
   const ptrdiff_t* step;
-  const uint8_t* runs;  ///< by step, as Room has them
   uint32_t steps;
 };
+
+/// Whether the first kPassRows of `count` places follow each other by one.
+HWY_INLINE bool side_by_side(const ptrdiff_t* places, uint32_t count) {
+  const hn::CappedTag<int64_t, kPassRows> d;
+  if (count < kPassRows) return false;
+  const auto* const place = reinterpret_cast<const int64_t*>(places);
+  for (uint32_t i = 0; i < kPassRows; i += static_cast<uint32_t>(hn::Lanes(d))) {
+    if (!hn::AllTrue(d, hn::Eq(hn::LoadU(d, place + i), hn::Iota(d, place[0] + i)))) return false;
+  }
+  return true;
+}
 
 #if HWY_TARGET <= HWY_AVX2
 
@@ -198,7 +208,9 @@ HWY_INLINE void gather_by_steps(const RawRows& from, float* HWY_RESTRICT raw) {
   const float* rows[kPassRows];
   for (uint32_t m = 0; m < kPassRows; ++m) rows[m] = from.a + from.row[std::min(m, from.rows - 1)];
   for (uint32_t r = 0, run; r < from.steps; r += run) {
-    run = std::min({uint32_t{from.runs[r]}, from.steps - r, kPassRows});
+    const uint32_t left = std::min(from.steps - r, kPassRows);
+    run = side_by_side(from.step + r, left) ? kPassRows : 1;
+    while (run < left && from.step[r + run] == from.step[r + run - 1] + 1) ++run;
     const ptrdiff_t step = from.step[r];
     float* const to = raw + r * kPassRows;
     if (run == kPassRows) {
@@ -217,8 +229,10 @@ HWY_INLINE void gather_by_steps(const RawRows& from, float* HWY_RESTRICT raw) {
 #endif
 
 /// raw[step * kPassRows + row]; reads no elements but those, writes up to kPassRows steps more.
-HWY_INLINE void gather_rows(const RawRows& from, bool long_runs, float* HWY_RESTRICT raw) {
+HWY_INLINE void gather_rows(const RawRows& from, float* HWY_RESTRICT raw) {
 #if HWY_TARGET <= HWY_AVX2
+  // Where the first steps lie side by side, others do: a transposition of them is cheaper than many loads.
+  const bool long_runs = from.steps > 4 && from.step[3] == from.step[0] + 3;
   RowRun runs[kMostRowRuns];
   uint32_t count = cut_rows(from, 1, runs);
   const uint32_t many = long_runs ? 3 : kMostRowRuns + 1;
@@ -226,8 +240,6 @@ HWY_INLINE void gather_rows(const RawRows& from, bool long_runs, float* HWY_REST
   count = cut_rows(from, 2, runs);
   if (count < many) return gather_by_rows<2>(from, runs, count, raw);
   if (long_runs) return gather_by_steps(from, raw);
-#else
-  (void)long_runs;
 #endif
   for (uint32_t m = 0; m < kPassRows; ++m) {
     const float* const row = from.a + from.row[std::min(m, from.rows - 1)];
@@ -235,28 +247,16 @@ HWY_INLINE void gather_rows(const RawRows& from, bool long_runs, float* HWY_REST
   }
 }
 
-/// Whether there are kPassRows rows, which lie side by side.
-HWY_INLINE bool lie_together(const RawRows& from) {
-  const hn::CappedTag<int64_t, kPassRows> d;
-  if (from.rows < kPassRows) return false;
-  const auto* const row = reinterpret_cast<const int64_t*>(from.row);
-  for (uint32_t i = 0; i < kPassRows; i += static_cast<uint32_t>(hn::Lanes(d))) {
-    if (!hn::AllTrue(d, hn::Eq(hn::LoadU(d, row + i), hn::Iota(d, row[0] + i)))) return false;
-  }
-  return true;
-}
-
-/// Packs the rows of a pass as derive_rows() does. `long_runs`: steps lie side by side in A, several at a time.
-/// `raw` has room for kPassRows steps more than there are.
+/// Packs the rows of a pass as derive_rows() does. `raw` has room for kPassRows steps more than there are.
 template <bool kFinite>
-HWY_INLINE void pack_pass(const Derivation& rule, const RawRows& from, bool long_runs, float* HWY_RESTRICT raw,
+HWY_INLINE void pack_pass(const Derivation& rule, const RawRows& from, float* HWY_RESTRICT raw,
                           float* HWY_RESTRICT to) {
-  if (lie_together(from)) {
+  if (side_by_side(from.row, from.rows)) {
     const float* const base = from.a + from.row[0];
     const auto load = [&](uint32_t r, auto d, size_t l) HWY_ATTR { return hn::LoadU(d, base + from.step[r] + l); };
     return derive_rows<kFinite>(rule, load, from.steps, to);
   }
-  gather_rows(from, long_runs, raw);
+  gather_rows(from, raw);
   const auto load = [&](uint32_t r, auto d, size_t l) HWY_ATTR { return hn::Load(d, raw + r * kPassRows + l); };
   derive_rows<kFinite>(rule, load, from.steps, to);
 }

@@ -127,9 +127,10 @@ std::vector<float> run(const DaaConfig& config, Pass pass, const ConvTile& tile,
   return sums;
 }
 
-void check_convolutions(const DaaConfig& config, const SumRule& rule) {
+void check_convolutions(const DaaConfig& config, const SumRule& rule,
+                        const std::vector<ConvTile>& tiles = test::shapes()) {
   uint32_t seed = 1;
-  for (const ConvTile& tile : test::shapes()) {
+  for (const ConvTile& tile : tiles) {
     const Tensors t = tensors_of(tile, seed++);
     const std::vector<float> y(t.dy.data.size()), dx(t.x.data.size());
     const Values ff = golden_ff(t.x, t.w, t.window, rule), bp = golden_bp(t.dy, t.w, t.window, t.x.shape, rule);
@@ -146,6 +147,31 @@ void check_convolutions(const DaaConfig& config, const SumRule& rule) {
 TEST_CASE("Convolutions of every shape equal sums of pairs in integers, on every vector unit") {
   const DaaConfig config;
   check_convolutions(config, [&](float start, const Terms& terms) { return test::sum_pairs({}, start, terms); });
+}
+
+TEST_CASE("Sums of thousands of terms go on from block to block of them") {
+  // WG: 1725 positions in lines of 575, 1100 in runs of one. FF of the FC layer: 2501 channels.
+  const std::vector<ConvTile> tiles = {ConvTile::whole(3, 2, 23, 25, 9, 3, 3, 1, 1),
+                                       ConvTile::whole(1100, 1, 1, 1, 3, 1, 1, 1, 0),
+                                       ConvTile::fully_connected(9, 2501, 11)};
+  check_convolutions(
+      {}, [&](float start, const Terms& terms) { return test::sum_pairs({}, start, terms); }, tiles);
+}
+
+TEST_CASE("Coins of thousands of terms are those of their places in the whole sum") {
+  DaaConfig config;
+  config.arbiter = Arbiter::kRandom;
+  const ConvTile whole = ConvTile::whole(4, 2, 24, 25, 9, 3, 3, 1, 1);
+  const Tensors t = tensors_of(whole, 3);
+  const std::vector<float> together = run(config, Pass::wg, whole, t, t.w.data);
+  std::vector<float> sums = t.w.data;
+  ConvTile image = whole;
+  for (image.n = 1, image.n0 = 0; image.n0 < whole.n; ++image.n0) {
+    Workspace workspace;
+    daa::multiply_tile(config, Pass::wg, image, {t.x.data.data() + image.n0 * whole.x_stride_n, nullptr},
+                       {t.dy.data.data() + image.n0 * whole.y_stride_n, nullptr}, sums.data(), workspace);
+  }
+  CHECK(same_values(sums, together));
 }
 
 TEST_CASE("Dense layers are bfloat16 products added one after the other") {
