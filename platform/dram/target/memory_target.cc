@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
-#include <iterator>
 
 #include "platform/check/check.h"
-#include "platform/stats/distribution.h"
 
 namespace backboard::dram {
 namespace {
@@ -33,6 +30,7 @@ MemoryTarget::MemoryTarget(const MemoryConfig& config, EventQueue& queue, uint8_
       grid_(config.clock_hz),
       mapping_(config),
       ecc_(config),
+      errors_(ecc_.on()),
       burst_bytes_(config.burst_bytes()),
       with_energy_(!config.rails.empty()),
       with_meters_(with_energy_ || config.controller.power_down != PowerKind::off),
@@ -187,53 +185,10 @@ void MemoryTarget::move_data(Flight& flight, uint32_t burst) {
   uint8_t* ours = bytes_ + from;
   if (request.op == BusOp::read) {
     std::memcpy(theirs, ours, to - from);
-    if (!errors_.empty()) read_errors(flight, from, to, theirs);
+    if (!errors_.empty()) flight.wrong |= errors_.read(from, to, theirs);
   } else {
     std::memcpy(ours, theirs, to - from);
-    if (!errors_.empty()) write_errors(from, to);
-  }
-}
-
-void MemoryTarget::plant_error(uint64_t address, unsigned bits) {
-  BB_CHECK(bits == 1 || bits == 2, "{} bits", bits);
-  // Bits of two bytes, so that both show in any access of half a word.
-  errors_[address / kEccWordBytes * kEccWordBytes] = bits == 1 ? 0x1 : 0x201;
-}
-
-/// Wrong words among the bytes [from, to) that a read takes.
-void MemoryTarget::read_errors(Flight& flight, uint64_t from, uint64_t to, uint8_t* theirs) {
-  for (auto it = errors_.lower_bound(from / kEccWordBytes * kEccWordBytes); it != errors_.end() && it->first < to;
-       ++it) {
-    const auto& [word, bits] = *it;
-    if (ecc_.on()) {
-      const bool one = std::has_single_bit(bits);
-      ++(one ? ecc_counters_.corrected : ecc_counters_.uncorrected);
-      flight.wrong |= !one;
-      continue;
-    }
-    for (uint64_t i = std::max(word, from); i < std::min(word + kEccWordBytes, to); ++i) {
-      theirs[i - from] ^= static_cast<uint8_t>(bits >> 8 * (i - word));
-    }
-  }
-}
-
-/// A word that is written as a whole is right again; so is one of which ECC knew the rest.
-void MemoryTarget::write_errors(uint64_t from, uint64_t to) {
-  auto it = errors_.lower_bound(from / kEccWordBytes * kEccWordBytes);
-  while (it != errors_.end() && it->first < to) {
-    auto& [word, bits] = *it;
-    if (word >= from && word + kEccWordBytes <= to) {
-      bits = 0;
-    } else if (ecc_.on()) {
-      const bool one = std::has_single_bit(bits);
-      ++(one ? ecc_counters_.corrected : ecc_counters_.uncorrected);
-      if (one) bits = 0;
-    } else {
-      for (uint64_t i = std::max(word, from); i < std::min(word + kEccWordBytes, to); ++i) {
-        bits &= ~(uint64_t{0xFF} << 8 * (i - word));
-      }
-    }
-    it = bits == 0 ? errors_.erase(it) : std::next(it);
+    if (!errors_.empty()) errors_.write(from, to);
   }
 }
 
@@ -375,15 +330,7 @@ void MemoryTarget::state(StateArchive& archive) {
       if (flight.used && flight.issued == flight.bursts) answers_.emplace(grid_.time_at(flight.done), flight.number, i);
     }
   }
-  archive.value("corrected", ecc_counters_.corrected);
-  archive.value("uncorrected", ecc_counters_.uncorrected);
-  std::vector<uint64_t> words, bits;
-  for (const auto& [word, wrong] : errors_) words.push_back(word), bits.push_back(wrong);
-  archive.vector("wrong words", words);
-  archive.vector("wrong bits", bits);
-  if (words.size() != bits.size()) archive.fail("wrong bits", "another number of words");
-  errors_.clear();
-  for (size_t i = 0; i < words.size(); ++i) errors_[words[i]] = bits[i];
+  errors_.state(archive);
   archive.value("last_command", last_command_);
   archive.value("wake_ps", wake_ps_);
   archive.value("by_initiator", by_initiator_);
@@ -407,55 +354,6 @@ void MemoryTarget::save_rows(StateArchive& archive) {
     if (opened[i] >= row_activates_.size()) archive.fail("opened rows", "a row that does not exist");
     row_activates_[opened[i]] = counts[i];
   }
-}
-
-void MemoryTarget::stats(const StatsWriter& writer, uint64_t time_ps) const {
-  const ControllerCounters c = counters();
-  const StatsWriter commands = writer.part("commands");
-  commands.counter("activate", c.activates, "commands", "Rows opened");
-  commands.counter("precharge", c.precharges, "commands", "Rows closed one by one");
-  commands.counter("precharge_all", c.precharges_all, "commands", "Precharges of all banks, before refreshes");
-  commands.counter("read", c.reads, "commands", "Bursts read");
-  commands.counter("write", c.writes, "commands", "Bursts written");
-  commands.counter("write_masked", c.masked_writes, "commands", "Of these, masked writes: a part of a burst");
-  commands.counter("refresh_all", c.refreshes_all, "commands", "Refreshes of all banks");
-  commands.counter("refresh_bank", c.refreshes_bank, "commands", "Refreshes of one bank");
-  commands.counter("power_down", c.power_downs, "commands", "Times that a rank was powered down");
-  Distribution rows;
-  for (const uint32_t activates : row_activates_) {
-    if (activates != 0) rows.add(activates);
-  }
-  if (!row_activates_.empty()) {
-    writer.counter("rows_opened", rows.count(), "rows", "Rows that were opened at least once");
-    rows.stats(writer.part("activates_by_row"), "commands", "Activates of a row that was opened");
-  }
-  const uint64_t clock = clock_reached(time_ps);
-  if (config_.controller.power_down != PowerKind::off) {
-    EnergyFacts facts;
-    for (unsigned i = 0; i < channels(); ++i) facts.add_channel(energy_facts(i, clock));
-    const uint64_t all = clock * channels();
-    writer.ratio("active_power_down", facts.active_down_clocks, all, "1", "Clocks powered down with rows open, of all");
-    writer.ratio("idle_power_down", facts.idle_down_clocks, all, "1", "Clocks powered down without, of all");
-  }
-  if (ecc_.on()) {
-    writer.part("ecc").counter("corrected", ecc_counters_.corrected, "words", "Met with one wrong bit");
-    writer.part("ecc").counter("uncorrected", ecc_counters_.uncorrected, "words", "Met with two wrong bits");
-  }
-  const uint64_t busy = (c.reads + c.writes) * config_.timing.burst;
-  writer.ratio("data_bus_utilisation", busy, clock * channels(), "1", "Clocks with data on the data bus, of all");
-  for (unsigned channel = 0; channel < channels(); ++channel) {
-    const StatsWriter part = writer.part(fmt::format("channel{}", channel));
-    for (size_t bank = 0; bank < banks(channel).size(); ++bank) {
-      const BankCounters& b = banks(channel)[bank];
-      const StatsWriter at = part.part(fmt::format("bank{:02}", bank));
-      at.counter("reads", b.reads, "bursts", "Bursts read");
-      at.counter("writes", b.writes, "bursts", "Bursts written");
-      at.counter("row_hits", b.row_hits, "bursts", "Bursts for which no row was opened");
-      at.counter("activates", b.activates, "commands", "Rows opened");
-    }
-  }
-  if (!with_energy_) return;
-  energy(clock).stats(writer.part("energy"));
 }
 
 }  // namespace backboard::dram

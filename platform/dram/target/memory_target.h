@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,6 +16,7 @@
 #include "platform/dram/energy/energy_meter.h"
 #include "platform/dram/mapping/address_mapping.h"
 #include "platform/dram/target/ecc_plan.h"
+#include "platform/dram/target/word_errors.h"
 #include "platform/events/clock_time.h"
 #include "platform/events/event_queue.h"
 
@@ -61,8 +61,8 @@ class MemoryTarget final : public RequestPort,
   /// A fault: `bits`, 1 or 2, of the word of eight bytes at `address` are wrong until somebody writes the whole word.
   /// With ECC one is corrected on each read and two are an error response; without, the reader gets wrong bits. Direct
   /// accesses of the core and debuggers see the right ones.
-  void plant_error(uint64_t address, unsigned bits);
-  const EccCounters& ecc() const { return ecc_counters_; }
+  void plant_error(uint64_t address, unsigned bits) { errors_.plant(address, bits); }
+  const EccCounters& ecc() const { return errors_.counters(); }
   void on_event(uint64_t tag, uint64_t now_ps) override;
 
   /// A request of somebody who does nothing else until it is answered (the core): it passes through the same buffers
@@ -129,8 +129,6 @@ class MemoryTarget final : public RequestPort,
   bool feed(uint32_t index);
   bool offer(uint64_t token, uint64_t address, uint64_t arrival, bool write, bool masked);
   void move_data(Flight& flight, uint32_t burst);
-  void read_errors(Flight& flight, uint64_t from, uint64_t to, uint8_t* theirs);
-  void write_errors(uint64_t from, uint64_t to);
   void answer(uint32_t index);
   void give_answers(uint64_t now_ps);
   void schedule_wake();
@@ -147,8 +145,7 @@ class MemoryTarget final : public RequestPort,
   ClockGrid grid_;
   AddressMapping mapping_;
   EccPlan ecc_;
-  EccCounters ecc_counters_;
-  std::map<uint64_t, uint64_t> errors_;  ///< wrong bits by address of their word
+  WordErrors errors_;
   uint32_t burst_bytes_;
   uint64_t gap_, done_;  ///< clocks between column commands, and from one to the end of its data, at least
   bool with_energy_, with_meters_;
