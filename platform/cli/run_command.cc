@@ -144,7 +144,7 @@ int run(RunOptions options) {
   if (options.out.empty()) options.out = "out/" + plan.config.name;
   std::vector<PreparedPoint> points;
   for (const RunPoint& point : plan.points) points.push_back(prepare_point(point));
-  std::set<std::string> notes;
+  std::set<std::string> notes(plan.notes.begin(), plan.notes.end());
   for (const PreparedPoint& point : points) notes.insert(point.notes.begin(), point.notes.end());
   for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
   std::filesystem::create_directories(options.out);

@@ -33,10 +33,32 @@ void add_points(const RunConfig& config, const std::string& variant, std::vector
   }
 }
 
+/// Whether a variant's own `set` hides an override: then it comes out alike whatever the override's value.
+bool hides(const VariantConfig& variant, const Overrides::Item& item) {
+  if (!item.value.is_scalar()) return false;
+  YamlNode said = YamlNode::mapping(), other = YamlNode::mapping();
+  set_yaml(said, item.key, item.value);
+  set_yaml(other, item.key, YamlNode::scalar(item.value.text + "?"));
+  apply_overrides(said, variant.set.items);
+  apply_overrides(other, variant.set.items);
+  return write_yaml_flow(said) == write_yaml_flow(other);
+}
+
+/// A line for each override that a variant does not follow.
+std::vector<std::string> hidden_overrides(const RunConfig& config, std::span<const Overrides::Item> overrides) {
+  std::vector<std::string> notes;
+  for (const Overrides::Item& item : overrides)
+    for (const VariantConfig& variant : config.variants)
+      if (hides(variant, item))
+        notes.push_back(
+            fmt::format("note: variant {} sets {} itself, --set does not reach it", variant.name, item.key));
+  return notes;
+}
+
 }  // namespace
 
 RunPlan run_from(const YamlNode& root, const std::string& name) {
-  RunPlan plan{config_from<RunConfig>(root), {}};
+  RunPlan plan{config_from<RunConfig>(root), {}, {}};
   if (plan.config.name.empty()) plan.config.name = name;
   if (plan.config.variants.empty()) add_points(plan.config, "", plan.points);
   for (const VariantConfig& variant : plan.config.variants) {
@@ -62,8 +84,11 @@ std::vector<Overrides::Item> run_overrides(std::span<const Overrides::Item> over
 
 RunPlan load_run(const std::string& path, std::span<const Overrides::Item> overrides) {
   YamlNode root = load_yaml(path);
-  apply_overrides(root, run_overrides(overrides));
-  return run_from(root, std::filesystem::path(path).stem().string());
+  const std::vector<Overrides::Item> full = run_overrides(overrides);
+  apply_overrides(root, full);
+  RunPlan plan = run_from(root, std::filesystem::path(path).stem().string());
+  plan.notes = hidden_overrides(plan.config, full);
+  return plan;
 }
 
 }  // namespace backboard

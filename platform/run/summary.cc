@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "npu/engine/table.h"
 #include "platform/check/input_error.h"
 #include "platform/run/inference_json.h"
 
@@ -230,6 +231,15 @@ std::string variants_table(std::span<const RunSummary> points) {
   return out;
 }
 
+/// A line for each variant that is called like one engine and ran on another.
+std::string engines_note(std::span<const RunSummary> points) {
+  std::string out;
+  for (const VariantMean& mean : means_of(points))
+    if (mean.variant != mean.engine && npu::find_engine(mean.variant) != nullptr)
+      out += fmt::format("note: variant {} ran on engine {}\n", mean.variant, mean.engine);
+  return out;
+}
+
 }  // namespace
 
 std::optional<TrainingSummary> training_from(const run_result& result, const std::string& policy,
@@ -359,7 +369,7 @@ std::vector<VariantMean> means_of(std::span<const RunSummary> points) {
 std::string summary_table(std::span<const RunSummary> points) {
   if (points.size() == 1) return one_point_table(points[0]);
   const std::string inference = inference_table(points);
-  return variants_table(points) + (inference.empty() ? "" : "\n" + inference);
+  return variants_table(points) + engines_note(points) + (inference.empty() ? "" : "\n" + inference);
 }
 
 std::string verdict(std::span<const RunSummary> points, const std::vector<std::string>& failures) {

@@ -86,7 +86,8 @@ struct VariantMean {
 };
 std::vector<VariantMean> means_of(std::span<const RunSummary> points);
 
-/// The table for a person; several points: one line a variant.
+/// The table for a person; several points: one line a variant, and a note on each that bears the name of an engine but
+/// ran on another.
 std::string summary_table(std::span<const RunSummary> points);
 /// The last line for a person: "passed", or "failed: " with what was wrong, the points' own failures first.
 std::string verdict(std::span<const RunSummary> points, const std::vector<std::string>& failures);

@@ -108,3 +108,17 @@ TEST_CASE("on the command line of a run the board's keys go without their prefix
   CHECK(key_of("firmware=hello") == "firmware");
   CHECK(key_of("nonsense.key=8") == "nonsense.key");
 }
+
+TEST_CASE("an override that variants set themselves is noted, for these only") {
+  const Overrides::Item engine = parse_override("npu.engine=daa", "--set");
+  const std::string runs = SOURCE_FOLDER "/configs/runs/";
+  const RunPlan demo = load_run(runs + "adapt_optdigits.yaml", {&engine, 1});
+  CHECK(demo.points.front().config.platform.npu.engine == "daa");
+  CHECK(demo.notes ==
+        std::vector<std::string>{"note: variant reference sets platform.npu.engine itself, --set does not reach it"});
+  // The same key inside a mapping that a variant sets; a mapping that says other keys hides nothing.
+  const RunPlan engines = load_run(runs + "engines_optdigits.yaml", {&engine, 1});
+  CHECK(engines.notes.size() == engines.config.variants.size() - 1);
+  const Overrides::Item masters = parse_override("npu.taxonn.masters=fixed", "--set");
+  CHECK(load_run(runs + "engines_optdigits.yaml", {&masters, 1}).notes.empty());
+}

@@ -207,6 +207,18 @@ TEST_CASE("means run over the subsets of a variant") {
   CHECK(first.substr(first.size() - 5) == "2.0 s");  // host time
 }
 
+TEST_CASE("a variant that is called like one engine and ran on another is noted below the table") {
+  std::vector points{point("lnpu", 1, 60, 95), point("reference", 1, 60, 95), point("last2", 1, 60, 95)};
+  points[1].engine = "reference";
+  CHECK(summary_table(points).find("note:") == std::string::npos);
+  points[0].engine = "daa";
+  points[2].engine = "daa";
+  const std::string table = summary_table(points);
+  CHECK(table.find("lnpu             daa       full") != std::string::npos);
+  CHECK(table.find("note: variant lnpu ran on engine daa\n") != std::string::npos);
+  CHECK(table.find("variant last2 ran") == std::string::npos);
+}
+
 TEST_CASE("the last line for a person says passed, or the first thing that was wrong") {
   std::vector points{point("full", 1, 60, 94), point("last:1", 1, 60, 90)};
   CHECK(verdict(points, {}) == "passed");
