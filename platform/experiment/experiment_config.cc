@@ -77,6 +77,8 @@ void check_headline(const std::string& key, const HeadlineConfig& headline, cons
     }
   }
   if (headline.published && headline.source.empty()) throw ConfigRule(key + ".source", "a published figure needs one");
+  if (headline.tolerance != 0.0 && headline.mark != Mark::keeps)
+    throw ConfigRule(key + ".tolerance", "is of mark: keeps");
 }
 
 }  // namespace
@@ -110,7 +112,10 @@ void ExperimentConfig::check() const {
   }
   const std::vector<std::string> point_names = names_of(all), metric_names = names_of(metrics);
   for (size_t i = 0; i < headlines.size(); ++i) {
-    check_headline(fmt::format("headlines.{}", i), headlines[i], metric_names, point_names);
+    const std::string key = fmt::format("headlines.{}", i);
+    check_headline(key, headlines[i], metric_names, point_names);
+    if (headlines[i].mark != Mark::none && seeds.size() < kLeastMarkSeeds)
+      throw ConfigRule(key + ".mark", fmt::format("needs {} seeds", kLeastMarkSeeds));
   }
   for (size_t i = 0; i < sensitivities.size(); ++i) {
     const std::string key = fmt::format("sensitivities.{}", i);

@@ -8,6 +8,7 @@
 
 #include "platform/config/field_list.h"
 #include "platform/config/fields.h"
+#include "platform/experiment/mark.h"
 
 namespace backboard {
 
@@ -73,6 +74,8 @@ struct HeadlineConfig {
   std::string name, value, unit;
   std::optional<double> published;
   Bound bound = Bound::about;
+  Mark mark = Mark::none;
+  double tolerance = 0.0;
   std::string source, conditions, remark;
 
   template <class V>
@@ -84,6 +87,10 @@ struct HeadlineConfig {
     v("bound", bound,
       Choices<Bound>{{"about", Bound::about}, {"at_most", Bound::at_most}, {"at_least", Bound::at_least}},
       "Whether the published figure is a value or a limit");
+    v("mark", mark, Choices<Mark>{{"none", Mark::none}, {"loses", Mark::loses}, {"keeps", Mark::keeps}},
+      "What a loss must show over at least five seeds; loses: its mean is above zero by more than two standard errors; "
+      "keeps: its mean is within two standard errors or `tolerance`, and a sign test sees no loss (level 0.025)");
+    v("tolerance", tolerance, Reals{0.0, 1e30}, "Of the mark `keeps`, in the headline's unit");
     v("source", source, "Publication, and where the figure stands in it");
     v("conditions", conditions, "Under which the published figure was measured");
     v("remark", remark, "What stands between the two");

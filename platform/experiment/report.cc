@@ -31,13 +31,23 @@ bool holds(const HeadlineConfig& headline, double ours) {
   return headline.bound == Bound::at_most ? ours <= *headline.published : ours >= *headline.published;
 }
 
+MarkResult mark_of(const HeadlineConfig& headline, const HeadlineResult& result) {
+  return judge(headline.mark, headline.tolerance, result.ours.values);
+}
+
 /// "+3.7", or whether a limit holds; "" without a published figure.
-std::string gap_text(const HeadlineConfig& headline, const HeadlineResult& result) {
-  if (result.ours.values.empty()) return result.missing;
+std::string beside_published(const HeadlineConfig& headline, double ours) {
   if (!headline.published) return "";
-  const double ours = result.ours.mean();
   if (headline.bound != Bound::about) return holds(headline, ours) ? "holds" : "does not hold";
   return fmt::format("{}{}", ours >= *headline.published ? "+" : "", number(ours - *headline.published));
+}
+
+/// What stands beside the published figure, and the mark.
+std::string gap_text(const HeadlineConfig& headline, const HeadlineResult& result) {
+  if (result.ours.values.empty()) return result.missing;
+  const std::string gap = beside_published(headline, result.ours.mean());
+  if (headline.mark == Mark::none) return gap;
+  return (gap.empty() ? "" : gap + "; ") + mark_text(headline.mark, mark_of(headline, result));
 }
 
 std::string published_text(const HeadlineConfig& headline) {
@@ -69,6 +79,16 @@ Json headline_json(const HeadlineConfig& headline, const HeadlineResult& result)
     if (headline.bound != Bound::about) json["holds"] = holds(headline, result.ours.mean());
   }
   json["bound"] = headline.bound == Bound::about ? "about" : headline.bound == Bound::at_most ? "at_most" : "at_least";
+  if (headline.mark != Mark::none) {
+    const MarkResult mark = mark_of(headline, result);
+    json["mark"] = {{"kind", headline.mark == Mark::loses ? "loses" : "keeps"},
+                    {"tolerance", headline.tolerance},
+                    {"standard_error", mark.error},
+                    {"above", mark.above},
+                    {"below", mark.below},
+                    {"chance", mark.chance},
+                    {"holds", mark.judged ? Json(mark.holds) : Json(nullptr)}};
+  }
   json["source"] = headline.source;
   json["conditions"] = headline.conditions;
   json["remark"] = headline.remark;

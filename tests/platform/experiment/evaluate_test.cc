@@ -104,3 +104,27 @@ TEST_CASE("a value that a point has not is named with what it may have been") {
       result.failures[0].find("metric energy: there is no value 'npu.energy.totl'; did you mean 'npu.energy.total'?") !=
       std::string::npos);
 }
+
+TEST_CASE("a mark is held against the headline by seed, in the table, the page and results.json") {
+  const TemporaryFolder folder;
+  std::string text = kExperiment.substr(0, kExperiment.find("sensitivities"));
+  text.replace(text.find("[1, 2]"), 6, "[1, 2, 3, 4, 5]");
+  text += "  - {name: lost, value: 'energy[a] - energy[b]', mark: loses}\n"
+          "  - {name: kept, value: 'energy[a] - energy[b]', mark: keeps, tolerance: 0.5}\n";
+  const ExperimentPlan plan = plan_experiment(experiment_from(load_yaml_text(text, "/e/x.yaml"), "x"), false);
+  REQUIRE(plan.jobs.size() == 10);
+  std::vector<PointOutcome> outcomes;
+  for (const double energy : {11.0, 12.0, 13.0, 14.0, 15.0, 10.0, 10.0, 10.0, 10.0, 10.0})
+    outcomes.push_back(outcome(folder, std::to_string(outcomes.size()), energy));
+  const ExperimentResult result = evaluate(plan, outcomes);
+  // Losses of 1 to 5: mean 3, standard error 0.71.
+  const std::string table = experiment_table(plan, result);
+  CHECK(table.find("above zero in 5 of 5, by chance 0.031: loses, holds") != std::string::npos);
+  CHECK(table.find("keeps, does not hold") != std::string::npos);
+  CHECK(experiment_page(plan, result).find("loses, holds") != std::string::npos);
+  const auto json = nlohmann::json::parse(experiment_json(plan, result));
+  CHECK(json.at("headlines")[2].at("mark").at("holds") == true);
+  CHECK(json.at("headlines")[3].at("mark").at("holds") == false);
+  CHECK(json.at("headlines")[2].at("mark").at("above") == 5);
+  CHECK_FALSE(json.at("headlines")[0].contains("mark"));
+}

@@ -107,6 +107,12 @@ TEST_CASE("what is wrong with an experiment file is one line with file, line and
             .find("/e/x.yaml:4: headlines.0.value: there is no point 'c'") == 0);
   CHECK(error_of(kRun + kMetrics + points + "headlines: [{name: h, value: energy}]\n") ==
         "/e/x.yaml:4: headlines.0.value: of which point? energy[POINT]");
+  const std::string lost = "headlines: [{name: h, value: 'energy[a]', mark: loses";
+  CHECK(error_of("seeds: [1, 2, 3, 4]\n" + kRun + kMetrics + points + lost + "}]\n")
+            .find("headlines.0.mark: needs 5 seeds") != std::string::npos);
+  CHECK(error_of("seeds: [1, 2, 3, 4, 5]\n" + kRun + kMetrics + points + lost + ", tolerance: 1}]\n")
+            .find("headlines.0.tolerance: is of mark: keeps") != std::string::npos);
+  CHECK(error_of("seeds: [1, 2, 3, 4, 5]\n" + kRun + kMetrics + points + lost + "}]\n") == "no error");
   CHECK(error_of(kRun + kMetrics + points + "headlines: [{name: h, value: 'energy[a]', published: 2}]\n") ==
         "/e/x.yaml:4: headlines.0.source: a published figure needs one");
   CHECK(error_of(kRun + kMetrics + points + "set: {variants: []}\n") ==
