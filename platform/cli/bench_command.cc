@@ -102,7 +102,8 @@ CommandAction declare_bench(CLI::App& app) {
   app.add_option("--json", request->json, "Write the figures as JSON");
   request->of_core = {
       app.add_option("--program", o.programs, "core: these guest programs alone (names of rows)")->delimiter(','),
-      app.add_option("--way", o.ways, "core: these ways to run them alone (names of columns)")->delimiter(',')};
+      app.add_option("--way", o.ways, "core: these ways to run them alone (names of columns)")->delimiter(','),
+      app.add_flag("--more", o.more, "core: further kernels of the same kinds in the programs' place")};
   request->of_training = {
       app.add_option("--net", o.net, "training: network file, or name in configs/nets")->capture_default_str(),
       app.add_option("--batch", o.batch, "training: images of a step")

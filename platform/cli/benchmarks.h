@@ -23,6 +23,7 @@ struct BenchOptions {
   // Of `core`.
   std::vector<std::string> programs;  ///< these alone, by row
   std::vector<std::string> ways;      ///< these alone, by column; QEMU's is always there
+  bool more = false;                  ///< the kernels of firmware/bench/kernels.def take the programs' place
   // Of `training`.
   std::string net = "resnet18";  ///< file, or name in configs/nets
   uint32_t batch = 1;

@@ -75,6 +75,12 @@ double cpu_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
+/// What lies at BENCH_ROUNDS_ADDRESS: the rounds, and the kernel behind them.
+uint64_t order(const BenchProgram& program, uint32_t rounds) {
+  static_assert(BENCH_KERNEL_ADDRESS == BENCH_ROUNDS_ADDRESS + sizeof rounds);
+  return uint64_t{program.kernel} << 32 | rounds;
+}
+
 BoardRun run_on_board(const BenchProgram& program, const Mode& mode, uint32_t rounds) {
   BoardRun run;
   Recorder output(run);
@@ -86,8 +92,9 @@ BoardRun run_on_board(const BenchProgram& program, const Mode& mode, uint32_t ro
   Board board(config, {output, output});
   const ElfFile elf = ElfFile::parse({program.elf.begin(), program.elf.end()}, program.name);
   board.load(elf, program.name);
-  uint8_t bytes[sizeof rounds];
-  std::memcpy(bytes, &rounds, sizeof rounds);
+  const uint64_t what = order(program, rounds);
+  uint8_t bytes[sizeof what];
+  std::memcpy(bytes, &what, sizeof what);
   BB_CHECK(board.write_memory(BENCH_ROUNDS_ADDRESS, bytes), "the default board has no DRAM there");
   if (mode.points) {
     board.core().set_breakpoints({kNowhere});
@@ -134,8 +141,8 @@ class QemuColumn {
   QemuColumn(const BenchProgram& program, uint64_t instructions, uint64_t instructions_of_one, const char* expected)
       : program_(program), instructions_(instructions - instructions_of_one), expected_(expected) {}
   void repeat() {
-    shortest_ = std::min(shortest_, run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, 1).cpu_seconds);
-    const QemuRun run = run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, program_.rounds);
+    shortest_ = std::min(shortest_, run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, order(program_, 1)).cpu_seconds);
+    const QemuRun run = run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, order(program_, program_.rounds));
     if (run.output != expected_) {
       throw InputError(
           fmt::format("bench: {}: QEMU printed '{}', the board '{}'", program_.name, run.output, expected_));
@@ -203,7 +210,10 @@ auto chosen(const Rows& rows, const std::vector<std::string>& wanted, const char
 
 std::vector<Measurement> measure_core(const BenchOptions& options) {
   const std::vector<Mode> modes = chosen(kModes, options.ways, "way");
-  const std::vector<BenchProgram> programs = chosen(bench_programs(), options.programs, "program");
+  std::vector<BenchProgram> programs = chosen(bench_programs(), options.programs, "program");
+  if (options.programs.empty()) {
+    std::erase_if(programs, [&](const BenchProgram& program) { return program.more != options.more; });
+  }
   const bool with_qemu = qemu_installed();
   if (!with_qemu) fmt::print(stderr, "bench: qemu-system-riscv32 (Debian: qemu-system-misc) is not installed\n");
   std::vector<Measurement> table;

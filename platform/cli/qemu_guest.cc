@@ -67,12 +67,12 @@ bool qemu_installed() {
   return false;
 }
 
-QemuRun run_in_qemu(std::span<const uint8_t> elf, uint64_t address, uint32_t value) {
+QemuRun run_in_qemu(std::span<const uint8_t> elf, uint64_t address, uint64_t value) {
   const TemporaryFile file(elf);
   const std::vector<std::string> arguments{
       kQemu,     "-M",        "virt",    "-bios",
       "none",    "-icount",   "shift=0", "-nographic",
-      "-kernel", file.path(), "-device", fmt::format("loader,addr={:#x},data={},data-len=4", address, value)};
+      "-kernel", file.path(), "-device", fmt::format("loader,addr={:#x},data={},data-len=8", address, value)};
   int ends[2];
   BB_CHECK(pipe(ends) == 0, "{}", std::strerror(errno));
   const pid_t child = fork();

@@ -16,8 +16,8 @@ struct QemuRun {
 
 bool qemu_installed();
 
-/// Runs an RV32 ELF on `qemu-system-riscv32 -M virt -bios none -icount shift=0`, with `value` as the 32-bit word at
+/// Runs an RV32 ELF on `qemu-system-riscv32 -M virt -bios none -icount shift=0`, with `value` as the 64-bit word at
 /// `address` from the start. Throws InputError when QEMU does not end with exit code 0.
-QemuRun run_in_qemu(std::span<const uint8_t> elf, uint64_t address, uint32_t value);
+QemuRun run_in_qemu(std::span<const uint8_t> elf, uint64_t address, uint64_t value);
 
 }  // namespace backboard
