@@ -212,8 +212,8 @@ static uint32_t hash(uint32_t rounds) {
     for (uint32_t i = 0; i < 64; i++) {
       const uint32_t first = v[7] + (turned(v[4], 6) ^ turned(v[4], 11) ^ turned(v[4], 25)) +
                              ((v[4] & v[5]) ^ (~v[4] & v[6])) + words[i] + words[i + 64];
-      const uint32_t second = (turned(v[0], 2) ^ turned(v[0], 13) ^ turned(v[0], 22)) +
-                              ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+      const uint32_t second =
+          (turned(v[0], 2) ^ turned(v[0], 13) ^ turned(v[0], 22)) + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
       memmove(v + 1, v, 7 * sizeof v[0]);
       v[4] += first;
       v[0] = first + second;

@@ -60,6 +60,8 @@ TEST_CASE("bench core measures the programs and the ways that are asked for, and
   CHECK(mips.size() == 2);
   CHECK(mips["interp"] > 0);
   CHECK(mips["jit"] > 0);
+  REQUIRE(backboard_run("bench core --program 'PLIC claim' --way jit --json " + json).exit_code == 0);  // a kernel
+  CHECK(nlohmann::json::parse(read_text(json))["measurements"][0]["name"] == "PLIC claim");
   const ProgramResult program = backboard_run("bench core --program MMIO");
   CHECK(program.exit_code == 2);
   CHECK(program.err.find("unknown program 'MMIO'; known: integer mix, ") != std::string::npos);
