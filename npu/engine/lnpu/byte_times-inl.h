@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include <bit>
 #include <cstring>
 
 #include "npu/engine/lnpu/count_rows.h"
@@ -119,12 +120,11 @@ HWY_INLINE uint64_t sum_byte_steps(const uint8_t* time, const uint8_t* extra, co
 
 /// The same for windows that span `chunk` steps: `inputs` and `high` are counts, whose sums over a window fit in a
 /// byte.
-HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, const uint8_t* high,
-                                    const uint8_t* either) {
+HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const ByteRounds& rounds, const uint8_t* inputs,
+                                    const uint8_t* high, const uint8_t* either) {
   const bool skip_both = p.config->skip == Skip::kBoth;
   const hn::ScalableTag<uint8_t> d8;
   const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d8));
-  const ByteRounds rounds(*p.config);
   uint64_t sum = 0;
   uint32_t open_inputs = 0, open_slow = 0, open = 0;  // of a window that goes on over words
   const auto add_to_open = [&](uint32_t more_inputs, uint32_t more_slow, uint32_t steps) {
@@ -142,7 +142,7 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, c
   const auto low_byte = hn::Set(d16, uint16_t{0xff});
   const auto low_half = hn::Set(d32, 0xffffu);
   auto total = hn::Zero(d32);
-  uint32_t times = 1;  // that a window is in the total
+  int times_log2 = 0;  // of how often a window is in the total
   // Two rounds in a word.
   const auto add_rounds = [&](auto both) HWY_ATTR {
     const auto dealt = hn::BitCast(d32, rounds.of_pairs(hn::BitCast(d16, both)));
@@ -180,7 +180,7 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, c
 #if HWY_TARGET <= HWY_AVX2
     if (p.chunk <= lanes) {
       // A window of several words: each of these gets the sum of all, and counts as one of them.
-      times = p.chunk / 8;
+      times_log2 = std::countr_zero(p.chunk) - 3;  // steps in a window are a power of two
       if (p.chunk >= 16) words = hn::Add(words, hn::Shuffle01(words));
       if (p.chunk >= 32) words = hn::Add(words, hn::SwapAdjacentBlocks(words));
       if (p.chunk >= 64) words = hn::Add(words, hn::ReverseBlocks(d64, words));
@@ -198,7 +198,7 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const uint8_t* inputs, c
   open = p.chunk;
   add_to_open(0, 0, 0);
 #if HWY_TARGET != HWY_SCALAR
-  sum += hn::GetLane(hn::SumOfLanes(d32, total)) / times;
+  sum += hn::GetLane(hn::SumOfLanes(d32, total)) >> times_log2;
 #endif
   return sum;
 }

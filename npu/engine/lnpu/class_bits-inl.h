@@ -29,6 +29,15 @@ HWY_INLINE ClassWord word_of_16(const uint8_t* classes) {
   const uint32_t low = static_cast<uint32_t>(_mm_movemask_epi8(_mm_slli_epi16(c, 7)));
   return {low | high, high};
 }
+/// The same of 8 to 15, by two loads of 8 that overlap.
+HWY_INLINE ClassWord word_of_8s(const uint8_t* classes, uint32_t count) {
+  const __m128i first = _mm_loadu_si64(classes), last = _mm_loadu_si64(classes + count - 8);
+  const __m128i c = _mm_unpacklo_epi64(first, last);
+  const uint32_t high = static_cast<uint32_t>(_mm_movemask_epi8(_mm_slli_epi16(c, 6)));
+  const uint32_t nonzero = high | static_cast<uint32_t>(_mm_movemask_epi8(_mm_slli_epi16(c, 7)));
+  const auto joined = [count](uint32_t bits) -> uint64_t { return (bits & 0xff) | bits >> 8 << (count - 8); };
+  return {joined(nonzero), joined(high)};
+}
 #endif
 
 /// Bitmaps of up to 64 classes that lie side by side; reads none beyond `count`.
@@ -47,8 +56,9 @@ HWY_INLINE ClassWord line_word(const uint8_t* classes, uint32_t count) {
     const ClassWord a = word_of_16(classes), b = word_of_16(classes + count - 16);
     return {a.nonzero | b.nonzero << (count - 16), a.high | b.high << (count - 16)};
   }
-  return class_word(classes, count);
-#else
+  if (count >= 8) return word_of_8s(classes, count);
+#endif
+#if HWY_TARGET > HWY_AVX3
   return class_word(classes, count);
 #endif
 }

@@ -18,14 +18,6 @@ using Words = hn::CappedTag<uint64_t, ImageCounts::kMultiple>;
 void sum_images_vector(const ImageCounts& activations, const ImageCounts& errors, uint32_t images, ImageSums* sums) {
   const Words d;
   auto en = hn::Zero(d), eh = en, an = en, ah = en, enan = en, enah = en, ehan = en, ehah = en;
-  const auto product = [](auto a, auto b) HWY_ATTR {
-#if HWY_TARGET == HWY_SCALAR
-    return hn::Mul(a, b);
-#else
-    const hn::Repartition<uint32_t, Words> d32;  // counts fit in the lower halves
-    return hn::MulEven(hn::BitCast(d32, a), hn::BitCast(d32, b));
-#endif
-  };
   for (uint32_t i = 0; i < images; i += static_cast<uint32_t>(hn::Lanes(d))) {
     const auto error = hn::Load(d, errors.nonzero + i), wide = hn::Load(d, errors.high + i);
     const auto activation = hn::Load(d, activations.nonzero + i), high = hn::Load(d, activations.high + i);
@@ -33,10 +25,10 @@ void sum_images_vector(const ImageCounts& activations, const ImageCounts& errors
     eh = hn::Add(eh, wide);
     an = hn::Add(an, activation);
     ah = hn::Add(ah, high);
-    enan = hn::Add(enan, product(error, activation));
-    enah = hn::Add(enah, product(error, high));
-    ehan = hn::Add(ehan, product(wide, activation));
-    ehah = hn::Add(ehah, product(wide, high));
+    enan = hn::Add(enan, multiply_halves(error, activation));
+    enah = hn::Add(enah, multiply_halves(error, high));
+    ehan = hn::Add(ehan, multiply_halves(wide, activation));
+    ehah = hn::Add(ehah, multiply_halves(wide, high));
   }
   const auto total = [d](auto parts) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(d, parts)); };
   *sums = {total(en), total(eh), total(an), total(ah), total(enan), total(enah), total(ehan), total(ehah)};

@@ -15,6 +15,17 @@ namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// Products of 64-bit words whose upper halves are zero.
+template <class V>
+HWY_INLINE V multiply_halves(V a, V b) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Mul(a, b);
+#else
+  const hn::Repartition<uint32_t, hn::DFromV<V> > d32;
+  return hn::MulEven(hn::BitCast(d32, a), hn::BitCast(d32, b));
+#endif
+}
+
 /// ceil(n / lanes) as rounds_table() has it, by a multiplication. Exact for the inputs of a window: n is at most 256 x
 /// lanes (see LnpuConfig::valid), so (n + lanes - 1) * lanes stays below 2^21 and the product below 2^32.
 class Rounds {
@@ -35,13 +46,8 @@ class Rounds {
   HWY_INLINE V of_words(V n) const {
     const hn::DFromV<V> du;
     if (identity_) return n;
-#if HWY_TARGET == HWY_SCALAR
-    return hn::Set(du, (hn::GetLane(n) + add_) * factor_ >> 21);
-#else
-    const hn::Repartition<uint32_t, decltype(du)> du32;
-    const auto sum = hn::BitCast(du32, hn::Add(n, hn::Set(du, uint64_t{add_})));
-    return hn::ShiftRight<21>(hn::MulEven(sum, hn::Set(du32, factor_)));
-#endif
+    const auto sum = hn::Add(n, hn::Set(du, uint64_t{add_}));
+    return hn::ShiftRight<21>(multiply_halves(sum, hn::Set(du, uint64_t{factor_})));
   }
 
  private:

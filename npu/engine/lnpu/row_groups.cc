@@ -10,6 +10,7 @@
 #include "npu/engine/lnpu/byte_times-inl.h"
 #include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_rows.h"
+#include "npu/engine/lnpu/rounds-inl.h"
 #include "npu/engine/lnpu/step_times-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -223,10 +224,10 @@ void sum_pairs_vector(const CountRows& p, const uint32_t* low, const uint32_t* h
     wides = hn::Add(wides, wide);
     lows = hn::Add(lows, l);
     highs = hn::Add(highs, h);
-    nl = hn::Add(nl, hn::Mul(nonzero, l));
-    nh = hn::Add(nh, hn::Mul(nonzero, h));
-    wl = hn::Add(wl, hn::Mul(wide, l));
-    wh = hn::Add(wh, hn::Mul(wide, h));
+    nl = hn::Add(nl, multiply_halves(nonzero, l));
+    nh = hn::Add(nh, multiply_halves(nonzero, h));
+    wl = hn::Add(wl, multiply_halves(wide, l));
+    wh = hn::Add(wh, multiply_halves(wide, h));
   };
   const auto load = [&](const uint32_t* from) HWY_ATTR { return hn::PromoteTo(du, hn::LoadU(half, from)); };
   uint32_t r = 0;
@@ -260,6 +261,7 @@ void time_groups_vector(const CountRows& p, uint32_t* other_low, uint32_t* other
   const uint32_t groups = (p.outputs + width - 1) / width;
   const bool skip_both = p.config->skip == Skip::kBoth;
   const bool neighbours = p.kh * p.kw == 1 && p.other_stride_j == 1, eights = neighbours && width == 8;
+  const ByteRounds rounds(*p.config);
   if (eights) group_eights(p, other_low, other_high);
   for (uint32_t g = 0; g < groups; ++g) {
     const uint32_t first = g * width, end = std::min(first + width, p.outputs);
@@ -271,7 +273,7 @@ void time_groups_vector(const CountRows& p, uint32_t* other_low, uint32_t* other
       const ByteTimes& times = *p.byte_times;
       for (uint32_t bin = 0; bin < p.bins; ++bin) {
         const uint8_t *const time = times.time + bin * times.pitch, *const extra = times.extra + bin * times.pitch;
-        add(bin, p.chunk > 1 ? sum_byte_chunks(p, time, extra, classes)
+        add(bin, p.chunk > 1 ? sum_byte_chunks(p, rounds, time, extra, classes)
                              : sum_byte_steps(time, extra, classes, p.steps, skip_both));
       }
       const size_t totals = p.bins * times.pitch;
