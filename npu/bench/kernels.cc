@@ -157,9 +157,9 @@ class LayerRun {
     for (const Piece& piece : pieces_) {
       const ConvTile& tile = piece.tile;
       const Operand x = piece.x.operand(), dy = piece.dy.operand();
-      if (phase_ == BenchPhase::kFf) lnpu::ff_facts(config_, tile, x, w_.operand(), facts_, workspace_);
-      if (phase_ == BenchPhase::kBp) lnpu::bp_facts(config_, tile, dy, w_.operand(), facts_, workspace_);
-      if (phase_ == BenchPhase::kWg) lnpu::wg_facts(config_, tile, x, dy, facts_, workspace_);
+      if (phase_ == BenchPhase::kFf) lnpu::count_tile(config_, Pass::ff, tile, x, w_.operand(), facts_, workspace_);
+      if (phase_ == BenchPhase::kBp) lnpu::count_tile(config_, Pass::bp, tile, dy, w_.operand(), facts_, workspace_);
+      if (phase_ == BenchPhase::kWg) lnpu::count_tile(config_, Pass::wg, tile, x, dy, facts_, workspace_);
     }
   }
   /// All of it: decoding, clear sums, values and facts.

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "npu/engine/conv_offsets.h"
 #include "npu/engine/fully_connected.h"
-#include "npu/engine/gemm_pack.h"
 #include "npu/engine/padded_image.h"
 #include "npu/engine/plane_conv.h"
 #include "npu/engine/pointwise.h"
@@ -27,67 +27,6 @@ struct Runner {
   bool wants_mask() const { return !own() || kernel->wants_mask(); }
   bool sums_in_fp16() const { return !own() && arithmetic == Arithmetic::kFp16Sum; }
 };
-
-/// Offsets of the padded image for each output position (n, oh, ow) of the tile.
-ptrdiff_t* position_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
-  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.n} * t.oh_rows * t.ow);
-  ptrdiff_t* next = offsets;
-  if (t.oh_rows * t.ow == 1) {
-    fill_offsets({0, 1, 0, t.n, image.stride_n}, offsets);
-    return offsets;
-  }
-  for (uint32_t n = 0; n < t.n; ++n, next += size_t{t.oh_rows} * t.ow) {
-    fill_offsets({n * image.stride_n, t.oh_rows, t.stride_h * image.pitch, t.ow, t.stride_w}, next);
-  }
-  return offsets;
-}
-
-/// Offsets of the padded image for each tap (c, kh, kw).
-ptrdiff_t* tap_offsets(const ConvTile& t, const Padded& image, unsigned slot, Workspace& workspace) {
-  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, size_t{t.c} * t.kh * t.kw);
-  if (t.kh * t.kw == 1) {
-    fill_offsets({0, 1, 0, t.c, image.stride_c}, offsets);
-    return offsets;
-  }
-  ptrdiff_t* next = offsets;
-  for (uint32_t c = 0; c < t.c; ++c) {
-    for (uint32_t kh = 0; kh < t.kh; ++kh) {
-      for (uint32_t kw = 0; kw < t.kw; ++kw) {
-        *next++ = c * image.stride_c + ptrdiff_t{kh} * t.dilation_h * image.pitch + ptrdiff_t{kw} * t.dilation_w;
-      }
-    }
-  }
-  return offsets;
-}
-
-/// Offsets of y (or dy) for each position (n, oh, ow) of the tile, channel 0.
-ptrdiff_t* output_offsets(const ConvTile& t, unsigned slot, Workspace& workspace) {
-  const size_t plane = size_t{t.oh_rows} * t.ow;
-  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, t.n * plane);
-  const auto stride = static_cast<ptrdiff_t>(t.y_stride_n);
-  if (plane == 1) {
-    fill_offsets({0, 1, 0, t.n, stride}, offsets);
-  } else {
-    fill_offsets({0, t.n, stride, static_cast<uint32_t>(plane), 1}, offsets);
-  }
-  return offsets;
-}
-
-/// Offsets of the weights (or their gradient) for each (c, kh, kw), output channel 0.
-ptrdiff_t* weight_offsets(const ConvTile& t, unsigned slot, Workspace& workspace) {
-  const size_t taps = size_t{t.kh} * t.kw;
-  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, t.c * taps);
-  if (taps == 1) {
-    fill_offsets({0, 1, 0, t.c, static_cast<ptrdiff_t>(t.w_stride_c)}, offsets);
-    return offsets;
-  }
-  ptrdiff_t* next = offsets;
-  for (uint32_t c = 0; c < t.c; ++c) {
-    const ptrdiff_t first = static_cast<ptrdiff_t>(c * t.w_stride_c);
-    for (size_t tap = 0; tap < taps; ++tap) *next++ = first + static_cast<ptrdiff_t>(tap);
-  }
-  return offsets;
-}
 
 bool nonfinite_tensor(const float* values, uint32_t outer, size_t outer_stride, uint32_t inner, size_t inner_stride,
                       size_t run) {
@@ -196,13 +135,6 @@ void lay_lines(LineGemm& lines, uint32_t images, uint32_t rows, uint32_t width, 
       *c++ = static_cast<ptrdiff_t>(n * out_stride_n + size_t{row} * width);
     }
   }
-}
-
-/// Offsets 0, stride, 2 stride, ...
-ptrdiff_t* even_offsets(uint32_t count, size_t stride, unsigned slot, Workspace& workspace) {
-  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, count);
-  for (uint32_t i = 0; i < count; ++i) offsets[i] = static_cast<ptrdiff_t>(i * stride);
-  return offsets;
 }
 
 /// Largest integer not above a / b, b > 0.
@@ -382,31 +314,28 @@ void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float
   wg_images(runner, t, image, dy, gemm, workspace);
 }
 
+void run(const Runner& runner, Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc,
+         Workspace& workspace) {
+  switch (pass) {
+    case Pass::ff:
+      return run_ff(runner, tile, first, second, acc, workspace);
+    case Pass::bp:
+      return run_bp(runner, tile, first, second, acc, workspace);
+    case Pass::wg:
+      return run_wg(runner, tile, first, second, acc, workspace);
+  }
+}
+
 }  // namespace
 
-void conv_ff(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* w, float* acc,
-             Workspace& workspace) {
-  run_ff({arithmetic, nullptr}, tile, x, w, acc, workspace);
+void conv_gemm(Arithmetic arithmetic, Pass pass, const ConvTile& tile, const float* first, const float* second,
+               float* acc, Workspace& workspace) {
+  run({arithmetic, nullptr}, pass, tile, first, second, acc, workspace);
 }
-void conv_ff(const GemmKernel& kernel, const ConvTile& tile, const float* x, const float* w, float* acc,
-             Workspace& workspace) {
-  run_ff({{}, &kernel}, tile, x, w, acc, workspace);
-}
-void conv_bp(Arithmetic arithmetic, const ConvTile& tile, const float* dy, const float* w, float* acc,
-             Workspace& workspace) {
-  run_bp({arithmetic, nullptr}, tile, dy, w, acc, workspace);
-}
-void conv_bp(const GemmKernel& kernel, const ConvTile& tile, const float* dy, const float* w, float* acc,
-             Workspace& workspace) {
-  run_bp({{}, &kernel}, tile, dy, w, acc, workspace);
-}
-void conv_wg(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* dy, float* acc,
-             Workspace& workspace) {
-  run_wg({arithmetic, nullptr}, tile, x, dy, acc, workspace);
-}
-void conv_wg(const GemmKernel& kernel, const ConvTile& tile, const float* x, const float* dy, float* acc,
-             Workspace& workspace) {
-  run_wg({{}, &kernel}, tile, x, dy, acc, workspace);
+
+void conv_gemm(const GemmKernel& kernel, Pass pass, const ConvTile& tile, const float* first, const float* second,
+               float* acc, Workspace& workspace) {
+  run({{}, &kernel}, pass, tile, first, second, acc, workspace);
 }
 
 }  // namespace backboard::npu

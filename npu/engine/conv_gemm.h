@@ -3,6 +3,7 @@
 #pragma once
 
 #include "npu/engine/gemm_tile.h"
+#include "npu/engine/layer_shape.h"
 #include "npu/engine/strided_gemm.h"
 
 namespace backboard::npu {
@@ -19,21 +20,15 @@ class GemmKernel {
   /// Whether run() looks at StridedGemm::masked, for which all operands are read once more.
   virtual bool wants_mask() const { return true; }
 };
-void conv_ff(const GemmKernel& kernel, const ConvTile& tile, const float* x, const float* w, float* acc,
-             Workspace& workspace);
-void conv_bp(const GemmKernel& kernel, const ConvTile& tile, const float* dy, const float* w, float* acc,
-             Workspace& workspace);
-void conv_wg(const GemmKernel& kernel, const ConvTile& tile, const float* x, const float* dy, float* acc,
-             Workspace& workspace);
 
-/// acc (y strides) += x * w over (c, kh, kw). Uses workspace slots 0 to 7, as the others do.
-void conv_ff(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* w, float* acc,
-             Workspace& workspace);
-/// acc (x strides) += dy * w over (k, kh, kw).
-void conv_bp(Arithmetic arithmetic, const ConvTile& tile, const float* dy, const float* w, float* acc,
-             Workspace& workspace);
-/// acc (w strides) += dy * x over (n, oh, ow).
-void conv_wg(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* dy, float* acc,
-             Workspace& workspace);
+/// Operands and sums by pass, uses workspace slots 0 to 7:
+///   FF: acc (y strides) += x * w over (c, kh, kw); first x, second w
+///   BP: acc (x strides) += dy * w over (k, kh, kw); first dy, second w
+///   WG: acc (w strides) += dy * x over (n, oh, ow); first x, second dy
+void conv_gemm(Arithmetic arithmetic, Pass pass, const ConvTile& tile, const float* first, const float* second,
+               float* acc, Workspace& workspace);
+/// The same with an engine's own kernel.
+void conv_gemm(const GemmKernel& kernel, Pass pass, const ConvTile& tile, const float* first, const float* second,
+               float* acc, Workspace& workspace);
 
 }  // namespace backboard::npu

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "npu/engine/gemm_pack.h"
+#include "npu/engine/conv_offsets.h"
 
 namespace backboard::npu {
 namespace {
@@ -14,12 +14,6 @@ struct Matrix {
   const float* values;
   size_t row, column;
 };
-
-const ptrdiff_t* even_offsets(uint32_t count, size_t stride, unsigned slot, Workspace& workspace) {
-  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, count);
-  fill_offsets({0, 1, 0, count, static_cast<ptrdiff_t>(stride)}, offsets);
-  return offsets;
-}
 
 bool any_nonfinite_rows(const float* values, uint32_t rows, size_t stride, uint32_t columns) {
   if (stride == columns) return any_nonfinite(values, size_t{rows} * columns);

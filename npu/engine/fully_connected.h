@@ -9,7 +9,7 @@ namespace backboard::npu {
 /// One position an image, one tap, and channels that lie side by side.
 bool is_fully_connected(const ConvTile& tile);
 
-// As conv_ff(), conv_bp() and conv_wg() have them.
+// Passes as conv_gemm() has them.
 void fully_connected_ff(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* w, float* acc,
                         Workspace& workspace);
 void fully_connected_bp(Arithmetic arithmetic, const ConvTile& tile, const float* dy, const float* w, float* acc,

@@ -13,12 +13,12 @@ namespace backboard::npu {
 bool is_plane(const ConvTile& tile);
 inline constexpr uint32_t kMostPlaneTaps = 64;
 
-/// As conv_ff() has it, for finite operands (and sums, with kFp16Sum). `image`: pad_input()'s, with room behind it.
-/// Uses workspace slot 0.
+/// FF as conv_gemm() has it, for finite operands (and sums, with kFp16Sum). `image`: pad_input()'s, with room behind
+/// it. Uses workspace slot 0.
 void plane_ff(Arithmetic arithmetic, const ConvTile& tile, const Padded& image, const float* w, float* acc,
               Workspace& workspace);
 
-/// As conv_bp() has it. `image`: dy from row `first_row` and column `first_column` on, with zeros around and room
+/// BP as conv_gemm() has it. `image`: dy from row `first_row` and column `first_column` on, with zeros around and room
 /// behind.
 void plane_bp(Arithmetic arithmetic, const ConvTile& tile, const Padded& image, int64_t first_row, int64_t first_column,
               const float* w, float* acc, Workspace& workspace);

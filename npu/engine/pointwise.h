@@ -11,7 +11,7 @@ namespace backboard::npu {
 /// Whether the tile is one, with planes that fill vectors.
 bool is_pointwise(const ConvTile& tile);
 
-/// FF and BP as conv_ff() and conv_bp() have them. False, and nothing done, when an operand is not finite. Use
+/// FF and BP as conv_gemm() has them. False, and nothing done, when an operand is not finite. Use
 /// workspace slots 2 to 9.
 bool pointwise_ff(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* w, float* acc,
                   Workspace& workspace);

@@ -1,5 +1,7 @@
 #include "npu/engine/product_counts.h"
 
+#include "npu/engine/operand_sizes.h"
+
 namespace backboard::npu {
 namespace {
 
@@ -29,8 +31,6 @@ uint64_t reading_pairs(uint32_t first, uint32_t count, uint32_t taps, uint32_t s
   return pairs;
 }
 
-}  // namespace
-
 ProductCounts products_of_outputs(const ConvTile& t) {
   const uint64_t outer = uint64_t{t.n} * t.c * t.k;
   const uint64_t rows = inside_pairs(t.oh0, t.oh_rows, t.kh, t.stride_h, t.pad_h, t.dilation_h, t.h);
@@ -44,6 +44,21 @@ ProductCounts products_of_inputs(const ConvTile& t) {
   const uint64_t rows = reading_pairs(t.ih0, t.ih_rows, t.kh, t.stride_h, t.pad_h, t.dilation_h, t.oh);
   const uint64_t columns = reading_pairs(0, t.w, t.kw, t.stride_w, t.pad_w, t.dilation_w, t.ow);
   return {outer * rows * columns, 0};
+}
+
+}  // namespace
+
+ProductCounts products_of(Pass pass, const ConvTile& tile) {
+  return pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
+}
+
+ProductCounts count_products(Pass pass, const ConvTile& tile, Facts& facts) {
+  const ProductCounts products = products_of(pass, tile);
+  facts.macs += products.inside;
+  facts.macs_padding += products.padding;
+  facts.outputs += operand_sizes(pass, tile).outputs;
+  ++facts.tiles;
+  return products;
 }
 
 }  // namespace backboard::npu

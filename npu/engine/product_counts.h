@@ -1,7 +1,9 @@
 // How many products a tile has, from its geometry alone.
 #pragma once
 
+#include "npu/engine/facts.h"
 #include "npu/engine/gemm_tile.h"
+#include "npu/engine/layer_shape.h"
 
 namespace backboard::npu {
 
@@ -11,9 +13,10 @@ struct ProductCounts {
   uint64_t padding = 0;  ///< FF and WG; in BP every position has inside products only
 };
 
-/// FF and WG: over the output rows of the tile.
-ProductCounts products_of_outputs(const ConvTile& tile);
-/// BP: over the input rows of the tile.
-ProductCounts products_of_inputs(const ConvTile& tile);
+/// Of FF and WG over the output rows of the tile, of BP over its input rows.
+ProductCounts products_of(Pass pass, const ConvTile& tile);
+
+/// Adds a tile to the facts: its products, its outputs and itself. Returns the products.
+ProductCounts count_products(Pass pass, const ConvTile& tile, Facts& facts);
 
 }  // namespace backboard::npu

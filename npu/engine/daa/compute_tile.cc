@@ -96,41 +96,22 @@ class CountKernel final : public GemmKernel {
   mutable PairCounts counts_;  ///< over the GEMMs of one tile
 };
 
-template <class Kernel>
-void run_pass(const Kernel& kernel, Pass pass, const ConvTile& tile, const float* first, const float* second,
-              float* acc, Workspace& workspace) {
-  switch (pass) {
-    case Pass::ff:
-      return conv_ff(kernel, tile, first, second, acc, workspace);
-    case Pass::bp:
-      return conv_bp(kernel, tile, first, second, acc, workspace);
-    case Pass::wg:
-      return conv_wg(kernel, tile, first, second, acc, workspace);
-  }
-}
-
-uint64_t outputs_of(Pass pass, const ConvTile& t) {
-  if (pass == Pass::ff) return uint64_t{t.n} * t.k * t.oh_rows * t.ow;
-  if (pass == Pass::bp) return uint64_t{t.n} * t.c * t.ih_rows * t.w;
-  return uint64_t{t.k} * t.c * t.kh * t.kw;
-}
-
 }  // namespace
 
 void multiply_tile(const DaaConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
                    const Operand& second, float* acc, Workspace& workspace) {
   if (config.mode_of(pass, tile.layer) == Mode::kDense) {
-    return run_pass(Arithmetic::kMultiplyThenAdd, pass, tile, first.values, second.values, acc, workspace);
+    return conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, first.values, second.values, acc, workspace);
   }
-  run_pass(PairKernel(config, pass, tile), pass, tile, first.values, second.values, acc, workspace);
+  conv_gemm(PairKernel(config, pass, tile), pass, tile, first.values, second.values, acc, workspace);
 }
 
 void count_tile(const DaaConfig& config, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                 Facts& facts, Workspace& workspace) {
   const Mode mode = config.mode_of(pass, tile.layer);
   const CountKernel kernel(config, mode == Mode::kDense ? 1 : 2, facts);
-  run_pass(kernel, pass, tile, first.values, second.values, nullptr, workspace);
-  const ProductCounts products = pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
+  conv_gemm(kernel, pass, tile, first.values, second.values, nullptr, workspace);
+  const ProductCounts products = count_products(pass, tile, facts);
   const uint64_t nonzero = kernel.counts().products, zero = products.inside - nonzero;
   auto& pairs = facts.macs_by_class;
   const uint64_t low = mode == Mode::kDual ? kernel.counts().collisions : mode == Mode::kLow ? nonzero : 0;
@@ -139,10 +120,6 @@ void count_tile(const DaaConfig& config, Pass pass, const ConvTile& tile, const 
   const bool issued = mode == Mode::kDense && !config.gate_zeros;
   pairs[issued ? kClassHigh : kClassZero][kClassZero] += zero;
   if (!issued) facts.macs_skipped += zero;
-  facts.macs += products.inside;
-  facts.macs_padding += products.padding;
-  facts.outputs += outputs_of(pass, tile);
-  ++facts.tiles;
 }
 
 }  // namespace backboard::npu::daa

@@ -28,14 +28,6 @@ void wg_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, c
 /// The sum that a config asks for.
 Arithmetic arithmetic_of(Accumulator accumulator);
 
-// The facts of a whole tile alone, for callers that split its values (conv_gemm.h) over threads.
-void ff_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& w, Facts& facts,
-              Workspace& workspace);
-void bp_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& dy, const Operand& w, Facts& facts,
-              Workspace& workspace);
-void wg_facts(const LnpuConfig& config, const ConvTile& tile, const Operand& x, const Operand& dy, Facts& facts,
-              Workspace& workspace);
-
 /// The products and the facts of a tile in any pass, as TileFunctions (npu/engine/tile_functions.h) has them.
 void multiply_tile(const LnpuConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
                    const Operand& second, float* acc, Workspace& workspace);

@@ -52,19 +52,6 @@ class CountKernel final : public GemmKernel {
   Facts& facts_;
 };
 
-template <class Kernel>
-void run_pass(const Kernel& kernel, Pass pass, const ConvTile& tile, const float* first, const float* second,
-              float* acc, Workspace& workspace) {
-  switch (pass) {
-    case Pass::ff:
-      return conv_ff(kernel, tile, first, second, acc, workspace);
-    case Pass::bp:
-      return conv_bp(kernel, tile, first, second, acc, workspace);
-    case Pass::wg:
-      return conv_wg(kernel, tile, first, second, acc, workspace);
-  }
-}
-
 const float* rounded(const float* values, size_t count, unsigned slot, Workspace& workspace) {
   float* to = workspace.array<float>(slot, count);
   round_span(format_row(NumberFormat::kBf16), {values, count}, {to, count});
@@ -76,19 +63,18 @@ const float* rounded(const float* values, size_t count, unsigned slot, Workspace
 void multiply_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
                    const Operand& second, float* acc, Workspace& workspace) {
   if (config.units == Units::kBricks) {
-    return run_pass(GroupKernel(config, pass, tile), pass, tile, first.values, second.values, acc, workspace);
+    return conv_gemm(GroupKernel(config, pass, tile), pass, tile, first.values, second.values, acc, workspace);
   }
   const OperandSizes sizes = operand_sizes(pass, tile);
   const float* a = rounded(first.values, sizes.first, kSlotFirst, workspace);
   const float* b = rounded(second.values, sizes.second, kSlotSecond, workspace);
-  run_pass(Arithmetic::kMultiplyThenAdd, pass, tile, a, b, acc, workspace);
+  conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, a, b, acc, workspace);
 }
 
 void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
                 const Operand& second, Facts& facts, Workspace& workspace) {
-  run_pass(CountKernel(config, pass, facts), pass, tile, first.values, second.values, nullptr, workspace);
-  const ProductCounts products = pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
-  const OperandSizes sizes = operand_sizes(pass, tile);
+  conv_gemm(CountKernel(config, pass, facts), pass, tile, first.values, second.values, nullptr, workspace);
+  const ProductCounts products = count_products(pass, tile, facts);
   auto& pairs = facts.macs_by_class;
   if (config.units == Units::kBfloat16) {
     pairs[kClassHigh][kClassHigh] += products.inside;
@@ -97,10 +83,6 @@ void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, 
     pairs[pass == Pass::ff ? kClassLow : kClassHigh][kClassLow] += products.inside;
     facts.brick_products += products.inside * config.bricks_of(pass);
   }
-  facts.macs += products.inside;
-  facts.macs_padding += products.padding;
-  facts.outputs += sizes.outputs;
-  ++facts.tiles;
 }
 
 }  // namespace backboard::npu::neuroflix

@@ -5,68 +5,32 @@
 #include "npu/engine/product_counts.h"
 
 namespace backboard::npu::reference {
-namespace {
-
-void count(const ProductCounts& products, uint64_t outputs, Facts& facts) {
-  facts.macs += products.inside;
-  facts.macs_padding += products.padding;
-  facts.outputs += outputs;
-  ++facts.tiles;
-}
-
-}  // namespace
 
 void ff_tile(const ConvTile& tile, const Operand& x, const Operand& w, float* acc, Facts& facts, Workspace& workspace) {
-  conv_ff(Arithmetic::kMultiplyThenAdd, tile, x.values, w.values, acc, workspace);
-  ff_facts(tile, facts);
-}
-
-void ff_facts(const ConvTile& tile, Facts& facts) {
-  count(products_of_outputs(tile), uint64_t{tile.n} * tile.k * tile.oh_rows * tile.ow, facts);
+  multiply_tile({}, Pass::ff, tile, x, w, acc, workspace);
+  count_tile({}, Pass::ff, tile, x, w, facts, workspace);
 }
 
 void bp_tile(const ConvTile& tile, const Operand& dy, const Operand& w, float* acc, Facts& facts,
              Workspace& workspace) {
-  conv_bp(Arithmetic::kMultiplyThenAdd, tile, dy.values, w.values, acc, workspace);
-  bp_facts(tile, facts);
-}
-
-void bp_facts(const ConvTile& tile, Facts& facts) {
-  count(products_of_inputs(tile), uint64_t{tile.n} * tile.c * tile.ih_rows * tile.w, facts);
+  multiply_tile({}, Pass::bp, tile, dy, w, acc, workspace);
+  count_tile({}, Pass::bp, tile, dy, w, facts, workspace);
 }
 
 void wg_tile(const ConvTile& tile, const Operand& x, const Operand& dy, float* acc, Facts& facts,
              Workspace& workspace) {
-  conv_wg(Arithmetic::kMultiplyThenAdd, tile, x.values, dy.values, acc, workspace);
-  wg_facts(tile, facts);
-}
-
-void wg_facts(const ConvTile& tile, Facts& facts) {
-  count(products_of_outputs(tile), uint64_t{tile.k} * tile.c * tile.kh * tile.kw, facts);
+  multiply_tile({}, Pass::wg, tile, x, dy, acc, workspace);
+  count_tile({}, Pass::wg, tile, x, dy, facts, workspace);
 }
 
 void multiply_tile(const ReferenceConfig&, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                    float* acc, Workspace& workspace) {
-  switch (pass) {
-    case Pass::ff:
-      return conv_ff(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
-    case Pass::bp:
-      return conv_bp(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
-    case Pass::wg:
-      return conv_wg(Arithmetic::kMultiplyThenAdd, tile, first.values, second.values, acc, workspace);
-  }
+  conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, first.values, second.values, acc, workspace);
 }
 
 void count_tile(const ReferenceConfig&, Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts,
                 Workspace&) {
-  switch (pass) {
-    case Pass::ff:
-      return ff_facts(tile, facts);
-    case Pass::bp:
-      return bp_facts(tile, facts);
-    case Pass::wg:
-      return wg_facts(tile, facts);
-  }
+  count_products(pass, tile, facts);
 }
 
 namespace scalar {

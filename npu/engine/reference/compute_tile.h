@@ -15,11 +15,6 @@ void bp_tile(const ConvTile& tile, const Operand& dy, const Operand& w, float* a
 /// Weight gradient: acc (w strides) += x * dy over (n, oh, ow).
 void wg_tile(const ConvTile& tile, const Operand& x, const Operand& dy, float* acc, Facts& facts, Workspace& workspace);
 
-// The facts of a whole tile alone, for callers that split its values (conv_gemm.h) over threads.
-void ff_facts(const ConvTile& tile, Facts& facts);
-void bp_facts(const ConvTile& tile, Facts& facts);
-void wg_facts(const ConvTile& tile, Facts& facts);
-
 /// The products and the facts of a tile in any pass, as TileFunctions (npu/engine/tile_functions.h) has them.
 void multiply_tile(const ReferenceConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
                    const Operand& second, float* acc, Workspace& workspace);

@@ -65,27 +65,16 @@ std::pair<Operand, Operand> prepare_tile(const RowpipeConfig& config, Pass pass,
 
 void multiply_tile(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
                    Workspace& workspace) {
-  switch (pass) {
-    case Pass::ff:
-      return conv_ff(Arithmetic::kExactProduct, tile, first.values, second.values, acc, workspace);
-    case Pass::bp:
-      return conv_bp(Arithmetic::kExactProduct, tile, first.values, second.values, acc, workspace);
-    case Pass::wg:
-      return conv_wg(Arithmetic::kExactProduct, tile, first.values, second.values, acc, workspace);
-  }
+  conv_gemm(Arithmetic::kExactProduct, pass, tile, first.values, second.values, acc, workspace);
 }
 
 void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, Facts& facts) {
-  const ProductCounts products = pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
+  const ProductCounts products = count_products(pass, tile, facts);
   const bool floating = is_float_layer(tile);
   const bool fixed = pass == Pass::ff && !floating;
-  facts.macs += products.inside;
-  facts.macs_padding += products.padding;
   const unsigned first = fixed ? kClassLow : kClassHigh, second = floating || pass == Pass::wg ? kClassHigh : kClassLow;
   facts.macs_by_class[first][second] += products.inside;
   if (fixed) count_fixed(config, tile, facts);
-  facts.outputs += operand_sizes(pass, tile).outputs;
-  ++facts.tiles;
 }
 
 void finish_sums(Pass pass, std::span<float> sums) {

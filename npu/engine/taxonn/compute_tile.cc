@@ -32,20 +32,11 @@ void multiply_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, 
   const OperandSizes sizes = operand_sizes(pass, tile);
   const float* a = fixed(first_format(widths, pass), first.values, sizes.first, kSlotFirst, workspace);
   const float* b = fixed(second_format(widths, pass), second.values, sizes.second, kSlotSecond, workspace);
-  switch (pass) {
-    case Pass::ff:
-      return conv_ff(Arithmetic::kExactProduct, tile, a, b, acc, workspace);
-    case Pass::bp:
-      return conv_bp(Arithmetic::kExactProduct, tile, a, b, acc, workspace);
-    case Pass::wg:
-      return conv_wg(Arithmetic::kExactProduct, tile, a, b, acc, workspace);
-  }
+  conv_gemm(Arithmetic::kExactProduct, pass, tile, a, b, acc, workspace);
 }
 
 void count_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, Facts& facts) {
-  const ProductCounts products = pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
-  facts.macs += products.inside;
-  facts.macs_padding += products.padding;
+  const ProductCounts products = count_products(pass, tile, facts);
   facts.macs_by_class[pass == Pass::ff ? kClassLow : kClassHigh][kClassLow] += products.inside;
   ++facts.folds[0];
   facts.fold_steps[0] += (products.inside + config.units - 1) / config.units;
@@ -53,8 +44,6 @@ void count_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, Fac
   // A product of a by b bits is a b single-bit products; the sign is one of the bits.
   const auto bits = [](const FixedPoint& format) { return static_cast<uint64_t>(format.bits()) + 1; };
   facts.brick_products += products.inside * bits(first_format(widths, pass)) * bits(second_format(widths, pass));
-  facts.outputs += operand_sizes(pass, tile).outputs;
-  ++facts.tiles;
 }
 
 void finish_sums(const TaxonnConfig& config, Pass pass, uint32_t layer, std::span<float> sums) {
