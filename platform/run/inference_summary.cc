@@ -6,13 +6,10 @@
 #include <vector>
 
 #include "platform/check/input_error.h"
-#include "platform/run/inference_json.h"
 #include "platform/run/summary.h"
 
 namespace backboard {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 const char* name_of(InferenceConfig::Priority priority) {
   switch (priority) {
@@ -93,32 +90,6 @@ std::string inference_csv(const inference_result& result, uint64_t clock_hz) {
         fmt::format("{},{},{:.1f}\n", i, i < result.beside ? 1 : 0, microseconds(result.latency_ticks[i], clock_hz));
   }
   return text;
-}
-
-Json inference_json(const InferenceSummary& s) {
-  return {{"priority", s.priority},   {"every_us", s.every_us},      {"requests", s.requests},
-          {"served", s.served},       {"beside_training", s.beside}, {"p50_us", s.p50_us},
-          {"p99_us", s.p99_us},       {"largest_us", s.largest_us},  {"most_waiting", s.most_waiting},
-          {"images", s.images},       {"correct", s.correct},        {"accuracy", s.accuracy()},
-          {"refreshes", s.refreshes}, {"digest", s.digest}};
-}
-
-InferenceSummary inference_of(const Json& json) {
-  InferenceSummary s;
-  s.priority = json.at("priority");
-  s.every_us = json.at("every_us");
-  s.requests = json.at("requests");
-  s.served = json.at("served");
-  s.beside = json.at("beside_training");
-  s.p50_us = json.at("p50_us");
-  s.p99_us = json.at("p99_us");
-  s.largest_us = json.at("largest_us");
-  s.most_waiting = json.at("most_waiting");
-  s.refreshes = json.at("refreshes");
-  s.images = json.at("images");
-  s.correct = json.at("correct");
-  s.digest = json.at("digest");
-  return s;
 }
 
 std::string inference_text(const InferenceSummary& s) {

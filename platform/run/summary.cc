@@ -5,128 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "npu/engine/table.h"
 #include "platform/check/input_error.h"
-#include "platform/run/inference_json.h"
 
 namespace backboard {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr uint32_t kNotEvaluated = 0xffffffff;
 
 std::optional<double> percent(uint32_t correct, uint32_t total) {
   if (total == 0 || correct == kNotEvaluated) return std::nullopt;
   return 100.0 * correct / total;
-}
-
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-std::optional<double> read_number(const Json& json) {
-  if (json.is_null()) return std::nullopt;
-  return json.get<double>();
-}
-
-Json training_json(const TrainingSummary& training) {
-  Json json;
-  json["policy"] = training.policy;
-  json["examples"] = training.examples;
-  json["epochs"] = training.epochs;
-  json["steps"] = training.steps;
-  json["overflows"] = training.overflows;
-  json["skipped"] = training.skipped;
-  json["bad_steps"] = training.bad_steps;
-  json["first_bad_step"] = training.first_bad_step;
-  json["first_bad_tensor"] = training.first_bad_tensor;
-  json["loss"] = training.loss;
-  json["accuracy_before"] = number_or_null(training.accuracy_before);
-  json["accuracy_after"] = number_or_null(training.accuracy_after);
-  Json by_epoch = Json::array();
-  for (const auto& accuracy : training.accuracy_by_epoch) by_epoch.push_back(number_or_null(accuracy));
-  json["accuracy_by_epoch"] = std::move(by_epoch);
-  json["loss_scale"] = training.loss_scale;
-  json["fgmp_share"] = training.fgmp_share;
-  return json;
-}
-
-TrainingSummary training_of(const Json& json) {
-  TrainingSummary training;
-  training.policy = json.at("policy");
-  training.examples = json.at("examples");
-  training.epochs = json.at("epochs");
-  training.steps = json.at("steps");
-  training.overflows = json.at("overflows");
-  training.skipped = json.at("skipped");
-  training.bad_steps = json.at("bad_steps");
-  training.first_bad_step = json.at("first_bad_step");
-  training.first_bad_tensor = json.at("first_bad_tensor");
-  // A loss that is NaN or infinite is null in JSON.
-  for (const Json& loss : json.at("loss")) training.loss.push_back(loss.is_null() ? std::nan("") : loss.get<double>());
-  training.accuracy_before = read_number(json.at("accuracy_before"));
-  training.accuracy_after = read_number(json.at("accuracy_after"));
-  for (const Json& accuracy : json.at("accuracy_by_epoch")) training.accuracy_by_epoch.push_back(read_number(accuracy));
-  training.loss_scale = json.at("loss_scale").is_null() ? std::nan("") : json.at("loss_scale").get<double>();
-  training.fgmp_share = json.at("fgmp_share").is_null() ? std::nan("") : json.at("fgmp_share").get<double>();
-  return training;
-}
-
-Json cache_json(const std::optional<CacheSummary>& cache) {
-  if (!cache) return nullptr;
-  return {{"data", cache->data},   {"accesses", cache->accesses},       {"hits", cache->hits},
-          {"fills", cache->fills}, {"write_backs", cache->write_backs}, {"maintenance", cache->maintenance}};
-}
-
-std::optional<CacheSummary> cache_of(const Json& json) {
-  if (json.is_null()) return std::nullopt;
-  CacheSummary cache;
-  cache.data = json.at("data");
-  cache.accesses = json.at("accesses");
-  cache.hits = json.at("hits");
-  cache.fills = json.at("fills");
-  cache.write_backs = json.at("write_backs");
-  cache.maintenance = json.at("maintenance");
-  return cache;
-}
-
-Json point_json(const RunSummary& s) {
-  Json json;
-  json["run"] = s.run;
-  json["variant"] = s.variant;
-  json["subset"] = s.subset ? Json(*s.subset) : Json(nullptr);
-  json["engine"] = s.engine;
-  json["timing"] = s.timing;
-  json["exit_code"] = s.exit_code;
-  json["stop"] = s.stop;
-  json["reason"] = s.reason;
-  json["interrupted"] = s.interrupted;
-  json["simulated_seconds"] = s.simulated_seconds;
-  json["wall_seconds"] = s.wall_seconds;
-  json["cpu"] = {{"instructions", s.cpu_instructions},
-                 {"mips", s.mips()},
-                 {"icache", cache_json(s.icache)},
-                 {"dcache", cache_json(s.dcache)}};
-  json["npu"] = {{"commands", s.npu_commands},         {"macs", s.npu_macs},
-                 {"macs_skipped", s.npu_macs_skipped}, {"busy_cycles", s.npu_busy_cycles},
-                 {"interrupts", s.npu_interrupts},     {"energy_uj", s.npu_energy_uj}};
-  json["dram"] = {
-      {"read_bytes", s.dram_read_bytes}, {"write_bytes", s.dram_write_bytes}, {"core_bytes", s.core_dram_bytes}};
-  json["findings"] = s.findings;
-  json["resets"] = s.resets;
-  json["training"] = s.training ? training_json(*s.training) : Json(nullptr);
-  json["training_seconds"] = s.training_seconds;
-  json["inference"] = s.inference ? inference_json(*s.inference) : Json(nullptr);
-  json["failures"] = s.failures;
-  json["passed"] = s.passed();
-  return json;
-}
-
-std::string text_of(const Json& json) {
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 void add_mean(std::optional<double>& mean, const std::optional<double>& value, unsigned points) {
@@ -283,49 +173,6 @@ std::string divergence_text(const TrainingSummary& training) {
                      training.bad_steps, training.steps);
 }
 
-std::string summary_json(const RunSummary& summary) {
-  return text_of(point_json(summary));
-}
-
-RunSummary parse_summary(const std::string& text, const std::string& file) {
-  try {
-    const Json json = Json::parse(text);
-    RunSummary s;
-    s.run = json.at("run");
-    s.variant = json.at("variant");
-    if (!json.at("subset").is_null()) s.subset = json.at("subset").get<uint32_t>();
-    s.engine = json.at("engine");
-    s.timing = json.at("timing");
-    s.exit_code = json.at("exit_code");
-    s.stop = json.at("stop");
-    s.reason = json.at("reason");
-    s.interrupted = json.at("interrupted");
-    s.simulated_seconds = json.at("simulated_seconds");
-    s.wall_seconds = json.at("wall_seconds");
-    s.cpu_instructions = json.at("cpu").at("instructions");
-    s.icache = cache_of(json.at("cpu").at("icache"));
-    s.dcache = cache_of(json.at("cpu").at("dcache"));
-    s.npu_commands = json.at("npu").at("commands");
-    s.npu_macs = json.at("npu").at("macs");
-    s.npu_macs_skipped = json.at("npu").at("macs_skipped");
-    s.npu_busy_cycles = json.at("npu").at("busy_cycles");
-    s.npu_interrupts = json.at("npu").at("interrupts");
-    s.npu_energy_uj = json.at("npu").at("energy_uj");
-    s.dram_read_bytes = json.at("dram").at("read_bytes");
-    s.dram_write_bytes = json.at("dram").at("write_bytes");
-    s.core_dram_bytes = json.at("dram").at("core_bytes");
-    s.findings = json.at("findings");
-    s.resets = json.at("resets");
-    if (!json.at("training").is_null()) s.training = training_of(json.at("training"));
-    s.training_seconds = json.at("training_seconds");
-    if (!json.at("inference").is_null()) s.inference = inference_of(json.at("inference"));
-    s.failures = json.at("failures").get<std::vector<std::string>>();
-    return s;
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(fmt::format("{}: is no summary of a run: {}", file, error.what()));
-  }
-}
-
 std::vector<VariantMean> means_of(std::span<const RunSummary> points) {
   std::vector<VariantMean> means;
   std::vector<std::vector<double>> after;
@@ -387,43 +234,6 @@ std::string verdict(std::span<const RunSummary> points, const std::vector<std::s
   if (wrong.empty()) return "passed";
   const std::string more = wrong.size() == 1 ? "" : fmt::format(" (and {} more)", wrong.size() - 1);
   return "failed: " + wrong[0] + more;
-}
-
-std::string group_json(const std::string& run, std::span<const RunSummary> points,
-                       const std::vector<std::string>& failures) {
-  Json json;
-  json["run"] = run;
-  json["exit_code"] = 0;
-  Json variants = Json::array();
-  for (const VariantMean& mean : means_of(points)) {
-    Json item;
-    item["variant"] = mean.variant;
-    item["engine"] = mean.engine;
-    item["policy"] = mean.policy;
-    item["points"] = mean.points;
-    item["accuracy_before"] = number_or_null(mean.accuracy_before);
-    item["accuracy_after"] = number_or_null(mean.accuracy_after);
-    item["accuracy_after_spread"] = mean.accuracy_after_spread;
-    item["simulated_seconds"] = mean.simulated_seconds;
-    item["dram_bytes"] = mean.dram_bytes;
-    item["npu_energy_uj"] = mean.npu_energy_uj;
-    item["wall_seconds"] = mean.wall_seconds;
-    variants.push_back(std::move(item));
-  }
-  json["variants"] = std::move(variants);
-  Json list = Json::array();
-  bool passed = failures.empty();
-  int exit_code = 0;
-  for (const RunSummary& point : points) {
-    list.push_back(point_json(point));
-    passed = passed && point.passed();
-    exit_code = std::max(exit_code, point.exit_code);
-  }
-  json["exit_code"] = exit_code;
-  json["points"] = std::move(list);
-  json["failures"] = failures;
-  json["passed"] = passed;
-  return text_of(json);
 }
 
 }  // namespace backboard
