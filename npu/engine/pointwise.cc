@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "npu/engine/conv_offsets.h"
+
 namespace backboard::npu {
 namespace {
 
@@ -53,12 +55,6 @@ float* gather_planes(const Positions& p, const float* from, uint32_t images, siz
 /// Where a tile's outputs read x.
 Positions positions_of_outputs(const ConvTile& t) {
   return {t.oh0 * t.stride_h - t.ih0, t.oh_rows, t.ow, t.stride_h, t.stride_w, t.w};
-}
-
-ptrdiff_t* even_offsets(uint32_t count, size_t stride, unsigned slot, Workspace& workspace) {
-  ptrdiff_t* const offsets = workspace.array<ptrdiff_t>(slot, count);
-  for (uint32_t i = 0; i < count; ++i) offsets[i] = static_cast<ptrdiff_t>(i * stride);
-  return offsets;
 }
 
 /// Planes of images: sums(n, row) += over steps of a(row, step) * planes(n, step).
