@@ -90,18 +90,17 @@ HWY_INLINE __mmask16 nonzero(const float* from, __mmask16 inside) {
   return _mm512_cmp_ps_mask(_mm512_maskz_loadu_ps(inside, from), _mm512_setzero_ps(), _CMP_NEQ_UQ);
 }
 
-/// Counts of at most 16 kParts steps that follow each other, over all rows: SideCounts from `at` on. `behind`: the step
-/// after them, or null.
+/// Counts of at most 16 kParts steps that follow each other, the first one the first of a pair, over all rows.
+/// `behind`: the second step of the pair that the last of these begins, or null where none is begun.
 template <uint32_t kParts>
 HWY_INLINE void count_chunk(const float* from, const float* behind, const ptrdiff_t* row, uint32_t rows, uint32_t count,
                             uint32_t* single, uint32_t* both) {
   const __m512i one = _mm512_set1_epi32(1);
-  __mmask16 inside[kParts], paired[kParts];
+  __mmask16 inside[kParts];
   __m512i singles[kParts], pairs[kParts];
   HWY_UNROLL(4)
   for (uint32_t i = 0; i < kParts; ++i) {
     inside[i] = first_lanes(int64_t{count} - 16 * i);
-    paired[i] = first_lanes(int64_t{count} - 1 - 16 * i);
     singles[i] = pairs[i] = _mm512_setzero_si512();
   }
   uint32_t last = 0;
@@ -110,9 +109,8 @@ HWY_INLINE void count_chunk(const float* from, const float* behind, const ptrdif
     HWY_UNROLL(4)
     for (uint32_t i = 0; i < kParts; ++i) {
       const __mmask16 here = nonzero(at + 16 * i, inside[i]);
-      const __mmask16 next = nonzero(at + 16 * i + 1, paired[i]);
       singles[i] = _mm512_mask_add_epi32(singles[i], here, singles[i], one);
-      pairs[i] = _mm512_mask_add_epi32(pairs[i], _kand_mask16(here, next), pairs[i], one);
+      pairs[i] = _mm512_mask_add_epi32(pairs[i], _kand_mask16(here, _kshiftri_mask16(here, 1)), pairs[i], one);
     }
     if (behind != nullptr) last += (at[count - 1] != 0.0f) & (behind[row[m]] != 0.0f);
   }
@@ -132,7 +130,8 @@ bool count_steps(const float* values, const ptrdiff_t* row, uint32_t rows, const
   uint32_t step = 0;
   for (uint32_t i = 0; i < cut; ++i) {
     for (uint32_t done = 0, count; done < runs[i].count; done += count, step += count) {
-      count = std::min(64u, runs[i].count - done);
+      // Pairs lie within a vector: a run that begins within one gives its first step away.
+      count = step % 2 != 0 ? 1 : std::min(64u, runs[i].count - done);
       const float* const from = values + runs[i].first + done;
       const bool goes_on = done + count < runs[i].count, last = !goes_on && i + 1 == cut;
       const float* behind = goes_on ? from + count : last ? nullptr : values + runs[i + 1].first;
