@@ -7,6 +7,7 @@
 #include "npu/engine/daa/cost.h"
 #include "tests/npu/engine/conv_cases.h"
 #include "tests/npu/engine/daa/array_model.h"
+#include "tests/support/simd_targets.h"
 
 namespace backboard::npu {
 namespace {
@@ -93,19 +94,21 @@ void check_case(const DaaConfig& config, Pass pass, const test::ConvCase& c, uin
   const uint32_t streams = config.mode_of(pass, 0) == Mode::kDense ? 1 : 2;
   ModelCounts model;
   test::run_array(gemm, config.rows, config.columns, streams, model);
-  Facts facts;
-  Workspace workspace;
   const Operand first = pass == Pass::bp ? c.dy_operand() : c.x_operand();
   const Operand second = pass == Pass::wg ? c.dy_operand() : c.w_operand();
-  daa::count_tile(config, pass, c.tile, first, second, facts, workspace);
-  const Price price = daa::price(facts, config, {});
-  INFO(test::describe(c.tile) << " pass " << static_cast<int>(pass) << " array " << config.rows << "x" << config.columns
-                              << " streams " << streams);
-  CHECK(static_cast<double>(price.cycles.multipliers) == Approx(static_cast<double>(model.cycles)).epsilon(0.02));
-  CHECK(facts.operands_fed == model.operands);
-  CHECK(facts.macs_by_class[kClassLow][kClassLow] == (streams == 2 ? model.low : 0));
-  CHECK(facts.macs_by_class[kClassHigh][kClassHigh] == model.high);
-  CHECK(facts.macs_skipped == facts.macs - model.low - model.high);
+  backboard::test::for_each_simd_target([&](const char* target) {
+    Facts facts;
+    Workspace workspace;
+    daa::count_tile(config, pass, c.tile, first, second, facts, workspace);
+    const Price price = daa::price(facts, config, {});
+    INFO(test::describe(c.tile) << " pass " << static_cast<int>(pass) << " array " << config.rows << "x"
+                                << config.columns << " streams " << streams << " on " << target);
+    CHECK(static_cast<double>(price.cycles.multipliers) == Approx(static_cast<double>(model.cycles)).epsilon(0.02));
+    CHECK(facts.operands_fed == model.operands);
+    CHECK(facts.macs_by_class[kClassLow][kClassLow] == (streams == 2 ? model.low : 0));
+    CHECK(facts.macs_by_class[kClassHigh][kClassHigh] == model.high);
+    CHECK(facts.macs_skipped == facts.macs - model.low - model.high);
+  });
   ++cases;
 }
 
