@@ -36,24 +36,31 @@ HWY_INLINE void transpose_4x4(const float* from, ptrdiff_t from_pitch, float* to
 }
 
 #if HWY_TARGET <= HWY_AVX2
+/// Four columns of an 8 x 8 block, as rows: pair(i) gives those of rows i and i + 4 side by side in halves.
+template <class Pair>
+HWY_INLINE void transpose_columns(const Pair& pair, float* to, ptrdiff_t to_pitch) {
+  const hn::Full256<float> d;
+  const hn::Full256<double> dd;
+  // What is left is 4 x 4 in each half.
+  const auto r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
+  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
+  const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
+  const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
+}
+
 /// Writes an 8 x 8 block transposed: to[j * to_pitch + i] is element j of row i, of which load(i, j) gives the four
 /// from j on (j is 0 or 4).
 template <class Load>
 HWY_INLINE void transpose_8x8_of(const Load& load, float* to, ptrdiff_t to_pitch) {
   const hn::Full256<float> d;
-  const hn::Full256<double> dd;
   for (int part = 0; part < 8; part += 4, to += 4 * to_pitch) {
-    // Rows i and i + 4 side by side in halves: what is left is 4 x 4 in each half.
     const auto pair = [&](int i) HWY_ATTR { return hn::Combine(d, load(i + 4, part), load(i, part)); };
-    const auto r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
-    const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
-    const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
-    const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
-    const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t0, t2)), d, to);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2)), d, to + to_pitch);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, t1, t3)), d, to + 2 * to_pitch);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3)), d, to + 3 * to_pitch);
+    transpose_columns(pair, to, to_pitch);
   }
 }
 #endif
@@ -61,8 +68,14 @@ HWY_INLINE void transpose_8x8_of(const Load& load, float* to, ptrdiff_t to_pitch
 /// transpose_4x4() for 8 x 8.
 HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
 #if HWY_TARGET <= HWY_AVX2
+  const hn::Full256<float> d;
   const hn::Full128<float> half;
-  transpose_8x8_of([&](int i, int j) HWY_ATTR { return hn::LoadU(half, from + i * from_pitch + j); }, to, to_pitch);
+  for (int part = 0; part < 2; ++part, from += 4, to += 4 * to_pitch) {
+    const auto pair = [&](int i) HWY_ATTR {
+      return hn::Combine(d, hn::LoadU(half, from + (i + 4) * from_pitch), hn::LoadU(half, from + i * from_pitch));
+    };
+    transpose_columns(pair, to, to_pitch);
+  }
 #else
   for (int i = 0; i < 8; i += 4) {
     for (int j = 0; j < 8; j += 4) {
