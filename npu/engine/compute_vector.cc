@@ -56,6 +56,8 @@ class VectorStep {
   NormChannels norm_channels() const;
   void mask_result();
   void clip_result();
+  ErrorCode pool();
+  void batch_norm();
   ErrorCode max_pool_error();
   void join();
   void slice();
@@ -242,6 +244,67 @@ void VectorStep::adam(Facts& facts) {
   buffer_.produced[3].add(skipped);
 }
 
+ErrorCode VectorStep::pool() {
+  switch (job_.opcode()) {
+    case Opcode::kMAXPOOL_FF:
+      if (job_.has(kFlagINDEX)) {
+        SlotContents& index = buffer_[step_.slots[3]];
+        index.resize_to(step_.box);
+        index.values.clear();
+        index.bytes.resize(step_.box.elements());
+        done_ += max_pool_ff(shape_.pool, in(0), out(2), index.byte_tile());
+      } else {
+        done_ += max_pool_ff(shape_.pool, in(0), out(2));
+      }
+      break;
+    case Opcode::kMAXPOOL_BP:
+      return max_pool_error();
+    case Opcode::kAVGPOOL_FF:
+      done_ += average_pool_ff(shape_.pool, in(0), out(2));
+      break;
+    case Opcode::kAVGPOOL_BP:
+      if (absent(0)) {
+        zeros(2);
+      } else {
+        done_ += average_pool_bp(shape_.pool, in(0), out(2));
+      }
+      break;
+    case Opcode::kGLOBALPOOL_FF:
+      global_pool();
+      break;
+    case Opcode::kGLOBALPOOL_BP:
+      done_ += global_pool_bp(in(0), uint64_t{job_[2].shape[2]} * job_[2].shape[3], out(2));
+      break;
+    default:
+      BB_CHECK(false, "{} is no pooling", name_of(job_.opcode()));
+  }
+  return ErrorCode::kNONE;
+}
+
+void VectorStep::batch_norm() {
+  switch (job_.opcode()) {
+    case Opcode::kBN_MOMENTS:
+      moments();
+      break;
+    case Opcode::kBN_FF: {
+      NormChannels of = norm_channels();
+      of.affine = pair(1);
+      of.moments = pair(3);
+      done_ += normalise(in(0), of, job_.has(kFlagRELU), out(2));
+      clip_result();
+      break;
+    }
+    case Opcode::kBN_BP:
+      norm_error();
+      break;
+    case Opcode::kBN_WG:
+      norm_gradients();
+      break;
+    default:
+      BB_CHECK(false, "{} is no batch normalisation", name_of(job_.opcode()));
+  }
+}
+
 ErrorCode VectorStep::run(Facts& facts) {
   ErrorCode error = ErrorCode::kNONE;
   switch (job_.opcode()) {
@@ -265,34 +328,12 @@ ErrorCode VectorStep::run(Facts& facts) {
       bias_gradient(facts);
       break;
     case Opcode::kMAXPOOL_FF:
-      if (job_.has(kFlagINDEX)) {
-        SlotContents& index = buffer_[step_.slots[3]];
-        index.resize_to(step_.box);
-        index.values.clear();
-        index.bytes.resize(step_.box.elements());
-        done_ += max_pool_ff(shape_.pool, in(0), out(2), index.byte_tile());
-      } else {
-        done_ += max_pool_ff(shape_.pool, in(0), out(2));
-      }
-      break;
     case Opcode::kMAXPOOL_BP:
-      error = max_pool_error();
-      break;
     case Opcode::kAVGPOOL_FF:
-      done_ += average_pool_ff(shape_.pool, in(0), out(2));
-      break;
     case Opcode::kAVGPOOL_BP:
-      if (absent(0)) {
-        zeros(2);
-      } else {
-        done_ += average_pool_bp(shape_.pool, in(0), out(2));
-      }
-      break;
     case Opcode::kGLOBALPOOL_FF:
-      global_pool();
-      break;
     case Opcode::kGLOBALPOOL_BP:
-      done_ += global_pool_bp(in(0), uint64_t{job_[2].shape[2]} * job_[2].shape[3], out(2));
+      error = pool();
       break;
     case Opcode::kSOFTMAX_CE:
     case Opcode::kMSE:
@@ -310,21 +351,10 @@ ErrorCode VectorStep::run(Facts& facts) {
       slice();
       break;
     case Opcode::kBN_MOMENTS:
-      moments();
-      break;
-    case Opcode::kBN_FF: {
-      NormChannels of = norm_channels();
-      of.affine = pair(1);
-      of.moments = pair(3);
-      done_ += normalise(in(0), of, job_.has(kFlagRELU), out(2));
-      clip_result();
-      break;
-    }
+    case Opcode::kBN_FF:
     case Opcode::kBN_BP:
-      norm_error();
-      break;
     case Opcode::kBN_WG:
-      norm_gradients();
+      batch_norm();
       break;
     case Opcode::kLEAKY_FF:
     case Opcode::kLEAKY_BP:
