@@ -1,5 +1,6 @@
 #include "platform/clint/clint.h"
 
+#include "platform/bus/give_word.h"
 #include "platform/bus/serve_registers.h"
 #include "platform/events/clock_time.h"
 #include "platform/regs/clint_regs.h"
@@ -32,7 +33,12 @@ Clint::Clint(const ClintConfig& config, EventQueue& queue, IrqSink& core_pins, F
 }
 
 uint64_t Clint::mtime_at(uint64_t time_ps) const {
-  return cycles_until(time_ps, config_.clock_hz) + offset_;
+  // A product of 64 bits lasts for seconds, and dividing it takes a fraction of the time that one of 128 takes.
+  uint64_t product = 0;
+  if (__builtin_mul_overflow(time_ps, config_.clock_hz, &product)) {
+    return cycles_until(time_ps, config_.clock_hz) + offset_;
+  }
+  return product / kPicosecondsPerSecond + offset_;
 }
 
 uint64_t Clint::mtimecmp() const {
@@ -41,6 +47,18 @@ uint64_t Clint::mtimecmp() const {
 
 BusResponse Clint::access(BusAccess& access, uint64_t&) {
   now_ps_ = access.time_ps;
+  // Words that software reads over and over, past the bank: what it would answer.
+  if (access.op == BusOp::read && access.size == 4) {
+    const bool low = access.address == offset_of(Reg::CLINT_MTIME_LO);
+    if (low || access.address == offset_of(Reg::CLINT_MTIME_HI)) {
+      give_word(access, static_cast<uint32_t>(mtime_at(now_ps_) >> (low ? 0 : 32)));
+      return BusResponse::ok;
+    }
+    if (access.address == offset_of(Reg::CLINT_MSIP)) {
+      give_word(access, bank_.get(Reg::CLINT_MSIP));
+      return BusResponse::ok;
+    }
+  }
   if (access.size != 8) return serve_registers(bank_, access, findings_);
   // A 64-bit access is its two halves, low half first.
   BusAccess half = access;

@@ -1,6 +1,7 @@
 // Decoding runs of instructions into blocks, and counting what the blocks did.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "platform/check/check.h"
@@ -140,6 +141,7 @@ Block* RiscvCore<Xlen>::build_block() {
   const uint32_t region = path_.region_of(pc_, 2);
   if (region == DataPath::kNoRegion) return nullptr;
   if (!blocks_.has_room() || path_.largest_latency_cycles() != bounded_latency_) drop_blocks();
+  if (blocks_.empty()) choose_home();
   const uint64_t key = pc_ | user_bit();
   Block& slot = blocks_.slot(key);
   Block block;
@@ -169,7 +171,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
   const DataPath::Region& region = path_.region(region_index);
   const uint64_t line_bytes = block.cached() ? path_.code_cache()->line_bytes() : 0;
   const uint64_t line_end = block.cached() ? path_.code_cache()->line_of(pc_) + line_bytes : UINT64_MAX;
-  uint32_t offset = 0, cycles = 0, accesses = 0;
+  uint32_t offset = 0, cycles = 0, latency = 0, accesses = 0;
   unsigned count = 0;
   bool branch = false;
   HandlerChoice handlers;
@@ -196,22 +198,27 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     std::memcpy(&bits, bytes, sizeof bits);
     Operation operation = decode(bits, Xlen::kIsa);
     operation.pc_offset = static_cast<uint16_t>(offset);
-    operation.cycles_before = static_cast<uint16_t>(cycles);
+    const InstructionKind kind = kind_of(operation.id);
+    const uint32_t before = cycles + latency, most = std::numeric_limits<uint16_t>::max();
+    if (before + cost_[static_cast<unsigned>(kind)] + home_cycles(kind) > most) break;
+    operation.cycles_before = static_cast<uint16_t>(before);
     handlers.choose(operation);
     operations[count] = operation;
     offset += operation.length_bytes;
-    cycles += cost_[static_cast<unsigned>(kind_of(operation.id))];
+    cycles += cost_[static_cast<unsigned>(kind)];
+    latency += home_cycles(kind);
     accesses += memory_accesses(operation);
-    branch = kind_of(operation.id) == InstructionKind::branch;
+    branch = kind == InstructionKind::branch;
     ended = crosses || ends_block(operation);
   }
   if (count == 0) return 0;
+  HandlerChoice::pair({operations, count});
   operations[count] = {};
   operations[count].id = InstructionId::kBlockEnd;
   operations[count].handler = plain_handler(InstructionId::kBlockEnd);
-  operations[count].cycles_before = static_cast<uint16_t>(cycles);
+  operations[count].cycles_before = static_cast<uint16_t>(cycles + latency);
   block.count = static_cast<uint16_t>(count);
-  block.cycles = static_cast<uint16_t>(cycles);
+  block.cycles = static_cast<uint16_t>(cycles + latency);
   block.bytes = static_cast<uint16_t>(offset);
   find_exits(block, operations[count - 1]);
   block.worst_cycles = cycles + accesses * bounded_latency_ + (branch ? config_.costs.branch_taken : 0);
@@ -234,7 +241,43 @@ template <class Xlen>
 void RiscvCore<Xlen>::drop_blocks() {
   forget_compiled();
   blocks_.clear([this](Block& block) { count_block(block); });
+  settle_elsewhere();
   bounded_latency_ = path_.largest_latency_cycles();
+}
+
+/// The region whose accesses blocks count: the largest that may be read and written, DRAM. With a data cache there is
+/// none, for its lines may be of any, and none in RV64. Only while there is no block.
+template <class Xlen>
+void RiscvCore<Xlen>::choose_home() {
+  static constexpr uint32_t kLargestLatency = 256;  // cycles: an operation's must fit into 16 bits
+  settle_elsewhere();
+  const uint32_t index = path_.largest_region();
+  home_ = {};
+  if (index == DataPath::kNoRegion || Xlen::kBits != 32 || !config_.use_direct_memory || path_.data_cache()) return;
+  const DataPath::Region& region = path_.region(index);
+  if (std::max(region.read_cycles, region.write_cycles) > kLargestLatency || !path_.set_home(index)) return;
+  home_.region = index;
+  home_.host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
+  home_.read_cycles = region.read_cycles;
+  home_.write_cycles = region.write_cycles;
+}
+
+/// Takes back what blocks have counted as the home's.
+template <class Xlen>
+void RiscvCore<Xlen>::settle_elsewhere() {
+  if (home_.region != DataPath::kNoRegion) {
+    path_.region(home_.region).data_read_bytes -= elsewhere_read_bytes_;
+    path_.region(home_.region).data_write_bytes -= elsewhere_write_bytes_;
+  }
+  elsewhere_read_bytes_ = elsewhere_write_bytes_ = 0;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::count_in_home(InstructionId id, uint64_t executions) {
+  const InstructionKind kind = kind_of(id);
+  if (home_.region == DataPath::kNoRegion) return;
+  if (kind == InstructionKind::load) path_.region(home_.region).data_read_bytes += executions * moved_bytes(id);
+  if (kind == InstructionKind::store) path_.region(home_.region).data_write_bytes += executions * moved_bytes(id);
 }
 
 /// Adds to the statistics what a block has done since that was done last: whole executions, and those that ended in the
@@ -247,6 +290,7 @@ void RiscvCore<Xlen>::count_block(Block& block) {
     if (parts) executions += std::exchange(parts[i + 1], 0);
     if (executions == 0) continue;
     kinds_[static_cast<unsigned>(kind_of(block.operations[i].id))] += executions;
+    count_in_home(block.operations[i].id, executions);
     instructions += executions;
     code_bytes += block.operations[i].length_bytes * executions;
   }
@@ -281,6 +325,7 @@ void RiscvCore<Xlen>::count_fetches(const Block::Origin& origin, uint64_t instru
 template <class Xlen>
 void RiscvCore<Xlen>::count_operation(const Operation& operation, const Block::Origin& origin) {
   kinds_[static_cast<unsigned>(kind_of(operation.id))]++;
+  count_in_home(operation.id, 1);
   count_fetches(origin, 1, operation.length_bytes);
 }
 
@@ -310,6 +355,7 @@ void RiscvCore<Xlen>::forget_direct() {
 template Block* RiscvCore<Rv32>::find_block();
 template bool RiscvCore<Rv32>::holds_its_lines(const Block&);
 template void RiscvCore<Rv32>::drop_blocks();
+template void RiscvCore<Rv32>::settle_elsewhere();
 template void RiscvCore<Rv32>::find_exits(Block&, const Operation&);
 template void RiscvCore<Rv32>::count_block(Block&);
 template void RiscvCore<Rv32>::count_part(const Block&, const Operation*);
@@ -320,6 +366,7 @@ template void RiscvCore<Rv32>::forget_direct();
 template Block* RiscvCore<Rv64>::find_block();
 template bool RiscvCore<Rv64>::holds_its_lines(const Block&);
 template void RiscvCore<Rv64>::drop_blocks();
+template void RiscvCore<Rv64>::settle_elsewhere();
 template void RiscvCore<Rv64>::find_exits(Block&, const Operation&);
 template void RiscvCore<Rv64>::count_block(Block&);
 template void RiscvCore<Rv64>::count_part(const Block&, const Operation*);

@@ -33,7 +33,7 @@ struct alignas(64) Block {
   const Operation* operations = nullptr;
   Exit exits[2];              ///< behind the last instruction; where a branch or JAL at its end leads
   uint32_t worst_cycles = 0;  ///< no execution without a bus access takes longer
-  uint16_t cycles = 0;        ///< of all operations, without memory latency and taken branches
+  uint16_t cycles = 0;        ///< of all operations, with the latency of home memory, without taken branches
   uint16_t count = 0;
   // What the interpreter needs from one block to the next ends here, at the end of a line of the host's cache.
   uint64_t executions[2] = {};  ///< that ended in order, and in a taken branch
@@ -69,6 +69,7 @@ class BlockCache {
   Block& slot(uint64_t key) { return slots_[key >> 1 & (kSlots - 1)]; }
   Block* slots() { return slots_.data(); }
 
+  bool empty() const { return live_.empty(); }
   /// Room for one more block of any length?
   bool has_room() const { return used_ + Block::kMaxOperations + 1 <= kArenaOperations; }
   /// The place where the next block's operations are written.

@@ -32,12 +32,7 @@ void BlockCompiler::set_x(unsigned x, uint32_t value) {
 
 const CompiledSite* BlockCompiler::site_of(const Operation& op) {
   const InstructionKind kind = kind_of(op.id);
-  CompiledSite site{.block = &block_,
-                    .operation = &op,
-                    .latency_before = latency_,
-                    .latency_own = latency_own_,
-                    .load_bytes_before = block_.load_bytes,
-                    .store_bytes_before = block_.store_bytes};
+  CompiledSite site{.block = &block_, .operation = &op, .latency_before = latency_, .latency_own = latency_own_};
   site.load = kind == InstructionKind::load;
   site.store = kind == InstructionKind::store;
   site.sign_extends = op.id == InstructionId::LB || op.id == InstructionId::LH;
@@ -111,6 +106,10 @@ void BlockCompiler::operation(const Operation& op) {
       break;
   }
   if (kind_of(op.id) == InstructionKind::atomic) return call(code_.call_access_, op);
+  if (kind_of(op.id) == InstructionKind::csr) {
+    call(code_.call_csr_, op);
+    return finish(0, block_.block.cycles, pc_of(op) + op.length_bytes);
+  }
   leave(op);  // sees the whole core, or is illegal
 }
 
@@ -276,28 +275,33 @@ void BlockCompiler::multiply_high(const Operation& op, bool signed_a, bool signe
   store_x(op.rd, x86::eax);
 }
 
-/// In 64 bits nothing overflows; only the divisor zero needs a path of its own.
+/// The host traps where a divisor is zero, and where a quotient overflows, which it does by -1 alone.
 void BlockCompiler::divide(const Operation& op, bool is_signed, bool remainder) {
   if (op.rd == kDiscardRegister) return;
-  const Label zero = a_.newLabel(), done = a_.newLabel();
+  const Label zero = a_.newLabel(), minus_one = a_.newLabel(), done = a_.newLabel();
   load_x(x86::ecx, op.rs2);
   load_x(x86::eax, op.rs1);
   a_.test(x86::ecx, x86::ecx);
   a_.jz(zero);
   if (is_signed) {
-    a_.movsxd(x86::rax, x86::eax);
-    a_.movsxd(x86::rcx, x86::ecx);
-    a_.cqo();
-    a_.idiv(x86::rcx);
+    a_.cmp(x86::ecx, -1);
+    a_.je(minus_one);
+    a_.cdq();
+    a_.idiv(x86::ecx);
   } else {
     a_.xor_(x86::edx, x86::edx);
     a_.div(x86::ecx);
   }
   store_x(op.rd, remainder ? x86::edx : x86::eax);
   a_.bind(done);
-  apart_.emplace_back([this, rd = op.rd, zero, done, remainder] {
+  apart_.emplace_back([this, rd = op.rd, zero, minus_one, done, is_signed, remainder] {
     a_.bind(zero);
     if (!remainder) a_.mov(x86::eax, -1);
+    store_x(rd, x86::eax);
+    a_.jmp(done);
+    if (!is_signed) return;
+    a_.bind(minus_one);
+    remainder ? a_.xor_(x86::eax, x86::eax) : a_.neg(x86::eax);
     store_x(rd, x86::eax);
     a_.jmp(done);
   });

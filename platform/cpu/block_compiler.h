@@ -74,6 +74,7 @@ class BlockCompiler {
   // block_compiler_memory.cc
   void memory(const Operation& op, unsigned size_bytes, bool store);
   void check_page(unsigned size_bytes, bool store, asmjit::Label slow);
+  void misaligned(const Operation& op, unsigned size_bytes, bool store, Mem place, asmjit::Label done);
   void check_line(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
   void check_lines(asmjit::Label gone);
   void finish_load(const Operation& op, Mem from);
@@ -103,7 +104,7 @@ class BlockCompiler {
   const CompiledPlaces& places_;
   CompiledBlock& block_;
   CompiledData data_;
-  uint32_t latency_ = 0;  ///< of compiled loads and stores, so far
+  uint32_t latency_ = 0;  ///< of hits in the data cache, so far
   uint32_t latency_own_ = 0;
   bool floating_checked_ = false;
   bool floating_dirty_ = false;

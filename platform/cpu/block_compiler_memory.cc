@@ -12,7 +12,6 @@ using namespace asmjit;
 namespace {
 
 constexpr uint32_t kPageShift = 12;
-constexpr uint8_t kMayRead = 1, kMayWrite = 2;
 constexpr auto kTableBits = static_cast<uint32_t>(std::countr_zero(DataPath::kPages));
 constexpr auto kEntryBits = static_cast<uint32_t>(std::countr_zero(sizeof(DataPath::Page)));
 
@@ -24,7 +23,7 @@ constexpr int32_t offset_of_tag(bool store) {
 
 /// What the table of pages or lines allows is done here; everything else calls the core.
 void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store) {
-  latency_own_ = data_.by_lines ? data_.hit_cycles : store ? data_.home.write_cycles : data_.home.read_cycles;
+  latency_own_ = data_.by_lines ? data_.hit_cycles : 0;  // the block's cycles hold that of home memory
   const CompiledSite* const at = site_of(op);
   const Label slow = a_.newLabel(), done = a_.newLabel();
   if (op.rs1 == 0) {
@@ -41,11 +40,11 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
       data_.by_lines ? x86::ptr(x86::rax, 0, size_bytes) : x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
   store ? finish_store(op, place) : finish_load(op, place);
   a_.bind(done);
-  if (!data_.by_lines) (store ? block_.store_bytes : block_.load_bytes) += size_bytes;
   latency_ += latency_own_;
   latency_own_ = 0;
-  apart_.emplace_back([this, at, slow, done] {
+  apart_.emplace_back([this, op, at, slow, done, size_bytes, store, place] {
     a_.bind(slow);
+    if (!data_.by_lines && data_.misaligned && size_bytes > 1) misaligned(op, size_bytes, store, place, done);
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
     a_.call(imm(code_.call_access_));
     a_.jmp(done);
@@ -59,8 +58,24 @@ void BlockCompiler::check_page(unsigned size_bytes, bool store, Label slow) {
   a_.mov(x86::ecx, x86::eax);
   if (turn != 0) a_.ror(x86::ecx, turn);
   a_.shr(x86::ecx, kPageShift - turn);
-  a_.test(x86::byte_ptr(host::kTable, x86::rcx), store ? kMayWrite : kMayRead);
+  a_.test(x86::byte_ptr(host::kTable, x86::rcx), store ? DataPath::kMayWrite : DataPath::kMayRead);
   a_.jz(slow);
+}
+
+/// What is not aligned, but lies in one page of home memory, is carried out all the same.
+void BlockCompiler::misaligned(const Operation& op, unsigned size_bytes, bool store, Mem place, Label done) {
+  const Label no = a_.newLabel();
+  a_.lea(x86::ecx, x86::ptr(x86::rax, static_cast<int32_t>(size_bytes - 1)));
+  a_.xor_(x86::ecx, x86::eax);
+  a_.shr(x86::ecx, kPageShift);  // the last byte's page is that of the first
+  a_.jnz(no);
+  a_.mov(x86::ecx, x86::eax);
+  a_.shr(x86::ecx, kPageShift);
+  a_.test(x86::byte_ptr(host::kTable, x86::rcx), store ? DataPath::kMayWrite : DataPath::kMayRead);
+  a_.jz(no);
+  store ? finish_store(op, place) : finish_load(op, place);
+  a_.jmp(done);
+  a_.bind(no);
 }
 
 /// Lines of the data cache: DataPath::line_index, the comparison of tags and the counts of interpreter.cc. Turns the

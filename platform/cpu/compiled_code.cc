@@ -67,7 +67,7 @@ bool CompiledCode::make_frame() {
   if (holder.init(Environment::host(), reinterpret_cast<uint64_t>(memory_.next())) != kErrorOk) return false;
   x86::Assembler a(&holder);
   const Label leave = a.newLabel(), leave_stored = a.newLabel(), access = a.newLabel(), floating = a.newLabel(),
-              system = a.newLabel();
+              csr = a.newLabel(), system = a.newLabel();
   for (const x86::Gp& saved : kSaved) a.push(saved);
   a.mov(host::kX, x86::rsi);
   a.mov(host::kTable, x86::rdx);
@@ -88,6 +88,8 @@ bool CompiledCode::make_frame() {
   emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.access), leave_stored);
   a.bind(floating);
   emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.floating), leave_stored);
+  a.bind(csr);
+  emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.csr), leave_stored);
   a.bind(system);
   emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.system), leave_stored);
 
@@ -97,6 +99,7 @@ bool CompiledCode::make_frame() {
   leave_ = base + holder.labelOffset(leave);
   call_access_ = base + holder.labelOffset(access);
   call_floating_ = base + holder.labelOffset(floating);
+  call_csr_ = base + holder.labelOffset(csr);
   call_system_ = base + holder.labelOffset(system);
   frame_bytes_ = memory_.used_bytes();
   return true;

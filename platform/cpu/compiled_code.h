@@ -21,12 +21,9 @@ struct CompiledBlock;
 struct CompiledSite {
   CompiledBlock* block = nullptr;
   const Operation* operation = nullptr;
-  /// Cycles that compiled loads and stores of the block take before the instruction, and that its own would take.
+  /// With a data cache: cycles of the hits of the block before the instruction, and of its own.
   uint32_t latency_before = 0;
   uint32_t latency_own = 0;
-  /// Bytes of home memory that the instructions before it read and wrote; the block's end counts them.
-  uint32_t load_bytes_before = 0;
-  uint32_t store_bytes_before = 0;
   // Of a load or store, so that nobody has to ask the operation.
   bool load = false;
   bool store = false;
@@ -65,12 +62,14 @@ struct CompiledPlaces {
   CompiledReturn (*access)(void* core, const CompiledSite* site, uint32_t address, uint64_t clock) = nullptr;
   /// Floating point.
   CompiledReturn (*floating)(void* core, const CompiledSite* site, uint32_t unused, uint64_t clock) = nullptr;
+  /// CSR instructions, which end their block.
+  CompiledReturn (*csr)(void* core, const CompiledSite* site, uint32_t unused, uint64_t clock) = nullptr;
   /// What sees the whole core, or is illegal: leaves.
   CompiledReturn (*system)(void* core, const CompiledSite* site, uint32_t unused, uint64_t clock) = nullptr;
 };
 
-/// The direct region whose loads and stores are compiled where there is no data cache: bytes and latency are counted by
-/// block, as instructions are.
+/// The direct region whose loads and stores need no look at more than a byte for each page, where there is no data
+/// cache: their bytes and latency are counted by block, as instructions are.
 struct HomeMemory {
   uint32_t region = UINT32_MAX;
   uintptr_t host_minus_guest = 0;
@@ -82,6 +81,7 @@ struct HomeMemory {
 /// How loads and stores are compiled.
 struct CompiledData {
   HomeMemory home;
+  bool misaligned = true;  ///< accesses may be; off: they trap
   // With a data cache: lines that DataPath's table holds, at the cost of a hit; accesses are counted there.
   bool by_lines = false;
   unsigned line_shift = 0;
@@ -105,8 +105,6 @@ struct CompiledBlock {
   CompiledLines lines;
   Block block;
   uint32_t taken_cycles = 0;  ///< what a taken branch costs beyond the block's cycles
-  uint32_t load_bytes = 0;    ///< of home memory, in one execution
-  uint32_t store_bytes = 0;
 };
 
 /// Compiled blocks by pc, chained to one another. Everything is dropped at once.
@@ -167,7 +165,7 @@ class CompiledCode {
   // The frame around all code: made once.
   Enter enter_ = nullptr;
   size_t frame_bytes_ = 0;
-  uint64_t leave_ = 0, call_access_ = 0, call_floating_ = 0, call_system_ = 0;
+  uint64_t leave_ = 0, call_access_ = 0, call_floating_ = 0, call_csr_ = 0, call_system_ = 0;
 };
 
 }  // namespace backboard

@@ -32,6 +32,9 @@ void RiscvCore<Xlen>::start_tier() {
     places.floating = [](void* core, const CompiledSite* site, uint32_t, uint64_t clock) {
       return static_cast<RiscvCore*>(core)->floating_compiled(*site, clock);
     };
+    places.csr = [](void* core, const CompiledSite* site, uint32_t, uint64_t clock) {
+      return static_cast<RiscvCore*>(core)->csr_compiled(*site, clock);
+    };
     places.system = [](void* core, const CompiledSite* site, uint32_t, uint64_t clock) {
       return static_cast<RiscvCore*>(core)->system_compiled(*site, clock);
     };
@@ -89,7 +92,7 @@ void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t 
     } else {
       left_early_ = false;
       chain_limit_ = 0;  // this block alone
-      path_.has_caches() ? interpret<true>(block) : interpret<false>(block);
+      run_interpreter(block);
       if (left_early_ && !carries_on()) return;
       granted = false;
     }
@@ -162,11 +165,7 @@ bool RiscvCore<Xlen>::next_quantum(uint32_t worst_cycles, uint64_t last_clock) {
 /// False when nothing was compiled; blocks may then have been dropped.
 template <class Xlen>
 bool RiscvCore<Xlen>::compile(const Block& block) {
-  if (compiled_->empty() && !choose_home()) {
-    compiled_.reset();
-    return false;
-  }
-  CompiledData data{.home = home_};
+  CompiledData data{.home = home_, .misaligned = !config_.misaligned_traps};
   if (const Cache* cache = path_.data_cache()) {
     data.by_lines = true;
     data.line_shift = path_.granule_shift();
@@ -186,20 +185,6 @@ bool RiscvCore<Xlen>::compile(const Block& block) {
   return false;
 }
 
-/// The region whose accesses are compiled. With a data cache there is none: its lines may be of any.
-template <class Xlen>
-bool RiscvCore<Xlen>::choose_home() {
-  home_ = {};
-  if (path_.data_cache()) return true;
-  home_.region = path_.largest_region();
-  if (home_.region == DataPath::kNoRegion || !path_.set_home(home_.region)) return false;
-  const DataPath::Region& region = path_.region(home_.region);
-  home_.host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
-  home_.read_cycles = region.read_cycles;
-  home_.write_cycles = region.write_cycles;
-  return true;
-}
-
 template <class Xlen>
 void RiscvCore<Xlen>::forget_compiled() {
   if (!compiled_ || compiled_->empty()) return;
@@ -212,31 +197,9 @@ void RiscvCore<Xlen>::count_compiled() {
   if (!compiled_) return;
   compiled_->for_each([this](CompiledBlock& compiled) {
     Block& block = compiled.block;
-    const uint64_t executions = compiled.executions[0] + compiled.executions[1];
     for (unsigned i = 0; i < 2; ++i) block.executions[i] = std::exchange(compiled.executions[i], 0);
-    if (DataPath::Region* const home = home_region()) {
-      home->data_read_bytes += executions * compiled.load_bytes;
-      home->data_write_bytes += executions * compiled.store_bytes;
-    }
     count_block(block);
   });
-}
-
-/// Where loads and stores of a block are counted at its end; nullptr with a data cache, where each is counted at once.
-template <class Xlen>
-DataPath::Region* RiscvCore<Xlen>::home_region() {
-  return home_.region == DataPath::kNoRegion ? nullptr : &path_.region(home_.region);
-}
-
-/// Leaves the block at `site`, with clock_ as in `leave`: what its loads and stores did in home memory was not counted
-/// yet.
-template <class Xlen>
-void RiscvCore<Xlen>::leave_compiled(const CompiledSite& site, bool completed) {
-  if (DataPath::Region* const home = home_region()) {
-    home->data_read_bytes += site.load_bytes_before;
-    home->data_write_bytes += site.store_bytes_before;
-  }
-  leave(site.block->block, *site.operation, clock_, completed);
 }
 
 template <class Xlen>
@@ -254,7 +217,7 @@ CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U addr
     kind = atomic(op);
   }
   if (kind == AccessKind::fault) {
-    leave_compiled(site, false);
+    leave(site.block->block, op, clock_, false);
     take_pending_trap();
     return {0, CompiledExit::left};
   }
@@ -269,12 +232,8 @@ CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U addr
     }
   }
   if (kind == AccessKind::bus && !goes_on(site.block->block.worst_cycles)) {
-    leave_compiled(site, true);
+    leave(site.block->block, op, clock_, true);
     return {0, CompiledExit::left};
-  }
-  // The block's end will count the access as one that was compiled: its latency, and its bytes in home memory.
-  if (DataPath::Region* const home = home_region()) {
-    (site.load ? home->data_read_bytes : home->data_write_bytes) -= site.size_bytes;
   }
   return {clock_ - site.latency_before - site.latency_own, CompiledExit::goes_on};
 }
@@ -286,10 +245,16 @@ CompiledReturn RiscvCore<Xlen>::floating_compiled(const CompiledSite& site, uint
 }
 
 template <class Xlen>
+CompiledReturn RiscvCore<Xlen>::csr_compiled(const CompiledSite& site, uint64_t clock) {
+  const bool goes_on = csr_ends_block(site.block->block, *site.operation, clock + site.latency_before);
+  return {clock, goes_on ? CompiledExit::goes_on : CompiledExit::left};
+}
+
+template <class Xlen>
 CompiledReturn RiscvCore<Xlen>::system_compiled(const CompiledSite& site, uint64_t clock) {
   const Operation operation = *site.operation;  // the block may be dropped
   clock_ = clock + site.latency_before;
-  leave_compiled(site, false);
+  leave(site.block->block, *site.operation, clock_, false);
   execute_system(operation);
   return {0, CompiledExit::left};
 }

@@ -8,6 +8,8 @@
 
 namespace backboard {
 
+uint8_t DataPath::kNoHomePages[DataPath::kHomeTableBytes];
+
 DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config)
     : bus_(bus),
       lanes_(dynamic_cast<BusLanes*>(&bus)),
@@ -118,6 +120,7 @@ uint32_t DataPath::find_region(uint64_t address, unsigned size_bytes) {
   const auto same = [&](const Region& r) { return r.first == found->first && r.last == found->last; };
   auto it = std::find_if(regions_.begin(), regions_.end(), same);
   if (it == regions_.end()) it = regions_.insert(regions_.end(), Region{});
+  regions_changed_ |= it->bytes != found->bytes;
   it->first = found->first;
   it->last = found->last;
   it->bytes = found->bytes;
@@ -159,7 +162,8 @@ void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_i
   if (region_index == home_) enter_home(first / kPageBytes, machine_mode, may_read, may_write);
 }
 
-uint32_t DataPath::largest_region() const {
+uint32_t DataPath::largest_region() {
+  regions_changed_ = false;
   uint32_t largest = kNoRegion;
   for (uint32_t i = 0; i < regions_.size(); ++i) {
     const Region& region = regions_[i];
@@ -172,6 +176,7 @@ uint32_t DataPath::largest_region() const {
 }
 
 bool DataPath::set_home(uint32_t region) {
+  if (region == home_) return true;
   flush_pages();
   for (auto& table : home_pages_) {
     try {
@@ -187,7 +192,7 @@ bool DataPath::set_home(uint32_t region) {
 void DataPath::enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write) {
   if (page >= kHomePages) return;
   const unsigned mode = machine_mode ? 0 : 1;
-  home_pages_[mode]->bytes()[page] = static_cast<uint8_t>((may_read ? 1 : 0) | (may_write ? 2 : 0));
+  home_pages_[mode]->bytes()[page] = static_cast<uint8_t>((may_read ? kMayRead : 0) | (may_write ? kMayWrite : 0));
   entered_[mode].push_back(static_cast<uint32_t>(page));
 }
 
@@ -265,6 +270,7 @@ void DataPath::forget_regions() {
   flush_pages();
   home_ = kNoRegion;
   for (Region& region : regions_) region.bytes = nullptr;
+  regions_changed_ = true;
   not_direct_ = filled_negative();
 }
 
@@ -291,6 +297,7 @@ void DataPath::state(StateArchive& archive) {
   if (!archive.reading()) return;
   // The bus is asked for the regions again; a saved region keeps its counters until then.
   home_ = kNoRegion;
+  regions_changed_ = true;
   regions_.clear();
   for (const DirectTraffic& t : saved) {
     Region region;

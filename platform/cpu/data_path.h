@@ -145,14 +145,22 @@ class DataPath {
   void exclude(uint64_t first, uint64_t last);
   void forget_regions();
 
-  // For compiled code (CompiledCode): one region whose pages it may touch without asking.
-  /// The largest region that may be read and written, kNoRegion when there is none.
-  uint32_t largest_region() const;
+  // One region whose pages may be touched without asking for more than a byte of a table (HomeMemory).
+  /// The largest region that may be read and written, kNoRegion when there is none. The question ends
+  /// regions_have_changed.
+  uint32_t largest_region();
+  /// Whether there is another region, or there are none any more, since largest_region was asked.
+  bool regions_have_changed() const { return regions_changed_; }
   /// Makes `region` the home; its pages are entered as they are met. False when the host has no room for the tables.
   bool set_home(uint32_t region);
-  /// Of each page of the 32-bit address space: bit 0, all of it lies in the home region and may be read; bit 1,
-  /// written. Then three times as many zeros: misaligned accesses look there (BlockCompiler::memory).
-  const uint8_t* home_pages(bool machine_mode) const { return home_pages_[machine_mode ? 0 : 1]->bytes(); }
+  /// What may be done with the bytes of a page of the home region.
+  static constexpr uint8_t kMayRead = 1, kMayWrite = 2;
+  /// That of each page of the 32-bit address space; nothing, outside the home region. Then three times as many zeros:
+  /// misaligned accesses look there (home_place).
+  const uint8_t* home_pages(bool machine_mode) const {
+    const auto& table = home_pages_[machine_mode ? 0 : 1];
+    return table ? table->bytes() : kNoHomePages;
+  }
   /// Looks at every access to the pages of these ranges; how it is carried out does not change.
   void watch(std::vector<Watchpoint> watchpoints);
   bool watch_was_hit() const { return hit_.has_value(); }
@@ -335,7 +343,9 @@ class DataPath {
     return lines;
   }
   static constexpr uint64_t kHomePages = uint64_t{1} << 20, kHomeTableBytes = 4 * kHomePages;
+  static uint8_t kNoHomePages[kHomeTableBytes];  ///< zeros, for who has no home
   uint32_t home_ = kNoRegion;
+  bool regions_changed_ = true;
   std::array<std::optional<BackingStore>, 2> home_pages_;
   std::array<std::vector<uint32_t>, 2> entered_;  ///< numbers of the pages that are not zero there
   uint64_t last_delay_ps_ = 0;                    ///< of a transaction, and its cycles

@@ -95,13 +95,13 @@ inline constexpr uint8_t kDiscardRegister = 32;
 /// A decoded instruction, 16 bytes. In a block, `pc_offset` and `cycles_before` count from the block's start.
 struct Operation {
   InstructionId id = InstructionId::ILLEGAL;
-  uint8_t length_bytes = 4;
-  uint8_t rd = 0;  ///< x0 as a destination is kDiscardRegister
+  uint8_t length_bytes : 4 = 4;
+  uint8_t rounding : 4 = 0;  ///< the rm field
+  uint8_t rd = 0;            ///< x0 as a destination is kDiscardRegister
   uint8_t rs1 = 0;
   uint8_t rs2 = 0;
   uint8_t rs3 = 0;
-  uint8_t rounding = 0;   ///< the rm field
-  uint8_t handler = 0;    ///< the interpreter's (handlers.h)
+  uint16_t handler = 0;   ///< the interpreter's (handlers.h)
   int32_t immediate = 0;  ///< sign-extended; CSR number; shift amount
   uint16_t pc_offset = 0;
   uint16_t cycles_before = 0;

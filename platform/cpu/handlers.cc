@@ -1,20 +1,45 @@
 #include "platform/cpu/handlers.h"
 
+#include <algorithm>
 #include <array>
+#include <tuple>
+#include <vector>
 
 namespace backboard {
 namespace {
 
 struct Forwarding {
-  uint8_t rs1 = 0, rs2 = 0;  ///< handlers; 0: none
+  uint16_t rs1 = 0, rs2 = 0;  ///< handlers; 0: none
 };
 
 std::array<Forwarding, kInstructionIds> forwardings() {
   std::array<Forwarding, kInstructionIds> table{};
 #define FORWARDED(id, operand) \
-  table[static_cast<unsigned>(InstructionId::id)].operand = static_cast<uint8_t>(Handler::id##_##operand);
+  table[static_cast<unsigned>(InstructionId::id)].operand = static_cast<uint16_t>(Handler::id##_##operand);
 #include "platform/cpu/forwarded.def"
   return table;
+}
+
+/// Handlers for two, by those of the first and the second.
+struct Pair {
+  uint16_t first = 0, second = 0, both = 0;
+  bool operator<(const Pair& other) const { return std::tie(first, second) < std::tie(other.first, other.second); }
+};
+
+std::vector<Pair> sorted_pairs() {
+#define HANDLER_x(id) plain_handler(InstructionId::id)
+#define HANDLER_rs1(id) static_cast<uint16_t>(Handler::id##_rs1)
+#define HANDLER_rs2(id) static_cast<uint16_t>(Handler::id##_rs2)
+  std::vector<Pair> pairs{
+#define PAIR(c1, i1, at1, c2, i2, at2) \
+  {HANDLER_##at1(i1), HANDLER_##at2(i2), static_cast<uint16_t>(Handler::i1##_##at1##_##i2##_##at2)},
+#include "platform/cpu/pairs.def"
+  };
+#undef HANDLER_x
+#undef HANDLER_rs1
+#undef HANDLER_rs2
+  std::sort(pairs.begin(), pairs.end());
+  return pairs;
 }
 
 /// Whether the interpreter keeps at hand what the instruction writes to rd.
@@ -59,6 +84,17 @@ void HandlerChoice::choose(Operation& operation) {
     at_hand_ = operation.rd;
   } else if (!writes_nothing(operation)) {
     at_hand_ = kNothing;
+  }
+}
+
+void HandlerChoice::pair(std::span<Operation> operations) {
+  static const std::vector<Pair> kPairs = sorted_pairs();
+  for (size_t i = 0; i + 1 < operations.size(); ++i) {
+    const Pair wanted{operations[i].handler, operations[i + 1].handler, 0};
+    const auto found = std::lower_bound(kPairs.begin(), kPairs.end(), wanted);
+    if (found == kPairs.end() || wanted < *found) continue;
+    operations[i].handler = found->both;
+    ++i;
   }
 }
 

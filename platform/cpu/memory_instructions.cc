@@ -1,5 +1,6 @@
 // Loads, stores and atomic instructions that take the long way, and leaving a block behind them.
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
 #include "platform/cpu/riscv_core.h"
@@ -48,24 +49,54 @@ bool RiscvCore<Xlen>::goes_on(uint32_t worst_cycles) {
   return clock_ + worst_cycles <= block_limit_;
 }
 
+/// Whether an access, aligned or not, lies in one page of home memory and may simply be carried out.
+template <class Xlen>
+bool RiscvCore<Xlen>::in_home_page(U address, unsigned size_bytes, uint8_t what) const {
+  if (home_.region == DataPath::kNoRegion) return false;
+  const uint64_t in_page = address % DataPath::kPageBytes;
+  return in_page + size_bytes <= DataPath::kPageBytes &&
+         (path_.home_pages(data_machine_)[address / DataPath::kPageBytes] & what) != 0;
+}
+
+/// The block counts a load or store as one of home memory (HomeMemory): what it is beyond that is counted here.
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles_before) {
-  if (config_.misaligned_traps && address % size_bytes != 0) {
-    pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
-    return AccessKind::fault;
+  if (address % size_bytes != 0) {
+    if (config_.misaligned_traps) {
+      pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
+      return AccessKind::fault;
+    }
+    if (in_home_page(address, size_bytes, DataPath::kMayRead)) {
+      std::memcpy(&transfer_, reinterpret_cast<const void*>(home_.host_minus_guest + address), size_bytes);
+      return AccessKind::direct;
+    }
   }
-  return finish_access(path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_),
-                       TrapCause::load_access, address);
+  const AccessResult result = path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+  const AccessKind kind = finish_access(result, TrapCause::load_access, address);
+  if (kind == AccessKind::fault) return kind;
+  clock_ -= home_.read_cycles;
+  elsewhere_read_bytes_ += size_bytes;
+  return kind;
 }
 
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycles_before) {
-  if (config_.misaligned_traps && address % size_bytes != 0) {
-    pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
-    return AccessKind::fault;
+  if (address % size_bytes != 0) {
+    if (config_.misaligned_traps) {
+      pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
+      return AccessKind::fault;
+    }
+    if (in_home_page(address, size_bytes, DataPath::kMayWrite)) {
+      std::memcpy(reinterpret_cast<void*>(home_.host_minus_guest + address), &transfer_, size_bytes);
+      return AccessKind::direct;
+    }
   }
-  return finish_access(path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_),
-                       TrapCause::store_access, address);
+  const AccessResult result = path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+  const AccessKind kind = finish_access(result, TrapCause::store_access, address);
+  if (kind == AccessKind::fault) return kind;
+  clock_ -= home_.write_cycles;
+  elsewhere_write_bytes_ += size_bytes;
+  return kind;
 }
 
 namespace {

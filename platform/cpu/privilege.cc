@@ -129,15 +129,16 @@ void RiscvCore<Xlen>::execute_system(const Operation& in_block) {
   }
 }
 
+/// What a CSR instruction does to the CSR and to rd, at clock_ and retired_. False when it is illegal.
 template <class Xlen>
-void RiscvCore<Xlen>::execute_csr(const Operation& operation) {
+bool RiscvCore<Xlen>::exchange_csr(const Operation& operation) {
   const auto number = static_cast<unsigned>(operation.immediate);
   const bool immediate = operation.id >= InstructionId::CSRRWI;
   const U source = immediate ? U{operation.rs1} : x_[operation.rs1];
   const bool exchange = operation.id == InstructionId::CSRRW || operation.id == InstructionId::CSRRWI;
   const bool write = exchange || operation.rs1 != 0;
   U old = 0;
-  if (!csr_exists(number, write) || !read_csr(number, old)) return illegal_instruction();
+  if (!csr_exists(number, write) || !read_csr(number, old)) return false;
   if (write) {
     const bool set = operation.id == InstructionId::CSRRS || operation.id == InstructionId::CSRRSI;
     const U value = exchange ? source : set ? old | source : old & ~source;
@@ -145,7 +146,31 @@ void RiscvCore<Xlen>::execute_csr(const Operation& operation) {
     write_csr(number, value, {clock_ + cycles, retired_ + 1});
   }
   x_[operation.rd] = old;
-  retire(operation);
+  return true;
+}
+
+template <class Xlen>
+void RiscvCore<Xlen>::execute_csr(const Operation& operation) {
+  exchange_csr(operation) ? retire(operation) : illegal_instruction();
+}
+
+/// Carries a CSR instruction out as the last of `block`, which has started at `clock` as for `leave`. True when the
+/// block may end as others do: nothing that who runs blocks has looked at is another now. Otherwise the core is at the
+/// boundary behind the instruction, or behind the trap that it was.
+template <class Xlen>
+bool RiscvCore<Xlen>::csr_ends_block(const Block& block, const Operation& operation, uint64_t clock) {
+  const auto number = static_cast<unsigned>(operation.immediate);
+  const auto before = static_cast<uint64_t>(&operation - block.operations);
+  const bool drops_blocks = number >= csr::kPMPCFG0 && number < csr::kPMPADDR0 + 64;
+  const bool data_machine = data_machine_;
+  clock_ = clock + operation.cycles_before;
+  retired_ += before;
+  const bool done = !drops_blocks && exchange_csr(operation);
+  retired_ -= before;
+  if (done && data_machine == data_machine_ && !interrupt_is_due()) return true;
+  leave(block, operation, clock, done);
+  if (!done) execute_csr(Operation(operation));  // the block may be dropped
+  return false;
 }
 
 template <class Xlen>
@@ -215,11 +240,13 @@ template bool RiscvCore<Rv32>::interrupt_is_due() const;
 template bool RiscvCore<Rv32>::take_interrupt();
 template void RiscvCore<Rv32>::illegal_instruction();
 template void RiscvCore<Rv32>::execute_system(const Operation&);
+template bool RiscvCore<Rv32>::csr_ends_block(const Block&, const Operation&, uint64_t);
 template void RiscvCore<Rv64>::privilege_changed();
 template void RiscvCore<Rv64>::take_trap(TrapCause, uint64_t, BusResponse);
 template bool RiscvCore<Rv64>::interrupt_is_due() const;
 template bool RiscvCore<Rv64>::take_interrupt();
 template void RiscvCore<Rv64>::illegal_instruction();
 template void RiscvCore<Rv64>::execute_system(const Operation&);
+template bool RiscvCore<Rv64>::csr_ends_block(const Block&, const Operation&, uint64_t);
 
 }  // namespace backboard

@@ -179,6 +179,7 @@ template <class Xlen>
 void RiscvCore<Xlen>::count_blocks() {
   blocks_.for_each([this](Block& block) { count_block(block); });
   count_compiled();
+  settle_elsewhere();
 }
 
 template <class Xlen>
@@ -263,6 +264,7 @@ template <class Xlen>
 void RiscvCore<Xlen>::state(StateArchive& archive) {
   statistics();  // counts what the blocks hold
   drop_blocks();
+  home_ = {};  // of regions that are asked for again
   archive.section("core");
   archive.value("x", x_);
   archive.value("f", f_);

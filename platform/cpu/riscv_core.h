@@ -119,6 +119,13 @@ class RiscvCore final : public Core, private GuestMemory {
   Block* build_block();
   unsigned fill_block(Operation* operations, uint32_t region, Block& block);
   void drop_blocks();
+  void choose_home();
+  void settle_elsewhere();
+  void count_in_home(InstructionId id, uint64_t executions);
+  uint32_t home_cycles(InstructionKind kind) const {
+    return kind == InstructionKind::load ? home_.read_cycles : kind == InstructionKind::store ? home_.write_cycles : 0;
+  }
+  bool in_home_page(U address, unsigned size_bytes, uint8_t what) const;
   void count_block(Block& block);
   void count_blocks();
   void count_part(const Block& block, const Operation* end);
@@ -137,9 +144,13 @@ class RiscvCore final : public Core, private GuestMemory {
   // interpreter.cc
   void execute(Block* block, uint64_t limit_clock) {
     block_limit_ = chain_limit_ = limit_clock;
-    path_.has_caches() ? interpret<true>(block) : interpret<false>(block);
+    run_interpreter(block);
   }
-  template <bool kCaches>
+  void run_interpreter(Block* block) {
+    if (path_.data_cache()) return interpret<true, true>(block);
+    path_.code_cache() ? interpret<true, false>(block) : interpret<false, false>(block);
+  }
+  template <bool kCaches, bool kLines>
   void interpret(Block* block);
   bool goes_on(uint32_t worst_cycles);
 
@@ -149,8 +160,6 @@ class RiscvCore final : public Core, private GuestMemory {
   bool carries_on();
   bool next_quantum(uint32_t worst_cycles, uint64_t last_clock);
   bool compile(const Block& block);
-  bool choose_home();
-  DataPath::Region* home_region();
   bool fetched(uint64_t key);
   void use_lines(const Block& block);
   bool follow_lines(CompiledBlock& compiled, const Block& decoded);
@@ -159,8 +168,8 @@ class RiscvCore final : public Core, private GuestMemory {
   void count_compiled();
   CompiledReturn access_compiled(const CompiledSite& site, U address, uint64_t clock);
   CompiledReturn floating_compiled(const CompiledSite& site, uint64_t clock);
+  CompiledReturn csr_compiled(const CompiledSite& site, uint64_t clock);
   CompiledReturn system_compiled(const CompiledSite& site, uint64_t clock);
-  void leave_compiled(const CompiledSite& site, bool completed);
   bool execute_floating(const Operation& operation);
   void leave(const Block& block, const Operation& operation, uint64_t clock, bool completed);
   // While these run, clock_ holds what the block has taken beyond its operations' own cycles; values pass in
@@ -182,6 +191,8 @@ class RiscvCore final : public Core, private GuestMemory {
   void illegal_instruction();
   void execute_system(const Operation& operation);
   void execute_csr(const Operation& operation);
+  bool exchange_csr(const Operation& operation);
+  bool csr_ends_block(const Block& block, const Operation& operation, uint64_t clock);
   void execute_cache(const Operation& operation);
   void execute_mret(const Operation& operation);
   void execute_ebreak(const Operation& operation);
@@ -239,7 +250,9 @@ class RiscvCore final : public Core, private GuestMemory {
   Counter mcycle_, minstret_;
 
   std::unique_ptr<CompiledCode> compiled_;  ///< nullptr: the interpreter does everything
-  HomeMemory home_;
+  HomeMemory home_;                         ///< for which the blocks are made
+  /// Bytes of loads and stores that their blocks count as the home's, and that pages elsewhere have counted.
+  uint64_t elsewhere_read_bytes_ = 0, elsewhere_write_bytes_ = 0;
   bool compiled_stale_ = false;  ///< blocks were dropped; while compiled code may still run, it stays
 
   uint64_t ahead_limit_ps_ = 0;  ///< of the queue, and the clock edge that it is

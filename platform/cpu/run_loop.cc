@@ -58,7 +58,7 @@ void RiscvCore<Xlen>::run(uint64_t quantum_clock) {
       passed_ = progress();
       return stop(StopReason::breakpoint);
     }
-    if (path_.largest_latency_cycles() != bounded_latency_) drop_blocks();
+    if (path_.largest_latency_cycles() != bounded_latency_ || path_.regions_have_changed()) drop_blocks();
     if (path_.code_cache() && !fetch_code()) {
       end_waiting();
       continue;
@@ -103,7 +103,8 @@ void RiscvCore<Xlen>::run_carefully(const Block& block, uint64_t limit_clock) {
 
 template <class Xlen>
 void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operation) {
-  const uint16_t cycles = cost_[static_cast<unsigned>(kind_of(operation.id))];
+  const InstructionKind kind = kind_of(operation.id);
+  const auto cycles = static_cast<uint16_t>(cost_[static_cast<unsigned>(kind)] + home_cycles(kind));
   scratch_.key = home.key;
   scratch_.origin = home.origin;
   scratch_.cycles = cycles;

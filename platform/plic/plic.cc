@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "platform/bus/give_word.h"
 #include "platform/bus/serve_registers.h"
 #include "platform/check/check.h"
 #include "platform/regs/plic_regs.h"
@@ -50,6 +53,19 @@ BusResponse Plic::access(BusAccess& access, uint64_t&) {
     return BusResponse::target;
   }
   access_ = &access;
+  // Who polls asks for a word of pending bits, or claims although nothing is pending.
+  if (access.op == BusOp::read && access.size == 4) {
+    const uint64_t word = (access.address - offset_of(Reg::PLIC_PENDING)) / 4;
+    if (access.address % 4 == 0 && word < pending_.size()) {
+      give_word(access, pending_[word]);
+      return BusResponse::ok;
+    }
+    const bool none_pending = std::all_of(pending_.begin(), pending_.end(), [](uint32_t bits) { return bits == 0; });
+    if (access.address == offset_of(Reg::PLIC_CLAIM) && none_pending) {
+      give_word(access, 0);
+      return BusResponse::ok;
+    }
+  }
   return serve_registers(bank_, access, findings_);
 }
 

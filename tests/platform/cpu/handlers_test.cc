@@ -1,7 +1,9 @@
-// The interpreter's handlers that take an operand from the result at hand (forwarded.def).
+// The interpreter's handlers that take an operand from the result at hand (forwarded.def), and those for two
+// instructions (pairs.def).
 #include "platform/cpu/handlers.h"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstring>
 
@@ -30,20 +32,20 @@ const Row kRows[] = {
 #include "platform/cpu/forwarded.def"
 };
 
-/// The instruction of `row` with its operands in `rs1` and `rs2`; a result goes to x12, a branch two instructions on.
-uint32_t encode(const Row& row, Isa isa, uint32_t rs1, uint32_t rs2) {
+/// The instruction `id` with its operands in `rs1` and `rs2`; a result goes to `rd`, a branch two instructions on.
+uint32_t encode(InstructionId id, Isa isa, uint32_t rs1, uint32_t rs2, uint32_t rd = 12) {
   const auto table = instruction_table(isa);
-  const auto found = std::find_if(table.begin(), table.end(), [&](const InstructionRow& r) { return r.id == row.id; });
+  const auto found = std::find_if(table.begin(), table.end(), [&](const InstructionRow& r) { return r.id == id; });
   REQUIRE(found != table.end());
   switch (found->format) {
     case InstructionFormat::R:
-      return found->match | 12u << 7 | rs1 << 15 | rs2 << 20;
+      return found->match | rd << 7 | rs1 << 15 | rs2 << 20;
     case InstructionFormat::S:
       return found->match | 8u << 7 | rs1 << 15 | rs2 << 20;
     case InstructionFormat::B:
       return found->match | 4u << 8 | rs1 << 15 | rs2 << 20;
     default:
-      return found->match | 12u << 7 | rs1 << 15 | 8u << 20;
+      return found->match | rd << 7 | rs1 << 15 | 8u << 20;
   }
 }
 
@@ -54,7 +56,7 @@ bool accesses_memory(InstructionId id) {
 
 void check_row(const Row& row, Isa isa, uint64_t at_hand, uint64_t other) {
   Program p;
-  p << addi(10, 9, 24) << encode(row, isa, row.second ? 11 : 10, row.second ? 10 : 11) << addi(13, 12, 1)
+  p << addi(10, 9, 24) << encode(row.id, isa, row.second ? 11 : 10, row.second ? 10 : 11) << addi(13, 12, 1)
     << addi(14, 13, 1) << jal(0, 0);
   CoreConfig config;
   config.isa = isa;
@@ -91,12 +93,13 @@ TEST_CASE("an instruction that takes its operand from the result at hand does wh
       if (row.rv64 && isa == Isa::rv32imafc) continue;
       INFO(static_cast<unsigned>(row.handler));
       const Operation first = decode(addi(10, 9, 24), isa);
-      Operation producer = first, consumer = decode(encode(row, isa, row.second ? 11 : 10, row.second ? 10 : 11), isa);
+      Operation producer = first,
+                consumer = decode(encode(row.id, isa, row.second ? 11 : 10, row.second ? 10 : 11), isa);
       HandlerChoice handlers;
       handlers.choose(producer);
       handlers.choose(consumer);
       CHECK(producer.handler == plain_handler(InstructionId::ADDI));
-      CHECK(consumer.handler == static_cast<uint8_t>(row.handler));
+      CHECK(consumer.handler == static_cast<uint16_t>(row.handler));
       if (accesses_memory(row.id)) {
         const uint64_t place = Machine::kData + 16, value = 0x8123'4567'89AB'CDEF;
         check_row(row, isa, row.second ? value : place, row.second ? place : value);
@@ -108,6 +111,90 @@ TEST_CASE("an instruction that takes its operand from the result at hand does wh
       }
     }
   }
+}
+
+namespace {
+
+struct PairRow {
+  InstructionId first, second;
+  const char *first_at, *second_at;
+  Handler both;
+};
+
+const PairRow kPairRows[] = {
+#define PAIR(c1, i1, at1, c2, i2, at2) \
+  {InstructionId::i1, InstructionId::i2, #at1, #at2, Handler::i1##_##at1##_##i2##_##at2},
+#include "platform/cpu/pairs.def"
+};
+
+/// Both instructions, the first behind one that leaves x10 at hand: what is not at hand lies in x11 (rs1) and x8.
+std::array<uint32_t, 2> encode(const PairRow& row) {
+  const auto with = [](InstructionId id, std::string_view at, uint32_t at_hand, uint32_t rd) {
+    return encode(id, Isa::rv32imafc, at == "rs1" ? at_hand : 11, at == "rs2" ? at_hand : 8, rd);
+  };
+  const bool writes = kind_of(row.first) != InstructionKind::store;
+  return {with(row.first, row.first_at, 10, 12), with(row.second, row.second_at, writes ? 12 : 10, 13)};
+}
+
+/// Runs the pair in a block, and one instruction after the other: the same is left, traps too.
+void check_pair(const PairRow& row, const std::array<uint32_t, 3>& values) {
+  Program p;
+  p << addi(10, 9, 0);
+  for (const uint32_t bits : encode(row)) p << bits;
+  p << addi(14, 13, 1) << addi(15, 14, 1) << jal(0, 0);
+  CoreConfig config;
+  config.jit = JitUse::off;
+  Machine in_block(config), one_by_one(config);
+  for (Machine* machine : {&in_block, &one_by_one}) {
+    for (uint32_t i = 0; i < 64; i += 4) machine->bus.set_word(Machine::kData + i, Machine::kData + (i * 7 + 3) % 64);
+    machine->load(p);
+    machine->start();
+    machine->core->set_x(9, values[0]);
+    machine->core->set_x(11, values[1]);
+    machine->core->set_x(8, values[2]);
+  }
+  in_block.run(6);
+  for (unsigned i = 0; i < 6; ++i) one_by_one.run(1);
+  for (unsigned i = 0; i < 32; ++i) {
+    INFO("x" << i);
+    CHECK(in_block.core->x(i) == one_by_one.core->x(i));
+  }
+  CHECK(in_block.core->pc() == one_by_one.core->pc());
+  CHECK(in_block.core->time_ps() == one_by_one.core->time_ps());
+  CHECK(in_block.core->csr(0x342) == one_by_one.core->csr(0x342));
+  CHECK(in_block.core->statistics().loads == one_by_one.core->statistics().loads);
+  CHECK(std::memcmp(in_block.bus.at(Machine::kData), one_by_one.bus.at(Machine::kData), 64) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("two instructions that have a handler together do what they do one by one") {
+  const uint32_t place = Machine::kData + 16;
+  for (const PairRow& row : kPairRows) {
+    INFO(static_cast<unsigned>(row.both));
+    std::array<Operation, 3> operations{decode(addi(10, 9, 0))};
+    for (unsigned i = 0; i < 2; ++i) operations[i + 1] = decode(encode(row)[i]);
+    HandlerChoice handlers;
+    for (Operation& operation : operations) handlers.choose(operation);
+    HandlerChoice::pair(std::span(operations).subspan(1));
+    CHECK(operations[1].handler == static_cast<uint16_t>(row.both));
+    check_pair(row, {place, place + 4, 8});
+    check_pair(row, {place, 12, place});
+    check_pair(row, {8, place, place});
+    check_pair(row, {31, 0xC000'0000, ~0u});  // not where the program lies
+    check_pair(row, {~0u, 0x3FFF'FFFF, 1});
+  }
+}
+
+TEST_CASE("the second of a pair keeps its own handler, and is no first of another pair") {
+  std::array<Operation, 4> operations{decode(addi(10, 9, 1)), decode(addi(11, 9, 1)), decode(addi(12, 9, 1)),
+                                      decode(ecall())};
+  HandlerChoice handlers;
+  for (Operation& operation : operations) handlers.choose(operation);
+  HandlerChoice::pair(operations);
+  CHECK(operations[0].handler == static_cast<uint16_t>(Handler::ADDI_x_ADDI_x));
+  CHECK(operations[1].handler == plain_handler(InstructionId::ADDI));
+  CHECK(operations[2].handler == plain_handler(InstructionId::ADDI));
 }
 
 TEST_CASE("what is at hand is the last result of the block, as long as nothing else wrote a register") {
@@ -122,8 +209,8 @@ TEST_CASE("what is at hand is the last result of the block, as long as nothing e
     handlers.choose(operation);
     return operation.handler;
   };
-  const uint8_t plain = plain_handler(InstructionId::ADD);
-  const auto first = static_cast<uint8_t>(Handler::ADD_rs1), second = static_cast<uint8_t>(Handler::ADD_rs2);
+  const uint16_t plain = plain_handler(InstructionId::ADD);
+  const auto first = static_cast<uint16_t>(Handler::ADD_rs1), second = static_cast<uint16_t>(Handler::ADD_rs2);
   CHECK(handler_behind({}) == plain);
   CHECK(handler_behind({lui(10, 1)}) == first);
   CHECK(handler_behind({auipc(11, 1)}) == second);

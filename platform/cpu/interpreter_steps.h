@@ -1,0 +1,212 @@
+// The pieces that the interpreter's handlers are made of. For interpreter.cc alone: the names are those of its locals.
+//
+// Handlers are macros because each must end in its own indirect jump; a page's host address is kept as a difference to
+// the guest's, which one addition turns into a pointer.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "platform/cpu/decode.h"
+#include "platform/cpu/integer_ops.h"
+
+namespace backboard {
+
+/// The results of integer_instructions.def.
+template <class Xlen>
+struct IntegerResult {
+  using U = typename Xlen::Unsigned;
+  using S = typename Xlen::Signed;
+#define COMPUTE(id, expression)                                                                                  \
+  [[gnu::always_inline]] static U id([[maybe_unused]] U a, [[maybe_unused]] U b, [[maybe_unused]] U immediate) { \
+    return static_cast<U>(expression);                                                                           \
+  }
+#include "platform/cpu/integer_instructions.def"
+};
+
+/// Where in DataPath::home_pages an access looks: its page when it is aligned, behind the pages when it is not.
+template <unsigned kSizeBytes>
+[[gnu::always_inline]] inline uint32_t home_place(uint32_t address) {
+  constexpr unsigned kTurn = std::countr_zero(kSizeBytes);
+  return std::rotr(address, kTurn) >> (12 - kTurn);
+}
+
+}  // namespace backboard
+
+#define DISPATCH() goto* kLabels[op->handler]
+#define NEXT()  \
+  do {          \
+    ++op;       \
+    DISPATCH(); \
+  } while (false)
+#define RS1 x[op->rs1]
+#define RS2 x[op->rs2]
+#define IMMEDIATE static_cast<U>(static_cast<S>(op->immediate))
+#define OWN_PC (static_cast<U>(block->pc()) + op->pc_offset)
+#define RESULT(value) x[op->rd] = at_hand = static_cast<U>(value)
+
+// Operands, by which of them is at hand.
+#define FIRST_x RS1
+#define FIRST_rs1 at_hand
+#define FIRST_rs2 RS1
+#define SECOND_x RS2
+#define SECOND_rs1 RS2
+#define SECOND_rs2 at_hand
+
+#define STEP_alu(id, at) RESULT(IntegerResult<Xlen>::id(FIRST_##at, SECOND_##at, IMMEDIATE))
+#define STEP_branch(id, at)                      \
+  do {                                           \
+    const U a = FIRST_##at, b = SECOND_##at;     \
+    if (CONDITION_##id(a, b)) goto branch_taken; \
+    goto do_block_end;                           \
+  } while (false)
+#define CONDITION_BEQ(a, b) (a) == (b)
+#define CONDITION_BNE(a, b) (a) != (b)
+#define CONDITION_BLT(a, b) static_cast<S>(a) < static_cast<S>(b)
+#define CONDITION_BGE(a, b) static_cast<S>(a) >= static_cast<S>(b)
+#define CONDITION_BLTU(a, b) (a) < (b)
+#define CONDITION_BGEU(a, b) (a) >= (b)
+
+// What loads and stores move, and where it goes to or comes from.
+#define TYPE_LB int8_t
+#define TYPE_LH int16_t
+#define TYPE_LW int32_t
+#define TYPE_LBU uint8_t
+#define TYPE_LHU uint16_t
+#define TYPE_LWU uint32_t
+#define TYPE_LD uint64_t
+#define TYPE_FLW uint32_t
+#define TYPE_FLD uint64_t
+#define TYPE_SB uint8_t
+#define TYPE_SH uint16_t
+#define TYPE_SW uint32_t
+#define TYPE_SD uint64_t
+#define TYPE_FSW uint32_t
+#define TYPE_FSD uint64_t
+#define TAKE_LB(value) RESULT(static_cast<S>(value))
+#define TAKE_LH(value) RESULT(static_cast<S>(value))
+#define TAKE_LW(value) RESULT(static_cast<S>(value))
+#define TAKE_LBU(value) RESULT(value)
+#define TAKE_LHU(value) RESULT(value)
+#define TAKE_LWU(value) RESULT(value)
+#define TAKE_LD(value) RESULT(value)
+#define TAKE_FLW(value) fs_ = 3, f_[op->rd] = nan_boxing::boxed<Float>(value)
+#define TAKE_FLD(value) fs_ = 3, f_[op->rd] = static_cast<Float>(value)
+#define VALUE_SB(at) SECOND_##at
+#define VALUE_SH(at) SECOND_##at
+#define VALUE_SW(at) SECOND_##at
+#define VALUE_SD(at) SECOND_##at
+#define VALUE_FSW(at) f_[op->rs2]
+#define VALUE_FSD(at) f_[op->rs2]
+
+// Pages of home memory (kHome) are looked up by one byte each; their bytes and latencies are the block's to count.
+// Other pages, and lines of the data cache, count for themselves. What neither knows takes the long way, and may end
+// the block behind itself; the handler that is left for it is gone on from at the next instruction, of which there is
+// one by itself. Nothing here may take the address of a local that the fast path keeps in a register.
+#define PAGE_OF(address) \
+  pages[kLines ? DataPath::line_index((address) >> granule_shift) : DataPath::page_index(address)]
+#define ALIGNED_PAGE(type, address_value) ((address_value) & (granule_mask | (sizeof(type) - 1)))
+#define IN_HOME(type, address, what) (home_pages[home_place<sizeof(type)>(static_cast<uint32_t>(address))] & (what))
+#define COUNT(accesses, type)                                \
+  do {                                                       \
+    if (kLines) {                                            \
+      accesses += ((sizeof(type) - 1) & page.size_mask) + 1; \
+      page.last_use = clock + op->cycles_before;             \
+    } else {                                                 \
+      accesses += sizeof(type);                              \
+    }                                                        \
+  } while (false)
+#define READ_PAGE(id)                                                                                \
+  TYPE_##id value;                                                                                   \
+  std::memcpy(&value, reinterpret_cast<const void*>(page.host_minus_guest + address), sizeof value); \
+  COUNT(page.reads, TYPE_##id);                                                                      \
+  clock += page.read_cycles;                                                                         \
+  TAKE_##id(value)
+#define WRITE_PAGE(id, at)                                                                     \
+  const auto value = static_cast<TYPE_##id>(VALUE_##id(at));                                   \
+  std::memcpy(reinterpret_cast<void*>(page.host_minus_guest + address), &value, sizeof value); \
+  COUNT(page.writes, TYPE_##id);                                                               \
+  clock += page.write_cycles
+
+#define STEP_load(id, at)                                                               \
+  do {                                                                                  \
+    const U address = FIRST_##at + IMMEDIATE;                                           \
+    if constexpr (kHome) {                                                              \
+      if (!IN_HOME(TYPE_##id, address, DataPath::kMayRead)) [[unlikely]] {              \
+        far_address = address;                                                          \
+        goto far_##id;                                                                  \
+      }                                                                                 \
+      TYPE_##id value;                                                                  \
+      std::memcpy(&value, reinterpret_cast<const void*>(home + address), sizeof value); \
+      TAKE_##id(value);                                                                 \
+    } else {                                                                            \
+      DataPath::Page& page = PAGE_OF(address);                                          \
+      if (page.read_tag != ALIGNED_PAGE(TYPE_##id, uint64_t{address})) [[unlikely]] {   \
+        far_address = address;                                                          \
+        goto far_##id;                                                                  \
+      }                                                                                 \
+      READ_PAGE(id);                                                                    \
+    }                                                                                   \
+  } while (false)
+#define STEP_store(id, at)                                                             \
+  do {                                                                                 \
+    const U address = FIRST_##at + IMMEDIATE;                                          \
+    if constexpr (kHome) {                                                             \
+      if (!IN_HOME(TYPE_##id, address, DataPath::kMayWrite)) [[unlikely]] {            \
+        far_address = address;                                                         \
+        goto far_##id;                                                                 \
+      }                                                                                \
+      const auto value = static_cast<TYPE_##id>(VALUE_##id(at));                       \
+      std::memcpy(reinterpret_cast<void*>(home + address), &value, sizeof value);      \
+    } else {                                                                           \
+      DataPath::Page& page = PAGE_OF(address);                                         \
+      if (page.write_tag != ALIGNED_PAGE(TYPE_##id, uint64_t{address})) [[unlikely]] { \
+        far_address = address;                                                         \
+        goto far_##id;                                                                 \
+      }                                                                                \
+      WRITE_PAGE(id, at);                                                              \
+    }                                                                                  \
+  } while (false)
+#define FAR_LOAD(id)                                                                 \
+  far_##id : {                                                                       \
+    const U address = far_address;                                                   \
+    if constexpr (kHome) {                                                           \
+      DataPath::Page& page = PAGE_OF(address);                                       \
+      if (page.read_tag == ALIGNED_PAGE(TYPE_##id, uint64_t{address})) {             \
+        READ_PAGE(id);                                                               \
+        clock -= home_.read_cycles;                                                  \
+        elsewhere_read_bytes_ += sizeof value;                                       \
+        NEXT();                                                                      \
+      }                                                                              \
+    }                                                                                \
+    clock_ = clock;                                                                  \
+    pc_ = OWN_PC; /* whose access it is, for what the bus reports */                 \
+    const AccessKind kind = load(address, sizeof(TYPE_##id), op->cycles_before);     \
+    clock = clock_;                                                                  \
+    if (kind == AccessKind::fault) goto leave_for_trap;                              \
+    TAKE_##id(static_cast<TYPE_##id>(transfer_));                                    \
+    if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind; \
+    NEXT();                                                                          \
+  }
+#define FAR_STORE(id)                                                                \
+  far_##id : {                                                                       \
+    const U address = far_address;                                                   \
+    if constexpr (kHome) {                                                           \
+      DataPath::Page& page = PAGE_OF(address);                                       \
+      if (page.write_tag == ALIGNED_PAGE(TYPE_##id, uint64_t{address})) {            \
+        WRITE_PAGE(id, x);                                                           \
+        clock -= home_.write_cycles;                                                 \
+        elsewhere_write_bytes_ += sizeof value;                                      \
+        NEXT();                                                                      \
+      }                                                                              \
+    }                                                                                \
+    clock_ = clock;                                                                  \
+    pc_ = OWN_PC;                                                                    \
+    transfer_ = static_cast<TYPE_##id>(VALUE_##id(x));                               \
+    const AccessKind kind = store(address, sizeof(TYPE_##id), op->cycles_before);    \
+    clock = clock_;                                                                  \
+    if (kind == AccessKind::fault) goto leave_for_trap;                              \
+    if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind; \
+    NEXT();                                                                          \
+  }
