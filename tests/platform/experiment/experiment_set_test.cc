@@ -33,8 +33,9 @@ void check_engines_pairs(const json& results) {
         CHECK(value(engine, metric) < value("reference", metric));
     }
     CHECK(value("lnpu", "dram") < value("daa", "dram"));
-    CHECK(value("daa", "dram") == value("taxonn", "dram"));
-    CHECK(value("daa", "dram") == value("neuroflix", "dram"));
+    // Two bytes an element on all three. The core's bytes differ by a line or two: interrupts come at other times.
+    CHECK(value("daa", "npu_bytes") == value("taxonn", "npu_bytes"));
+    CHECK(value("daa", "npu_bytes") == value("neuroflix", "npu_bytes"));
     CHECK(value("lnpu", "cycles") < value("reference", "cycles"));
   }
 }
