@@ -25,10 +25,9 @@ uint32_t npu_shape_elements(const npu_shape* shape);
 /** Bytes of one element of a dense format; 0 for coded and unknown formats. */
 uint32_t npu_format_bytes(uint32_t format);
 
-/** Describes a dense tensor without gaps. size_bytes is set to what it takes; scale to 1, which U8, S8 and S16 (a power of
- *  two) may be given another of afterwards.
- *  NPU_BAD_ARGUMENT (null, zero dimension, coded or unknown format, address not element aligned, end past 4 GiB):
- *  `descriptor` was not touched. */
+/** Describes a dense tensor without gaps. size_bytes is set to what it takes; scale to 1, which U8, S8 and S16 (a power
+ * of two) may be given another of afterwards. NPU_BAD_ARGUMENT (null, zero dimension, coded or unknown format, address
+ * not element aligned, end past 4 GiB): `descriptor` was not touched. */
 npu_result npu_tensor_dense(npu_descriptor* descriptor, uint32_t address, const npu_shape* shape, uint32_t format,
                             uint32_t tensor_class);
 

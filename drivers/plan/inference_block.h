@@ -7,7 +7,7 @@
 
 #define INFERENCE_MAGIC 0x464E4942u        /* "BINF" */
 #define INFERENCE_RESULT_MAGIC 0x52464942u /* "BIFR" */
-#define INFERENCE_VERSION 2u /* 1: weights never changed */
+#define INFERENCE_VERSION 2u               /* 1: weights never changed */
 #define INFERENCE_MAX_REQUESTS 4096u
 /** Least mean time between requests: at random they come at multiples of a sixteenth of it. */
 #define INFERENCE_SLOTS 16u

@@ -35,8 +35,8 @@ class Arbiter {
 
 /// round_robin: the master after the one served last. fixed: the highest priority, in turn among equals. weighted:
 /// bytes in proportion to weights, by stride scheduling (Waldspurger and Weihl, "Stride Scheduling", MIT 1995); a
-/// master that was idle gets no credit for it, but keeps what it was behind or ahead. deadline: the earliest deadline, in turn among equals; requests without
-/// one come last.
+/// master that was idle gets no credit for it, but keeps what it was behind or ahead. deadline: the earliest deadline,
+/// in turn among equals; requests without one come last.
 std::unique_ptr<Arbiter> make_arbiter(Arbitration arbitration, std::vector<MasterShare> masters);
 
 }  // namespace backboard

@@ -47,7 +47,8 @@ struct DeviceLane {
   }
 };
 
-/// A port that knows lanes, which are for one master. They belong to the bus, and stay where they are as long as it lives.
+/// A port that knows lanes, which are for one master. They belong to the bus, and stay where they are as long as it
+/// lives.
 class BusLanes {
  public:
   virtual ~BusLanes() = default;

@@ -12,8 +12,8 @@ enum class EndCause : uint8_t {
   watchdog_reset,  ///< the second expiry of the watchdog
 };
 
-/// Told by devices that the run is over, or that the board is to start again (both resets). Of calls that end, the first
-/// counts.
+/// Told by devices that the run is over, or that the board is to start again (both resets). Of calls that end, the
+/// first counts.
 class EndSink {
  public:
   virtual ~EndSink() = default;

@@ -85,7 +85,8 @@ struct RouterConfig {
     v("width", width_bytes, Range{1, 256}, "Data bytes that a channel moves in a cycle, a power of two");
     v("latency", latency_cycles, Range{0, 1000}, "Cycles from a master to a target and back");
     v("windows", windows, Count{0, 64}, "Access windows");
-    v("command_traffic", command_traffic, "Bytes at the DRAM by command of the NPU and tensor class: traffic_commands.csv");
+    v("command_traffic", command_traffic,
+      "Bytes at the DRAM by command of the NPU and tensor class: traffic_commands.csv");
     v("target_width", target_width_bytes, Range{1, 1024},
       "timing at: data bytes that the port of a target moves in a cycle, a power of two");
     v("arbitration", arbitration,

@@ -31,17 +31,22 @@ PROGRAM(misses)
 namespace backboard {
 
 std::vector<BenchProgram> bench_programs() {
-#define ELF(program) {bench_##program##_first, bench_##program##_last}
-#define ROW(program, text, turns) BenchProgram{text, turns, 0, false, ELF(program)}
+#define ELF(program) \
+  { bench_##program##_first, bench_##program##_last }
+#define ROW(program, text, turns)       \
+  BenchProgram {                        \
+    text, turns, 0, false, ELF(program) \
+  }
 #define KERNEL(program, function, text, turns) BenchProgram{text, turns, KERNEL_##function, true, ELF(program)},
 #define LOOP(function, text, turns) KERNEL(loops, function, text, turns)
 #define ARRAY(function, text, turns) KERNEL(arrays, function, text, turns)
 #define DEVICE(function, text, turns) KERNEL(devices, function, text, turns)
 #define MISS(function, text, turns) KERNEL(misses, function, text, turns)
-  return {ROW(integer, "integer mix", 1000),    ROW(gemm, "int8 GEMM", 100),
-          ROW(copy, "memcpy and memset", 2500), ROW(stream, "copy of 64 KiB", 1000),
-          ROW(mark, "CoreMark-like", 1500),     ROW(fp32, "fp32", 500),
-          ROW(poll, "MMIO poll", 4'000'000),    ROW(interrupts, "interrupt storm", 100'000),
+  return {
+      ROW(integer, "integer mix", 1000),    ROW(gemm, "int8 GEMM", 100),
+      ROW(copy, "memcpy and memset", 2500), ROW(stream, "copy of 64 KiB", 1000),
+      ROW(mark, "CoreMark-like", 1500),     ROW(fp32, "fp32", 500),
+      ROW(poll, "MMIO poll", 4'000'000),    ROW(interrupts, "interrupt storm", 100'000),
 #include "firmware/bench/kernels.def"
   };
 #undef KERNEL

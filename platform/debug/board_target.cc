@@ -35,12 +35,9 @@ struct InfoBlock {
   const char* name;
   Place place;
 };
-constexpr InfoBlock kInfoBlocks[] = {{"npu", Place::kNPU},
-                                     {"uart", Place::kUART},
-                                     {"clint", Place::kCLINT},
-                                     {"dma", Place::kDMA},
-                                     {"watchdog", Place::kWATCHDOG},
-                                     {"flash", Place::kFLASH_CTRL}};
+constexpr InfoBlock kInfoBlocks[] = {{"npu", Place::kNPU},           {"uart", Place::kUART},
+                                     {"clint", Place::kCLINT},       {"dma", Place::kDMA},
+                                     {"watchdog", Place::kWATCHDOG}, {"flash", Place::kFLASH_CTRL}};
 
 const char* const kHelp =
     "reset           reset the board: the program is loaded again, and starts when it goes on\n"

@@ -51,7 +51,8 @@ class FileDigests {
   std::map<std::string, uint64_t> digests_;
 };
 
-/// The program, the effective configuration and the contents of the files that it names; where they lie does not matter.
+/// The program, the effective configuration and the contents of the files that it names; where they lie does not
+/// matter.
 uint64_t digest_of(RunConfig config, FileDigests& files) {
   // Another build may model something else.
   uint64_t hash = fnv1a(fmt::format("{:x}", files.of("/proc/self/exe")), kFnvStart);

@@ -29,8 +29,8 @@ struct RunPlan {
 /// Overrides of a run in full: a key that only the board has (npu.engine, timing) stands for platform.KEY.
 std::vector<Overrides::Item> run_overrides(std::span<const Overrides::Item> overrides);
 
-/// Reads a run file with overrides, see run_overrides(). Each variant is checked as a whole configuration of its own. An
-/// override of a key that a variant sets itself is noted. Throws InputError.
+/// Reads a run file with overrides, see run_overrides(). Each variant is checked as a whole configuration of its own.
+/// An override of a key that a variant sets itself is noted. Throws InputError.
 RunPlan load_run(const std::string& path, std::span<const Overrides::Item> overrides);
 /// The same from a tree; `name` is the run's name where the file gives none.
 RunPlan run_from(const YamlNode& root, const std::string& name);

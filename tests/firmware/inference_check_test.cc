@@ -220,5 +220,6 @@ TEST_CASE("weights that are not those of the training are not taken over") {
   CHECK(with([](plan_tensor&, npu_descriptor&) {}) == RUN_ERROR_NONE);
   CHECK(with([](plan_tensor& t, npu_descriptor&) { t.name[0] ^= 1; }) == RUN_ERROR_INFERENCE_WEIGHTS);
   CHECK(with([](plan_tensor& t, npu_descriptor&) { t.flags = 0; }) == RUN_ERROR_INFERENCE_WEIGHTS);
-  CHECK(with([](plan_tensor&, npu_descriptor& d) { d.shape_n = d.shape_c = d.shape_w = 1, d.shape_h++; }) == RUN_ERROR_INFERENCE_WEIGHTS);
+  CHECK(with([](plan_tensor&, npu_descriptor& d) { d.shape_n = d.shape_c = d.shape_w = 1, d.shape_h++; }) ==
+        RUN_ERROR_INFERENCE_WEIGHTS);
 }

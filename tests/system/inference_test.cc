@@ -189,8 +189,7 @@ TEST_CASE("answers after the last step are those of a board that starts with the
     REQUIRE(inference(trained).at("beside_training") == 0);
     CHECK(inference(trained).at("refreshes") == 1);
     const std::string weights = runs.write("trained.npz", trained.weights);
-    const RunOutcome started =
-        runs.run(file, "started", requests + "--set training.epochs=0 --set weights=" + weights);
+    const RunOutcome started = runs.run(file, "started", requests + "--set training.epochs=0 --set weights=" + weights);
     INFO(started.program.err << started.uart);
     REQUIRE(started.exit_code() == 0);
     check_same_answers(trained, started);

@@ -11,8 +11,8 @@ TEST_CASE("Non-zeros of a dense tensor are low in a format of one byte and high 
     TensorFormat format;
     uint64_t low, high;
   };
-  const auto& c = GENERATE(Case{TensorFormat::kFP8, 3, 0}, Case{TensorFormat::kFP16, 0, 3},
-                           Case{TensorFormat::kFP32, 0, 3});
+  const auto& c =
+      GENERATE(Case{TensorFormat::kFP8, 3, 0}, Case{TensorFormat::kFP16, 0, 3}, Case{TensorFormat::kFP32, 0, 3});
   Tensor tensor;
   tensor.present = true;
   tensor.format = c.format;

@@ -18,9 +18,9 @@ constexpr uint32_t kEntry = 0x01f01013, kExit = 0x40705013;  // slli x0, x0, 31 
 struct Console {
   std::string output, error, reports;
   Semihosting handler{[this](SemihostingStream stream, std::string_view text) {
-                               (stream == SemihostingStream::error ? error : output) += text;
-                             },
-                             [this](const std::string& line) { reports += line + "\n"; }};
+                        (stream == SemihostingStream::error ? error : output) += text;
+                      },
+                      [this](const std::string& line) { reports += line + "\n"; }};
 };
 
 /// Calls `operation` with x11 = `parameter` on a machine whose kData holds `words`; returns a0.

@@ -109,8 +109,9 @@ TEST_CASE("a mark is held against the headline by seed, in the table, the page a
   const TemporaryFolder folder;
   std::string text = kExperiment.substr(0, kExperiment.find("sensitivities"));
   text.replace(text.find("[1, 2]"), 6, "[1, 2, 3, 4, 5]");
-  text += "  - {name: lost, value: 'energy[a] - energy[b]', mark: loses}\n"
-          "  - {name: kept, value: 'energy[a] - energy[b]', mark: keeps, tolerance: 0.5}\n";
+  text +=
+      "  - {name: lost, value: 'energy[a] - energy[b]', mark: loses}\n"
+      "  - {name: kept, value: 'energy[a] - energy[b]', mark: keeps, tolerance: 0.5}\n";
   const ExperimentPlan plan = plan_experiment(experiment_from(load_yaml_text(text, "/e/x.yaml"), "x"), false);
   REQUIRE(plan.jobs.size() == 10);
   std::vector<PointOutcome> outcomes;
