@@ -1,0 +1,297 @@
+// Each operation that is read becomes the layers and arrays that it should.
+#include <catch2/catch.hpp>
+
+#include "tests/sw/onnx/import_cases.h"
+
+using namespace backboard;
+using namespace backboard::sw_test;
+
+TEST_CASE("onnx: a convolution keeps stride, padding, dilation, groups and bias") {
+  ModelBuilder model;
+  model.input({kOpen, 2, 9, 7});
+  model.reals("features.conv.weight", {4, 1, 3, 2});
+  model.reals("features.conv.bias", {4});
+  model.node("Conv", {"x", "features.conv.weight", "features.conv.bias"}, "y",
+             {{"strides", std::vector<int64_t>{2, 1}},
+              {"pads", std::vector<int64_t>{1, 0, 1, 0}},
+              {"dilations", std::vector<int64_t>{1, 2}},
+              {"group", int64_t{2}},
+              {"kernel_shape", std::vector<int64_t>{3, 2}}});
+  add_head(model, 4);
+  const OnnxNetwork result = read(model);
+  const NetLayer& conv = result.network.layers.at(0);
+  CHECK(kinds(result.network) == "conv globalpool fc");
+  CHECK(conv.name == "features.conv");
+  CHECK((conv.stride_h == 2 && conv.stride_w == 1 && conv.pad_h == 1 && conv.pad_w == 0));
+  CHECK((conv.dilation_h == 1 && conv.dilation_w == 2 && conv.groups == 2 && conv.bias));
+  CHECK(conv.out == ImageShape{4, 5, 5});
+  // 24 weights: 1/8 to 24/8 in order; (k, c / groups, kh, kw).
+  const Array& weight = result.weights.at("features.conv.weight");
+  CHECK(weight.shape == std::vector<uint64_t>{4, 1, 3, 2});
+  CHECK((weight.at(0) == 0.125 && weight.at(23) == 3.0));
+  CHECK(result.weights.at("features.conv.bias").shape == std::vector<uint64_t>{4});
+  CHECK(result.weights.at("head.weight").shape == std::vector<uint64_t>{3, 4});
+  CHECK(result.notes.empty());
+}
+
+TEST_CASE("onnx: auto_pad and uneven padding become even padding where the windows are the same") {
+  const auto padding = [](const std::string& automatic, std::vector<int64_t> pads, int64_t size) {
+    ModelBuilder model;
+    model.input({kOpen, 1, size, size});
+    model.reals("w", {2, 1, 3, 3});
+    std::vector<Attribute> attributes{{"strides", std::vector<int64_t>{2, 2}}};
+    if (!automatic.empty()) attributes.push_back({"auto_pad", automatic});
+    if (!pads.empty()) attributes.push_back({"pads", pads});
+    model.node("Conv", {"x", "w"}, "y", attributes);
+    add_head(model, 2);
+    const NetLayer layer = read(model).network.layers.at(0);
+    CHECK(layer.pad_h == layer.pad_w);
+    CHECK(layer.out.h == layer.out.w);
+    return std::pair(layer.pad_h, layer.out.h);
+  };
+  // Size 7, kernel 3, stride 2: SAME gives 4 windows and 2 of padding in all, 1 on each side.
+  CHECK(padding("SAME_UPPER", {}, 7) == std::pair(1u, 4u));
+  CHECK(padding("SAME_LOWER", {}, 7) == std::pair(1u, 4u));
+  // Size 8: 4 windows, 1 of padding in all. Above, the windows are those of padding 1 on both sides.
+  CHECK(padding("SAME_LOWER", {}, 8) == std::pair(1u, 4u));
+  CHECK_THROWS_WITH(padding("SAME_UPPER", {}, 8),
+                    Catch::Contains("attribute 'auto_pad': padding of 0 above, 0 left, 1"));
+  CHECK(padding("VALID", {}, 8) == std::pair(0u, 3u));
+  CHECK(padding("", {1, 1, 0, 0}, 8) == std::pair(1u, 4u));
+  CHECK_THROWS_WITH(padding("", {0, 0, 1, 1}, 8), Catch::Contains("node 0 'y': Conv: attribute 'pads'"));
+}
+
+TEST_CASE("onnx: a Pad in front of a convolution or average pooling is its padding") {
+  for (const int64_t opset : {11, 17}) {
+    const Network network = between(
+        2,
+        [](ModelBuilder& model) {
+          model.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1});
+          model.node("Pad", {"x", "pads"}, "p");
+          model.node("AveragePool", {"p"}, "y",
+                     {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}});
+        },
+        opset);
+    CHECK(kinds(network) == "avgpool globalpool fc");
+    CHECK((network.layers[0].pad_h == 1 && network.layers[0].out.h == 4));
+  }
+}
+
+TEST_CASE("onnx: Gemm and MatMul in every layout give weights (k, inputs)") {
+  // y = x W: W is (2, 3), elements 1/8 .. 6/8 in its own order.
+  const auto weight = [](bool transposed_weight, const std::string& form) {
+    ModelBuilder model;
+    model.input({kOpen, 2});
+    if (form == "gemm") {
+      model.reals("fc.weight", transposed_weight ? std::vector<int64_t>{3, 2} : std::vector<int64_t>{2, 3});
+      model.node("Gemm", {"x", "fc.weight"}, "y", {{"transB", int64_t{transposed_weight}}});
+    } else {
+      model.reals("fc.weight", {3, 2});
+      model.reals("fc.bias", {3});
+      model.node("Transpose", {"fc.weight"}, "t", {{"perm", std::vector<int64_t>{1, 0}}});
+      model.node("MatMul", {"x", "t"}, "m");
+      model.node("Add", {"fc.bias", "m"}, "y");
+    }
+    model.output("y");
+    const OnnxNetwork result = read(model);
+    CHECK(kinds(result.network) == "fc");
+    CHECK(result.network.layers[0].name == "fc");
+    CHECK(result.network.layers[0].bias == (form != "gemm"));
+    CHECK(result.network.input_shape() == ImageShape{2, 1, 1});
+    return result.weights.at("fc.weight").floats();
+  };
+  CHECK(weight(true, "gemm") == std::vector<float>{.125f, .25f, .375f, .5f, .625f, .75f});
+  CHECK(weight(false, "gemm") == std::vector<float>{.125f, .5f, .25f, .625f, .375f, .75f});
+  CHECK(weight(true, "matmul") == std::vector<float>{.125f, .25f, .375f, .5f, .625f, .75f});
+}
+
+TEST_CASE("onnx: an Add of a constant behind a convolution is its bias") {
+  const Network network = between(3, [](ModelBuilder& model) {
+    model.reals("w", {3, 2, 1, 1});
+    model.reals("b", {1, 3, 1, 1});
+    model.node("Conv", {"x", "w"}, "c");
+    model.node("Add", {"c", "b"}, "y");
+  });
+  CHECK(kinds(network) == "conv globalpool fc");
+  CHECK(network.layers[0].bias);
+}
+
+TEST_CASE("onnx: batch normalisation keeps its moments, epsilon and momentum, and says when it came for inference") {
+  const auto norm = [](int64_t opset, bool trains) {
+    ModelBuilder model(opset);
+    model.input({kOpen, 2, 6, 6});
+    model.reals("bn.weight", {2}, {1, 2});
+    model.reals("bn.bias", {2}, {3, 4});
+    model.reals("bn.running_mean", {2}, {5, 6});
+    model.reals("bn.running_var", {2}, {7, 8});
+    onnx::NodeProto& node =
+        model.node("BatchNormalization", {"x", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"}, "y",
+                   {{"epsilon", 1e-3f}, {"momentum", 0.8f}});
+    if (trains) {
+      node.add_output("mean");
+      node.add_output("variance");
+    }
+    if (opset >= 14) {
+      onnx::AttributeProto& mode = *node.add_attribute();
+      mode.set_name("training_mode");
+      mode.set_type(onnx::AttributeProto::INT);
+      mode.set_i(trains);
+    }
+    add_head(model, 2);
+    return read(model);
+  };
+  for (const int64_t opset : {11, 13, 14, 17}) {
+    const OnnxNetwork result = norm(opset, true);
+    const NetLayer& layer = result.network.layers.at(0);
+    CHECK((layer.kind == LayerKind::batchnorm && layer.name == "bn"));
+    CHECK(layer.epsilon == 1e-3);
+    CHECK(layer.momentum == 0.2);  // the share of the batch, 1 - 0.8
+    CHECK(result.weights.at("bn.weight").floats() == std::vector<float>{1, 2});
+    CHECK(result.weights.at("bn.bias").floats() == std::vector<float>{3, 4});
+    CHECK(result.weights.at("bn.mean").floats() == std::vector<float>{5, 6});
+    CHECK(result.weights.at("bn.variance").floats() == std::vector<float>{7, 8});
+    CHECK(result.notes.empty());
+    CHECK(norm(opset, false).notes.size() == 1);
+  }
+}
+
+TEST_CASE("onnx: activations become layers of their kind") {
+  const auto kind = [](const std::string& operation, const std::vector<Attribute>& attributes) {
+    return between(2, [&](ModelBuilder& model) { model.node(operation, {"x"}, "y", attributes); }).layers.at(0);
+  };
+  CHECK(kind("Relu", {}).kind == LayerKind::relu);
+  CHECK(kind("Sigmoid", {}).kind == LayerKind::sigmoid);
+  CHECK(kind("Tanh", {}).kind == LayerKind::tanh);
+  CHECK(kind("LeakyRelu", {{"alpha", 0.1f}}).kind == LayerKind::leakyrelu);
+  CHECK(kind("LeakyRelu", {{"alpha", 0.1f}}).slope == 0.1);
+  CHECK(kind("LeakyRelu", {}).slope == 0.01);
+  CHECK(kind("GlobalMaxPool", {}).kernel_h == 6);
+  const auto clip = [](std::vector<float> low, std::vector<float> high) {
+    return between(2,
+                   [&](ModelBuilder& model) {
+                     model.reals("low", {}, low);
+                     if (!high.empty()) model.reals("high", {}, high);
+                     model.node("Clip", {"x", "low", high.empty() ? "" : "high"}, "y");
+                   })
+        .layers.at(0)
+        .kind;
+  };
+  CHECK(clip({0}, {6}) == LayerKind::relu6);
+  CHECK(clip({0}, {}) == LayerKind::relu);
+  CHECK_THROWS_WITH(clip({-1}, {1}), Catch::Contains("node 0 'y': Clip: from min -1 to max 1"));
+}
+
+TEST_CASE("onnx: the operations that exporters write for GELU become one layer, in any order of the factors") {
+  // Each row: nodes as "OPERATION a b -> y".
+  struct Node {
+    const char *operation, *a, *b, *y;
+  };
+  const std::vector<std::vector<Node>> orders = {
+      {{"Div", "x", "root", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "e", "one", "p"},
+       {"Mul", "x", "p", "t"},
+       {"Mul", "t", "half", "y"}},
+      {{"Mul", "x", "inverse", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "one", "e", "p"},
+       {"Mul", "half", "p", "h"},
+       {"Mul", "h", "x", "y"}},
+      {{"Mul", "x", "half", "h"},
+       {"Div", "x", "root", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "e", "one", "p"},
+       {"Mul", "h", "p", "y"}},
+      {{"Div", "x", "root", "s"},
+       {"Erf", "s", "", "e"},
+       {"Add", "e", "one", "p"},
+       {"Mul", "p", "x", "t"},
+       {"Div", "t", "two", "y"}},
+  };
+  for (const int64_t opset : {11, 14, 17}) {
+    for (const std::vector<Node>& nodes : orders) {
+      ModelBuilder model(opset);
+      model.input({kOpen, 2, 6, 6});
+      model.reals("root", {}, {static_cast<float>(M_SQRT2)}),
+          model.reals("inverse", {}, {static_cast<float>(M_SQRT1_2)});
+      model.reals("one", {}, {1}), model.reals("half", {1}, {0.5f}), model.reals("two", {}, {2});
+      for (const Node& node : nodes)
+        model.node(node.operation,
+                   *node.b ? std::vector<std::string>{node.a, node.b} : std::vector<std::string>{node.a}, node.y);
+      add_head(model, 2);
+      const Network network = read(model).network;
+      REQUIRE(network.layers.size() == 3);
+      CHECK(network.layers[0].kind == LayerKind::gelu);
+      CHECK(network.layers[0].out == network.input_shape());
+    }
+  }
+}
+
+TEST_CASE("onnx: dropout has its ratio from attribute or input, and none at ratio zero") {
+  for (const int64_t opset : {11, 13}) {
+    const auto rate = [&](float ratio) {
+      return between(
+          2,
+          [&](ModelBuilder& model) {
+            if (opset == 11) {
+              model.node("Dropout", {"x"}, "y", {{"ratio", ratio}});
+              return;
+            }
+            model.reals("ratio", {}, {ratio});
+            onnx::TensorProto& mode = model.integers("mode", {1});
+            mode.set_data_type(onnx::TensorProto::BOOL);
+            mode.clear_int64_data();
+            mode.add_int32_data(1);
+            model.node("Dropout", {"x", "ratio", "mode"}, "y");
+          },
+          opset);
+    };
+    CHECK(kinds(rate(0.2f)) == "dropout globalpool fc");
+    CHECK(rate(0.2f).layers[0].rate == 0.2);
+    CHECK(kinds(rate(0.0f)) == "globalpool fc");
+  }
+}
+
+TEST_CASE("onnx: Add, Sum and Concat join tensors, more than two by a chain") {
+  const Network sum = between(2, [](ModelBuilder& model) {
+    model.node("Relu", {"x"}, "a");
+    model.node("Sigmoid", {"x"}, "b");
+    model.node("Sum", {"a", "b", "a"}, "y");
+  });
+  CHECK(kinds(sum) == "relu sigmoid add add globalpool fc");
+  CHECK(sum.layers[2].sources == std::vector<int>{0, 1});
+  CHECK(sum.layers[3].sources == std::vector<int>{2, 0});
+  const Network concat = between(6, [](ModelBuilder& model) {
+    model.node("Relu", {"x"}, "a");
+    model.node("Sigmoid", {"x"}, "b");
+    model.node("Concat", {"a", "x", "b"}, "y", {{"axis", int64_t{-3}}});
+  });
+  CHECK(kinds(concat) == "relu sigmoid concat concat globalpool fc");
+  CHECK(concat.layers[2].sources == std::vector<int>{0, kImages});
+  CHECK(concat.layers[3].out == ImageShape{6, 6, 6});
+}
+
+TEST_CASE("onnx: pooling of every kind") {
+  const std::vector<Attribute> two{
+      {"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}, {"ceil_mode", int64_t{1}}};
+  CHECK(between(2, [&](ModelBuilder& m) { m.node("MaxPool", {"x"}, "y", two); }).layers[0].out == ImageShape{2, 3, 3});
+  // ONNX's default stride is 1, ours the kernel.
+  const std::vector<Attribute> three{{"kernel_shape", std::vector<int64_t>{3, 3}}};
+  CHECK(between(2, [&](ModelBuilder& m) { m.node("AveragePool", {"x"}, "y", three); }).layers[0].out ==
+        ImageShape{2, 4, 4});
+  const auto mean = [](std::vector<int64_t> axes, int64_t keep, bool flat) {
+    ModelBuilder model;
+    model.input({kOpen, 3, 6, 6});
+    model.integers("shape", {0, 3, -1});
+    if (flat) model.node("Reshape", {"x", "shape"}, "r");
+    model.node("ReduceMean", {flat ? "r" : "x"}, "m", {{"axes", axes}, {"keepdims", keep}});
+    if (keep != 0) model.node("Flatten", {"m"}, "f");
+    model.node("Softmax", {keep != 0 ? "f" : "m"}, "y");
+    model.output("y");
+    return kinds(read(model).network);
+  };
+  CHECK(mean({2, 3}, 1, false) == "globalpool");
+  CHECK(mean({-1, -2}, 0, false) == "globalpool");
+  CHECK(mean({2}, 0, true) == "globalpool");
+  CHECK_THROWS_WITH(mean({1}, 0, false), Catch::Contains("node 0 'm': ReduceMean: attribute 'axes'"));
+}
