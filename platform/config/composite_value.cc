@@ -83,7 +83,7 @@ class StructValue final : public Value {
     }
     key->value->load(member.value, below(path, key->key));
   }
-  bool belongs(const std::string& key) const { return together_.but == nullptr || key != together_.but; }
+  bool belongs(const std::string& key) const { return std::ranges::find(together_.but, key) == together_.but.end(); }
   /// Whoever says one of the keys says all: what is left out must not be another thing's.
   void require_all(const YamlNode& node, const std::string& path) const {
     const bool any = std::any_of(node.members.begin(), node.members.end(),

@@ -34,7 +34,7 @@
 // The values in a default-constructed struct are the defaults. A key is lower case with '_'; its unit is not part of
 // the key, the member carries it (`_bytes`, `_hz`, `_ps`). A struct of which one scalar may stand alone names that key:
 // `static constexpr const char* kShorthand = "rate";`. One of which a file says all keys or none, because defaults
-// would be another thing's, has `static constexpr bool kTogether = true;`, and may except a key by `kButFor`. A plain
+// would be another thing's, has `static constexpr bool kTogether = true;`, and may except keys by `kButFor[]`. A plain
 // number is taken as bytes, Hz; a time needs a unit.
 #pragma once
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,10 +69,10 @@ struct KeyedValue {
 };
 
 /// A struct: its keys, the key that a lone scalar sets (or empty), and its rules between keys.
-/// Whether a file that says one key of a struct must say all of them (fields.h), but one.
+/// Whether a file that says one key of a struct must say all of them (fields.h), but some.
 struct Together {
   bool all = false;
-  const char* but = nullptr;  ///< a key that may be said, or left out, alone
+  std::span<const char* const> but = {};  ///< keys that may be said, or left out, alone
 };
 ValuePtr struct_value(std::vector<KeyedValue> keys, std::string shorthand, std::function<void()> check,
                       Together together = {});

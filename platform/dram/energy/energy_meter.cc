@@ -57,13 +57,21 @@ EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config) {
 EnergyMeter::EnergyMeter(const MemoryConfig& config)
     : refresh_all_clocks_(config.timing.rfc_ab),
       refresh_bank_clocks_(config.timing.rfc_pb),
-      opened_(config.all_banks()) {}
+      opened_(config.all_banks()),
+      refresh_ends_activity_(config.standby == StandbyKind::drampower) {}
+
+void EnergyMeter::count_again(uint64_t clock) {
+  rank_since_ += uncounted(clock);
+  uncounted_since_ = kNever;
+}
 
 void EnergyMeter::close(unsigned bank, uint64_t clock) {
   ++facts_.precharges;
   facts_.bank_active_clocks += clock - opened_[bank];
   open_ &= ~(uint64_t{1} << bank);
-  if (open_ == 0) facts_.rank_active_clocks += clock - rank_since_;
+  if (open_ != 0) return;
+  count_again(clock);
+  facts_.rank_active_clocks += clock - rank_since_;
 }
 
 void EnergyMeter::issued(const IssuedCommand& command) {
@@ -71,7 +79,9 @@ void EnergyMeter::issued(const IssuedCommand& command) {
     case Command::activate:
       ++facts_.activates;
       opened_[command.bank] = command.clock;
+      count_again(command.clock);
       if (open_ == 0) rank_since_ = command.clock;
+      if (refresh_ends_activity_ && command.clock < refresh_end_) uncounted_since_ = refresh_end_;
       open_ |= uint64_t{1} << command.bank;
       return;
     case Command::read:
@@ -91,6 +101,7 @@ void EnergyMeter::issued(const IssuedCommand& command) {
       ++facts_.refreshes_all;
       facts_.bank_active_clocks += refresh_all_clocks_ * opened_.size();
       facts_.rank_active_clocks += refresh_all_clocks_;
+      refresh_end_ = command.clock + refresh_all_clocks_;
       return;
     case Command::refresh_bank:
       ++facts_.refreshes_bank;
@@ -112,6 +123,7 @@ void EnergyMeter::power_up(uint64_t clock) {
   down_ = false;
   (open_ != 0 ? facts_.active_down_clocks : facts_.idle_down_clocks) += clocks;
   if (open_ != 0) rank_since_ += clocks;
+  if (uncounted_since_ != kNever) uncounted_since_ += clocks;
   for (uint64_t rest = open_; rest != 0; rest &= rest - 1) {
     opened_[static_cast<size_t>(std::countr_zero(rest))] += clocks;
   }
@@ -127,7 +139,7 @@ EnergyFacts EnergyMeter::facts_at(uint64_t clock) const {
   for (uint64_t rest = open_; rest != 0; rest &= rest - 1) {
     facts.bank_active_clocks += clock - opened_[static_cast<size_t>(std::countr_zero(rest))];
   }
-  if (open_ != 0) facts.rank_active_clocks += clock - rank_since_;
+  if (open_ != 0) facts.rank_active_clocks += clock - rank_since_ - uncounted(clock);
   return facts;
 }
 
@@ -151,6 +163,8 @@ void EnergyMeter::state(StateArchive& archive) {
   archive.range("opened", std::span(opened_));
   archive.value("open", open_);
   archive.value("rank_since", rank_since_);
+  archive.value("refresh_end", refresh_end_);
+  archive.value("uncounted_since", uncounted_since_);
   archive.value("down", down_);
   archive.value("down_since", down_since_);
 }

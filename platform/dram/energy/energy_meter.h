@@ -40,7 +40,9 @@ struct EnergyFacts {
 /// Powered down a rank takes I3P with rows open and I2P without. A ninth device for check bytes takes its ninth part.
 EnergyByCause energy_of(const EnergyFacts& facts, const MemoryConfig& config);
 
-/// Counts the facts of one channel as its commands are issued.
+/// Counts the facts of one channel as its commands are issued. With StandbyKind::drampower a refresh of all banks ends
+/// the rank's activity RFCab after its start, also that of a row which was opened up to two clocks earlier, as LPDDR4
+/// allows: such a row counts again from the next activate.
 class EnergyMeter {
  public:
   explicit EnergyMeter(const MemoryConfig& config);
@@ -53,12 +55,20 @@ class EnergyMeter {
  private:
   void close(unsigned bank, uint64_t clock);
   void power_up(uint64_t clock);
+  /// Clocks up to `clock` with a row open that are not to be counted.
+  uint64_t uncounted(uint64_t clock) const { return clock > uncounted_since_ ? clock - uncounted_since_ : 0; }
+  void count_again(uint64_t clock);
+
+  static constexpr uint64_t kNever = UINT64_MAX;
 
   EnergyFacts facts_;
   uint64_t refresh_all_clocks_, refresh_bank_clocks_;
   std::vector<uint64_t> opened_;  ///< clock of each open bank's activate
   uint64_t open_ = 0;             ///< a bit for each open bank
   uint64_t rank_since_ = 0;       ///< some bank is open since
+  bool refresh_ends_activity_;
+  uint64_t refresh_end_ = 0;
+  uint64_t uncounted_since_ = kNever;  ///< with a row open
   bool down_ = false;
   uint64_t down_since_ = 0;
 };

@@ -14,6 +14,7 @@ MemoryConfig lpddr4_3200() {
   t.command_short = 2;
   c.rails = {{1.8, 3.5e-3, 2.0e-3, 2.25e-3, 2.25e-3, 2.25e-3, 10e-3, 1.2e-3, 1.2e-3},
              {1.1, 45e-3, 27e-3, 30e-3, 275e-3, 210e-3, 90e-3, 3.0e-3, 9.0e-3}};
+  c.standby = StandbyKind::drampower;
   c.address.byte = {0};
   for (uint32_t bit = 1; bit < 11; ++bit) c.address.column.push_back(bit);
   c.address.bank = {11, 12, 13};

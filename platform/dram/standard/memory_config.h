@@ -20,6 +20,8 @@ enum class PageKind : uint8_t { open, closed, adaptive };
 enum class RefreshKind : uint8_t { all_bank, per_bank, off };
 /// When a rank without work is powered down (controller/power).
 enum class PowerKind : uint8_t { off, idle };
+/// Which time is priced as active standby (energy/energy_meter.h).
+enum class StandbyKind : uint8_t { open_rows, drampower };
 /// Where check bytes lie, one for eight of data (target/ecc_plan.h).
 enum class EccKind : uint8_t { off, side_band, in_line };
 
@@ -119,7 +121,7 @@ struct ControllerConfig {
 /// One kind of part behind one or more channels of one rank each.
 struct MemoryConfig {
   static constexpr bool kTogether = true;
-  static constexpr const char* kButFor = "controller";
+  static constexpr const char* kButFor[] = {"standby", "controller"};
   std::string name;
   Standard standard = Standard::lpddr4;
   uint64_t clock_hz = 1'600'000'000;
@@ -127,6 +129,7 @@ struct MemoryConfig {
   uint32_t channels = 1, groups = 1, banks = 8, rows = 65536, columns = 1024, bus_bytes = 2, devices = 1;
   MemoryTiming timing;
   std::vector<Rail> rails;
+  StandbyKind standby = StandbyKind::open_rows;
   AddressBits address;
   ControllerConfig controller;
 
@@ -155,6 +158,10 @@ struct MemoryConfig {
     v("devices", devices, Range{1, 64}, "Devices that work together as the rank; currents are of one");
     v("timing", timing, "Timing parameters in clocks");
     v("rails", rails, Count{0, 8}, "Supplies with their currents; none: energy is not computed");
+    v("standby", standby,
+      Choices<StandbyKind>{{"open_rows", StandbyKind::open_rows}, {"drampower", StandbyKind::drampower}},
+      "timing at: what is priced as active standby: all time with a row open; or as DRAMPower 5 counts it, for which a "
+      "row opened before RFCab has passed is closed from then to the next activate");
     v("address", address, "Address mapping");
     v("controller", controller, "Controller");
   }
