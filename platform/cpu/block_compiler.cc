@@ -275,38 +275,6 @@ void BlockCompiler::multiply_high(const Operation& op, bool signed_a, bool signe
   store_x(op.rd, x86::eax);
 }
 
-/// The host traps where a divisor is zero, and where a quotient overflows, which it does by -1 alone.
-void BlockCompiler::divide(const Operation& op, bool is_signed, bool remainder) {
-  if (op.rd == kDiscardRegister) return;
-  const Label zero = a_.newLabel(), minus_one = a_.newLabel(), done = a_.newLabel();
-  load_x(x86::ecx, op.rs2);
-  load_x(x86::eax, op.rs1);
-  a_.test(x86::ecx, x86::ecx);
-  a_.jz(zero);
-  if (is_signed) {
-    a_.cmp(x86::ecx, -1);
-    a_.je(minus_one);
-    a_.cdq();
-    a_.idiv(x86::ecx);
-  } else {
-    a_.xor_(x86::edx, x86::edx);
-    a_.div(x86::ecx);
-  }
-  store_x(op.rd, remainder ? x86::edx : x86::eax);
-  a_.bind(done);
-  apart_.emplace_back([this, rd = op.rd, zero, minus_one, done, is_signed, remainder] {
-    a_.bind(zero);
-    if (!remainder) a_.mov(x86::eax, -1);
-    store_x(rd, x86::eax);
-    a_.jmp(done);
-    if (!is_signed) return;
-    a_.bind(minus_one);
-    remainder ? a_.xor_(x86::eax, x86::eax) : a_.neg(x86::eax);
-    store_x(rd, x86::eax);
-    a_.jmp(done);
-  });
-}
-
 /// Calls back at an instruction that may leave the block.
 void BlockCompiler::call(uint64_t thunk, const Operation& op) {
   a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site_of(op)));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "platform/cpu/compiled_code.h"
+#include "platform/cpu/division_plan.h"
 
 namespace backboard {
 
@@ -70,7 +71,10 @@ class BlockCompiler {
   void shift(const Operation& op, asmjit::x86::Inst::Id instruction, bool by_register);
   void set_if(const Operation& op, asmjit::x86::CondCode condition, bool by_register);
   void multiply_high(const Operation& op, bool signed_a, bool signed_b);
+  // block_compiler_divide.cc
   void divide(const Operation& op, bool is_signed, bool remainder);
+  void divide_as_binary64(bool is_signed, bool remainder);
+  void take_quotient(const Operation& op, bool remainder);
   // block_compiler_memory.cc
   void memory(const Operation& op, unsigned size_bytes, bool store);
   void check_page(unsigned size_bytes, bool store, asmjit::Label slow);
@@ -108,6 +112,7 @@ class BlockCompiler {
   uint32_t latency_own_ = 0;
   bool floating_checked_ = false;
   bool floating_dirty_ = false;
+  std::vector<Division> divisions_;           ///< made when the first is met
   std::vector<std::function<void()>> apart_;  ///< what is rarely reached, behind the block
 };
 

@@ -23,6 +23,9 @@ bool assemble(CodeHolder& holder, CodeMemory& memory) {
   return holder.copyFlattenedData(bytes.data(), size_bytes) == kErrorOk && memory.append(bytes);
 }
 
+/// Of compiled code on the stack, at rsp: a quotient is kept there. Calls must find the stack aligned.
+constexpr int32_t kRoomBytes = 16;
+
 const x86::Gp kSaved[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
 void pinned_to_x(x86::Assembler& a, bool store) {
@@ -69,6 +72,7 @@ bool CompiledCode::make_frame() {
   const Label leave = a.newLabel(), leave_stored = a.newLabel(), access = a.newLabel(), floating = a.newLabel(),
               csr = a.newLabel(), system = a.newLabel();
   for (const x86::Gp& saved : kSaved) a.push(saved);
+  a.sub(x86::rsp, kRoomBytes);
   a.mov(host::kX, x86::rsi);
   a.mov(host::kTable, x86::rdx);
   a.mov(host::kHome, x86::rcx);
@@ -81,6 +85,7 @@ bool CompiledCode::make_frame() {
   pinned_to_x(a, true);
   a.bind(leave_stored);
   a.mov(x86::rax, host::kClock);
+  a.add(x86::rsp, kRoomBytes);
   for (size_t i = std::size(kSaved); i-- > 0;) a.pop(kSaved[i]);
   a.ret();
 
