@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/transpose-inl.h"
@@ -66,6 +67,24 @@ void pack_panel_vector(const StridedGemm& p, uint32_t n0, uint32_t columns, uint
   }
 }
 
+/// Transposes four rows of kCount, and kCount rows of four.
+template <uint32_t kCount>
+HWY_INLINE void transpose_4_rows(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+  if constexpr (kCount == 4) {
+    transpose_4x4(from, from_pitch, to, to_pitch);
+  } else {
+    transpose_4x2(from, from_pitch, to, to_pitch);
+  }
+}
+template <uint32_t kCount>
+HWY_INLINE void transpose_4_columns(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+  if constexpr (kCount == 4) {
+    transpose_4x4(from, from_pitch, to, to_pitch);
+  } else {
+    transpose_2x4(from, from_pitch, to, to_pitch);
+  }
+}
+
 template <bool kToBlock>
 void move_sums(const StridedGemm& p, const GemmPart& part, uint32_t width, float* HWY_RESTRICT block) {
   const uint32_t m0 = part.first_row, rows = part.rows, n0 = part.first_column, columns = part.columns;
@@ -104,21 +123,25 @@ void move_sums(const StridedGemm& p, const GemmPart& part, uint32_t width, float
         }
       }
     }
-    for (; done + 4 <= run; done += 4) {
+    // Fewer rows, four columns at a time.
+    const auto move_rows = [&](auto count) HWY_ATTR {
       float* outside = base + place[done];
       float* inside = block + size_t{i + done} * width;
       uint32_t j = 0;
       for (; j + 4 <= columns; j += 4) {
         if constexpr (kToBlock) {
-          transpose_4x4(outside + j * p.c_column, p.c_column, inside + j, width);
+          transpose_4_rows<count()>(outside + j * p.c_column, p.c_column, inside + j, width);
         } else {
-          transpose_4x4(inside + j, width, outside + j * p.c_column, p.c_column);
+          transpose_4_columns<count()>(inside + j, width, outside + j * p.c_column, p.c_column);
         }
       }
       for (; j < columns; ++j) {
-        for (uint32_t l = 0; l < 4; ++l) move(outside[j * p.c_column + l], inside[l * width + j]);
+        for (uint32_t l = 0; l < count(); ++l) move(outside[j * p.c_column + l], inside[l * width + j]);
       }
-    }
+      done += count();
+    };
+    while (done + 4 <= run) move_rows(std::integral_constant<uint32_t, 4>());
+    if (done + 2 <= run) move_rows(std::integral_constant<uint32_t, 2>());
     for (; done < run; ++done) {
       float* outside = base + place[done];
       float* inside = block + size_t{i + done} * width;

@@ -10,7 +10,7 @@
 #include "npu/engine/add_term-inl.h"
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/strided_gemm.h"
-#include "platform/check/check.h"
+#include "npu/engine/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu {
@@ -39,37 +39,83 @@ inline constexpr uint32_t kRowBlock = 120;
 // Longest steps x pitch of a B that several passes read as it lies: it shares the first-level cache with A and C.
 inline constexpr size_t kMostDirect = 4096;
 
-/// kRows rows of C by kVectors vectors, over `steps` steps. b: kVectors vectors a step, `b_pitch` elements apart; c:
-/// rows of `pitch` elements.
+// Packing a panel between the products of the steps before: AVX-512 has the registers for both.
+#if HWY_TARGET <= HWY_AVX3
+inline constexpr bool kPacksInPasses = true;
+#else
+inline constexpr bool kPacksInPasses = false;
+#endif
+inline constexpr uint32_t kPackedSteps = 8;
+// What was stored in half vectors can be loaded as whole ones when it is in the cache, not before.
+inline constexpr uint32_t kPackedAhead = 2 * kPackedSteps;
+
+/// B by columns: element (r, n) is from[r + n * pitch].
+struct ColumnSource {
+  const float* from = nullptr;
+  ptrdiff_t pitch = 0;
+};
+
+/// Adds the products of one step. rows: A at this step's rows; step: where in them.
 template <Arithmetic kArithmetic, bool kMasked, uint32_t kRows, uint32_t kVectors, class D>
-HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t* a_row, const ptrdiff_t* a_step,
-                               const float* HWY_RESTRICT b, size_t b_pitch, uint32_t steps, float* HWY_RESTRICT c,
-                               size_t pitch) {
+HWY_INLINE void add_step(D d, const float* const* rows, ptrdiff_t step, const float* b,
+                         hn::Vec<D> (&sums)[kRows][kVectors]) {
   using V = hn::Vec<D>;
+  V bs[kVectors];
+  HWY_UNROLL(2)
+  for (uint32_t v = 0; v < kVectors; ++v) bs[v] = hn::LoadU(d, b + v * hn::Lanes(d));
+  HWY_UNROLL(16)
+  for (uint32_t i = 0; i < kRows; ++i) {
+    const V factor = hn::Set(d, rows[i][step]);
+    HWY_UNROLL(2)
+    for (uint32_t v = 0; v < kVectors; ++v) {
+      sums[i][v] = add_term<kArithmetic, kMasked>(d, sums[i][v], factor, bs[v]);
+    }
+  }
+}
+
+/// kRows rows of C by kVectors vectors, over `steps` steps. b: kVectors vectors a step, `b_pitch` elements apart; c:
+/// rows of `pitch` elements. kPacks: b is filled from `source` on the way.
+template <Arithmetic kArithmetic, bool kMasked, uint32_t kRows, uint32_t kVectors, bool kPacks, class D>
+HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t* a_row, const ptrdiff_t* a_step,
+                               float* HWY_RESTRICT b, size_t b_pitch, uint32_t steps, float* HWY_RESTRICT c,
+                               size_t pitch, ColumnSource source) {
   const size_t lanes = hn::Lanes(d);
   const float* rows[kRows];
-  V sums[kRows][kVectors];
+  hn::Vec<D> sums[kRows][kVectors];
   HWY_UNROLL(16)
   for (uint32_t i = 0; i < kRows; ++i) {
     rows[i] = a + a_row[i];
     HWY_UNROLL(2)
     for (uint32_t v = 0; v < kVectors; ++v) sums[i][v] = hn::LoadU(d, c + i * pitch + v * lanes);
   }
-  for (uint32_t r = 0; r < steps; ++r) {
-    const ptrdiff_t step = a_step[r];
-    V bs[kVectors];
-    HWY_UNROLL(2)
-    for (uint32_t v = 0; v < kVectors; ++v) bs[v] = hn::LoadU(d, b + v * lanes);
-    b += b_pitch;
-    HWY_UNROLL(16)
-    for (uint32_t i = 0; i < kRows; ++i) {
-      const V factor = hn::Set(d, rows[i][step]);
-      HWY_UNROLL(2)
-      for (uint32_t v = 0; v < kVectors; ++v) {
-        sums[i][v] = add_term<kArithmetic, kMasked>(d, sums[i][v], factor, bs[v]);
+  uint32_t r = 0;
+  if constexpr (kPacks) {
+    // A piece is eight columns at four steps. Few at a time, so that the host finds products to do beside them.
+    const auto to_pitch = static_cast<ptrdiff_t>(b_pitch);
+    const uint32_t pieces = kVectors * static_cast<uint32_t>(lanes) / 4, steps_a_piece = kPackedSteps / pieces;
+    const auto pack = [&](uint32_t piece, uint32_t first) HWY_ATTR {
+      const uint32_t column = piece / 2 * 8, step = first + piece % 2 * 4;
+      transpose_8x4(source.from + column * source.pitch + step, source.pitch, b + step * b_pitch + column, to_pitch);
+    };
+    const uint32_t packed = steps / kPackedSteps * kPackedSteps;
+    for (uint32_t first = 0; first < std::min(packed, kPackedAhead); first += kPackedSteps) {
+      for (uint32_t piece = 0; piece < pieces; ++piece) pack(piece, first);
+    }
+    const float* from = b;
+    for (; r + kPackedAhead < packed; r += kPackedSteps) {
+      for (uint32_t i = 0; i < kPackedSteps; ++i, from += b_pitch) {
+        if (i % steps_a_piece == 0) pack(i / steps_a_piece, r + kPackedAhead);
+        add_step<kArithmetic, kMasked>(d, rows, a_step[r + i], from, sums);
+      }
+    }
+    for (uint32_t i = packed; i < steps; ++i) {
+      for (uint32_t j = 0; j < kVectors * lanes; ++j) {
+        b[i * b_pitch + j] = source.from[i + static_cast<ptrdiff_t>(j) * source.pitch];
       }
     }
   }
+  const float* from = b + r * b_pitch;
+  for (; r < steps; ++r, from += b_pitch) add_step<kArithmetic, kMasked>(d, rows, a_step[r], from, sums);
   HWY_UNROLL(16)
   for (uint32_t i = 0; i < kRows; ++i) {
     HWY_UNROLL(2)
@@ -78,42 +124,96 @@ HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t
 }
 
 template <class D>
-using MicroKernel = void (*)(D, const float*, const ptrdiff_t*, const ptrdiff_t*, const float*, size_t, uint32_t,
-                             float*, size_t);
+using MicroKernel = void (*)(D, const float*, const ptrdiff_t*, const ptrdiff_t*, float*, size_t, uint32_t, float*,
+                             size_t, ColumnSource);
 
-template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D, uint32_t... kRows>
+template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, bool kPacks, class D, uint32_t... kRows>
 HWY_INLINE MicroKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr MicroKernel<D> kKernels[] = {micro_kernel<kArithmetic, kMasked, kRows + 1, kVectors, D>...};
+  static constexpr MicroKernel<D> kKernels[] = {micro_kernel<kArithmetic, kMasked, kRows + 1, kVectors, kPacks, D>...};
   return kKernels[rows - 1];
 }
 
-/// All rows of the panel's columns. panel: B at these columns, steps `b_pitch` elements apart.
+/// A panel of B, which the first pass over it may have to fill.
+struct Panel {
+  float* values;
+  size_t pitch;
+  bool filled;
+};
+
+/// Adds all steps' products to a block of rows.
 template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D>
-void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, const float* panel, size_t b_pitch,
-               float* block) {
-  const uint32_t width = kVectors * static_cast<uint32_t>(hn::Lanes(d));
+void add_block(D d, const StridedGemm& p, const GemmPart& part, const Panel& panel, float* sums, size_t pitch) {
   constexpr uint32_t kRows = kVectors == 1 ? kMaxRows : kMaxRowsOfTwo;
+  constexpr bool kMayPack = kPacksInPasses && !kMasked && kArithmetic != Arithmetic::kFp16Sum;
   using RowCounts = std::make_integer_sequence<uint32_t, kRows>;
+  // Passes of equal height: a short last one would wait for the latency of its few additions.
+  const uint32_t rows = part.rows, passes = (rows + kRows - 1) / kRows;
+  for (uint32_t r = 0; r < p.steps; r += kStepBlock) {
+    const uint32_t steps = std::min(kStepBlock, p.steps - r);
+    uint32_t m = 0;
+    for (uint32_t pass = 0; pass < passes; ++pass) {
+      const uint32_t end = (pass + 1) * rows / passes;
+      auto kernel = pick_rows<kArithmetic, kMasked, kVectors, false, D>(end - m, RowCounts());
+      ColumnSource source;
+      if constexpr (kMayPack) {
+        if (pass == 0 && !panel.filled) {
+          kernel = pick_rows<kArithmetic, kMasked, kVectors, true, D>(end - m, RowCounts());
+          source = {p.b + p.b_step[r] + static_cast<ptrdiff_t>(part.first_column) * p.b_column, p.b_column};
+        }
+      }
+      kernel(d, p.a, p.a_row + part.first_row + m, p.a_step + r, panel.values + r * panel.pitch, panel.pitch, steps,
+             sums + m * pitch, pitch, source);
+      m = end;
+    }
+  }
+}
+
+/// Whether all of these are finite.
+template <class D>
+HWY_INLINE bool all_finite(D d, const float* values, uint32_t count) {
+  const hn::RebindToUnsigned<D> du;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  const auto exponent = hn::Set(du, 0x7f800000u);
+  auto largest = hn::Zero(du);
+  uint32_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    largest = hn::Max(largest, hn::And(hn::BitCast(du, hn::LoadU(d, values + i)), exponent));
+  }
+  bool finite = hn::AllTrue(du, hn::Ne(largest, exponent));
+  for (; i < count; ++i) finite &= values[i] - values[i] == 0.0f;
+  return finite;
+}
+
+/// Whether all sums of a block with rows of `width` are.
+template <class D>
+HWY_INLINE bool all_finite(D d, const float* block, const GemmPart& part, uint32_t width) {
+  if (part.columns == width) return all_finite(d, block, part.rows * width);
+  bool finite = true;
+  for (uint32_t i = 0; i < part.rows; ++i) finite &= all_finite(d, block + i * width, part.columns);
+  return finite;
+}
+
+/// All rows of the panel's columns.
+template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D>
+void run_panel(D d, const StridedGemm& p, uint32_t n0, uint32_t columns, Panel panel, float* block) {
+  const uint32_t width = kVectors * static_cast<uint32_t>(hn::Lanes(d));
   // Sums that lie as in the block stay where they are.
-  const bool in_place = p.c_column == 1 && p.c_pitch > 0 && columns == width;
+  const bool looks = !kMasked && p.looks_at_sums;
+  const bool in_place = p.c_column == 1 && p.c_pitch > 0 && columns == width && !looks;
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
-    const uint32_t rows = std::min(kRowBlock, p.rows - m0);
+    const GemmPart part{m0, std::min(kRowBlock, p.rows - m0), n0, columns};
     float* const sums = in_place ? p.c + p.c_row[m0] + n0 : block;
     const size_t pitch = in_place ? static_cast<size_t>(p.c_pitch) : width;
-    if (!in_place) load_sums(p, {m0, rows, n0, columns}, width, block);
-    // Passes of equal height: a short last one would wait for the latency of its few additions.
-    const uint32_t passes = (rows + kRows - 1) / kRows;
-    for (uint32_t r = 0; r < p.steps; r += kStepBlock) {
-      const uint32_t steps = std::min(kStepBlock, p.steps - r);
-      uint32_t m = 0;
-      for (uint32_t pass = 0; pass < passes; ++pass) {
-        const uint32_t end = (pass + 1) * rows / passes;
-        const auto kernel = pick_rows<kArithmetic, kMasked, kVectors, D>(end - m, RowCounts());
-        kernel(d, p.a, p.a_row + m0 + m, p.a_step + r, panel + r * b_pitch, b_pitch, steps, sums + m * pitch, pitch);
-        m = end;
+    if (!in_place) load_sums(p, part, width, block);
+    add_block<kArithmetic, kMasked, kVectors>(d, p, part, panel, sums, pitch);
+    panel.filled = true;
+    if constexpr (!kMasked) {
+      if (HWY_UNLIKELY(looks && !all_finite(d, block, part, width))) {
+        load_sums(p, part, width, block);
+        add_block<kArithmetic, true, kVectors>(d, p, part, panel, sums, pitch);
       }
     }
-    if (!in_place) store_sums(p, {m0, rows, n0, columns}, width, block);
+    if (!in_place) store_sums(p, part, width, block);
   }
 }
 
@@ -129,15 +229,19 @@ void run_gemm(const StridedGemm& p, float* panel, float* block) {
     // Steps of B that lie side by side in whole vectors need no copy where they are read once or stay in the cache.
     const bool direct = p.b_column == 1 && p.b_pitch > 0 && columns == width &&
                         (p.rows <= kMaxRowsOfTwo || p.steps * static_cast<size_t>(p.b_pitch) <= kMostDirect);
-    const float* const b = direct ? p.b + p.b_step[0] + n0 : panel;
-    const size_t b_pitch = direct ? static_cast<size_t>(p.b_pitch) : width;
-    if (!direct) pack_panel(p, n0, columns, width, panel);
+    Panel b{panel, width, true};
+    // (Nothing is written to a panel that is filled.)
+    if (direct) b = {const_cast<float*>(p.b) + p.b_step[0] + n0, static_cast<size_t>(p.b_pitch), true};
+    // Whole vectors of columns whose steps lie side by side are packed as they are used.
+    b.filled = !(kPacksInPasses && !kMasked && kArithmetic != Arithmetic::kFp16Sum && !direct && p.b_column != 1 &&
+                 p.b_run >= p.steps && columns == width && width >= lanes);
+    if (!direct && b.filled) pack_panel(p, n0, columns, width, panel);
     if (width == 2 * lanes) {
-      run_panel<kArithmetic, kMasked, 2>(d, p, n0, columns, b, b_pitch, block);
+      run_panel<kArithmetic, kMasked, 2>(d, p, n0, columns, b, block);
     } else if (width == lanes) {
-      run_panel<kArithmetic, kMasked, 1>(d, p, n0, columns, b, b_pitch, block);
+      run_panel<kArithmetic, kMasked, 1>(d, p, n0, columns, b, block);
     } else {
-      run_panel<kArithmetic, kMasked, 1>(half, p, n0, columns, b, b_pitch, block);
+      run_panel<kArithmetic, kMasked, 1>(half, p, n0, columns, b, block);
     }
     n0 += columns;
   }

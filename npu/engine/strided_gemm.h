@@ -34,6 +34,9 @@ struct StridedGemm {
   ptrdiff_t c_pitch = 0;  ///< between rows of C when it is the same for all; 0: not known
   /// A zero operand meets an infinity or NaN somewhere: products with a zero are left out one by one.
   bool masked = false;
+  /// The operands were not looked at: sums that come out as an infinity or NaN are made again with masks. (None becomes
+  /// finite again.) Not for Arithmetic::kFp16Sum, which saturates.
+  bool looks_at_sums = false;
 };
 
 /// Runs the kernel on the best vector unit of the host. Uses workspace slots 0 and 1. Bytes are equal on every host;

@@ -35,6 +35,40 @@ HWY_INLINE void transpose_4x4(const float* from, ptrdiff_t from_pitch, float* to
 #endif
 }
 
+/// transpose_4x4() for four rows of two.
+HWY_INLINE void transpose_4x2(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int i = 0; i < 4; ++i) {
+    for (int j = 0; j < 2; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
+  }
+#else
+  const hn::Full128<float> d;
+  const hn::Half<decltype(d)> two;
+  const auto v01 = hn::Combine(d, hn::LoadU(two, from + from_pitch), hn::LoadU(two, from));
+  const auto v23 = hn::Combine(d, hn::LoadU(two, from + 3 * from_pitch), hn::LoadU(two, from + 2 * from_pitch));
+  hn::StoreU(hn::ConcatEven(d, v23, v01), d, to);
+  hn::StoreU(hn::ConcatOdd(d, v23, v01), d, to + to_pitch);
+#endif
+}
+
+/// transpose_4x4() for two rows of four.
+HWY_INLINE void transpose_2x4(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < 4; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
+  }
+#else
+  const hn::Full128<float> d;
+  const hn::Half<decltype(d)> two;
+  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + from_pitch);
+  const auto lower = hn::InterleaveLower(d, r0, r1), upper = hn::InterleaveUpper(d, r0, r1);
+  hn::StoreU(hn::LowerHalf(two, lower), two, to);
+  hn::StoreU(hn::UpperHalf(two, lower), two, to + to_pitch);
+  hn::StoreU(hn::LowerHalf(two, upper), two, to + 2 * to_pitch);
+  hn::StoreU(hn::UpperHalf(two, upper), two, to + 3 * to_pitch);
+#endif
+}
+
 #if HWY_TARGET <= HWY_AVX2
 /// Four columns of an 8 x 8 block, as rows: pair(i) gives those of rows i and i + 4 side by side in halves.
 template <class Pair>
@@ -65,24 +99,24 @@ HWY_INLINE void transpose_8x8_of(const Load& load, float* to, ptrdiff_t to_pitch
 }
 #endif
 
-/// transpose_4x4() for 8 x 8.
-HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+/// transpose_4x4() for eight rows of four.
+HWY_INLINE void transpose_8x4(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
 #if HWY_TARGET <= HWY_AVX2
   const hn::Full256<float> d;
   const hn::Full128<float> half;
-  for (int part = 0; part < 2; ++part, from += 4, to += 4 * to_pitch) {
-    const auto pair = [&](int i) HWY_ATTR {
-      return hn::Combine(d, hn::LoadU(half, from + (i + 4) * from_pitch), hn::LoadU(half, from + i * from_pitch));
-    };
-    transpose_columns(pair, to, to_pitch);
-  }
+  const auto pair = [&](int i) HWY_ATTR {
+    return hn::Combine(d, hn::LoadU(half, from + (i + 4) * from_pitch), hn::LoadU(half, from + i * from_pitch));
+  };
+  transpose_columns(pair, to, to_pitch);
 #else
-  for (int i = 0; i < 8; i += 4) {
-    for (int j = 0; j < 8; j += 4) {
-      transpose_4x4(from + i * from_pitch + j, from_pitch, to + j * to_pitch + i, to_pitch);
-    }
-  }
+  transpose_4x4(from, from_pitch, to, to_pitch);
+  transpose_4x4(from + 4 * from_pitch, from_pitch, to + 4, to_pitch);
 #endif
+}
+
+/// transpose_4x4() for 8 x 8.
+HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+  for (int part = 0; part < 2; ++part, from += 4, to += 4 * to_pitch) transpose_8x4(from, from_pitch, to, to_pitch);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "npu/engine/lnpu/count_rows.h"
+#include "npu/engine/lnpu/lane_sum-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::lnpu {
@@ -85,7 +86,7 @@ class ByteSum {
     sums_ = hn::Add(sums_, hn::SumsOf8(bytes));
   }
   HWY_INLINE uint64_t total() const {
-    return hn::GetLane(hn::SumOfLanes(Words(), sums_));
+    return lane_sum(Words(), sums_);
   }
 
  private:
@@ -139,7 +140,6 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const ByteRounds& rounds
   const hn::Repartition<uint16_t, decltype(d8)> d16;
   const hn::Repartition<uint32_t, decltype(d8)> d32;
   const hn::Repartition<uint64_t, decltype(d8)> d64;
-  const auto low_byte = hn::Set(d16, uint16_t{0xff});
   const auto low_half = hn::Set(d32, 0xffffu);
   auto total = hn::Zero(d32);
   int times_log2 = 0;  // of how often a window is in the total
@@ -162,8 +162,14 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const ByteRounds& rounds
 #else
     if (p.chunk <= 4) {
       const auto pairs = [&](auto bytes) HWY_ATTR {
+#if HWY_TARGET <= HWY_AVX3
+        return hn::VFromD<decltype(d16)>{_mm512_maddubs_epi16(bytes.raw, _mm512_set1_epi8(1))};
+#elif HWY_TARGET <= HWY_AVX2
+        return hn::VFromD<decltype(d16)>{_mm256_maddubs_epi16(bytes.raw, _mm256_set1_epi8(1))};
+#else
         const auto words = hn::BitCast(d16, bytes);
-        return hn::Add(hn::And(words, low_byte), hn::ShiftRight<8>(words));
+        return hn::Add(hn::And(words, hn::Set(d16, uint16_t{0xff})), hn::ShiftRight<8>(words));
+#endif
       };
       const auto all_pairs = hn::BitCast(d32, pairs(all)), slow_pairs = hn::BitCast(d32, pairs(slow));
       if (p.chunk == 2) {
@@ -198,7 +204,7 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const ByteRounds& rounds
   open = p.chunk;
   add_to_open(0, 0, 0);
 #if HWY_TARGET != HWY_SCALAR
-  sum += hn::GetLane(hn::SumOfLanes(d32, total)) >> times_log2;
+  sum += lane_sum(d32, total) >> times_log2;
 #endif
   return sum;
 }

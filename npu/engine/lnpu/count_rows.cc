@@ -142,8 +142,15 @@ void lay_windows(CountRows& p, uint32_t rows, uint32_t width, const RowPlan& pla
   p.lanes_per_bin = plan.balanced ? 1 : p.config->lanes;
   p.bins = p.grid.strips * p.lanes_per_bin;
   uint32_t widest = 0;
-  for (uint32_t strip = 0; strip < p.grid.strips; ++strip) {
-    const uint32_t first = strip_begin(rows, p.grid.strips, strip), end = strip_begin(rows, p.grid.strips, strip + 1);
+  // As strip_begin() has them, without its divisions.
+  const uint32_t strips = p.grid.strips, whole = rows / strips, rest = rows % strips;
+  for (uint32_t strip = 0, first = 0, end = 0, sum = 0; strip < strips; ++strip, first = end) {
+    end += whole;
+    sum += rest;
+    if (sum >= strips) {
+      sum -= strips;
+      ++end;
+    }
     widest = std::max(widest, end - first);
     for (uint32_t row = first; row < end;) {
       const uint32_t together = std::min(plan.rows_per_window, end - row);

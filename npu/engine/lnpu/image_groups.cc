@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include "npu/engine/lnpu/image_groups.h"
+#include "npu/engine/lnpu/lane_sum-inl.h"
 #include "npu/engine/lnpu/rounds-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,7 +31,7 @@ void sum_images_vector(const ImageCounts& activations, const ImageCounts& errors
     ehan = hn::Add(ehan, multiply_halves(wide, activation));
     ehah = hn::Add(ehah, multiply_halves(wide, high));
   }
-  const auto total = [d](auto parts) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(d, parts)); };
+  const auto total = [d](auto parts) HWY_ATTR { return lane_sum(d, parts); };
   *sums = {total(en), total(eh), total(an), total(ah), total(enan), total(enah), total(ehan), total(ehah)};
 }
 
@@ -58,7 +59,7 @@ void time_groups_of(const GroupWindows& p, uint64_t* times, uint64_t* busy) {
       }
       hn::Store(time, d, times + size_t{strip} * p.pitch + g);
     }
-    *busy += hn::GetLane(hn::SumOfLanes(d, hn::IfThenElseZero(hn::FirstN(d, p.groups - g), all)));
+    *busy += lane_sum(d, hn::IfThenElseZero(hn::FirstN(d, p.groups - g), all));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "npu/engine/lnpu/byte_times-inl.h"
 #include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_rows.h"
+#include "npu/engine/lnpu/lane_sum-inl.h"
 #include "npu/engine/lnpu/rounds-inl.h"
 #include "npu/engine/lnpu/step_times-inl.h"
 
@@ -163,8 +164,8 @@ HWY_INLINE uint32_t group_eight_steps(const CountRows& p, uint32_t r, uint32_t* 
     for (uint32_t g = 0; g < lanes; ++g, to += p.steps) std::memcpy(to, groups + g, 8);
   }
   for (uint32_t i = 0; i < 8; ++i) {
-    const auto all = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(du, sums[i])));
-    const auto twice = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(du, twice_high[i])));
+    const auto all = static_cast<uint32_t>(lane_sum(du, sums[i]));
+    const auto twice = static_cast<uint32_t>(lane_sum(du, twice_high[i]));
     low[r + i] += all - twice;
     high[r + i] += twice / 2;
   }
@@ -233,7 +234,7 @@ void sum_pairs_vector(const CountRows& p, const uint32_t* low, const uint32_t* h
   uint32_t r = 0;
   for (; r + lanes <= p.steps; r += lanes)
     add(load(p.total_time + r), load(p.total_extra + r), load(low + r), load(high + r));
-  const auto total = [du](auto v) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(du, v)); };
+  const auto total = [du](auto v) HWY_ATTR { return lane_sum(du, v); };
   out->inputs[0] = total(nonzeros);
   out->inputs[1] = total(wides);
   out->others[0] = total(lows);
@@ -268,7 +269,8 @@ void time_groups_vector(const CountRows& p, uint32_t* other_low, uint32_t* other
     uint8_t* const classes = p.group_classes + (eights ? size_t{g} * p.steps : 0);
     if (neighbours && !eights) group_neighbours(p, first, end, classes, other_low, other_high);
     if (!neighbours) group_classes(p, first, end, classes, other_low, other_high);
-    const auto add = [&](uint32_t bin, uint64_t time) { bin_times[bin * p.grid.columns + g % p.grid.columns] += time; };
+    uint64_t* const column_times = bin_times + g % p.grid.columns;
+    const auto add = [&](uint32_t bin, uint64_t time) { column_times[bin * p.grid.columns] += time; };
     if (p.byte_times != nullptr) {
       const ByteTimes& times = *p.byte_times;
       for (uint32_t bin = 0; bin < p.bins; ++bin) {

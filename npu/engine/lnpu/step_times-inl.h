@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "npu/engine/lnpu/count_rows.h"
+#include "npu/engine/lnpu/lane_sum-inl.h"
 #include "npu/engine/lnpu/rounds-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -38,7 +39,7 @@ HWY_INLINE uint64_t sum_steps(const uint32_t* time, const uint32_t* extra, const
       if (skip_both) term = hn::IfThenElseZero(hn::Ne(c, zero), term);
       sums = hn::Add(sums, term);
     }
-    total += hn::GetLane(hn::SumOfLanes(du, sums));
+    total += lane_sum(du, sums);
   }
   for (; r < steps; ++r) {
     if (skip_both && either[r] == 0) continue;
@@ -87,7 +88,7 @@ HWY_INLINE uint64_t sum_short_chunks(const CountRows& p, const uint32_t* n, cons
     if (p.chunk >= 16) both = hn::Add(both, hn::ReverseBlocks(du, both));
     total = hn::Add(total, hn::Add(rounds(hn::And(both, low_half)), rounds(hn::ShiftRight<16>(both))));
   }
-  return hn::GetLane(hn::SumOfLanes(du, total)) / p.chunk;
+  return lane_sum(du, total) / p.chunk;
 }
 #endif
 
@@ -140,11 +141,11 @@ HWY_INLINE uint64_t sum_chunks(const CountRows& p, const uint32_t* n, const uint
       total = hn::Add(total, hn::Add(rounds(hn::And(both, low_half)), rounds(hn::ShiftRight<16>(both))));
     }
     if (r0 % (64 * kBlock) == 0) {
-      sum += hn::GetLane(hn::SumOfLanes(du, total));
+      sum += lane_sum(du, total);
       total = zero;
     }
   }
-  return sum + hn::GetLane(hn::SumOfLanes(du, total));
+  return sum + lane_sum(du, total);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -39,13 +39,14 @@ inline void fill_classes(std::mt19937& random, double zeros, double high, float 
   }
 }
 
-inline ConvCase make_case(const ConvTile& tile, uint32_t seed, double zeros = 0.4, double high = 0.2, float scale = 1) {
+inline ConvCase make_case(const ConvTile& tile, uint32_t seed, double zeros = 0.4, double high = 0.2, float scale = 1,
+                          double error_zeros = 0.8) {
   ConvCase c;
   c.tile = tile;
   std::mt19937 random(seed);
   fill_classes(random, zeros, high, scale, c.x, c.x_classes, size_t{tile.n} * tile.c * tile.h * tile.w);
   fill_classes(random, 0.02, high, scale, c.w, c.w_classes, size_t{tile.k} * tile.c * tile.kh * tile.kw);
-  fill_classes(random, 0.8, high, scale, c.dy, c.dy_classes, size_t{tile.n} * tile.k * tile.oh * tile.ow);
+  fill_classes(random, error_zeros, high, scale, c.dy, c.dy_classes, size_t{tile.n} * tile.k * tile.oh * tile.ow);
   return c;
 }
 

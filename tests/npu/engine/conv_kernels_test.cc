@@ -152,6 +152,43 @@ TEST_CASE("A zero times an infinity or NaN adds nothing, on every vector unit") 
   }
 }
 
+TEST_CASE("FC layers equal plain loops however many of their errors are zero, on every vector unit") {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  uint32_t seed = 500;
+  // One row and column, net S, more columns than whole vectors hold, more errors than are listed at a time.
+  for (const ConvTile& tile : {ConvTile::fully_connected(1, 1, 1), ConvTile::fully_connected(64, 64, 10),
+                               ConvTile::fully_connected(16, 64, 10), ConvTile::fully_connected(5, 255, 13),
+                               ConvTile::fully_connected(40, 37, 500), ConvTile::fully_connected(31, 131, 1)}) {
+    for (const double error_zeros : {0.0, 0.5, 0.75, 0.95, 1.0}) {
+      for (const bool finite : {true, false}) {
+        for (const Kind kind : kKinds) {
+          ConvCase c = test::make_case(tile, ++seed, 0.4, 0.3, kind == Kind::kReference ? 1.1f : 1.0f, error_zeros);
+          if (!finite) {
+            for (auto* values : {&c.x, &c.w}) {
+              (*values)[values->size() / 3] = infinity;
+              (*values)[values->size() / 2] = nan;
+            }
+          }
+          for (const Phase phase : kPhases) {
+            const std::vector<float> start = start_sums(outputs_of(tile, phase), seed);
+            std::vector<float> expected = start;
+            run_scalar(kind, phase, c, expected.data());
+            backboard::test::for_each_simd_target([&](const char* target) {
+              std::vector<float> sums = start;
+              Facts facts;
+              Workspace workspace;
+              run(kind, phase, tile, c.x_operand(), c.w_operand(), c.dy_operand(), sums.data(), facts, workspace);
+              INFO(test::describe(tile) << " kind " << static_cast<int>(kind) << " phase " << static_cast<int>(phase)
+                                        << " zeros " << error_zeros << " on " << target);
+              CHECK((finite ? same_bytes(sums, expected) : same_values(sums, expected)));
+            });
+          }
+        }
+      }
+    }
+  }
+}
+
 /// The part of a tile with some of its channels, images or rows, over the same arrays.
 struct Part {
   ConvTile tile;
