@@ -286,10 +286,60 @@ HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, 
 }
 
 #if HWY_TARGET <= HWY_AVX2
-/// A block of one word: see small_blocks-inl.h.
+#if HWY_TARGET > HWY_AVX3
+/// 0xff in byte i where bit i is set.
+HWY_INLINE __m256i spread_bits(uint32_t bits) {
+  const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i places = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
+  const __m256i copies = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), bytes);
+  return _mm256_cmpeq_epi8(_mm256_and_si256(copies, places), places);
+}
+
+/// Byte i: the bits set in bytes 0 to i, at most 64.
+HWY_INLINE uint64_t counts_up_to(uint64_t bits) {
+  bits -= bits >> 1 & 0x5555555555555555u;
+  bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+  return ((bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u;
+}
+
+/// decode_small_word() for all 64 elements: where each eight lie in the streams is known at once.
+template <bool kMixed, bool kClasses>
+HWY_INLINE void decode_whole_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, float* values,
+                                  uint8_t* classes, Halves& largest) {
+  const uint64_t highs = counts_up_to(maps.high);
+  // (No byte borrows: there are at least as many non-zeros.)
+  const uint64_t lows = kMixed ? counts_up_to(maps.nonzero) - highs : 0;
+  const uint64_t highs_before = highs << 8, lows_before = lows << 8;
+  HWY_UNROLL(8)
+  for (uint32_t i = 0; i < kWordElements; i += kTogether) {
+    NextBits bits{};
+    bits.nonzero = static_cast<uint8_t>(maps.nonzero >> i);
+    bits.high = static_cast<uint8_t>(maps.high >> i);
+    const Halves halves = expand_halves(high_at + 2 * size_t{static_cast<uint8_t>(highs_before >> i)},
+                                        low_at + static_cast<uint8_t>(lows_before >> i), bits);
+    largest = larger_magnitude(largest, halves);
+    store_values(halves, kTogether, values + i);
+  }
+  if constexpr (kClasses) {
+    for (uint32_t i = 0; i < kWordElements; i += 32) {
+      const __m256i nonzero = spread_bits(static_cast<uint32_t>(maps.nonzero >> i));
+      const __m256i high = spread_bits(static_cast<uint32_t>(maps.high >> i));
+      const __m256i all = _mm256_sub_epi8(_mm256_sub_epi8(_mm256_setzero_si256(), nonzero), high);
+      _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(classes + i), all);
+    }
+  }
+}
+#endif
+
+/// A block of one word: see small_blocks-inl.h. room: whole vectors may be written behind the block.
 template <bool kMixed, bool kClasses, bool kWhole>
 HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
-                                  float* values, uint8_t* classes, Halves& largest) {
+                                  bool room, float* values, uint8_t* classes, Halves& largest) {
+#if HWY_TARGET > HWY_AVX3
+  if constexpr (kWhole) {
+    return decode_whole_word<kMixed, kClasses>(maps, high_at, low_at, values, classes, largest);
+  }
+#endif
   constexpr uint64_t kAll = (uint64_t{1} << kTogether) - 1;
   for (uint32_t i = 0; i < count; i += kTogether) {
     NextBits bits;
@@ -299,7 +349,7 @@ HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, 
     bits.highs = kMixed ? count_bits(bits.high) : bits.nonzeros;
     const Halves halves = expand_halves(high_at, low_at, bits);
     largest = larger_magnitude(largest, halves);
-    const uint32_t some = kWhole ? kTogether : std::min(kTogether, count - i);
+    const uint32_t some = kWhole || room ? kTogether : std::min(kTogether, count - i);
     store_values(halves, some, values + i);
     if constexpr (kClasses) store_classes(bits, some, classes + i);
     high_at += 2 * bits.highs;

@@ -201,7 +201,7 @@ HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, 
 /// A block of one word: see small_blocks-inl.h.
 template <bool kMixed, bool kClasses, bool kWhole>
 HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
-                                  float* values, uint8_t* classes, __m512i& largest) {
+                                  bool /*room*/, float* values, uint8_t* classes, __m512i& largest) {
   decode_word<kMixed, kWhole>(maps, high_at, low_at, count, values, largest);
   if constexpr (kClasses) store_word_classes<kWhole>(maps, count, classes);
 }

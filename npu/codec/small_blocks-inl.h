@@ -24,6 +24,8 @@ namespace HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX2
 
+inline constexpr size_t kMostTogether = 16;  // elements that a decoder writes at once
+
 /// A run of blocks of one word each (see decode_run), as long as whole vectors may be read behind them. Returns how
 /// many of them there are, good ones; adds their bytes to `at`.
 template <bool kMixed, bool kClasses, bool kWhole>
@@ -53,7 +55,9 @@ HWY_INLINE size_t decode_words(const CodedRun& run, float* HWY_RESTRICT values, 
     const uint32_t left_over = uint32_t{bytes[map_bytes - 1]} >> ((bits - 1) % 8 + 1);
     if (length != map_bytes + maps.nonzeros + maps.highs || left_over != 0) break;
     const uint8_t* const streams = bytes + map_bytes;
-    decode_small_word<kMixed, kClasses, kWhole>(maps, streams, streams + 2 * size_t{maps.highs}, elements, values,
+    // What a vector has behind the block's end is written again by the blocks that follow.
+    const bool room = (run.blocks - block - 1) * elements >= kMostTogether;
+    decode_small_word<kMixed, kClasses, kWhole>(maps, streams, streams + 2 * size_t{maps.highs}, elements, room, values,
                                                 classes, largest);
     values += elements;
     if constexpr (kClasses) classes += elements;

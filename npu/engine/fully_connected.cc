@@ -8,7 +8,7 @@
 namespace backboard::npu {
 namespace {
 
-enum Slot : unsigned { kSlotARow = 3, kSlotAStep, kSlotBStep, kSlotCRow };
+enum Slot : unsigned { kSlotARow = 3, kSlotAStep, kSlotBStep, kSlotCRow, kSlotOnes };
 
 /// Elements (row, column) `row` and `column` apart.
 struct Matrix {
@@ -38,15 +38,20 @@ void multiply(Arithmetic arithmetic, uint32_t rows, uint32_t columns, uint32_t s
   gemm.columns = columns;
   gemm.steps = steps;
   gemm.a = a.values;
-  gemm.a_row = even_offsets(rows, a.row, kSlotARow, workspace);
-  gemm.a_step = even_offsets(steps, a.column, kSlotAStep, workspace);
+  // Half of the strides are 1, as a rule: one list serves all of these.
+  const ptrdiff_t* const ones = even_offsets(std::max(rows, steps), 1, kSlotOnes, workspace);
+  const auto offsets = [&](uint32_t count, size_t stride, unsigned slot) {
+    return stride == 1 ? ones : even_offsets(count, stride, slot, workspace);
+  };
+  gemm.a_row = offsets(rows, a.row, kSlotARow);
+  gemm.a_step = offsets(steps, a.column, kSlotAStep);
   gemm.b = b.values;
-  gemm.b_step = even_offsets(steps, b.row, kSlotBStep, workspace);
+  gemm.b_step = offsets(steps, b.row, kSlotBStep);
   gemm.b_column = static_cast<ptrdiff_t>(b.column);
   gemm.b_pitch = static_cast<ptrdiff_t>(b.row);
   gemm.b_run = b.row == 1 ? steps : 1;
   gemm.c = sums;
-  gemm.c_row = even_offsets(rows, sums_strides.row, kSlotCRow, workspace);
+  gemm.c_row = offsets(rows, sums_strides.row, kSlotCRow);
   gemm.c_column = static_cast<ptrdiff_t>(sums_strides.column);
   gemm.c_pitch = static_cast<ptrdiff_t>(sums_strides.row);
   gemm.masked = look == Look::kMasked;

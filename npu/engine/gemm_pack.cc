@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <bit>
 #include <type_traits>
 
 #include "npu/engine/gemm_pack.h"
@@ -85,6 +86,23 @@ HWY_INLINE void transpose_4_columns(const float* from, ptrdiff_t from_pitch, flo
   }
 }
 
+/// Whether all of these are +0.
+HWY_INLINE bool all_zero(const float* values, size_t count) {
+  const hn::ScalableTag<uint32_t> du;
+  const hn::ScalableTag<float> df;
+  const size_t lanes = hn::Lanes(df);
+  size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    const auto bits = [&](size_t at) HWY_ATTR { return hn::BitCast(du, hn::LoadU(df, values + i + at)); };
+    const auto any = hn::Or(hn::Or(bits(0), bits(lanes)), hn::Or(bits(2 * lanes), bits(3 * lanes)));
+    if (!hn::AllTrue(du, hn::Eq(any, hn::Zero(du)))) return false;
+  }
+  for (; i < count; ++i) {
+    if (std::bit_cast<uint32_t>(values[i]) != 0) return false;
+  }
+  return true;
+}
+
 template <bool kToBlock>
 void move_sums(const StridedGemm& p, const GemmPart& part, uint32_t width, float* HWY_RESTRICT block) {
   const uint32_t m0 = part.first_row, rows = part.rows, n0 = part.first_column, columns = part.columns;
@@ -107,6 +125,14 @@ void move_sums(const StridedGemm& p, const GemmPart& part, uint32_t width, float
       }
     }
     return;
+  }
+  if constexpr (kToBlock) {
+    // Most sums begin with zeros.
+    const bool dense = p.c_column == static_cast<ptrdiff_t>(rows) && run_length(p.c_row + m0, rows) == rows;
+    if (dense && all_zero(base + p.c_row[m0], size_t{rows} * columns)) {
+      std::fill_n(block, size_t{rows} * width, 0.0f);
+      return;
+    }
   }
   for (uint32_t i = 0; i < rows;) {
     const ptrdiff_t* place = p.c_row + m0 + i;

@@ -119,13 +119,92 @@ HWY_INLINE uint64_t sum_byte_steps(const uint8_t* time, const uint8_t* extra, co
   return sum.total();
 }
 
+#if HWY_TARGET != HWY_SCALAR
+/// Sums of bytes in pairs.
+template <class D, class V>
+HWY_INLINE hn::Vec<D> sum_byte_pairs(D d16, V bytes) {
+#if HWY_TARGET <= HWY_AVX3
+  (void)d16;
+  return hn::Vec<D>{_mm512_maddubs_epi16(bytes.raw, _mm512_set1_epi8(1))};
+#elif HWY_TARGET <= HWY_AVX2
+  (void)d16;
+  return hn::Vec<D>{_mm256_maddubs_epi16(bytes.raw, _mm256_set1_epi8(1))};
+#else
+  const auto words = hn::BitCast(d16, bytes);
+  return hn::Add(hn::And(words, hn::Set(d16, uint16_t{0xff})), hn::ShiftRight<8>(words));
+#endif
+}
+#endif
+
+/// Inputs at a vector of steps, and those of them at the high rate.
+struct ChunkInputs {
+  hn::Vec<hn::ScalableTag<uint8_t>> all, slow;
+  HWY_INLINE ChunkInputs(const uint8_t* inputs, const uint8_t* high, const uint8_t* either, bool skip_both) {
+    const hn::ScalableTag<uint8_t> d8;
+    const GroupMasks group(either);
+    all = hn::Load(d8, inputs);
+    slow = hn::IfThenElse(group.high, all, hn::Load(d8, high));
+    if (!skip_both) return;
+    all = hn::IfThenElseZero(group.any, all);
+    slow = hn::IfThenElseZero(group.any, slow);
+  }
+};
+
+#if HWY_TARGET <= HWY_AVX2
+/// sum_byte_chunks() for windows that a vector holds.
+HWY_INLINE uint64_t sum_closed_chunks(const CountRows& p, const ByteRounds& rounds, const uint8_t* inputs,
+                                      const uint8_t* high, const uint8_t* either) {
+  const bool skip_both = p.config->skip == Skip::kBoth;
+  const hn::ScalableTag<uint8_t> d8;
+  const hn::Repartition<uint16_t, decltype(d8)> d16;
+  const hn::Repartition<uint32_t, decltype(d8)> d32;
+  const hn::Repartition<uint64_t, decltype(d8)> d64;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d8)), chunk = p.chunk;
+  const auto low_half = hn::Set(d32, 0xffffu);
+  auto total = hn::Zero(d32);
+  // Two rounds in a word.
+  const auto add_rounds = [&](auto both) HWY_ATTR {
+    const auto dealt = hn::BitCast(d32, rounds.of_pairs(hn::BitCast(d16, both)));
+    total = hn::Add(total, hn::Add(hn::And(dealt, low_half), hn::ShiftRight<16>(dealt)));
+  };
+  for (uint32_t r = 0; r < p.steps; r += lanes) {
+    const ChunkInputs at(inputs + r, high + r, either + r, skip_both);
+    if (chunk <= 4) {
+      const auto all_pairs = hn::BitCast(d32, sum_byte_pairs(d16, at.all));
+      const auto slow_pairs = hn::BitCast(d32, sum_byte_pairs(d16, at.slow));
+      if (chunk == 2) {
+        add_rounds(all_pairs);
+        add_rounds(slow_pairs);
+        continue;
+      }
+      const auto all_fours = hn::Add(hn::And(all_pairs, low_half), hn::ShiftRight<16>(all_pairs));
+      const auto slow_fours = hn::Add(hn::And(slow_pairs, low_half), hn::ShiftRight<16>(slow_pairs));
+      add_rounds(hn::Or(all_fours, hn::ShiftLeft<16>(slow_fours)));
+      continue;
+    }
+    auto words = hn::Or(hn::SumsOf8(at.all), hn::ShiftLeft<32>(hn::SumsOf8(at.slow)));
+    // A window of several words: each of these gets the sum of all, and counts as one of them.
+    if (chunk >= 16) words = hn::Add(words, hn::Shuffle01(words));
+    if (chunk >= 32) words = hn::Add(words, hn::SwapAdjacentBlocks(words));
+    if (chunk >= 64) words = hn::Add(words, hn::ReverseBlocks(d64, words));
+    add_rounds(words);
+  }
+  // How often a window is in the total. (Steps in a window are a power of two.)
+  const int times_log2 = chunk <= 4 ? 0 : std::countr_zero(chunk) - 3;
+  return lane_sum(d32, total) >> times_log2;
+}
+#endif
+
 /// The same for windows that span `chunk` steps: `inputs` and `high` are counts, whose sums over a window fit in a
 /// byte.
 HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const ByteRounds& rounds, const uint8_t* inputs,
                                     const uint8_t* high, const uint8_t* either) {
-  const bool skip_both = p.config->skip == Skip::kBoth;
   const hn::ScalableTag<uint8_t> d8;
   const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d8));
+#if HWY_TARGET <= HWY_AVX2
+  if (p.chunk <= lanes) return sum_closed_chunks(p, rounds, inputs, high, either);
+#endif
+  const bool skip_both = p.config->skip == Skip::kBoth;
   uint64_t sum = 0;
   uint32_t open_inputs = 0, open_slow = 0, open = 0;  // of a window that goes on over words
   const auto add_to_open = [&](uint32_t more_inputs, uint32_t more_slow, uint32_t steps) {
@@ -136,76 +215,31 @@ HWY_INLINE uint64_t sum_byte_chunks(const CountRows& p, const ByteRounds& rounds
     sum += rounds.of(open_inputs) + rounds.of(open_slow);
     open_inputs = open_slow = open = 0;
   };
-#if HWY_TARGET != HWY_SCALAR
-  const hn::Repartition<uint16_t, decltype(d8)> d16;
-  const hn::Repartition<uint32_t, decltype(d8)> d32;
-  const hn::Repartition<uint64_t, decltype(d8)> d64;
-  const auto low_half = hn::Set(d32, 0xffffu);
-  auto total = hn::Zero(d32);
-  int times_log2 = 0;  // of how often a window is in the total
-  // Two rounds in a word.
-  const auto add_rounds = [&](auto both) HWY_ATTR {
-    const auto dealt = hn::BitCast(d32, rounds.of_pairs(hn::BitCast(d16, both)));
-    total = hn::Add(total, hn::Add(hn::And(dealt, low_half), hn::ShiftRight<16>(dealt)));
-  };
-#endif
   for (uint32_t r = 0; r < p.steps; r += lanes) {
-    const GroupMasks group(either + r);
-    auto all = hn::Load(d8, inputs + r);
-    auto slow = hn::IfThenElse(group.high, all, hn::Load(d8, high + r));
-    if (skip_both) {
-      all = hn::IfThenElseZero(group.any, all);
-      slow = hn::IfThenElseZero(group.any, slow);
-    }
+    const ChunkInputs at(inputs + r, high + r, either + r, skip_both);
 #if HWY_TARGET == HWY_SCALAR
-    add_to_open(hn::GetLane(all), hn::GetLane(slow), 1);
+    add_to_open(hn::GetLane(at.all), hn::GetLane(at.slow), 1);
 #else
-    if (p.chunk <= 4) {
-      const auto pairs = [&](auto bytes) HWY_ATTR {
-#if HWY_TARGET <= HWY_AVX3
-        return hn::VFromD<decltype(d16)>{_mm512_maddubs_epi16(bytes.raw, _mm512_set1_epi8(1))};
-#elif HWY_TARGET <= HWY_AVX2
-        return hn::VFromD<decltype(d16)>{_mm256_maddubs_epi16(bytes.raw, _mm256_set1_epi8(1))};
-#else
-        const auto words = hn::BitCast(d16, bytes);
-        return hn::Add(hn::And(words, hn::Set(d16, uint16_t{0xff})), hn::ShiftRight<8>(words));
-#endif
-      };
-      const auto all_pairs = hn::BitCast(d32, pairs(all)), slow_pairs = hn::BitCast(d32, pairs(slow));
-      if (p.chunk == 2) {
-        add_rounds(all_pairs);
-        add_rounds(slow_pairs);
-        continue;
-      }
-      const auto all_fours = hn::Add(hn::And(all_pairs, low_half), hn::ShiftRight<16>(all_pairs));
-      const auto slow_fours = hn::Add(hn::And(slow_pairs, low_half), hn::ShiftRight<16>(slow_pairs));
-      add_rounds(hn::Or(all_fours, hn::ShiftLeft<16>(slow_fours)));
+    const hn::Repartition<uint16_t, decltype(d8)> d16;
+    const hn::Repartition<uint64_t, decltype(d8)> d64;
+    if (p.chunk < 8) {
+      // Windows of two or four of the steps that a word has.
+      HWY_ALIGN uint16_t pairs[2][HWY_MAX_BYTES / 2];
+      hn::Store(sum_byte_pairs(d16, at.all), d16, pairs[0]);
+      hn::Store(sum_byte_pairs(d16, at.slow), d16, pairs[1]);
+      for (uint32_t i = 0; 2 * i < lanes && r + 2 * i < p.steps; ++i) add_to_open(pairs[0][i], pairs[1][i], 2);
       continue;
     }
-    auto words = hn::Or(hn::SumsOf8(all), hn::ShiftLeft<32>(hn::SumsOf8(slow)));
-#if HWY_TARGET <= HWY_AVX2
-    if (p.chunk <= lanes) {
-      // A window of several words: each of these gets the sum of all, and counts as one of them.
-      times_log2 = std::countr_zero(p.chunk) - 3;  // steps in a window are a power of two
-      if (p.chunk >= 16) words = hn::Add(words, hn::Shuffle01(words));
-      if (p.chunk >= 32) words = hn::Add(words, hn::SwapAdjacentBlocks(words));
-      if (p.chunk >= 64) words = hn::Add(words, hn::ReverseBlocks(d64, words));
-      add_rounds(words);
-      continue;
-    }
-#endif
-    HWY_ALIGN uint64_t eights[HWY_MAX_BYTES / 8];
-    hn::Store(words, d64, eights);
+    HWY_ALIGN uint64_t all[HWY_MAX_BYTES / 8], slow[HWY_MAX_BYTES / 8];
+    hn::Store(hn::SumsOf8(at.all), d64, all);
+    hn::Store(hn::SumsOf8(at.slow), d64, slow);
     for (uint32_t i = 0; 8 * i < lanes && r + 8 * i < p.steps; ++i) {
-      add_to_open(static_cast<uint32_t>(eights[i]), static_cast<uint32_t>(eights[i] >> 32), 8);
+      add_to_open(static_cast<uint32_t>(all[i]), static_cast<uint32_t>(slow[i]), 8);
     }
 #endif
   }
   open = p.chunk;
   add_to_open(0, 0, 0);
-#if HWY_TARGET != HWY_SCALAR
-  sum += lane_sum(d32, total) >> times_log2;
-#endif
   return sum;
 }
 
