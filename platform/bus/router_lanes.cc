@@ -67,7 +67,13 @@ class Router::MemoryLane final : public BusPort {
     access.address = address;
     access.time_ps = time_ps;
     delay_ps = std::max(arrival_ps + taken_ps + (write ? 0 : router_.beat_ps_), passed_ps) - time_ps;
-    for (PortCounters* point : points_) point->count(access.op, access.size, response);
+    if (response != BusResponse::ok) [[unlikely]] {
+      count(access.op, access.size, response);
+    } else if (write) {
+      count(BusOp::write, access.size, BusResponse::ok);
+    } else {
+      count(BusOp::read, access.size, BusResponse::ok);
+    }
     // What the core moves belongs to no command of the NPU.
     if (response == BusResponse::ok && traffic_) router_.traffic_.record(access.who, access.op, access.size);
     return response;
@@ -75,6 +81,12 @@ class Router::MemoryLane final : public BusPort {
   std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
 
  private:
+  [[gnu::always_inline]] void count(BusOp op, uint64_t bytes, BusResponse response) {
+    points_[0]->count(op, bytes, response);
+    points_[1]->count(op, bytes, response);
+    points_[2]->count(op, bytes, response);
+  }
+
   Router& router_;
   Lane& way_;
   BusTarget& target_;

@@ -24,32 +24,48 @@ void DataPath::uncount() {
 
 void DataPath::count_read(bool missed) {
   CacheCounters& counters = data_cache_->counters;
-  counters.reads++, counted_.reads++;
-  counters.read_misses += missed, counted_.read_misses += missed;
+  counters.reads++;
+  counters.read_misses += missed;
+  if (!requests_) return;
+  counted_.reads++;
+  counted_.read_misses += missed;
 }
 
 void DataPath::count_write(bool missed, bool bypassed) {
   CacheCounters& counters = data_cache_->counters;
-  counters.writes++, counted_.writes++;
-  counters.write_misses += missed, counted_.write_misses += missed;
-  counters.bypassed += bypassed, counted_.bypassed += bypassed;
+  counters.writes++;
+  counters.write_misses += missed;
+  counters.bypassed += bypassed;
+  if (!requests_) return;
+  counted_.writes++;
+  counted_.write_misses += missed;
+  counted_.bypassed += bypassed;
+}
+
+/// A transaction of a whole line of the data cache that is no request.
+[[gnu::always_inline]] inline BusResponse DataPath::carry_line(BusOp op, uint64_t line, uint32_t region,
+                                                               uint64_t time_ps, uint8_t* data, uint64_t& delay_ps) {
+  line_access_.op = op;
+  line_access_.address = line;
+  line_access_.data = data;
+  line_access_.time_ps = time_ps;
+  return way_of_lines(region).access(line_access_, delay_ps);
 }
 
 /// A line that was evicted. Returns the time that the transfer takes, if it is one that the core makes itself. `bytes`:
 /// nullptr for lines without data, whose bytes are in memory.
-uint64_t DataPath::write_back(uint64_t line, const uint8_t* bytes, uint64_t time_ps) {
+inline uint64_t DataPath::write_back(uint64_t line, uint8_t* bytes, uint64_t time_ps) {
   const uint32_t size_bytes = data_cache_->line_bytes();
   const uint32_t region = region_of(line, size_bytes);
-  uint8_t copy[CacheConfig::kBlockBytes];
-  copy_line(copy, bytes ? bytes : regions_[region].bytes + (line - regions_[region].first), size_bytes);
+  if (bytes == nullptr) bytes = regions_[region].bytes + (line - regions_[region].first);
   uint64_t delay_ps = 0;
   data_cache_->counters.write_backs++;
   if (by_requests(line)) {
-    requests_->write_back({.initiator = Initiator::core_data, .phase = Phase::kCODE}, line, size_bytes, copy, time_ps);
+    requests_->write_back({.initiator = Initiator::core_data, .phase = Phase::kCODE}, line, size_bytes, bytes, time_ps);
     return 0;
   }
   // Memory that a fill has read takes the line back: nobody could be told of an error.
-  transfer(way_of_lines(region), BusOp::write, Initiator::core_data, line, size_bytes, time_ps, copy, delay_ps);
+  carry_line(BusOp::write, line, region, time_ps, bytes, delay_ps);
   return delay_ps;
 }
 
@@ -61,6 +77,11 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   const Pmp::Permission permission = pmp_.permission(line, cache.line_bytes(), machine_mode);
   if (!permission.uniform) return;
   Page& page = page_at(pages(machine_mode), line);
+  if (line_pages_[slot][machine_mode ? 0 : 1] == &page && page.read_tag == line) {  // there already, but for stores
+    const bool may_write = permission.access & static_cast<uint8_t>(PmpAccess::write);
+    page.write_tag = may_write && cache.dirty(slot) ? line : kNoTag;
+    return;
+  }
   release(page, machine_mode);
   const bool may_read = permission.access & static_cast<uint8_t>(PmpAccess::read);
   const bool may_write = permission.access & static_cast<uint8_t>(PmpAccess::write);
@@ -92,10 +113,15 @@ void DataPath::drop_line(uint32_t slot) {
 
 /// The ages of the lines of a set are up to date behind this.
 inline void DataPath::collect_set(uint32_t first_slot) {
-  for (uint32_t slot = first_slot; slot < first_slot + data_cache_->ways(); ++slot) {
-    for (unsigned table = 0; table < tables_used_; ++table) {
-      if (Page* const page = line_pages_[slot][table]) collect(*page);
-    }
+  const std::array<Page*, 2>* const pages = line_pages_.data() + first_slot;
+  const uint32_t ways = data_cache_->ways();
+  for (uint32_t way = 0; way < ways; ++way) {
+    if (pages[way][0] != nullptr) collect(*pages[way][0]);
+  }
+  if (tables_used_ == 1) [[likely]]
+    return;
+  for (uint32_t way = 0; way < ways; ++way) {
+    if (pages[way][1] != nullptr) collect(*pages[way][1]);
   }
 }
 
@@ -105,7 +131,8 @@ uint32_t DataPath::bring(uint64_t line, uint64_t clock, uint32_t region, AccessR
   Cache& cache = *data_cache_;
   collect_set(cache.first_slot(line));
   const uint32_t slot = cache.victim(line);
-  const bool dirty = cache.line(slot) != Cache::kNoLine && cache.dirty(slot);
+  const uint64_t old_line = cache.line(slot);
+  const bool dirty = old_line != Cache::kNoLine && cache.dirty(slot);
   const bool buffer_taken = requests_ && !requests_->write_buffer_free();
   if (buffer_taken && (dirty || requests_->in_write_buffer(line, cache.line_bytes()))) {
     result.kind = AccessKind::wait;
@@ -115,26 +142,32 @@ uint32_t DataPath::bring(uint64_t line, uint64_t clock, uint32_t region, AccessR
   const uint64_t start_ps = dirty ? std::max(asked_ps, write_buffer_free_ps_) : asked_ps;
   uint8_t bytes[CacheConfig::kBlockBytes];
   uint64_t delay_ps = 0;
-  const auto response = transfer(way_of_lines(region), BusOp::read, Initiator::core_data, line, cache.line_bytes(),
-                                 start_ps, bytes, delay_ps);
-  if (!response) {
-    result.kind = AccessKind::wait;
-    return slot;
+  if (requests_) {
+    const auto response = transfer(way_of_lines(region), BusOp::read, Initiator::core_data, line, cache.line_bytes(),
+                                   start_ps, bytes, delay_ps);
+    if (!response) {
+      result.kind = AccessKind::wait;
+      return slot;
+    }
+    result.response = *response;
+  } else {
+    // Lines without data leave their bytes where they are.
+    uint8_t* const to = cache.has_data() ? bytes : regions_[region].bytes + (line - regions_[region].first);
+    result.response = carry_line(BusOp::read, line, region, start_ps, to, delay_ps);
   }
-  result.response = *response;
   result.kind = result.response == BusResponse::ok ? AccessKind::bus : AccessKind::fault;
   result.cycles += cycles_of(start_ps + delay_ps - asked_ps) + data_config_.miss_cycles;
   if (result.kind == AccessKind::fault) return slot;
   if (dirty) {
     if (cache.overtaken(slot) && stale_line_) {
-      stale_line_({StaleLine::Kind::write_back, cache.line(slot), cache.line_bytes(), Initiator::core_data});
+      stale_line_({StaleLine::Kind::write_back, old_line, cache.line_bytes(), Initiator::core_data});
     }
-    write_buffer_free_ps_ = start_ps + delay_ps + write_back(cache.line(slot), cache.bytes(slot), start_ps + delay_ps);
+    write_buffer_free_ps_ = start_ps + delay_ps + write_back(old_line, cache.bytes(slot), start_ps + delay_ps);
   }
-  drop_line(slot);
+  if (old_line != Cache::kNoLine) forget_line(slot);
   cache.fill(slot, line, bytes, clock);
   cache.counters.fills++;
-  brought_[brought_[0] == Cache::kNoLine ? 0 : 1] = line;
+  if (requests_) brought_[brought_[0] == Cache::kNoLine ? 0 : 1] = line;
   return slot;
 }
 
@@ -207,6 +240,10 @@ inline AccessResult DataPath::access_in_line(BusOp op, uint64_t address, unsigne
 /// An access that lies in `region` whole, line by line.
 AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
                                     uint8_t* data, uint32_t region) {
+  const bool in_one = address - data_cache_->line_of(address) + size_bytes <= data_cache_->line_bytes();
+  if (in_one && !requests_) [[likely]] {
+    return access_in_line(op, address, size_bytes, machine_mode, clock, data, region);
+  }
   counted_ = {};
   AccessResult sum{AccessKind::direct, BusResponse::ok, 0};
   while (sum.kind != AccessKind::fault && size_bytes != 0) {

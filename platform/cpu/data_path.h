@@ -283,7 +283,8 @@ class DataPath {
   [[gnu::always_inline]] AccessResult write_line(uint64_t address, unsigned size_bytes, bool machine_mode,
                                                  uint64_t clock, uint8_t* data, uint32_t region);
   uint32_t bring(uint64_t line, uint64_t clock, uint32_t region, AccessResult& result);
-  uint64_t write_back(uint64_t line, const uint8_t* bytes, uint64_t time_ps);
+  BusResponse carry_line(BusOp op, uint64_t line, uint32_t region, uint64_t time_ps, uint8_t* data, uint64_t& delay_ps);
+  uint64_t write_back(uint64_t line, uint8_t* bytes, uint64_t time_ps);
   BusPort& way_of_lines(uint32_t region) { return region == kNoRegion ? bus_ : *regions_[region].lines; }
   AccessResult clean(uint32_t slot, uint64_t clock);
   void enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes);
@@ -328,6 +329,7 @@ class DataPath {
   std::vector<std::array<Page*, 2>> line_pages_;
   bool has_caches_;
   unsigned granule_shift_;
+  BusAccess line_access_;              ///< what is the same for all lines of the data cache
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;
   std::array<PageTable, 2> pages_;

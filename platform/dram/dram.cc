@@ -104,6 +104,19 @@ BusResponse Dram::serve_in_line(BusAccess& access, uint64_t& delay_ps) {
   return BusResponse::ok;
 }
 
+[[gnu::always_inline]] inline void Dram::count(const Attribution& who, BusOp op, uint64_t bytes, uint64_t transactions,
+                                               const RowFacts& facts) {
+  const bool write = op == BusOp::write;
+  DramCounters& counters = counters_[static_cast<size_t>(who.initiator)];
+  (write ? counters.write_bytes : counters.read_bytes) += bytes;
+  (write ? counters.writes : counters.reads) += transactions;
+  (write ? counters.write_bursts : counters.read_bursts) += facts.bursts;
+  counters.row_hits += facts.row_hits;
+  counters.activates += facts.activates;
+  counters.precharges += facts.precharges;
+  counters.refresh_stalls += facts.refresh_stalls;
+}
+
 BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
   if (target_ && !access.debug && access.size != 0 && store_.covers(access.address, access.size)) {
     return serve_in_line(access, delay_ps);
@@ -117,18 +130,6 @@ BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
   bandwidth_.add(access.who.initiator, access.size, grid_.time_at(done));
   count(access.who, access.op, access.size, 1, facts);
   return response;
-}
-
-void Dram::count(const Attribution& who, BusOp op, uint64_t bytes, uint64_t transactions, const RowFacts& facts) {
-  const bool write = op == BusOp::write;
-  DramCounters& counters = counters_[static_cast<size_t>(who.initiator)];
-  (write ? counters.write_bytes : counters.read_bytes) += bytes;
-  (write ? counters.writes : counters.reads) += transactions;
-  (write ? counters.write_bursts : counters.read_bursts) += facts.bursts;
-  counters.row_hits += facts.row_hits;
-  counters.activates += facts.activates;
-  counters.precharges += facts.precharges;
-  counters.refresh_stalls += facts.refresh_stalls;
 }
 
 BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {

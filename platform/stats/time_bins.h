@@ -23,11 +23,8 @@ class TimeBins {
   /// Adds to the bin of a moment.
   void add(size_t column, T amount, uint64_t time_ps) {
     // Most amounts fall where the last one fell: no division then. Unsigned: what lies before is far behind.
-    if (time_ps - last_start_ps_ >= width_ps_ || last_ >= bins_.size()) {
-      reach(time_ps);
-      last_ = time_ps / width_ps_;
-      last_start_ps_ = last_ * width_ps_;
-    }
+    if (time_ps - last_start_ps_ >= width_ps_ || last_ >= bins_.size()) [[unlikely]]
+      go_to(time_ps);
     bins_[last_][column] += amount;
   }
   /// Spreads an amount evenly from `start_ps` to before `end_ps`.
@@ -51,6 +48,11 @@ class TimeBins {
   }
 
  private:
+  [[gnu::noinline]] void go_to(uint64_t time_ps) {
+    reach(time_ps);
+    last_ = time_ps / width_ps_;
+    last_start_ps_ = last_ * width_ps_;
+  }
   void reach(uint64_t time_ps) {
     while (time_ps / width_ps_ >= kMostBins) merge();
     if (time_ps / width_ps_ >= bins_.size()) bins_.resize(time_ps / width_ps_ + 1);
