@@ -41,6 +41,7 @@ dma_result dma_init(dma* device, uintptr_t base) {
   const uint32_t caps = reg_read(device, DMA_CAPS_OFFSET);
   const uint32_t channels = mmio_field_get(caps, DMA_CAPS_CHANNELS_MASK, DMA_CAPS_CHANNELS_LSB);
   device->channels = channels < DMA_CHANNELS_MAX ? channels : DMA_CHANNELS_MAX;
+  device->has_crc = (caps & DMA_CAPS_CRC_MASK) != 0;
   device->burst_bytes = mmio_field_get(caps, DMA_CAPS_BURST_MASK, DMA_CAPS_BURST_LSB);
   return dma_reset(device);
 }
@@ -79,7 +80,7 @@ static void launch(dma* device, uint32_t channel, uint32_t control, uint32_t pri
 static bool is_copy_control(uint32_t control) {
   const uint32_t known = DMA_CH_CONTROL_FIXED_SOURCE_MASK | DMA_CH_CONTROL_FIXED_DESTINATION_MASK |
                          DMA_CH_CONTROL_WIDTH_MASK | DMA_CH_CONTROL_STEP_MASK | DMA_CH_CONTROL_PHASE_MASK |
-                         DMA_CH_CONTROL_CLASS_MASK;
+                         DMA_CH_CONTROL_CRC_MASK | DMA_CH_CONTROL_NO_WRITE_MASK | DMA_CH_CONTROL_CLASS_MASK;
   return (control & ~known) == 0;
 }
 
@@ -162,19 +163,26 @@ uint32_t dma_moved(const dma* device, uint32_t channel) {
   return is_channel(device, channel) ? channel_read(device, DMA_CH_MOVED_OFFSET, channel) : 0;
 }
 
-/* Copies whole lines; `to` is of the engine alone meanwhile. */
-static dma_result copy_lines(dma* device, uint32_t channel, uint8_t* to, const uint8_t* from, uint32_t bytes,
-                             uint32_t patience_ms) {
-  const dma_copy copy = {.source = dma_address(from), .destination = dma_address(to), .bytes = bytes};
-  driver_os_clean(from, bytes);
-  driver_os_invalidate(to, bytes); /* no dirty line of `to` may be written over what the engine writes */
-  dma_result result = dma_start(device, channel, &copy, 0);
+/* Aborts a copy that takes too long. */
+static dma_result start_and_wait(dma* device, uint32_t channel, const dma_copy* copy, uint32_t patience_ms) {
+  dma_result result = dma_start(device, channel, copy, 0);
   if (result != DMA_OK) return result;
   result = dma_wait(device, channel, patience_ms);
   if (result == DMA_TIMEOUT) {
     dma_abort(device, channel);
     dma_wait(device, channel, patience_ms);
   }
+  return result;
+}
+
+/* Copies whole lines; `to` is of the engine alone meanwhile. */
+static dma_result copy_lines(dma* device, uint32_t channel, uint8_t* to, const uint8_t* from, uint32_t bytes,
+                             uint32_t patience_ms) {
+  const dma_copy copy = {.source = dma_address(from), .destination = dma_address(to), .bytes = bytes};
+  driver_os_clean(from, bytes);
+  driver_os_invalidate(to, bytes); /* no dirty line of `to` may be written over what the engine writes */
+  const dma_result result = start_and_wait(device, channel, &copy, patience_ms);
+  if (result == DMA_BUSY || result == DMA_BAD_ARGUMENT) return result;
   driver_os_invalidate(to, bytes); /* nor may a line be left that was filled in between */
   return result;
 }
@@ -191,6 +199,32 @@ dma_result dma_memcpy(dma* device, uint32_t channel, void* to, const void* from,
   if (head != 0) memcpy(target, source, head);
   if (tail != 0) memcpy(target + head + lines, source + head + lines, tail);
   return lines == 0 ? DMA_OK : copy_lines(device, channel, target + head, source + head, lines, patience_ms);
+}
+
+dma_result dma_crc_from(dma* device, uint32_t channel, uint32_t crc) {
+  if (!is_channel(device, channel)) return DMA_BAD_ARGUMENT;
+  if (!device->has_crc) return DMA_NO_CRC;
+  channel_write(device, DMA_CH_CRC_START_OFFSET, channel, crc);
+  return DMA_OK;
+}
+
+uint32_t dma_crc(const dma* device, uint32_t channel) {
+  return is_channel(device, channel) ? channel_read(device, DMA_CH_CRC_OFFSET, channel) : 0;
+}
+
+dma_result dma_crc32(dma* device, uint32_t channel, uint32_t* crc, const void* data, uint32_t bytes,
+                     uint32_t patience_ms) {
+  if (!is_channel(device, channel) || crc == NULL || (bytes != 0 && data == NULL)) return DMA_BAD_ARGUMENT;
+  if (!device->has_crc) return DMA_NO_CRC;
+  if (dma_busy(device, channel)) return DMA_BUSY;
+  const dma_copy copy = {
+      .source = dma_address(data), .bytes = bytes, .control = DMA_CH_CONTROL_CRC_MASK | DMA_CH_CONTROL_NO_WRITE_MASK};
+  driver_os_clean(data, bytes);
+  dma_crc_from(device, channel, *crc);
+  const dma_result result = start_and_wait(device, channel, &copy, patience_ms);
+  dma_crc_from(device, channel, 0);
+  if (result == DMA_OK) *crc = dma_crc(device, channel);
+  return result;
 }
 
 void dma_interrupt(dma* device) {
@@ -242,6 +276,8 @@ const char* dma_result_text(dma_result result) {
       return "the channel did not end in time";
     case DMA_RESET_FAILED:
       return "accesses in flight were not answered after a reset";
+    case DMA_NO_CRC:
+      return "the engine has no checksum";
   }
   return "unknown";
 }

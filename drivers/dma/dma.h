@@ -35,18 +35,21 @@ typedef enum dma_result {
   DMA_ABORTED,      /**< the channel ended because of dma_abort */
   DMA_TIMEOUT,      /**< patience is over; the channel goes on */
   DMA_RESET_FAILED, /**< accesses in flight were not answered after a soft reset */
+  DMA_NO_CRC,       /**< the engine has no checksum: no register was written */
 } dma_result;
 
-/** One copy. `control`: bits FIXED_SOURCE, FIXED_DESTINATION, WIDTH, PHASE, CLASS and, in lists, STEP of
- *  DMA_CH_CONTROL (dma_registers.h); 0: bytes from here to there. */
+/** One copy. `control`: bits FIXED_SOURCE, FIXED_DESTINATION, WIDTH, CRC, NO_WRITE, PHASE, CLASS and, in lists, STEP of
+ *  DMA_CH_CONTROL (dma_registers.h); 0: bytes from here to there. With CRC or NO_WRITE, `has_crc` of the device must be
+ *  true. */
 typedef struct dma_copy {
   uint32_t source, destination, bytes, control;
 } dma_copy;
 
-/** A device. The fields belong to the driver, `channels` and `burst_bytes` may be read. */
+/** A device. The fields belong to the driver, `channels`, `burst_bytes` and `has_crc` may be read. */
 typedef struct dma {
   uintptr_t base;
   uint32_t channels, burst_bytes;
+  bool has_crc;
   volatile uint32_t events[DMA_CHANNELS_MAX]; /**< taken by dma_interrupt since the start, DMA_CH_EVENTS */
 } dma;
 
@@ -95,6 +98,18 @@ uint32_t dma_moved(const dma* device, uint32_t channel);
  *  shares a cache line with others at the ends of `to`. After DMA_FAILED, DMA_TIMEOUT (the channel was aborted then) or
  *  DMA_ABORTED the bytes of `to` are unknown. */
 dma_result dma_memcpy(dma* device, uint32_t channel, void* to, const void* from, uint32_t bytes, uint32_t patience_ms);
+
+/** Checksum that the next starts of `channel` with the bit CRC go on from, by dma_start and dma_list_start; 0 after
+ *  dma_init, dma_reset and dma_crc32. What the channel is at does not notice. */
+dma_result dma_crc_from(dma* device, uint32_t channel, uint32_t crc);
+
+/** CRC-32 of what the channel has moved with the bit CRC since its start, behind dma_crc_from; exact after DMA_OK. */
+uint32_t dma_crc(const dma* device, uint32_t channel);
+
+/** crc32_update (drivers/crc/crc32.h) by `channel`, with the cache maintenance that it needs: goes on from `*crc` over
+ *  `bytes` bytes. After another result than DMA_OK `*crc` is as it was; after DMA_TIMEOUT the channel was aborted. */
+dma_result dma_crc32(dma* device, uint32_t channel, uint32_t* crc, const void* data, uint32_t bytes,
+                     uint32_t patience_ms);
 
 /** Serves the engine's interrupt: remembers and clears the events of all channels. */
 void dma_interrupt(dma* device);

@@ -40,6 +40,10 @@ static inline bool region_overlap(region a, region b) {
   return a.base < b.base ? b.base - a.base < a.size_bytes : a.base - b.base < b.size_bytes;
 }
 
+/** crc32_update (drivers/crc/crc32.h): goes on from `crc` over `size_bytes` bytes. On the board by the DMA engine,
+ * where it has the checksum and there are enough bytes for it; elsewhere by the core. Not from an interrupt. */
+uint32_t memory_crc32(uint32_t crc, const void* data, uint32_t size_bytes);
+
 /** Copies whole words; addresses and size are multiples of 4. */
 void memory_copy_words(void* to, const void* from, uint32_t size_bytes);
 

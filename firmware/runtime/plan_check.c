@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "drivers/crc/crc32.h"
 #include "drivers/npu/npu_records.h"
 
 #define PLAN_ALIGNMENT 64u
@@ -20,7 +19,7 @@ static run_error header_check(uint32_t address, uint32_t size_bytes, const memor
   if (h->header_bytes != sizeof(plan_header)) return RUN_ERROR_PLAN_SIZE;
   if (h->total_bytes < sizeof(plan_header) || h->total_bytes > size_bytes) return RUN_ERROR_PLAN_SIZE;
   const uint32_t before = offsetof(plan_header, crc32), behind = before + (uint32_t)sizeof h->crc32;
-  const uint32_t crc = crc32_update(crc32_update(0, h, before), (const uint8_t*)h + behind, h->total_bytes - behind);
+  const uint32_t crc = memory_crc32(memory_crc32(0, h, before), (const uint8_t*)h + behind, h->total_bytes - behind);
   return crc == h->crc32 ? RUN_ERROR_NONE : RUN_ERROR_PLAN_CRC;
 }
 

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "drivers/crc/crc32.h"
 #include "drivers/npu/npu_records.h"
 
 #define LOSS_SCALE_MAX 16777216.0f /* 2^24 */
@@ -56,7 +55,7 @@ static run_error data_header_check(uint32_t address, uint32_t size_bytes, const 
   if (h->version != DATA_VERSION && h->version != DATA_VERSION_WIDE) return RUN_ERROR_DATA_MAGIC;
   if (h->header_bytes != sizeof(data_header)) return RUN_ERROR_DATA_SIZE;
   if (h->total_bytes < sizeof(data_header) || h->total_bytes > size_bytes) return RUN_ERROR_DATA_SIZE;
-  const uint32_t crc = crc32_update(0, h + 1, h->total_bytes - (uint32_t)sizeof(data_header));
+  const uint32_t crc = memory_crc32(0, h + 1, h->total_bytes - (uint32_t)sizeof(data_header));
   return crc == h->crc32 ? RUN_ERROR_NONE : RUN_ERROR_DATA_CRC;
 }
 

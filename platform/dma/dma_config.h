@@ -13,6 +13,7 @@ struct DmaEngineConfig {
   uint64_t clock_hz = 200'000'000;
   uint32_t burst_bytes = 256;
   uint32_t outstanding = 8;
+  bool crc = true;
 
   template <class V>
   void fields(V& v) {
@@ -20,6 +21,7 @@ struct DmaEngineConfig {
     v("burst", burst_bytes, Range{32, 4096},
       "Largest access, bytes, a power of two: writes cross no multiple of it, reads none of 4096");
     v("outstanding", outstanding, Range{1, 64}, "Accesses in flight and bursts held, of all channels together");
+    v("crc", crc, "The engine has the checksum (CRC-32 of what it moves, copies without a destination)");
   }
   void check() const {
     if (!std::has_single_bit(burst_bytes)) throw ConfigRule("burst", "must be a power of two");

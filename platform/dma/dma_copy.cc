@@ -67,6 +67,7 @@ DmaError error_of(BusResponse response) {
 uint32_t dma_copy_control_mask() {
   return info_of(Field::DMA_CH_CONTROL_FIXED_SOURCE).mask() | info_of(Field::DMA_CH_CONTROL_FIXED_DESTINATION).mask() |
          info_of(Field::DMA_CH_CONTROL_WIDTH).mask() | info_of(Field::DMA_CH_CONTROL_STEP).mask() |
+         info_of(Field::DMA_CH_CONTROL_CRC).mask() | info_of(Field::DMA_CH_CONTROL_NO_WRITE).mask() |
          info_of(Field::DMA_CH_CONTROL_PHASE).mask() | info_of(Field::DMA_CH_CONTROL_CLASS).mask();
 }
 
@@ -75,6 +76,8 @@ DmaControl DmaCopy::decoded() const {
   c.fixed_source = info_of(Field::DMA_CH_CONTROL_FIXED_SOURCE).get(control) != 0;
   c.fixed_destination = info_of(Field::DMA_CH_CONTROL_FIXED_DESTINATION).get(control) != 0;
   c.step = info_of(Field::DMA_CH_CONTROL_STEP).get(control) != 0;
+  c.crc = info_of(Field::DMA_CH_CONTROL_CRC).get(control) != 0;
+  c.no_write = info_of(Field::DMA_CH_CONTROL_NO_WRITE).get(control) != 0;
   const uint32_t width = info_of(Field::DMA_CH_CONTROL_WIDTH).get(control);
   c.width_bytes = width > 2 ? 0 : 1u << width;
   c.phase = static_cast<Phase>(info_of(Field::DMA_CH_CONTROL_PHASE).get(control));
@@ -85,7 +88,7 @@ DmaControl DmaCopy::decoded() const {
 DmaFault DmaCopy::fault() const {
   const DmaControl c = decoded();
   if ((control & ~dma_copy_control_mask()) != 0 || c.width_bytes == 0 || static_cast<uint32_t>(c.phase) >= kPhases ||
-      static_cast<uint32_t>(c.tensor) >= kTensorClasses) {
+      static_cast<uint32_t>(c.tensor) >= kTensorClasses || (c.no_write && c.fixed_destination)) {
     return {DmaError::kCONTROL, false, source};
   }
   if (bytes == 0) return {};
@@ -97,6 +100,7 @@ DmaFault DmaCopy::fault() const {
   const uint64_t source_last = uint64_t{source} + (c.fixed_source ? c.width_bytes : bytes) - 1;
   const uint64_t destination_last = uint64_t{destination} + (c.fixed_destination ? c.width_bytes : bytes) - 1;
   if (source_last > UINT32_MAX) return {DmaError::kRANGE, false, source};
+  if (c.no_write) return {};
   if (destination_last > UINT32_MAX) return {DmaError::kRANGE, true, destination};
   const bool apart = source_last < destination || destination_last < source;
   // Towards lower addresses every byte is read before something is written over it: reads and writes keep their order.
@@ -114,7 +118,7 @@ uint32_t DmaCopy::destination_at(uint32_t offset) const {
 uint32_t DmaCopy::piece_at(uint32_t offset, uint32_t burst_bytes) const {
   const DmaControl c = decoded();
   if (c.fixed()) return c.width_bytes;
-  const uint32_t to_burst = burst_bytes - (destination + offset) % burst_bytes;
+  const uint32_t to_burst = burst_bytes - ((c.no_write ? source : destination) + offset) % burst_bytes;
   const uint32_t to_page = kPage - (source + offset) % kPage;
   return std::min({bytes - offset, to_burst, to_page});
 }

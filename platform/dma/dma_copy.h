@@ -29,6 +29,7 @@ struct DmaFault {
 /// The bits of a channel's control register, or of a descriptor's `control`, that belong to a copy.
 struct DmaControl {
   bool fixed_source = false, fixed_destination = false, step = false;
+  bool crc = false, no_write = false;
   uint32_t width_bytes = 1;  ///< 0: no such width
   Phase phase = Phase::kOTHER;
   TensorClass tensor = TensorClass::kNONE;
@@ -48,7 +49,7 @@ struct DmaCopy {
   uint32_t source_at(uint32_t offset) const;
   uint32_t destination_at(uint32_t offset) const;
   /// Bytes of the access at `offset`, below `bytes`: with a fixed side its width; else up to the next multiple of
-  /// `burst_bytes` of the destination and of 4096 of the source.
+  /// `burst_bytes` of the destination (of the source where nothing is written) and of 4096 of the source.
   uint32_t piece_at(uint32_t offset, uint32_t burst_bytes) const;
 };
 

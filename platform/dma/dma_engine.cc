@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "drivers/crc/crc32.h"
 #include "platform/check/check.h"
 #include "platform/regs/dma_regs.h"
 
@@ -66,7 +67,10 @@ void DmaEngine::begin_copy(unsigned index) {
   Channel& channel = channels_[index];
   channel.stage = Stage::copy;
   channel.read = channel.written = 0;
-  if (const DmaFault fault = channel.copy.fault(); fault.code != DmaError::kNONE) {
+  DmaFault fault = channel.copy.fault();
+  const DmaControl control = channel.copy.decoded();
+  if (!config_.crc && (control.crc || control.no_write)) fault = {DmaError::kCONTROL, false, channel.copy.source};
+  if (fault.code != DmaError::kNONE) {
     const bool in_list = channel.list && fault.code == DmaError::kCONTROL;
     refuse(index, {fault.code, fault.write, in_list ? channel.descriptor : fault.address});
     return end_copy(index);
@@ -100,18 +104,38 @@ void DmaEngine::reported(unsigned index, BusResponse response) {
 void DmaEngine::settle(unsigned index) {
   Channel& channel = channels_[index];
   if (channel.stage == Stage::copy) {
-    if (!channel.stopping() && !channel.fifo.empty()) {
-      const Slot& front = slots_[channel.fifo.front()];
-      if (!front.in_flight && front.response != BusResponse::ok) {
-        channel.fault = {error_of(front.response), false, channel.copy.source_at(front.offset)};
-        channel.fault_offset = front.offset;
-      }
-    }
+    if (!channel.stopping()) take_front(channel);
     if (channel.stopping()) drop_fifo(channel);
     if (channel.in_flight == 0 && (channel.stopping() || channel.written == channel.copy.bytes)) end_copy(index);
   } else if (channel.aborting && channel.in_flight == 0 && channel.stage != Stage::idle) {
     finish(index);
   }
+}
+
+/// The oldest burst that was answered: is it an error? Where nothing is written it is over, and so is the next.
+void DmaEngine::take_front(Channel& channel) {
+  const bool no_write = channel.copy.decoded().no_write;
+  while (!channel.fifo.empty()) {
+    Slot& front = slots_[channel.fifo.front()];
+    if (front.in_flight) return;
+    if (front.response != BusResponse::ok) {
+      channel.fault = {error_of(front.response), false, channel.copy.source_at(front.offset)};
+      channel.fault_offset = front.offset;
+      return;
+    }
+    if (!no_write) return;
+    take_checksum(channel, front);
+    channel.written += front.size;
+    front.used = false;
+    channel.fifo.pop_front();
+  }
+}
+
+/// Bursts come in the order of the bytes.
+void DmaEngine::take_checksum(Channel& channel, const Slot& slot) {
+  if (!channel.copy.decoded().crc) return;
+  channel.crc = crc32_update(channel.crc, slot.bytes.data(), slot.size);
+  channel.counters.crc_bytes += slot.size;
 }
 
 /// What cannot be done, known before a byte is moved.

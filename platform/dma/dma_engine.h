@@ -26,6 +26,8 @@ namespace backboard {
 /// one of the highest priority goes first, equal ones in turn; what is in flight is never recalled. Between channels
 /// nothing is ordered.
 ///
+/// A checksum takes no time of its own: its unit is thought as wide as the bus, and takes the bytes in their order.
+///
 /// An access that fails ends its channel: nothing more is issued, what is in flight is answered, and the error is the
 /// first in the order of the bytes. Bytes behind it, `outstanding` bursts at most, may have been written.
 class DmaEngine final : public BusTarget, public EventClient, public RequestClient, public Saved, public HasStats {
@@ -63,6 +65,7 @@ class DmaEngine final : public BusTarget, public EventClient, public RequestClie
     uint64_t starts = 0, descriptors = 0, errors = 0, aborts = 0;
     uint64_t read_bytes = 0, write_bytes = 0;            ///< copied
     uint64_t list_read_bytes = 0, list_write_bytes = 0;  ///< of descriptors
+    uint64_t crc_bytes = 0;                              ///< that went into a checksum
     uint64_t busy_ps = 0;
   };
   struct Channel {
@@ -80,6 +83,7 @@ class DmaEngine final : public BusTarget, public EventClient, public RequestClie
     uint32_t moved = 0;       ///< by the copies that are done
     uint32_t copy_moved = 0;  ///< by the last of them
     uint32_t descriptor = 0, next = 0;
+    uint32_t crc = 0;  ///< of all since START
     uint64_t started_ps = 0;
     Counters counters;
 
@@ -120,6 +124,8 @@ class DmaEngine final : public BusTarget, public EventClient, public RequestClie
   void end_copy(unsigned index);
   void reported(unsigned index, BusResponse response);
   void settle(unsigned index);
+  void take_front(Channel& channel);
+  void take_checksum(Channel& channel, const Slot& slot);
   void finish(unsigned index);
   void refuse(unsigned index, DmaFault fault);
 

@@ -38,6 +38,7 @@ DmaEngine::DmaEngine(const DmaEngineConfig& config, EventQueue& queue, RequestPo
 
 void DmaEngine::publish() {
   bank_.set(Reg::DMA_CAPS, info_of(Field::DMA_CAPS_CHANNELS).set(0, kChannels) |
+                               info_of(Field::DMA_CAPS_CRC).set(0, config_.crc) |
                                info_of(Field::DMA_CAPS_BURST).set(0, config_.burst_bytes));
 }
 
@@ -61,6 +62,7 @@ void DmaEngine::wire_registers() {
     return channel.moved + (channel.stage == Stage::copy ? channel.written : 0);
   });
   bank_.source(Reg::DMA_CH_DESCRIPTOR, [this](uint32_t index) { return channels_[index].descriptor; });
+  bank_.source(Reg::DMA_CH_CRC, [this](uint32_t index) { return channels_[index].crc; });
 }
 
 BusResponse DmaEngine::access(BusAccess& access, uint64_t&) {
@@ -107,6 +109,7 @@ void DmaEngine::take_start(unsigned index) {
   channel.fault = {};
   channel.moved = 0;
   channel.descriptor = 0;
+  channel.crc = bank_.get(Reg::DMA_CH_CRC_START, index);
   channel.started_ps = access_->time_ps;
   ++channel.counters.starts;
   bank_.set(Reg::DMA_CH_ERROR, 0, index);
@@ -163,11 +166,13 @@ void DmaEngine::stats(const StatsWriter& writer) const {
     const Counters& c = channel.counters;
     sum.read_bytes += c.read_bytes;
     sum.write_bytes += c.write_bytes;
+    sum.crc_bytes += c.crc_bytes;
     sum.list_read_bytes += c.list_read_bytes;
     sum.list_write_bytes += c.list_write_bytes;
   }
-  writer.counter("read_bytes", sum.read_bytes, "bytes", "Bytes read to be copied");
+  writer.counter("read_bytes", sum.read_bytes, "bytes", "Bytes read to be copied or summed");
   writer.counter("write_bytes", sum.write_bytes, "bytes", "Bytes written that were copied");
+  writer.counter("crc_bytes", sum.crc_bytes, "bytes", "Bytes that went into a checksum");
   writer.counter("list_read_bytes", sum.list_read_bytes, "bytes", "Bytes of descriptors read");
   writer.counter("list_write_bytes", sum.list_write_bytes, "bytes", "Bytes of descriptors written");
   writer.counter("interrupts", interrupts_, "1", "Rising edges of the interrupt");
@@ -179,7 +184,7 @@ void DmaEngine::stats(const StatsWriter& writer) const {
     part.counter("descriptors", c.descriptors, "descriptors", "Descriptors completed");
     part.counter("errors", c.errors, "1", "Starts that ended with an error");
     part.counter("aborts", c.aborts, "1", "Starts that were aborted");
-    part.counter("read_bytes", c.read_bytes, "bytes", "Bytes read to be copied");
+    part.counter("read_bytes", c.read_bytes, "bytes", "Bytes read to be copied or summed");
     part.counter("write_bytes", c.write_bytes, "bytes", "Bytes written that were copied");
     part.counter("busy_cycles", cycles_until(c.busy_ps, config_.clock_hz), "cycles",
                  "From starts to their ends, in cycles of the engine");
@@ -195,7 +200,7 @@ void DmaEngine::state(StateArchive& archive) {
     archive.value("priority", c.priority);
     archive.value("copy", c.copy);
     for (uint32_t* word : {&c.read, &c.written, &c.in_flight, &c.fault_offset, &c.moved, &c.copy_moved, &c.descriptor,
-                           &c.next, &c.fault.address}) {
+                           &c.next, &c.crc, &c.fault.address}) {
       archive.value("word", *word);
     }
     archive.value("fault", c.fault.code);

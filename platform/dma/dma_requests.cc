@@ -86,6 +86,7 @@ void DmaEngine::issue_write(unsigned index) {
   const uint16_t number = channel.fifo.front();
   channel.fifo.pop_front();
   Slot& slot = slots_[number];
+  take_checksum(channel, slot);
   slot.purpose = Purpose::write;
   channel.written += slot.size;
   const DmaControl control = channel.copy.decoded();

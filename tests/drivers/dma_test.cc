@@ -3,6 +3,7 @@
 #include <cstring>
 #include <random>
 
+#include "drivers/crc/crc32.h"
 #include "drivers/dma/dma_registers.h"
 #include "drivers/os/driver_os.h"
 #include "tests/drivers/dma_board.h"
@@ -38,6 +39,7 @@ TEST_CASE("dma_init identifies the engine, resets it and asks what it has") {
   CHECK(dma_init(&device, kBase) == DMA_OK);
   CHECK(device.channels == 4);
   CHECK(device.burst_bytes == 512);
+  CHECK_FALSE(device.has_crc);
 }
 
 TEST_CASE("dma_init writes nothing to something else or to another major version") {
@@ -160,6 +162,64 @@ TEST_CASE("lists that are misaligned, empty or would start something are refused
   CHECK(dma_list_start(&board.device, 4, list, 0) == DMA_BAD_ARGUMENT);
   auto* between = reinterpret_cast<dma_descriptor*>(board.memory.core + 0x44);
   CHECK(dma_list_start(&board.device, 0, between, 0) == DMA_BAD_ARGUMENT);
+}
+
+TEST_CASE("dma_crc32 starts a read without a destination, and leaves the start of the next checksum at 0") {
+  dma device{};
+  device.base = kBase;
+  device.channels = 4;
+  MmioScript script(kBase);
+  constexpr uint32_t kOfChannel1 = 4;
+  uint32_t crc = 0x12345678;
+  const uint8_t byte = 0;
+  CHECK(dma_crc32(&device, 1, &crc, &byte, 1, 10) == DMA_NO_CRC);
+  CHECK(dma_crc_from(&device, 1, 5) == DMA_NO_CRC);
+  device.has_crc = true;
+  CHECK(dma_crc32(&device, 4, &crc, &byte, 1, 10) == DMA_BAD_ARGUMENT);
+  CHECK(dma_crc32(&device, 1, nullptr, &byte, 1, 10) == DMA_BAD_ARGUMENT);
+  CHECK(dma_crc32(&device, 1, &crc, nullptr, 1, 10) == DMA_BAD_ARGUMENT);
+  CHECK(dma_crc_from(&device, 4, 5) == DMA_BAD_ARGUMENT);
+  script.read32(DMA_CH_STATUS_OFFSET + kOfChannel1, 1);
+  CHECK(dma_crc32(&device, 1, &crc, &byte, 1, 10) == DMA_BUSY);
+  CHECK(crc == 0x12345678);
+  script.write32(DMA_CH_CRC_START_OFFSET + kOfChannel1, 5);
+  CHECK(dma_crc_from(&device, 1, 5) == DMA_OK);
+  script.read32(DMA_CH_CRC_OFFSET + kOfChannel1, 99);
+  CHECK(dma_crc(&device, 1) == 99);
+  CHECK(std::string(dma_result_text(DMA_NO_CRC)) == "the engine has no checksum");
+  CHECK(script.done());
+}
+
+TEST_CASE("dma_crc32 sums what the core sees, of any alignment, and goes on from a sum before") {
+  for (const bool interrupts : {false, true}) {
+    DmaBoard board(interrupts);
+    REQUIRE(dma_init(&board.device, kBase) == DMA_OK);
+    CHECK(board.device.has_crc);
+    std::mt19937 random(6);
+    for (unsigned round = 0; round < 100; ++round) {
+      fill(board.memory);
+      const uint8_t* const core = board.memory.core;
+      const uint32_t bytes = random() % 3 ? random() % 5000 : random() % 70;
+      const uint32_t from = 0x1000 + random() % 0x1000;
+      uint32_t crc = random() % 2 ? 0 : static_cast<uint32_t>(random());
+      const uint32_t expected = crc32_update(crc, core + from, bytes);
+      REQUIRE(dma_crc32(&board.device, round % 4, &crc, core + from, bytes, 100) == DMA_OK);
+      REQUIRE(crc == expected);
+    }
+    CHECK(board.bench.findings.list.empty());
+  }
+}
+
+TEST_CASE("a checksum of a memory that fails leaves the sum as it was") {
+  DmaBoard board(true);
+  REQUIRE(dma_init(&board.device, kBase) == DMA_OK);
+  uint32_t crc = 42;
+  board.memory.answers = false;
+  CHECK(dma_crc32(&board.device, 0, &crc, board.memory.core, 1000, 10) == DMA_FAILED);
+  board.memory.answers = true;
+  board.port.silent = true;
+  CHECK(dma_crc32(&board.device, 0, &crc, board.memory.core, 1000, 10) == DMA_TIMEOUT);
+  CHECK(crc == 42);
 }
 
 TEST_CASE("an abort ends a copy, whose next start works") {

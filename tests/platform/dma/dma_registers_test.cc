@@ -17,8 +17,8 @@ TEST_CASE("identification and capabilities") {
   config.burst_bytes = 1024;
   DmaBench bench(0, config);
   CHECK(bench.get(Reg::DMA_ID) == 0x414D4442);
-  CHECK(bench.get(Reg::DMA_VERSION) == 0x00010000);
-  CHECK(bench.get(Reg::DMA_CAPS) == (1024u << 16 | 4));
+  CHECK(bench.get(Reg::DMA_VERSION) == 0x00010001);
+  CHECK(bench.get(Reg::DMA_CAPS) == (1024u << 16 | 1u << 8 | 4));
 }
 
 TEST_CASE("START on a busy channel is ignored with a finding, registers written meanwhile are of the next start") {
@@ -107,7 +107,7 @@ TEST_CASE("a soft reset forgets all channels, and says when the last access in f
     CHECK(bench.settle());
     CHECK(bench.space.accesses <= accesses + 8);
     CHECK(bench.get(Reg::DMA_CTRL) == 0);
-    CHECK(bench.get(Reg::DMA_CAPS) == (256u << 16 | 4));
+    CHECK(bench.get(Reg::DMA_CAPS) == (256u << 16 | 1u << 8 | 4));
     CHECK(bench.copy(kDram, kDram + 0x8000, 0x2000) == DmaBench::kDone);
     CHECK(std::memcmp(&bench.space.dram[0x8000], &bench.space.dram[0], 0x2000) == 0);
   }

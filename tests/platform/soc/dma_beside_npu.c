@@ -1,7 +1,10 @@
-/* The NPU and the DMA engine copy in DRAM at the same time, the core asleep. The exit code: 0 all copies are right. */
+/* The NPU and the DMA engine copy in DRAM at the same time, the core asleep. The exit code: 0 all copies are right,
+ * and the checksum of some of them. */
 #include <string.h>
 
+#include "drivers/crc/crc32.h"
 #include "drivers/dma/dma.h"
+#include "drivers/dma/dma_registers.h"
 #include "drivers/npu/npu_commands.h"
 #include "drivers/npu/npu_tensor.h"
 #include "drivers/os/driver_os.h"
@@ -9,6 +12,7 @@
 
 #define VALUES 65536u /* of a tensor of 256 KiB */
 #define ROUNDS 4u
+#define SUMMED 2u /* copies that are summed: all of the source once */
 
 static npu processor;
 static dma engine;
@@ -58,7 +62,8 @@ static bool dma_begin(void) {
   const uint32_t half = sizeof shared.dma_from / 2;
   for (uint32_t i = 0; i < 2 * ROUNDS; i++) {
     const uint32_t offset = i % 2 * half;
-    copies[i] = (dma_copy){dma_address(shared.dma_from) + offset, dma_address(shared.dma_to) + offset, half, 0};
+    const uint32_t control = i < SUMMED ? DMA_CH_CONTROL_CRC_MASK : 0;
+    copies[i] = (dma_copy){dma_address(shared.dma_from) + offset, dma_address(shared.dma_to) + offset, half, control};
   }
   return dma_list_make(shared.list, copies, 2 * ROUNDS) == DMA_OK &&
          dma_list_start(&engine, 0, shared.list, 0) == DMA_OK;
@@ -73,6 +78,7 @@ int main(void) {
   if (npu_wait_fence(&processor, fence, &patience) != NPU_OK) return 12;
   if (dma_wait(&engine, 0, 1000) != DMA_OK) return 13;
   if (dma_list_done(shared.list, 2 * ROUNDS) != 2 * ROUNDS) return 14;
+  if (dma_crc(&engine, 0) != crc32_update(0, shared.dma_from, sizeof shared.dma_from)) return 17;
   driver_os_invalidate(shared.npu_to, sizeof shared.npu_to);
   driver_os_invalidate(shared.dma_to, sizeof shared.dma_to);
   if (memcmp(shared.npu_to, shared.npu_from, sizeof shared.npu_to) != 0) return 15;

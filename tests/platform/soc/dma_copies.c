@@ -1,7 +1,7 @@
 /* What a firmware does with the DMA engine, the core asleep meanwhile: copies between DRAM, SRAM and flash, gathers by
- * a list, and a copy with the cache maintenance that it needs or, as the run block's address says, without a part of
- * it. Prints a digest of all that was copied. The exit code: 0 the new values, 1 older ones in the last copy, above
- * that the step that failed. */
+ * a list, a checksum, and a copy with the cache maintenance that it needs or, as the run block's address says, without
+ * a part of it. Prints a digest of all that was copied. The exit code: 0 the new values, 1 older ones in the last copy,
+ * above that the step that failed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +61,16 @@ static int gather(void) {
   return right ? 0 : FAILED + 9;
 }
 
+/* Lines of c that are dirty are summed as the core sees them. */
+static int checksum(void) {
+  for (uint32_t i = 0; i < BYTES; i += 3) shared.c[i]++;
+  uint32_t crc = 0;
+  if (dma_crc32(&device, 2, &crc, shared.c + 1, BYTES - 2, PATIENCE_MS) != DMA_OK) return FAILED + 12;
+  const bool right = crc == crc32_update(0, shared.c + 1, BYTES - 2);
+  for (uint32_t i = 0; i < BYTES; i += 3) shared.c[i]--;
+  return right ? 0 : FAILED + 13;
+}
+
 static int copy_with(uint32_t forget) {
   for (uint32_t i = 0; i < VALUES; i++) shared.from[i] = 1, shared.to[i] = 0;
   driver_os_clean(shared.from, sizeof shared.from);
@@ -83,8 +93,9 @@ int main(void) {
   int failed = copies();
   uint32_t digest = crc32_update(0, shared.b, sizeof shared.b);
   if (failed == 0) failed = gather();
+  if (failed == 0) failed = checksum();
   digest = crc32_update(digest, shared.c, sizeof shared.c);
-  if (failed == 0 && interrupts != 5) failed = FAILED + 11;
+  if (failed == 0 && interrupts != 6) failed = FAILED + 11;
   printf("digest %08lx\n", (unsigned long)digest);
   return failed != 0 ? failed : copy_with(forget);
 }

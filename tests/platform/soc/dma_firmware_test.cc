@@ -46,7 +46,8 @@ Run run(TimingLevel timing, bool caches, uint32_t forget) {
     made.findings.push_back(item.at("reason").get<std::string>() + "|" + item.value("function", ""));
   }
   made.idle_cycles = board.stats().counter("core.idle_cycles");
-  CHECK(board.stats().counter("dma.interrupts") == 6);
+  CHECK(board.stats().counter("dma.interrupts") == 7);
+  CHECK(board.stats().counter("dma.crc_bytes") == 4998);
   CHECK(board.stats().counter("dma.channel1.descriptors") == 3);
   CHECK(board.conservation_error().value_or("") == "");
   return made;
