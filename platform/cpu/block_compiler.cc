@@ -1,6 +1,7 @@
 #include "platform/cpu/block_compiler.h"
 
 #include <bit>
+#include <utility>
 
 #include "platform/cpu/decode.h"
 
@@ -23,6 +24,16 @@ void BlockCompiler::load_x(Gp to, unsigned x) {
 void BlockCompiler::store_x(unsigned x, Gp from) {
   if (x == kDiscardRegister) return;
   pinned(x) ? a_.mov(home_of(x), from) : a_.mov(x_place(x), from);
+}
+
+void BlockCompiler::fetch_x(Gp to, unsigned x) {
+  if (!at_hand(x)) return load_x(to, x);
+  if (to != x86::eax) a_.mov(to, x86::eax);
+}
+
+void BlockCompiler::keep_x(unsigned x) {
+  store_x(x, x86::eax);
+  if (x != kDiscardRegister && !pinned(x)) kept_ = x;
 }
 
 void BlockCompiler::set_x(unsigned x, uint32_t value) {
@@ -81,6 +92,7 @@ void BlockCompiler::emit() {
 }
 
 void BlockCompiler::operation(const Operation& op) {
+  at_hand_ = std::exchange(kept_, 0);
   if (integer(op) || floating(op)) return;
   switch (op.id) {
     case InstructionId::FENCE:  // one core and an in-order bus: everything is ordered already
@@ -198,45 +210,57 @@ void BlockCompiler::immediate(const Operation& op, Inst::Id instruction) {
   if (instruction == Inst::kIdAdd && pinned(op.rs1) && op.rd != op.rs1) {
     a_.lea(to, x86::ptr(home_of(op.rs1).r64(), op.immediate));
   } else {
-    if (!(pinned(op.rd) && op.rd == op.rs1)) load_x(to, op.rs1);
+    if (!(pinned(op.rd) && op.rd == op.rs1)) fetch_x(to, op.rs1);
     const bool nothing = op.immediate == 0 && instruction != Inst::kIdAnd;
     if (!nothing) a_.emit(instruction, to, imm(op.immediate));
   }
-  if (!pinned(op.rd)) store_x(op.rd, to);
+  if (!pinned(op.rd)) keep_x(op.rd);
 }
 
 void BlockCompiler::binary(const Operation& op, Inst::Id instruction, bool commutes) {
   if (op.rd == kDiscardRegister) return;
   unsigned first = op.rs1, second = op.rs2;
   const bool in_place = pinned(op.rd);
-  if (in_place && commutes && op.rd == second) std::swap(first, second);
+  if (commutes && (in_place ? op.rd == second : at_hand(second))) std::swap(first, second);
   const Gp to = in_place && (op.rd != second || op.rd == first) ? home_of(op.rd) : Gp(x86::eax);
-  if (!(in_place && op.rd == first && to == home_of(op.rd))) load_x(to, first);
-  if (pinned(second)) {
+  const bool second_at_hand = at_hand(second), makes_way = second_at_hand && to == x86::eax && first != second;
+  if (makes_way) a_.mov(x86::ecx, x86::eax);
+  if (!(in_place && op.rd == first && to == home_of(op.rd))) fetch_x(to, first);
+  if (second_at_hand) {
+    a_.emit(instruction, to, makes_way ? x86::ecx : x86::eax);
+  } else if (pinned(second)) {
     a_.emit(instruction, to, home_of(second));
   } else {
     a_.emit(instruction, to, x_place(second));  // x[0] is there, and zero
   }
-  if (!in_place || to == x86::eax) store_x(op.rd, to);
+  if (!in_place || to == x86::eax) keep_x(op.rd);
 }
 
 void BlockCompiler::shift(const Operation& op, Inst::Id instruction, bool by_register) {
   if (op.rd == kDiscardRegister) return;
   if (by_register) {
-    load_x(x86::ecx, op.rs2);  // the host, too, looks at five bits
-    load_x(x86::eax, op.rs1);
+    fetch_x(x86::ecx, op.rs2);  // the host, too, looks at five bits
+    fetch_x(x86::eax, op.rs1);
     a_.emit(instruction, x86::eax, x86::cl);
-    return store_x(op.rd, x86::eax);
+    return keep_x(op.rd);
   }
   const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::eax);
-  if (!(pinned(op.rd) && op.rd == op.rs1)) load_x(to, op.rs1);
+  if (!(pinned(op.rd) && op.rd == op.rs1)) fetch_x(to, op.rs1);
   if (op.immediate != 0) a_.emit(instruction, to, imm(op.immediate));
-  if (!pinned(op.rd)) store_x(op.rd, to);
+  if (!pinned(op.rd)) keep_x(op.rd);
 }
 
 /// Leaves a comparison of two registers in the flags.
 void BlockCompiler::compare(unsigned a, unsigned b) {
-  if (pinned(a)) {
+  if (at_hand(a)) {
+    if (b == 0) {
+      a_.test(x86::eax, x86::eax);
+    } else {
+      pinned(b) ? a_.cmp(x86::eax, home_of(b)) : a_.cmp(x86::eax, x_place(b));
+    }
+  } else if (at_hand(b)) {
+    pinned(a) ? a_.cmp(home_of(a), x86::eax) : a_.cmp(x_place(a), x86::eax);
+  } else if (pinned(a)) {
     if (b == 0) {
       a_.test(home_of(a), home_of(a));
     } else {
@@ -257,11 +281,13 @@ void BlockCompiler::set_if(const Operation& op, CondCode condition, bool by_regi
   if (by_register) {
     compare(op.rs1, op.rs2);
   } else {
-    pinned(op.rs1) ? a_.cmp(home_of(op.rs1), op.immediate) : a_.cmp(x_place(op.rs1), op.immediate);
+    at_hand(op.rs1)  ? a_.cmp(x86::eax, op.immediate)
+    : pinned(op.rs1) ? a_.cmp(home_of(op.rs1), op.immediate)
+                     : a_.cmp(x_place(op.rs1), op.immediate);
   }
   a_.set(condition, x86::al);
   a_.movzx(x86::eax, x86::al);
-  store_x(op.rd, x86::eax);
+  keep_x(op.rd);
 }
 
 void BlockCompiler::multiply_high(const Operation& op, bool signed_a, bool signed_b) {
@@ -272,7 +298,7 @@ void BlockCompiler::multiply_high(const Operation& op, bool signed_a, bool signe
   if (signed_b) a_.movsxd(x86::rcx, x86::ecx);
   a_.imul(x86::rax, x86::rcx);  // the product's low 64 bits are exact for each of the three
   a_.shr(x86::rax, 32);
-  store_x(op.rd, x86::eax);
+  keep_x(op.rd);
 }
 
 /// Calls back at an instruction that may leave the block.

@@ -62,6 +62,12 @@ class BlockCompiler {
   void load_x(Gp to, unsigned x);
   void store_x(unsigned x, Gp from);
   void set_x(unsigned x, uint32_t value);
+  /// Whether eax holds what x is: the result of the operation before, as long as eax was not written to since.
+  bool at_hand(unsigned x) const { return x != 0 && x == at_hand_; }
+  /// load_x that looks at hand first.
+  void fetch_x(Gp to, unsigned x);
+  /// store_x from eax, which the next operation finds at hand.
+  void keep_x(unsigned x);
   void compare(unsigned a, unsigned b);
 
   void operation(const Operation& op);
@@ -108,6 +114,9 @@ class BlockCompiler {
   const CompiledPlaces& places_;
   CompiledBlock& block_;
   CompiledData data_;
+  // Registers without a home go through memory: who uses one at once would wait for it.
+  unsigned at_hand_ = 0;  ///< of the operation before this one; 0: none
+  unsigned kept_ = 0;     ///< of this one
   uint32_t latency_ = 0;  ///< of hits in the data cache, so far
   uint32_t latency_own_ = 0;
   bool floating_checked_ = false;

@@ -32,7 +32,7 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
     op.immediate == 0 ? a_.mov(x86::eax, home_of(op.rs1))
                       : a_.lea(x86::eax, x86::ptr(home_of(op.rs1).r64(), op.immediate));
   } else {
-    a_.mov(x86::eax, x_place(op.rs1));
+    fetch_x(x86::eax, op.rs1);
     if (op.immediate != 0) a_.add(x86::eax, op.immediate);
   }
   data_.by_lines ? check_line(op, size_bytes, store, slow) : check_page(size_bytes, store, slow);
@@ -42,11 +42,14 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
   a_.bind(done);
   latency_ += latency_own_;
   latency_own_ = 0;
-  apart_.emplace_back([this, op, at, slow, done, size_bytes, store, place] {
+  const bool keeps = !store && op.id != InstructionId::FLW && op.rd != kDiscardRegister && !pinned(op.rd);
+  if (keeps) kept_ = op.rd;
+  apart_.emplace_back([this, op, at, slow, done, size_bytes, store, place, keeps] {
     a_.bind(slow);
     if (!data_.by_lines && data_.misaligned && size_bytes > 1) misaligned(op, size_bytes, store, place, done);
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
     a_.call(imm(code_.call_access_));
+    if (keeps) load_x(x86::eax, op.rd);
     a_.jmp(done);
   });
 }
@@ -109,7 +112,7 @@ void BlockCompiler::finish_load(const Operation& op, Mem from) {
     return;
   }
   if (op.rd == kDiscardRegister) return;
-  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::edx);
+  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::eax);
   switch (op.id) {
     case InstructionId::LB:
     case InstructionId::LH:
