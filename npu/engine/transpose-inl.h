@@ -116,7 +116,34 @@ HWY_INLINE void transpose_8x4(const float* from, ptrdiff_t from_pitch, float* to
 
 /// transpose_4x4() for 8 x 8.
 HWY_INLINE void transpose_8x8(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
+#if HWY_TARGET <= HWY_AVX2
+  // Whole rows are loaded: rows often lie whole lines apart, where the cache serves one load at a time.
+  const hn::Full256<float> d;
+  const hn::Full256<double> dd;
+  const auto four = [&](const float* at, auto* out) HWY_ATTR {
+    const auto r0 = hn::LoadU(d, at), r1 = hn::LoadU(d, at + from_pitch);
+    const auto r2 = hn::LoadU(d, at + 2 * from_pitch), r3 = hn::LoadU(d, at + 3 * from_pitch);
+    const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
+    const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+    const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
+    const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+    out[0] = hn::BitCast(d, hn::InterleaveLower(dd, t0, t2));
+    out[1] = hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2));
+    out[2] = hn::BitCast(d, hn::InterleaveLower(dd, t1, t3));
+    out[3] = hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3));
+  };
+  // Columns i and i + 4 of four rows in the halves.
+  hn::Vec<hn::Full256<float>> upper[4], lower[4];
+  four(from, upper);
+  four(from + 4 * from_pitch, lower);
+  HWY_UNROLL(4)
+  for (int i = 0; i < 4; ++i) {
+    hn::StoreU(hn::ConcatLowerLower(d, lower[i], upper[i]), d, to + i * to_pitch);
+    hn::StoreU(hn::ConcatUpperUpper(d, lower[i], upper[i]), d, to + (i + 4) * to_pitch);
+  }
+#else
   for (int part = 0; part < 2; ++part, from += 4, to += 4 * to_pitch) transpose_8x4(from, from_pitch, to, to_pitch);
+#endif
 }
 
 }  // namespace HWY_NAMESPACE

@@ -25,6 +25,10 @@ RowPlan row_plan(const LnpuConfig& config, uint32_t width) {
     return plan;
   }
   const uint32_t inputs = config.ilb_window * config.lanes;
+  if (width == 1) {
+    plan.rows_per_window = inputs;
+    return plan;
+  }
   plan.segments = (width + inputs - 1) / inputs;
   plan.rows_per_window = plan.segments == 1 ? inputs / width : 1;
   return plan;
