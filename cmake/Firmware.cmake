@@ -2,9 +2,11 @@
 #
 # backboard_firmware_objects(NAME [RV64] SOURCES ...)
 #   Compiles sources once, for every firmware that names the set. Paths are relative to the repository's root.
-# backboard_firmware(NAME [RV64] SOURCES ... [OBJECTS set...] [SCRIPT file])
+# backboard_firmware(NAME [RV64] [EXTENSIONS names] SOURCES ... [OBJECTS set...] [SCRIPT file])
 #   Links <build>/firmware/<NAME>.elf; target firmware_<NAME>, part of `all`. SCRIPT: firmware/boot/dram.ld by default.
 # RV64: for rv64imafdc instead of rv32imafc; the sets that a firmware names must be of the same.
+# EXTENSIONS: what the firmware's own sources may use besides, as core.isa names it (_zba_zbb_zbs). They are compiled so
+#   and linked without: by such a name the linker would find no library of the width.
 # backboard_firmware_image(NAME)
 #   <build>/firmware/<NAME>.flash: the firmware as a flash image that the boot ROM starts.
 #
@@ -61,12 +63,13 @@ function(backboard_firmware_objects name)
 endfunction()
 
 function(backboard_firmware name)
-  cmake_parse_arguments(arg "RV64" "SCRIPT" "SOURCES;OBJECTS" ${ARGN})
+  cmake_parse_arguments(arg "RV64" "SCRIPT;EXTENSIONS" "SOURCES;OBJECTS" ${ARGN})
   if(NOT arg_SCRIPT)
     set(arg_SCRIPT firmware/boot/dram.ld)
   endif()
   backboard_firmware_isa(${arg_RV64} isa_options)
-  backboard_firmware_compile(${name} "${isa_options}" objects ${arg_SOURCES})
+  list(TRANSFORM isa_options REPLACE "^-march=.*" "\\0${arg_EXTENSIONS}" OUTPUT_VARIABLE own_options)
+  backboard_firmware_compile(${name} "${own_options}" objects ${arg_SOURCES})
   set(targets)
   foreach(set_name ${arg_OBJECTS})
     get_property(more TARGET firmware_objects_${set_name} PROPERTY FIRMWARE_OBJECTS)

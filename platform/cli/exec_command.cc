@@ -34,7 +34,7 @@ BoardConfig board_config(const ExecOptions& options, unsigned elf_width_bits) {
   apply_overrides(root, overrides);
   const YamlNode* core = root.find("core");
   const bool says_isa = core && (core->kind != YamlNode::Kind::mapping || core->find("isa"));
-  if (elf_width_bits == width_bits_of(Isa::rv64imafdc) && !says_isa) {
+  if (elf_width_bits == 64 && !says_isa) {
     const Overrides::Item item = parse_override("core.isa=rv64imafdc", options.elf);
     apply_overrides(root, {&item, 1});
   }

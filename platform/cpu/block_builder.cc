@@ -196,7 +196,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     if (block.cached()) std::memcpy(blocks_.code(operations) + offset, bytes, is_long ? 4 : 2);
     uint32_t bits = 0;
     std::memcpy(&bits, bytes, sizeof bits);
-    Operation operation = decode(bits, Xlen::kIsa);
+    Operation operation = decode(bits, config_.isa);
     operation.pc_offset = static_cast<uint16_t>(offset);
     const InstructionKind kind = kind_of(operation.id);
     const uint32_t before = cycles + latency, most = std::numeric_limits<uint16_t>::max();

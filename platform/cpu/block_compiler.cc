@@ -93,7 +93,7 @@ void BlockCompiler::emit() {
 
 void BlockCompiler::operation(const Operation& op) {
   at_hand_ = std::exchange(kept_, 0);
-  if (integer(op) || floating(op)) return;
+  if (integer(op) || bit_manipulation(op) || floating(op)) return;
   switch (op.id) {
     case InstructionId::FENCE:  // one core and an in-order bus: everything is ordered already
       return;

@@ -81,6 +81,12 @@ class BlockCompiler {
   void divide(const Operation& op, bool is_signed, bool remainder);
   void divide_as_binary64(bool is_signed, bool remainder);
   void take_quotient(const Operation& op, bool remainder);
+  // block_compiler_bits.cc
+  bool bit_manipulation(const Operation& op);
+  bool single_bit(const Operation& op);
+  void logic_with_inverse(const Operation& op, asmjit::x86::Inst::Id instruction);
+  void select(const Operation& op, asmjit::x86::CondCode second_if);
+  void count_ones(asmjit::x86::Gp value);
   // block_compiler_memory.cc
   void memory(const Operation& op, unsigned size_bytes, bool store);
   void check_page(unsigned size_bytes, bool store, asmjit::Label slow);

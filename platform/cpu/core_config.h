@@ -61,6 +61,20 @@ struct CoreCosts {
   }
 };
 
+/// The names of the instruction sets, as compilers spell them: extensions in alphabetical order, or `b` for the three
+/// of bit manipulation. Of two names the first is the one that is written.
+inline Choices<Isa> isa_choices() {
+  using enum IsaExtension;
+#define WITH_EXTENSIONS(name, base)                                                                          \
+  {name, base}, {name "_zba", base.with(zba)}, {name "_zbb", base.with(zbb)}, {name "_zbs", base.with(zbs)}, \
+      {name "_zba_zbb", base.with(zba).with(zbb)}, {name "_zba_zbs", base.with(zba).with(zbs)},              \
+      {name "_zbb_zbs", base.with(zbb).with(zbs)}, {name "_zba_zbb_zbs", base.with(b)}, {                    \
+    name "b", base.with(b)                                                                                   \
+  }
+  return {WITH_EXTENSIONS("rv32imafc", Isa::rv32imafc), WITH_EXTENSIONS("rv64imafdc", Isa::rv64imafdc)};
+#undef WITH_EXTENSIONS
+}
+
 /// Whether blocks are compiled for the host. `automatic`: where that can be done.
 enum class JitUse : uint8_t { automatic, on, off };
 
@@ -93,8 +107,7 @@ struct CoreConfig {
   /// `name`, `reset_pc` and `cacheable` are the board's to set.
   template <class V>
   void fields(V& v) {
-    v("isa", isa, Choices<Isa>{{"rv32imafc", Isa::rv32imafc}, {"rv64imafdc", Isa::rv64imafdc}},
-      "Instruction set; Zicsr, Zifencei, Zicntr, Zicbom, user mode and PMP besides");
+    v("isa", isa, isa_choices(), "Instruction set; Zicsr, Zifencei, Zicntr, Zicbom, user mode and PMP besides");
     v("clock", clock_hz, Hertz{1'000, 10'000'000'000}, "Clock of the core");
     v("quantum", quantum_ps, Picoseconds{1'000, 1'000'000'000'000}, "Longest run between two looks at the stop flag");
     v("hart_id", hart_id, Range{0, 0}, "mhartid");
@@ -109,8 +122,8 @@ struct CoreConfig {
   }
 
   void check() const {
-    if (jit == JitUse::on && isa != Isa::rv32imafc) {
-      throw ConfigRule("jit", "only code of RV32 is compiled: 'auto' or 'false' with isa: rv64imafdc");
+    if (jit == JitUse::on && isa.width_bits != 32) {
+      throw ConfigRule("jit", "only code of RV32 is compiled: 'auto' or 'false' with a core of RV64");
     }
   }
 };

@@ -107,9 +107,10 @@ bool RiscvCore<Xlen>::read_csr(unsigned number, U& value) const {
       value = read_mstatus();
       return true;
     case csr::kMISA:
-      // MXL, then a bit for each letter: A C F I M U, and D.
+      // MXL, then a bit for each letter: A C F I M U, D and B.
       value = (Xlen::kBits == 32 ? U{1} : U{2}) << (Xlen::kBits - 2) | 1u << 0 | 1u << 2 | 1u << 5 | 1u << 8 |
-              1u << 12 | 1u << 20 | (sizeof(Float) == 8 ? 1u << 3 : 0u);
+              1u << 12 | 1u << 20 | (sizeof(Float) == 8 ? 1u << 3 : 0u) |
+              (config_.isa.has(IsaExtension::b) ? 1u << 1 : 0u);
       return true;
     case csr::kMIE:
       value = mie_;

@@ -1,6 +1,8 @@
 #include "platform/cpu/decode.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <vector>
 
 namespace backboard {
@@ -16,19 +18,24 @@ constexpr uint16_t mask32(CompressedId id, unsigned mask) {
 }
 
 constexpr InstructionRow kRows32[] = {
-#define INSTRUCTION(id, mnemonic, match, mask, format, kind) \
-  {mnemonic,                                                 \
-   match,                                                    \
-   mask32(InstructionFormat::format, mask),                  \
-   InstructionId::id,                                        \
-   InstructionFormat::format,                                \
-   InstructionKind::kind},
+#define INSTRUCTION(id, mnemonic, match, mask, format, kind) EXTENSION(none, id, mnemonic, match, mask, format, kind)
 #define INSTRUCTION64(id, mnemonic, match, mask, format, kind)
+#define EXTENSION(extension, id, mnemonic, match, mask, format, kind) \
+  {mnemonic,                                                          \
+   match,                                                             \
+   mask32(InstructionFormat::format, mask),                           \
+   InstructionId::id,                                                 \
+   InstructionFormat::format,                                         \
+   InstructionKind::kind,                                             \
+   IsaExtension::extension},
+#define EXTENSION64(extension, id, mnemonic, match, mask, format, kind)
 #include "platform/cpu/instructions.def"
 };
 constexpr InstructionRow kRows64[] = {
-#define INSTRUCTION(id, mnemonic, match, mask, format, kind) \
-  {mnemonic, match, mask, InstructionId::id, InstructionFormat::format, InstructionKind::kind},
+#define INSTRUCTION(id, mnemonic, match, mask, format, kind) EXTENSION(none, id, mnemonic, match, mask, format, kind)
+#define EXTENSION(extension, id, mnemonic, match, mask, format, kind) \
+  {mnemonic, match, mask, InstructionId::id, InstructionFormat::format, InstructionKind::kind, IsaExtension::extension},
+#define EXTENSION32(extension, id, mnemonic, match, mask, format, kind)
 #include "platform/cpu/instructions.def"
 };
 
@@ -66,9 +73,10 @@ class RowIndex {
       }
     }
   }
-  const InstructionRow* find(uint32_t bits) const {
+  /// No two rows have bits in common, whatever the extensions.
+  const InstructionRow* find(uint32_t bits, Isa isa) const {
     for (const InstructionRow* row : candidates_[(bits >> 2 & 0x1f) << 3 | (bits >> 12 & 7)]) {
-      if ((bits & row->mask) == row->match) return row;
+      if ((bits & row->mask) == row->match) return isa.has(row->extension) ? row : nullptr;
     }
     return nullptr;
   }
@@ -81,8 +89,25 @@ class RowIndex {
 const InstructionRow* find_row(uint32_t bits, Isa isa) {
   static const RowIndex index32{kRows32}, index64{kRows64};
   if (!is_long_instruction(bits)) return nullptr;
-  return isa == Isa::rv32imafc ? index32.find(bits) : index64.find(bits);
+  return (isa.width_bits == 32 ? index32 : index64).find(bits, isa);
 }
+
+/// The rows of each choice of extensions.
+template <size_t kCount>
+class RowLists {
+ public:
+  explicit RowLists(const InstructionRow (&rows)[kCount]) {
+    for (size_t i = 0; i < lists_.size(); ++i) {
+      const Isa isa{0, static_cast<IsaExtension>(i)};
+      std::copy_if(std::begin(rows), std::end(rows), std::back_inserter(lists_[i]),
+                   [&](const InstructionRow& row) { return isa.has(row.extension); });
+    }
+  }
+  std::span<const InstructionRow> of(Isa isa) const { return lists_[static_cast<size_t>(isa.extensions)]; }
+
+ private:
+  std::array<std::vector<InstructionRow>, static_cast<size_t>(IsaExtension::b) + 1> lists_;
+};
 
 constexpr uint32_t field(uint32_t bits, unsigned low, unsigned width) {
   return bits >> low & ((1u << width) - 1);
@@ -260,11 +285,12 @@ uint32_t expand_memory_or_register(CompressedId id, uint32_t c) {
 }  // namespace
 
 std::span<const InstructionRow> instruction_table(Isa isa) {
-  if (isa == Isa::rv32imafc) return kRows32;
-  return kRows64;
+  static const RowLists lists32{kRows32};
+  static const RowLists lists64{kRows64};
+  return isa.width_bits == 32 ? lists32.of(isa) : lists64.of(isa);
 }
 std::span<const CompressedRow> compressed_table(Isa isa) {
-  if (isa == Isa::rv32imafc) return kCompressedRows32;
+  if (isa.width_bits == 32) return kCompressedRows32;
   return kCompressedRows64;
 }
 

@@ -76,6 +76,7 @@ struct InstructionRow {
   InstructionId id;
   InstructionFormat format;
   InstructionKind kind;
+  IsaExtension extension = IsaExtension::none;  ///< that the core must have
 };
 
 struct CompressedRow {
@@ -85,7 +86,7 @@ struct CompressedRow {
   CompressedId id;
 };
 
-/// The rows of an instruction set, with its masks.
+/// The rows of an instruction set, with its masks, those of extensions last.
 std::span<const InstructionRow> instruction_table(Isa isa = Isa::rv32imafc);
 std::span<const CompressedRow> compressed_table(Isa isa = Isa::rv32imafc);
 

@@ -50,4 +50,18 @@ typename X::Unsigned multiply_high_unsigned(typename X::Unsigned a, typename X::
   return static_cast<typename X::Unsigned>((W{a} * W{b}) >> X::kBits);
 }
 
+/// ORC.B: a byte of ones for each byte that is not zero.
+template <class X>
+typename X::Unsigned combine_in_bytes(typename X::Unsigned a) {
+  constexpr auto kOnes = static_cast<typename X::Unsigned>(0x0101'0101'0101'0101);
+  // The highest bit of each byte that is not zero: it carries into it, or has it; no carry leaves a byte.
+  const typename X::Unsigned high = (((a & 0x7f * kOnes) + 0x7f * kOnes) | a) & 0x80 * kOnes;
+  return (high >> 7) * 0xff;
+}
+template <class X>
+typename X::Unsigned reverse_bytes(typename X::Unsigned a) {
+  if constexpr (X::kBits == 32) return __builtin_bswap32(a);
+  return static_cast<typename X::Unsigned>(__builtin_bswap64(a) >> (64 - X::kBits));
+}
+
 }  // namespace backboard::integer_ops

@@ -308,13 +308,9 @@ template class RiscvCore<Rv32>;
 template class RiscvCore<Rv64>;
 
 std::unique_ptr<Core> make_core(const CoreConfig& config, BusPort& bus, EventQueue& queue) {
-  switch (config.isa) {
-    case Isa::rv32imafc:
-      return std::make_unique<RiscvCore<Rv32>>(config, bus, queue);
-    case Isa::rv64imafdc:
-      return std::make_unique<RiscvCore<Rv64>>(config, bus, queue);
-  }
-  BB_CHECK(false, "instruction set {}", static_cast<int>(config.isa));
+  if (config.isa.width_bits == Rv64::kBits) return std::make_unique<RiscvCore<Rv64>>(config, bus, queue);
+  BB_CHECK(config.isa.width_bits == Rv32::kBits, "registers of {} bits", config.isa.width_bits);
+  return std::make_unique<RiscvCore<Rv32>>(config, bus, queue);
 }
 
 }  // namespace backboard

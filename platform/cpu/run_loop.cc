@@ -149,7 +149,7 @@ void RiscvCore<Xlen>::run_uncached() {
   home.key = pc_ | user_bit();
   home.origin.region = DataPath::kNoRegion;
   if (const Cache* cache = path_.code_cache()) home.slots[0] = home.slots[1] = cache->always_there();
-  prepare_scratch(home, decode(bits, Xlen::kIsa));
+  prepare_scratch(home, decode(bits, config_.isa));
   execute(&scratch_, 0);
   count_block(scratch_);
   if (tracer_ && !blocked_) trace(step, exceptions_before);

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include "platform/cpu/isa.h"
-
 namespace backboard {
 
 struct Rv32 {
@@ -14,7 +12,6 @@ struct Rv32 {
   using WideSigned = int64_t;
   using Float = uint32_t;  ///< a floating-point register: F alone
   static constexpr unsigned kBits = 32;
-  static constexpr Isa kIsa = Isa::rv32imafc;
 };
 
 struct Rv64 {
@@ -24,7 +21,6 @@ struct Rv64 {
   __extension__ using WideSigned = __int128;
   using Float = uint64_t;  ///< F and D
   static constexpr unsigned kBits = 64;
-  static constexpr Isa kIsa = Isa::rv64imafdc;
 };
 
 }  // namespace backboard

@@ -49,6 +49,33 @@ TEST_CASE("a program of 64 bits gets a core of 64 bits, at each timing level and
   }
 }
 
+TEST_CASE("a program that was compiled for Zba, Zbb and Zbs prints what it prints without, on a core that has them") {
+  for (const bool wide : {false, true}) {
+    const std::string width = wide ? "_rv64" : "", base = wide ? "rv64imafdc" : "rv32imafc";
+    INFO(base);
+    const ProgramResult plain = exec("test_exec_bits" + width);
+    CHECK(plain.exit_code == 0);
+    CHECK(plain.out.find("sum ") == 0);
+    for (const std::string name : {"_zba_zbb_zbs", "b"}) {
+      const ProgramResult bits = exec("test_exec_bits_b" + width, "--set core.isa=" + base + name);
+      CHECK(bits.exit_code == 0);
+      CHECK(bits.out == plain.out);
+    }
+    const ProgramResult interpreted =
+        exec("test_exec_bits_b" + width, "--set core.isa=" + base + "b --set core.jit=false");
+    CHECK(interpreted.out == plain.out);
+    const ProgramResult without = exec("test_exec_bits_b" + width);  // an illegal instruction
+    CHECK(without.exit_code == 1);
+    CHECK(without.out.find("sum ") == std::string::npos);
+    const ProgramResult some = exec("test_exec_bits_b" + width, "--set core.isa=" + base + "_zba_zbs");
+    CHECK(some.exit_code == 1);
+  }
+  const ProgramResult unknown = exec("hello", "--set core.isa=rv32imafc_zbc");
+  CHECK(unknown.exit_code == 2);
+  CHECK(unknown.err.find("'rv32imafc_zbc'") != std::string::npos);
+  CHECK(unknown.err.find("rv32imafc_zba_zbb_zbs") != std::string::npos);
+}
+
 TEST_CASE("a core of another width than the program's, and compiled RV64, are refused") {
   const ProgramResult narrow = exec("hello_rv64", "--set core.isa=rv32imafc");
   CHECK(narrow.exit_code == 2);

@@ -27,7 +27,8 @@ class LockstepProgram {
   static constexpr unsigned kSpare = 21;
   static constexpr unsigned kHandler = 30;  ///< and 31: the trap handler's
 
-  explicit LockstepProgram(uint32_t seed) : random_(seed) {
+  /// Of the instructions of `isa`, which is RV32.
+  LockstepProgram(uint32_t seed, Isa isa) : random_(seed), isa_(isa) {
     const uint32_t items = 20 + random_() % 180;
     while (starts_.size() < items) item();
     starts_.push_back(program_.here());
@@ -90,8 +91,8 @@ class LockstepProgram {
   }
 
   /// Whether a straight-line instruction keeps to the rules above.
-  static bool allowed(uint32_t bits) {
-    const Operation op = decode(bits);
+  bool allowed(uint32_t bits) const {
+    const Operation op = decode(bits, isa_);
     switch (kind_of(op.id)) {
       case InstructionKind::branch:
       case InstructionKind::jump:
@@ -132,7 +133,7 @@ class LockstepProgram {
     }
   }
   uint32_t plain() {
-    static const auto rows = instruction_table();
+    const auto rows = instruction_table(isa_);
     for (;;) {
       const InstructionRow& row = rows[random_() % rows.size()];
       uint32_t bits = row.match | (static_cast<uint32_t>(random_()) & ~row.mask);
@@ -151,7 +152,7 @@ class LockstepProgram {
     }
   }
   uint16_t compressed() {
-    const auto rows = compressed_table();
+    const auto rows = compressed_table(isa_);
     for (;;) {
       const CompressedRow& row = rows[random_() % rows.size()];
       const auto bits = static_cast<uint16_t>(row.match | (random_() & ~uint32_t{row.mask} & 0xffff));
@@ -216,6 +217,7 @@ class LockstepProgram {
     uint32_t computed;
   };
   std::mt19937 random_;
+  Isa isa_;
   rv::Program program_;
   std::vector<uint32_t> starts_;
   std::vector<Jump> jumps_;

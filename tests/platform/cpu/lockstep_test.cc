@@ -136,9 +136,11 @@ struct Totals {
 
 void compare(uint32_t seed, Totals& totals) {
   INFO("program " << seed);
-  const LockstepProgram program(seed);
-  std::mt19937 random(seed ^ 0x5eed);
   CoreConfig interpreted, compiled;
+  // Each extension in half of the programs.
+  interpreted.isa = compiled.isa = Isa::rv32imafc.with(static_cast<IsaExtension>(seed >> 1 & 7));
+  const LockstepProgram program(seed, interpreted.isa);
+  std::mt19937 random(seed ^ 0x5eed);
   interpreted.jit = JitUse::off;
   compiled.jit_after = random() % 3 == 0 ? 3 : 0;
   static constexpr uint64_t kQuanta[] = {100'000'000, 1'000'000, 50'000};

@@ -88,7 +88,7 @@ Outcome run(const std::vector<uint8_t>& program, uint32_t seed, const CoreConfig
   for (unsigned i = 1; i < 32; ++i) {
     const auto value = static_cast<uint32_t>(random());
     // RV64: every sixth binary32 is not boxed.
-    const bool wide = config.isa == Isa::rv64imafdc;
+    const bool wide = config.isa.width_bits == 64;
     const uint64_t high = !wide                      ? 0
                           : i % 2 == 0 || i % 6 == 1 ? uint64_t{value * 0x9e3779b9u} << 32
                                                      : ~uint64_t{0} << 32;
@@ -124,8 +124,9 @@ TEST_CASE("Random programs end equal in blocks, one by one, in pieces, and over 
   std::mt19937 random(2024);
   uint64_t exceptions = 0, instructions = 0;
   for (uint32_t round = 0; round < 150; ++round) {
-    const auto program = random_program(random);
     CoreConfig config;
+    if (round % 2) config.isa = config.isa.with(IsaExtension::b);
+    const auto program = random_program(random, config.isa);
     const Outcome expected = run(program, round, config, true, kInstructions);
     instructions += expected.values[1];
     exceptions += expected.values[11];
@@ -145,9 +146,10 @@ TEST_CASE("RV64: random programs end equal in blocks, one by one, in pieces, ove
   std::mt19937 random(64);
   uint64_t exceptions = 0, instructions = 0;
   for (uint32_t round = 0; round < 100; ++round) {
-    const auto program = random_program(random, Isa::rv64imafdc);
     CoreConfig config;
     config.isa = Isa::rv64imafdc;
+    if (round % 2) config.isa = config.isa.with(IsaExtension::b);
+    const auto program = random_program(random, config.isa);
     const Outcome expected = run(program, round, config, true, kInstructions);
     instructions += expected.values[1];
     exceptions += expected.values[11];
@@ -159,7 +161,7 @@ TEST_CASE("RV64: random programs end equal in blocks, one by one, in pieces, ove
     config.use_direct_memory = false;
     REQUIRE(run(program, round, config, true, kInstructions) == expected);
     CoreConfig cached = with_caches(round % 2 == 0);
-    cached.isa = Isa::rv64imafdc;
+    cached.isa = config.isa;
     const Outcome with = run(program, round, cached, true, kInstructions);
     REQUIRE(run(program, round, cached, true, 7) == with);
     cached.quantum_ps = 1;

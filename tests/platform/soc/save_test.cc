@@ -235,6 +235,9 @@ TEST_CASE("another configuration refuses a saved board, other places of files do
   BoardConfig other;
   other.core.clock_hz = 100'000'000;
   CHECK(restore_error(file, other).find("another configuration") != std::string::npos);
+  BoardConfig with_bits;
+  with_bits.core.isa = Isa::rv32imafc.with(IsaExtension::zbb);
+  CHECK(restore_error(file, with_bits).find("another configuration") != std::string::npos);
   BoardConfig moved;
   moved.flash.file = folder.path("flash.bin");
   CHECK(restore_error(file, moved) == "restored");
