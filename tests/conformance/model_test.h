@@ -5,6 +5,8 @@
 #ifndef MODEL_TEST_H
 #define MODEL_TEST_H
 
+/* Assembly, which the formatter takes for C. */
+/* clang-format off */
 #ifdef PRINT_SIGNATURE
 #define MODEL_PRINT           \
   la t0, begin_signature;     \
@@ -37,7 +39,7 @@
 #define RVMODEL_BOOT
 #ifdef TOHOST
 #define MODEL_TOHOST         \
-  .pushsection.tohost, "aw"; \
+  .pushsection .tohost,"aw"; \
   .align 6;                  \
   .global tohost;            \
   tohost:                    \
@@ -66,7 +68,8 @@
 
 /* The programs' expected mtval counts from here: the alignment is part of it. */
 #define RVMODEL_DATA_BEGIN \
-  MODEL_TOHOST.align 4;    \
+  MODEL_TOHOST             \
+  .align 4;                \
   .global begin_signature; \
   begin_signature:
 #define RVMODEL_DATA_END \
@@ -90,5 +93,6 @@
   sw x0, 0(t2);
 #define RVMODEL_CLEAR_MTIMER_INT
 #define RVMODEL_CLEAR_MEXT_INT
+/* clang-format on */
 
 #endif
