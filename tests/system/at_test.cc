@@ -72,8 +72,8 @@ TEST_CASE("lt and at train the same weights with the same NPU bytes, and their t
     CHECK(at.stat("dram.by.npu.read_bytes") == at.stat("npu.read_bytes"));
     CHECK(at.stat("dram.by.npu.write_bytes") == at.stat("npu.write_bytes"));
     // The core's caches read whole lines.
-    CHECK(at.stat("dram.by.npu.read_bursts") + at.stat("dram.by.core_code.read_bursts") +
-              at.stat("dram.by.core_data.read_bursts") ==
+    CHECK(at.stat("dram.by.npu.read_bursts") + at.stat("dram.by.dma.read_bursts") +
+              at.stat("dram.by.core_code.read_bursts") + at.stat("dram.by.core_data.read_bursts") ==
           at.stat("dram.commands.read"));
     CHECK(at.stat("dram.commands.refresh_all") == at.simulated_ps() / 625 / 6246);
   }

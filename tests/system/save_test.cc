@@ -94,7 +94,7 @@ TEST_CASE("a board is restored with other host threads, but not with another boa
   const std::string file = runs.small_run("{epochs: 1, batch: 16}", 32);
   const RunOutcome never = runs.run(file, "never");
   const std::string saved = runs.path("saved");
-  REQUIRE(runs.run(file, "saving", "--save " + saved + " --save-at '5 ms'").exit_code() == 0);
+  REQUIRE(runs.run(file, "saving", "--save " + saved + " --save-at '1 ms'").exit_code() == 0);
   check_same_run(never, runs.run(file, "threads", "--set platform.npu.host_threads=2 --restore " + saved));
   const RunOutcome other = runs.run(file, "other", "--set platform.npu.engine=reference --restore " + saved);
   CHECK(other.exit_code() == 2);
