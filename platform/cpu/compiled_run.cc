@@ -60,11 +60,12 @@ void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t 
     }
     if (!compiled) {
       if (!granted) {
-        if (path_.code_cache() && !fetched(pc_ | user_bit())) return;
+        // To find a block is to use its lines, so one that may not run yet is not looked for: an interrupt may come first.
+        if (path_.code_cache() && !(fetched(pc_ | user_bit()) && may_run(blocks_.slot(pc_ | user_bit())))) return;
         block = find_block();
       }
       if (!block || block == &breakpoint_block_ || compiled_stale_) return;
-      if (!granted && clock_ + block->worst_cycles > block_limit_) return;
+      if (!granted && !may_run(*block)) return;
       if (compiled_->is_hot(block->key, config_.jit_after)) {
         if (!compile(*block)) return;
         compiled = compiled_->find(pc_ | user_bit());

@@ -160,6 +160,7 @@ class RiscvCore final : public Core, private GuestMemory {
   bool carries_on();
   bool next_quantum(uint32_t worst_cycles, uint64_t last_clock);
   bool compile(const Block& block);
+  bool may_run(const Block& block) const { return clock_ + block.worst_cycles <= block_limit_; }
   bool fetched(uint64_t key);
   void use_lines(const Block& block);
   bool follow_lines(CompiledBlock& compiled, const Block& decoded);

@@ -21,7 +21,7 @@ struct SaveHeader {
   /// not say their types; 3: the NPU had no power over time; 5: five initiators, no traffic generators, no requests of
   /// the core; 6: the NPU counted what a step met when it
   /// began; 8: one command ring; 10: no DMA engine.
-  static constexpr uint32_t kVersion = 12;
+  static constexpr uint32_t kVersion = 13;
 
   char magic[8];
   uint32_t version;
