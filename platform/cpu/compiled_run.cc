@@ -60,7 +60,8 @@ void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t 
     }
     if (!compiled) {
       if (!granted) {
-        // To find a block is to use its lines, so one that may not run yet is not looked for: an interrupt may come first.
+        // To find a block is to use its lines, so one that may not run yet is not looked for: an interrupt may come
+        // first.
         if (path_.code_cache() && !(fetched(pc_ | user_bit()) && may_run(blocks_.slot(pc_ | user_bit())))) return;
         block = find_block();
       }
