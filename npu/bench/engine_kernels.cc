@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <random>
+#include <utility>
 
 #include "npu/bench/layers.h"
 #include "npu/bench/timing.h"
@@ -67,10 +68,10 @@ std::vector<float> operand(size_t elements, double zeros, NumberFormat format, u
   return values;
 }
 
-EngineKernelRow measure(const EngineKernel& kernel, const BenchLayer& layer, BenchPhase phase,
-                        const EngineKernelOptions& options) {
-  const uint32_t batch = layer.size == 1 ? options.fc_batch : options.batch;
-  const ConvTile t = ConvTile::whole(batch, layer.c, layer.size, layer.size, layer.k, layer.kernel, layer.kernel,
+/// Fills in what is measured; the row has its names.
+void measure(const EngineKernel& kernel, const BenchLayer& layer, BenchPhase phase, const EngineKernelOptions& options,
+             EngineKernelRow& row) {
+  const ConvTile t = ConvTile::whole(row.batch, layer.c, layer.size, layer.size, layer.k, layer.kernel, layer.kernel,
                                      layer.stride, layer.pad);
   const std::vector<float> x = operand(size_t{t.n} * t.c * t.h * t.w, options.activation_zeros, kernel.activation, 1);
   const std::vector<float> w = operand(size_t{t.k} * t.c * t.kh * t.kw, options.weight_zeros, kernel.weight, 2);
@@ -87,14 +88,16 @@ EngineKernelRow measure(const EngineKernel& kernel, const BenchLayer& layer, Ben
     kernel.multiply(pass, t, first.data(), second.data(), acc.data(), workspace);
     count();
   });
-  EngineKernelRow row{kernel.name, layer.net, layer.name, name_of(phase), batch, 0, 0, 0};
   row.count_share = median_seconds(options.seconds_per_row / 4, count) / seconds;
   row.macs = uint64_t{t.n} * t.oh * t.ow * t.c * t.kh * t.kw * t.k;
   row.gmac_per_s = static_cast<double>(row.macs) / seconds / 1e9;
-  return row;
 }
 
 }  // namespace
+
+std::string EngineKernelRow::name() const {
+  return fmt::format("{} {} {} {} x{}", engine, net, layer, phase, batch);
+}
 
 std::vector<std::string> engines_with_kernels() {
   std::vector<std::string> names;
@@ -108,9 +111,12 @@ std::vector<EngineKernelRow> measure_engine_kernels(const EngineKernelOptions& o
     for (const BenchLayer& layer : kBenchLayers) {
       for (const BenchPhase phase : {BenchPhase::kFf, BenchPhase::kBp, BenchPhase::kWg}) {
         if (layer.first && phase == BenchPhase::kBp) continue;
-        const std::string name = fmt::format("{} {} {} {}", kernel.name, layer.net, layer.name, name_of(phase));
-        if (name.find(options.filter) == std::string::npos) continue;
-        rows.push_back(measure(kernel, layer, phase, options));
+        const uint32_t batch = layer.size == 1 ? options.fc_batch : options.batch;
+        EngineKernelRow row{kernel.name, layer.net, layer.name, name_of(phase), batch, 0, 0, 0};
+        if (row.name().find(options.filter) == std::string::npos) continue;
+        measure(kernel, layer, phase, options, row);
+        if (options.on_row) options.on_row(row);
+        rows.push_back(std::move(row));
       }
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace backboard::npu {
 /// One layer in one phase on one engine. Timed: the products of a whole layer as one tile, and the counting of what
 /// happened; operands lie decoded in the engine's formats.
 struct EngineKernelRow {
+  std::string name() const;  ///< "daa S conv1 FF x16"
   std::string engine, net, layer, phase;
   uint32_t batch = 0;
   uint64_t macs = 0;       ///< of one run, padding included
@@ -21,7 +23,9 @@ struct EngineKernelOptions {
   uint32_t batch = 16;
   uint32_t fc_batch = 64;
   double seconds_per_row = 0.1;
-  std::string filter;  ///< only rows whose "engine net layer phase" contains it
+  std::string filter;  ///< only rows whose name contains it
+  /// Not empty: called with each row as soon as it is measured.
+  std::function<void(const EngineKernelRow&)> on_row = {};
   double activation_zeros = 0.5, error_zeros = 0.9, weight_zeros = 0.01;
 };
 

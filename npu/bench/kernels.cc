@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "npu/bench/layers.h"
 #include "npu/bench/timing.h"
@@ -195,42 +196,47 @@ class LayerRun {
   Workspace workspace_;
 };
 
-KernelRow measure(const BenchLayer& layer, BenchPhase phase, uint32_t batch, const KernelOptions& options) {
-  LayerRun run(layer, phase, batch, options);
+/// Fills in what is measured; the row has its names.
+void measure(const BenchLayer& layer, BenchPhase phase, const KernelOptions& options, KernelRow& row) {
+  LayerRun run(layer, phase, row.batch, options);
   const ConvTile& tile = run.tile();
   const double time = options.seconds_per_row;
   const double seconds = median_seconds(time, [&] { run.run(); });
-  KernelRow row;
   row.facts = run.facts();
   row.decode_share = median_seconds(time / 4, [&] { run.decode(); }) / seconds;
   row.count_share = median_seconds(time / 4, [&] { run.count(); }) / seconds;
   const uint32_t positions = tile.n * tile.oh * tile.ow, taps = tile.c * tile.kh * tile.kw;
-  row.net = layer.net;
-  row.layer = layer.name;
-  row.phase = name_of(phase);
-  row.batch = tile.n;
   row.macs = uint64_t{positions} * taps * tile.k;
   row.gmac_per_s = static_cast<double>(row.macs) / seconds / 1e9;
-  if (!options.plain) return row;
+  if (!options.plain) return;
   const double plain = phase == BenchPhase::kFf   ? plain_gemm_seconds(positions, tile.k, taps, time)
                        : phase == BenchPhase::kBp ? plain_gemm_seconds(positions, taps, tile.k, time)
                                                   : plain_gemm_seconds(taps, tile.k, positions, time);
   row.plain_gmac_per_s = static_cast<double>(row.macs) / plain / 1e9;
   row.ratio = row.gmac_per_s / row.plain_gmac_per_s;
-  return row;
 }
 
 }  // namespace
+
+std::string KernelRow::name() const {
+  return fmt::format("lnpu {} {} {} x{}", net, layer, phase, batch);
+}
 
 std::vector<KernelRow> measure_kernels(const KernelOptions& options) {
   std::vector<KernelRow> rows;
   for (const BenchLayer& layer : kBenchLayers) {
     for (const BenchPhase phase : {BenchPhase::kFf, BenchPhase::kBp, BenchPhase::kWg}) {
       if (layer.first && phase == BenchPhase::kBp) continue;
-      const std::string name = fmt::format("{} {} {}", layer.net, layer.name, name_of(phase));
-      if (name.find(options.filter) == std::string::npos) continue;
       for (const uint32_t batch : layer.size == 1 ? options.fc_batches : std::vector<uint32_t>{options.batch}) {
-        rows.push_back(measure(layer, phase, batch, options));
+        KernelRow row;
+        row.net = layer.net;
+        row.layer = layer.name;
+        row.phase = name_of(phase);
+        row.batch = batch;
+        if (row.name().find(options.filter) == std::string::npos) continue;
+        measure(layer, phase, options, row);
+        if (options.on_row) options.on_row(row);
+        rows.push_back(std::move(row));
       }
     }
   }

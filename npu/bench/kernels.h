@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace backboard::npu {
 /// binary32 sums, and all facts (skips, class pairs, lane times). The plain GEMM has the same rows, columns and steps,
 /// dense binary32 operands, no decoding and no facts.
 struct KernelRow {
+  std::string name() const;  ///< "lnpu S conv1 FF x16"
   std::string net, layer, phase;
   uint32_t batch = 0;
   uint64_t macs = 0;            ///< of one run, padding included
@@ -30,7 +32,8 @@ struct KernelOptions {
   std::vector<uint32_t> fc_batches = {64, 16};
   double seconds_per_row = 0.2;  ///< least time for the lnpu runs and again for the plain ones; at least 3 samples
   bool plain = true;             ///< measure the plain GEMM too
-  std::string filter;            ///< only rows whose "net layer phase" contains it
+  std::string filter;            ///< only rows whose name contains it
+  std::function<void(const KernelRow&)> on_row = {};  ///< not empty: called with each row as soon as it is measured
   double activation_zeros = 0.5, error_zeros = 0.9, weight_zeros = 0.01;
   double threshold = 1.3;  ///< tau over values of unit variance: about a fifth of the non-zeros become FP16
 };

@@ -1,8 +1,9 @@
-// backboard bench [NAME] [--json FILE]; backboard bench core [--program NAME] ...; backboard bench training [--net NET]
-// [--batch N] ...
+// backboard bench [NAME] [--json FILE]; backboard bench core [--program NAME] ...; backboard bench kernels [--filter
+// TEXT]; backboard bench training [--net NET] [--batch N] ...
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -19,7 +20,7 @@ struct Request {
   std::string name;
   std::string json;
   BenchOptions options;
-  std::vector<const CLI::Option*> of_core, of_training;
+  std::vector<const CLI::Option*> of_core, of_kernels, of_training;
 };
 
 std::vector<std::string> distinct(const std::vector<Measurement>& measurements, std::string Measurement::*field) {
@@ -51,10 +52,14 @@ void print_table(const std::vector<Measurement>& measurements) {
   }
 }
 
-void print_list(const std::vector<Measurement>& measurements) {
-  for (const Measurement& m : measurements) {
-    fmt::print("{:<40} {:>10.2f} {:<10} {}\n", m.name, m.value, m.unit, m.note);
-  }
+void print_line(const Measurement& m) {
+  fmt::print("{:<40} {:>10.2f} {:<10} {}\n", m.name, m.value, m.unit, m.note);
+  std::fflush(stdout);
+}
+
+void print(const std::vector<Measurement>& measurements) {
+  if (!measurements.empty() && !measurements.front().column.empty()) return print_table(measurements);
+  for (const Measurement& m : measurements) print_line(m);
 }
 
 nlohmann::ordered_json json_of(const Measurement& m) {
@@ -70,7 +75,7 @@ void refuse_others(const std::vector<const CLI::Option*>& options, bool is_it, c
   }
 }
 
-int bench(const Request& options) {
+int bench(Request& options) {
   if (options.name.empty()) {
     for (const Benchmark& benchmark : benchmarks()) fmt::print("{:<14}{}\n", benchmark.name, benchmark.help);
     return kExitPassed;
@@ -81,10 +86,16 @@ int bench(const Request& options) {
     if (options.name != benchmark.name) continue;
     refuse_others(options.of_core, benchmark.options == Benchmark::Options::core, "core");
     refuse_others(options.of_training, benchmark.options == Benchmark::Options::training, "training");
+    refuse_others(options.of_kernels, benchmark.options == Benchmark::Options::kernels, "kernels");
+    // What was measured until someone loses patience is on paper.
+    bool printed = false;
+    options.options.on_measured = [&](const Measurement& m) {
+      print_line(m);
+      printed = true;
+    };
     const std::vector<Measurement> measurements = benchmark.measure(options.options);
+    if (!printed) print(measurements);
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    const bool table = !measurements.empty() && !measurements.front().column.empty();
-    table ? print_table(measurements) : print_list(measurements);
     for (const Measurement& m : measurements) list.push_back(json_of(m));
     const nlohmann::ordered_json whole = {{"benchmark", benchmark.name}, {"measurements", list}};
     if (!options.json.empty()) write_file_atomically(options.json, whole.dump(2) + "\n");
@@ -104,6 +115,8 @@ CommandAction declare_bench(CLI::App& app) {
       app.add_option("--program", o.programs, "core: these guest programs alone (names of rows)")->delimiter(','),
       app.add_option("--way", o.ways, "core: these ways to run them alone (names of columns)")->delimiter(','),
       app.add_flag("--more", o.more, "core: further kernels of the same kinds in the programs' place")};
+  request->of_kernels = {
+      app.add_option("--filter", o.filter, "kernels: only rows whose name (\"lnpu S conv1 FF x16\") contains this")};
   request->of_training = {
       app.add_option("--net", o.net, "training: network file, or name in configs/nets")->capture_default_str(),
       app.add_option("--batch", o.batch, "training: images of a step")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@ struct Measurement {
 
 /// What may be chosen.
 struct BenchOptions {
+  /// A benchmark of many rows calls it with each as soon as it is measured.
+  std::function<void(const Measurement&)> on_measured;
+  // Of `kernels` and `kernels-avx2`.
+  std::string filter;  ///< only rows whose name contains it
   // Of `core`.
   std::vector<std::string> programs;  ///< these alone, by row
   std::vector<std::string> ways;      ///< these alone, by column; QEMU's is always there
@@ -39,7 +44,7 @@ struct Benchmark {
   const char* help;
   /// Measures on this machine; takes seconds.
   std::vector<Measurement> (*measure)(const BenchOptions& options);
-  enum class Options : uint8_t { none, core, training } options = Options::none;
+  enum class Options : uint8_t { none, core, kernels, training } options = Options::none;
 };
 
 std::span<const Benchmark> benchmarks();
@@ -48,9 +53,10 @@ std::span<const Benchmark> benchmarks();
 /// table over the ways to run the core, with QEMU's translator (`-icount shift=0`) beside where it is installed. Throws
 /// InputError for a program or a way that is not there.
 std::vector<Measurement> measure_core(const BenchOptions& options);
-/// Multiply-accumulates a host second of one core: FF, BP and WG of named layers of net S and ResNet-18.
-std::vector<Measurement> measure_kernels();
-std::vector<Measurement> measure_kernels_avx2();
+/// Multiply-accumulates a host second of one core: FF, BP and WG of named layers of net S and ResNet-18. Throws
+/// InputError when no row is called as the filter says, or the host has no AVX2.
+std::vector<Measurement> measure_kernels(const BenchOptions& options);
+std::vector<Measurement> measure_kernels_avx2(const BenchOptions& options);
 /// The demo's first subset at `timing: at`: bursts a second of the host's processor, with the NPU's arithmetic and
 /// without.
 std::vector<Measurement> measure_memory_path();

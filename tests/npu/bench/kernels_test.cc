@@ -12,8 +12,14 @@ TEST_CASE("Kernel rows name their layer and phase and count every product") {
   options.filter = "S fc1";
   options.fc_batches = {3};
   options.seconds_per_row = 0;
+  std::vector<std::string> seen;
+  options.on_row = [&](const KernelRow& row) {
+    CHECK(row.gmac_per_s > 0);
+    seen.push_back(row.name());
+  };
   const std::vector<KernelRow> rows = measure_kernels(options);
   REQUIRE(rows.size() == 3);
+  CHECK(seen == std::vector<std::string>{"lnpu S fc1 FF x3", "lnpu S fc1 BP x3", "lnpu S fc1 WG x3"});
   const char* phases[] = {"FF", "BP", "WG"};
   for (size_t i = 0; i < rows.size(); ++i) {
     CHECK(rows[i].phase == phases[i]);

@@ -1,4 +1,5 @@
 // `backboard bench` from outside.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -67,6 +68,35 @@ TEST_CASE("bench core measures the programs and the ways that are asked for, and
   CHECK(program.err.find("unknown program 'MMIO'; known: integer mix, ") != std::string::npos);
   CHECK(backboard_run("bench core --way compiled").exit_code == 2);
   CHECK(backboard_run("bench kernels --way jit").exit_code == 2);
+}
+
+TEST_CASE("bench kernels measures the rows that are asked for, and what a kill leaves was measured") {
+  const TemporaryFolder folder;
+  const std::string json = folder.path("bench.json"), rows = folder.path("rows");
+  const ProgramResult result = backboard_run("bench kernels --filter 'neuroflix S fc2 FF' --json " + json);
+  REQUIRE(result.exit_code == 0);
+  const nlohmann::json measured = nlohmann::json::parse(read_text(json))["measurements"];
+  REQUIRE(measured.size() == 1);
+  CHECK(measured[0]["name"] == "neuroflix S fc2 FF x64");
+  CHECK(measured[0]["value"] > 0);
+  CHECK(result.out.find("neuroflix S fc2 FF x64 ") == 0);
+  CHECK(std::count(result.out.begin(), result.out.end(), '\n') == 1);
+  const ProgramResult none = backboard_run("bench kernels --filter 'S fc3'");
+  CHECK(none.exit_code == 2);
+  CHECK(none.err == "backboard: error: no row of this benchmark has 'S fc3' in its name\n");
+  CHECK(backboard_run("bench core --filter S").err == "backboard: error: --filter is for `bench kernels`\n");
+  // Killed as soon as something is in the file: of the 14 rows, which would all go into one buffer, some are there.
+  const std::string script =
+      "\"$0\" bench kernels --filter 'neuroflix S ' >\"$1\" & "
+      "while kill -0 $! && ! [ -s \"$1\" ]; do sleep 0.02; done; kill -KILL $!; wait $!";
+  const std::string file = folder.write("kill.sh", script);
+  backboard::test::run_program("/bin/sh",
+                               "-c \"$(cat " + file + ")\" '" + std::string(BACKBOARD_PROGRAM) + "' " + rows);
+  const std::string left = read_text(rows);
+  const auto lines = std::count(left.begin(), left.end(), '\n');
+  CHECK(left.find("neuroflix S conv1 FF x16 ") == 0);
+  CHECK(lines >= 1);
+  CHECK(lines < 14);
 }
 
 TEST_CASE("bench memory counts the demo's bursts and tells the arithmetic apart") {
