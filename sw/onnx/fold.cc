@@ -28,6 +28,24 @@ size_t position(const OnnxNode& node, int64_t index, size_t size, const char* wh
   return static_cast<size_t>(at);
 }
 
+/// Elements of dimensions `dims` in the order of those dimensions permuted.
+template <class T>
+std::vector<T> permuted(const std::vector<T>& from, const std::vector<int64_t>& dims,
+                        const std::vector<int64_t>& perm) {
+  const size_t rank = dims.size();
+  std::vector<size_t> strides(rank, 1);
+  for (size_t i = rank; i-- > 1;) strides[i - 1] = strides[i] * static_cast<size_t>(dims[i]);
+  std::vector<T> values(from.size());
+  std::vector<int64_t> at(rank, 0);
+  for (T& value : values) {
+    size_t offset = 0;
+    for (size_t i = 0; i < rank; ++i) offset += strides[perm[i]] * static_cast<size_t>(at[i]);
+    value = from[offset];
+    for (size_t i = rank; i-- > 0 && ++at[i] == dims[perm[i]];) at[i] = 0;
+  }
+  return values;
+}
+
 }  // namespace
 
 std::optional<OnnxConstant> OnnxImporter::fold(OnnxNode& node) {
@@ -38,13 +56,22 @@ std::optional<OnnxConstant> OnnxImporter::fold(OnnxNode& node) {
     int fewest_inputs, most_inputs;
   };
   static constexpr Row kFolds[] = {
-      {"Add", &OnnxImporter::fold_arithmetic, 2, 2},      {"Cast", &OnnxImporter::fold_cast, 1, 1},
-      {"Concat", &OnnxImporter::fold_concat, 1, 64},      {"Constant", &OnnxImporter::fold_constant_node, 0, 0},
-      {"Gather", &OnnxImporter::fold_gather, 2, 2},       {"Identity", &OnnxImporter::fold_dims, 1, 1},
-      {"Mul", &OnnxImporter::fold_arithmetic, 2, 2},      {"Reshape", &OnnxImporter::fold_dims, 2, 2},
-      {"Shape", &OnnxImporter::fold_shape, 1, 1},         {"Slice", &OnnxImporter::fold_slice, 3, 5},
-      {"Squeeze", &OnnxImporter::fold_dims, 1, 2},        {"Sub", &OnnxImporter::fold_arithmetic, 2, 2},
-      {"Transpose", &OnnxImporter::fold_transpose, 1, 1}, {"Unsqueeze", &OnnxImporter::fold_dims, 1, 2},
+      {"Add", &OnnxImporter::fold_arithmetic, 2, 2},
+      {"Cast", &OnnxImporter::fold_cast, 1, 1},
+      {"Concat", &OnnxImporter::fold_concat, 1, 64},
+      {"Constant", &OnnxImporter::fold_constant_node, 0, 0},
+      {"ConstantOfShape", &OnnxImporter::fold_constant_of_shape, 1, 1},
+      {"Div", &OnnxImporter::fold_arithmetic, 2, 2},
+      {"Gather", &OnnxImporter::fold_gather, 2, 2},
+      {"Identity", &OnnxImporter::fold_dims, 1, 1},
+      {"Mul", &OnnxImporter::fold_arithmetic, 2, 2},
+      {"Reshape", &OnnxImporter::fold_dims, 2, 2},
+      {"Shape", &OnnxImporter::fold_shape, 1, 1},
+      {"Slice", &OnnxImporter::fold_slice, 3, 5},
+      {"Squeeze", &OnnxImporter::fold_dims, 1, 2},
+      {"Sub", &OnnxImporter::fold_arithmetic, 2, 2},
+      {"Transpose", &OnnxImporter::fold_transpose, 1, 1},
+      {"Unsqueeze", &OnnxImporter::fold_dims, 1, 2},
   };
   const Row* row = nullptr;
   for (const Row& candidate : kFolds)
@@ -62,6 +89,7 @@ std::optional<OnnxConstant> OnnxImporter::fold(OnnxNode& node) {
 
 OnnxConstant OnnxImporter::fold_constant_node(OnnxNode& node) {
   OnnxConstant result;
+  result.literal = true;
   const auto reals = [&](std::vector<float> values) {
     result.reals = std::make_shared<const std::vector<float>>(std::move(values));
   };
@@ -108,22 +136,59 @@ OnnxConstant OnnxImporter::fold_gather(OnnxNode& node) {
   return result;
 }
 
+/// The list of a length that is known, each element the same number (0 of FLOAT when the node names none).
+OnnxConstant OnnxImporter::fold_constant_of_shape(OnnxNode& node) {
+  const std::vector<int64_t> shape = integer_list(node, 0, "shape");
+  const int64_t limit = kLongestList;
+  if (shape.size() != 1 || shape[0] < 0 || shape[0] > limit)
+    node.fail(
+        fmt::format("shape {}: only lists of at most {} elements are worked out beforehand", dims_text(shape), limit));
+  const auto count = static_cast<size_t>(shape[0]);
+  const onnx::TensorProto* value = node.tensor("value");
+  const std::string what = node.title() + ": attribute 'value'";
+  if (value != nullptr && !is_real(*value)) {
+    const std::vector<int64_t> numbers = integers_of(*value, what);
+    if (numbers.size() != 1) node.fail_attribute("value", "must be one number");
+    return list_of(std::vector<int64_t>(count, numbers[0]));
+  }
+  const std::vector<float> numbers = value == nullptr ? std::vector<float>{0.0f} : floats_of(*value, what);
+  if (numbers.size() != 1) node.fail_attribute("value", "must be one number");
+  OnnxConstant result;
+  result.dims = {shape[0]};
+  result.reals = std::make_shared<const std::vector<float>>(count, numbers[0]);
+  return result;
+}
+
+/// Rows of integers (elements of a list), in their order or, with step -1, backwards.
 OnnxConstant OnnxImporter::fold_slice(OnnxNode& node) {
-  const std::vector<int64_t> data = integer_list(node, 0, "data");
+  const OnnxConstant& data = constant(node, 0, "data");
+  if (data.reals || data.dims.empty() || data.elements() > kLongestList)
+    node.fail("data must be a short list of integers");
+  if (data.elements() == 0) return data;
   const auto one = [&](int slot, const char* what, int64_t fallback) {
     if (node.input(slot).empty()) return fallback;
     const std::vector<int64_t> list = integer_list(node, slot, what);
     if (list.size() != 1 || list[0] == kBatch) node.fail(fmt::format("{} must be one number", what));
     return list[0];
   };
-  if (one(3, "axes", 0) != 0 || one(4, "steps", 1) != 1) node.fail("only axis 0 and step 1 are supported");
-  const auto size = static_cast<int64_t>(data.size());
-  const auto bound = [&](int64_t at) {
-    at = std::clamp(at, -size, size);
-    return at < 0 ? at + size : at;
+  const int64_t axis = one(3, "axes", 0), step = one(4, "steps", 1), size = data.dims[0];
+  if (axis != 0 || (step != 1 && step != -1)) node.fail("only axis 0 and steps of 1 and -1 are supported");
+  // The bounds of operator set 11 on: counted from the end when negative, then clamped to what the step can reach.
+  const auto bound = [&](int64_t at, int64_t lowest, int64_t highest) {
+    return std::clamp(at < 0 ? at + size : at, lowest, highest);
   };
-  const int64_t start = bound(one(1, "starts", 0)), end = std::max(start, bound(one(2, "ends", size)));
-  return list_of({data.begin() + start, data.begin() + end});
+  const int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
+  const int64_t end = bound(one(2, "ends", size), low, high);
+  const int64_t row = static_cast<int64_t>(data.elements()) / size;
+  OnnxConstant result;
+  result.dims = data.dims;
+  result.dims[0] = 0;
+  for (int64_t at = bound(one(1, "starts", 0), 0, high); step > 0 ? at < end : at > end; at += step) {
+    ++result.dims[0];
+    const auto from = data.integers.begin() + at * row;
+    result.integers.insert(result.integers.end(), from, from + row);
+  }
+  return result;
 }
 
 OnnxConstant OnnxImporter::fold_concat(OnnxNode& node) {
@@ -157,6 +222,11 @@ OnnxConstant OnnxImporter::fold_arithmetic(OnnxNode& node) {
     const int64_t x = a.integers[a.elements() == 1 ? 0 : i], y = b.integers[b.elements() == 1 ? 0 : i];
     if (x == kBatch || y == kBatch) node.fail("the number of images is not known beforehand");
     int64_t value = 0;
+    if (node.operation() == "Div") {
+      if (y == 0) node.fail("a division by zero");
+      result.integers.push_back(x / y);  // x is above INT64_MIN, which is kBatch
+      continue;
+    }
     const bool overflows = node.operation() == "Add"   ? __builtin_add_overflow(x, y, &value)
                            : node.operation() == "Sub" ? __builtin_sub_overflow(x, y, &value)
                                                        : __builtin_mul_overflow(x, y, &value);
@@ -172,11 +242,18 @@ OnnxConstant OnnxImporter::fold_cast(OnnxNode& node) {
   const bool real = to == onnx::TensorProto::FLOAT || to == onnx::TensorProto::DOUBLE;
   const bool integer = to == onnx::TensorProto::INT64 || to == onnx::TensorProto::INT32;
   if ((real && from.reals) || (integer && !from.reals)) return from;
-  node.fail_attribute("to", fmt::format("no conversion from {} to type {}", from.reals ? "FLOAT" : "integers", to));
+  // Bounds of a Clip, for one, which exporters keep as the integers that somebody wrote.
+  const bool known = std::find(from.integers.begin(), from.integers.end(), kBatch) == from.integers.end();
+  if (!real || !known || from.elements() > kLongestList)
+    node.fail_attribute("to", fmt::format("no conversion from {} to type {}", from.reals ? "FLOAT" : "integers", to));
+  OnnxConstant result;
+  result.dims = from.dims;
+  result.reals = std::make_shared<const std::vector<float>>(from.integers.begin(), from.integers.end());
+  return result;
 }
 
 OnnxConstant OnnxImporter::fold_transpose(OnnxNode& node) {
-  const OnnxConstant& from = real_constant(node, 0, "input");
+  const OnnxConstant& from = constant(node, 0, "input");
   const size_t rank = from.dims.size();
   std::vector<int64_t> perm = node.integers("perm");
   if (perm.empty())
@@ -190,21 +267,13 @@ OnnxConstant OnnxImporter::fold_transpose(OnnxNode& node) {
   if (weight_elements_ > kMaxFolded) node.fail(fmt::format("more than {} weights in the network", kMaxFolded));
 
   OnnxConstant result;
-  std::vector<size_t> from_strides(rank, 1), strides(rank);
-  for (size_t i = rank; i-- > 1;) from_strides[i - 1] = from_strides[i] * static_cast<size_t>(from.dims[i]);
-  for (size_t i = 0; i < rank; ++i) {
-    result.dims.push_back(from.dims[perm[i]]);
-    strides[i] = from_strides[perm[i]];
+  result.literal = from.literal;
+  for (const int64_t dim : perm) result.dims.push_back(from.dims[dim]);
+  if (!from.reals) {
+    result.integers = permuted(from.integers, from.dims, perm);
+    return result;
   }
-  std::vector<float> values(from.elements());
-  std::vector<int64_t> at(rank, 0);
-  for (float& value : values) {
-    size_t offset = 0;
-    for (size_t i = 0; i < rank; ++i) offset += strides[i] * static_cast<size_t>(at[i]);
-    value = (*from.reals)[offset];
-    for (size_t i = rank; i-- > 0 && ++at[i] == result.dims[i];) at[i] = 0;
-  }
-  result.reals = std::make_shared<const std::vector<float>>(std::move(values));
+  result.reals = std::make_shared<const std::vector<float>>(permuted(*from.reals, from.dims, perm));
   if (rank == 2 && perm[0] == 1) {
     result.initializer = from.initializer;
     result.transposed = from.initializer >= 0 && !from.transposed;

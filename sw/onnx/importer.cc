@@ -32,6 +32,7 @@ const OnnxImporter::OperationRow OnnxImporter::kOperations[] = {
     {"Dropout", &OnnxImporter::dropout, 1, 3},
     {"Erf", &OnnxImporter::erf, 1, 1},
     {"Flatten", &OnnxImporter::flatten, 1, 1},
+    {"Gather", &OnnxImporter::gather, 2, 2},
     {"Gemm", &OnnxImporter::gemm, 2, 3},
     {"GlobalAveragePool", &OnnxImporter::globalpool, 1, 1},
     {"GlobalMaxPool", &OnnxImporter::global_maxpool, 1, 1},
@@ -48,6 +49,7 @@ const OnnxImporter::OperationRow OnnxImporter::kOperations[] = {
     {"Reshape", &OnnxImporter::reshape, 2, 2},
     {"Resize", &OnnxImporter::resize, 1, 4},
     {"Sigmoid", &OnnxImporter::sigmoid, 1, 1},
+    {"Slice", &OnnxImporter::slice, 3, 5},
     {"Softmax", &OnnxImporter::softmax, 1, 1},
     {"SoftmaxCrossEntropyLoss", &OnnxImporter::loss, 2, 3},
     {"Squeeze", &OnnxImporter::squeeze, 1, 2},
@@ -171,58 +173,6 @@ void OnnxImporter::import_node(int index) {
   const std::string& name = node.proto().output(0);
   if (!values_.emplace(name, std::move(value)).second)
     node.fail(fmt::format("'{}' stands for something else already", printable(name)));
-}
-
-void OnnxImporter::finish() {
-  int layer = kImages;
-  const std::string* first = nullptr;
-  for (const onnx::ValueInfoProto& output : graph_.output()) {
-    const std::string what = fmt::format("{}: output '{}'", file_, printable(output.name()));
-    const auto found = values_.find(output.name());
-    const OnnxTensor* tensor = found == values_.end() ? nullptr : std::get_if<OnnxTensor>(&found->second);
-    if (tensor == nullptr || tensor->layer == kImages) throw InputError(what + ": no layer makes it");
-    if (tensor->pending == OnnxPending::gelu)
-      fail_gelu(OnnxNode(graph_.node(tensor->gelu.node), tensor->gelu.node, file_));
-    if (tensor->pending == OnnxPending::padded) throw InputError(what + ": padding that no layer reads");
-    if (first != nullptr && tensor->layer != layer)
-      throw InputError(fmt::format("{} and output '{}' come from different layers; a network has one output", what,
-                                   printable(*first)));
-    first = &output.name();
-    layer = tensor->layer;
-  }
-  refuse_tied_weights();
-  try {
-    result_.network.check();
-  } catch (const ConfigRule& rule) {
-    throw InputError(fmt::format("{}: as a network: {}: {}", file_, rule.key(), rule.what()));
-  }
-  if (inference_norms_ != 0)
-    result_.notes.push_back(
-        fmt::format("{}: {} batch normalisations were exported for inference; training here takes "
-                    "the moments of the batch unless the policy freezes them",
-                    file_, inference_norms_));
-}
-
-/// An initialiser that two nodes read by its own name is one set of weights for two layers. Exporters that merge equal
-/// numbers put an Identity between: those are two sets.
-void OnnxImporter::refuse_tied_weights() const {
-  std::map<int, const OnnxSlot*> readers;
-  for (const OnnxSlot& slot : slots_) {
-    if (!slot.direct) continue;
-    const auto [other, is_first] = readers.emplace(slot.initializer, &slot);
-    if (is_first) continue;
-    throw InputError(
-        fmt::format("{}: initialiser '{}' is both '{}' and '{}'; weights of two layers that train as one "
-                    "are not supported",
-                    file_, printable(graph_.initializer(slot.initializer).name()), other->second->array, slot.array));
-  }
-}
-
-bool OnnxImporter::owns_initializer(const OnnxSlot& slot) const {
-  if (slot.initializer < 0 || uses_.at(graph_.initializer(slot.initializer).name()) != 1) return false;
-  for (const OnnxSlot& other : slots_)
-    if (&other != &slot && other.initializer == slot.initializer) return false;
-  return true;
 }
 
 const OnnxValue& OnnxImporter::value(const OnnxNode& node, int slot) const {
@@ -377,6 +327,8 @@ void OnnxImporter::add_array(const OnnxNode& node, int layer, const char* suffix
     if (!std::isfinite(from[i]))
       node.fail(fmt::format("{} '{}': element {} is not finite", suffix, printable(node.input(slot)), i));
   const std::string array = result_.network.layers[layer].name + "." + suffix;
+  const bool trained = suffix != std::string_view("mean") && suffix != std::string_view("variance");
+  if (found.literal && trained) literals_.push_back(array);
   result_.weights[array] = Array::of_floats(shape, node_flips ? transposed(from, elements / shape[0]) : from);
   slots_.push_back({array, node.index(), slot, found.initializer, node_flips, node_flips != found.transposed,
                     found.direct, found.dims});

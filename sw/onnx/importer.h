@@ -1,6 +1,6 @@
 // The walk over a graph that makes a network of it. Its operations stand in fold.cc (numbers known beforehand),
 // views.cc (what only changes dimensions), windows.cc (convolution and pooling), gelu.cc (the operations that GELU is
-// made of) and layers.cc (all others).
+// made of), layers.cc (all others) and finish.cc (the network as a whole).
 #pragma once
 
 #include <map>
@@ -51,6 +51,7 @@ class OnnxImporter {
   void import_node(int index);
   void finish();
   void refuse_tied_weights() const;
+  void add_notes();
 
   // Values by name.
   const OnnxValue& value(const OnnxNode& node, int slot) const;
@@ -80,6 +81,7 @@ class OnnxImporter {
   // Constants.
   std::optional<OnnxConstant> fold(OnnxNode& node);
   OnnxConstant fold_constant_node(OnnxNode& node);
+  OnnxConstant fold_constant_of_shape(OnnxNode& node);
   OnnxConstant fold_shape(OnnxNode& node);
   OnnxConstant fold_gather(OnnxNode& node);
   OnnxConstant fold_slice(OnnxNode& node);
@@ -99,6 +101,8 @@ class OnnxImporter {
   OnnxTensor squeeze(OnnxNode& node);
   OnnxTensor unsqueeze(OnnxNode& node);
   OnnxTensor transpose(OnnxNode& node);
+  OnnxTensor gather(OnnxNode& node);
+  OnnxTensor slice(OnnxNode& node);
 
   struct Window;
   Window read_window(OnnxNode& node, const OnnxTensor& x, uint32_t kernel_h, uint32_t kernel_w, bool has_dilations);
@@ -153,6 +157,7 @@ class OnnxImporter {
   std::vector<OnnxSlot> slots_;
   uint64_t weight_elements_ = 0;
   uint32_t inference_norms_ = 0;
+  std::vector<std::string> literals_;  ///< trained arrays that Constant nodes hold
   bool images_read_ = false;
 };
 

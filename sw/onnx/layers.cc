@@ -203,7 +203,7 @@ OnnxTensor OnnxImporter::dropout(OnnxNode& node) {
   return add_elementwise(node, std::move(layer), tensor(node, 0));
 }
 
-/// Nearest neighbour by whole factors: inputs are X, roi, scales, sizes.
+/// Nearest neighbour by whole factors, as `scales` or as `sizes` that are multiples: inputs are X, roi, scales, sizes.
 OnnxTensor OnnxImporter::resize(OnnxNode& node) {
   const OnnxTensor& x = image(node, 0);
   if (node.text("mode", "nearest") != "nearest") node.fail_attribute("mode", "only 'nearest' is supported");
@@ -214,15 +214,31 @@ OnnxTensor OnnxImporter::resize(OnnxNode& node) {
   if (node.text("nearest_mode", "round_prefer_floor") != repeats)
     node.fail_attribute("nearest_mode", fmt::format("only '{}' is supported with '{}'", repeats, place));
   for (const char* name : {"cubic_coeff_a", "exclude_outside", "extrapolation_value"}) node.ignore(name);
-  if (node.input(2).empty() || !node.input(3).empty() || x.dims.size() != 4)
-    node.fail("only `scales` of four dimensions are supported");
-  const std::vector<float> scales = *real_constant(node, 2, "scales").reals;
-  if (scales.size() != 4 || scales[0] != 1.0f || scales[1] != 1.0f) node.fail("scales must be 1, 1, rows, columns");
+  // What is absent may also be there without elements.
+  const auto has = [&](int slot) {
+    return !node.input(slot).empty() && (!is_constant(node, slot) || constant(node, slot, "input").elements() > 0);
+  };
+  const bool sized = has(3);
+  if (x.dims.size() != 4 || sized == has(2)) node.fail("only `scales` or `sizes` of four dimensions are supported");
+  std::vector<double> factors;
+  if (sized) {
+    const std::vector<int64_t> sizes = integer_list(node, 3, "sizes");
+    for (size_t i = 0; i < sizes.size() && i < 4; ++i)
+      factors.push_back(sizes[i] == x.dims[i] || (i == 0 && sizes[i] == batch_ && batch_ != 0)
+                            ? 1.0
+                            : static_cast<double>(sizes[i]) / static_cast<double>(x.dims[i]));
+    if (sizes.size() != 4) factors.clear();
+  } else {
+    const OnnxConstant& scales = real_constant(node, 2, "scales");
+    factors.assign(scales.reals->begin(), scales.reals->end());
+  }
+  if (factors.size() != 4 || factors[0] != 1.0 || factors[1] != 1.0)
+    node.fail(fmt::format("{} must be 1, 1, rows, columns", sized ? "sizes over those of the input" : "scales"));
   NetLayer layer = layer_of(LayerKind::upsample);
   for (int i = 2; i < 4; ++i) {
-    if (!(scales[i] >= 1.0f && scales[i] <= 255.0f) || scales[i] != std::floor(scales[i]))
-      node.fail(fmt::format("a scale of {}; only whole numbers to 255 are supported", scales[i]));
-    layer.kernel.push_back(static_cast<uint32_t>(scales[i]));
+    if (!(factors[i] >= 1.0 && factors[i] <= 255.0) || factors[i] != std::floor(factors[i]))
+      node.fail(fmt::format("a scale of {}; only whole numbers to 255 are supported", factors[i]));
+    layer.kernel.push_back(static_cast<uint32_t>(factors[i]));
   }
   return add_layer(node, std::move(layer), {x});
 }

@@ -23,6 +23,7 @@ struct OnnxConstant {
   int initializer = -1;     ///< where the reals come from unchanged (or transposed); -1: made by a node
   bool transposed = false;  ///< against the initialiser, both of two dimensions
   bool direct = false;      ///< the name is the initialiser's own
+  bool literal = false;     ///< a Constant node holds them
 
   uint64_t elements() const { return reals ? reals->size() : integers.size(); }
 };

@@ -150,4 +150,46 @@ OnnxTensor OnnxImporter::transpose(OnnxNode& node) {
   return with_dims(x, std::move(dims));
 }
 
+/// The only element along a dimension of 1, which then goes: x[:, :, 0, 0] behind a global pooling.
+OnnxTensor OnnxImporter::gather(OnnxNode& node) {
+  const OnnxTensor& x = tensor(node, 0);
+  const auto rank = static_cast<int64_t>(x.dims.size());
+  const int64_t given = node.integer("axis", 0), axis = given < 0 && given != kBatch ? given + rank : given;
+  if (axis < 1 || axis >= rank || x.dims[axis] != 1)
+    node.fail_attribute("axis", fmt::format("{} of {}: only a dimension of 1, the first excepted, is left out", given,
+                                            dims_text(x.dims)));
+  const OnnxConstant& index = constant(node, 1, "indices");
+  if (index.reals || !index.dims.empty() || (index.integers[0] != 0 && index.integers[0] != -1))
+    node.fail(fmt::format("indices '{}' must be the number 0", printable(node.input(1))));
+  std::vector<int64_t> dims = x.dims;
+  dims.erase(dims.begin() + axis);
+  return with_dims(x, std::move(dims));
+}
+
+/// A slice that takes everything; no layer takes a part of an image.
+OnnxTensor OnnxImporter::slice(OnnxNode& node) {
+  const OnnxTensor& x = tensor(node, 0);
+  const std::vector<int64_t> starts = integer_list(node, 1, "starts"), ends = integer_list(node, 2, "ends");
+  const auto list = [&](int slot, const char* what, size_t count) {
+    return node.input(slot).empty() ? std::vector<int64_t>(count, 1) : integer_list(node, slot, what);
+  };
+  std::vector<int64_t> axes = list(3, "axes", starts.size());
+  const std::vector<int64_t> steps = list(4, "steps", starts.size());
+  if (node.input(3).empty())
+    for (size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<int64_t>(i);
+  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    node.fail("starts, ends, axes and steps are lists of different lengths");
+  const auto rank = static_cast<int64_t>(x.dims.size());
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const int64_t axis = axes[i] < 0 && axes[i] != kBatch ? axes[i] + rank : axes[i];
+    if (axis < 0 || axis >= rank) node.fail(fmt::format("axis {} of {}", axes[i], dims_text(x.dims)));
+    // Of the images "to the end" is written as a number that none can reach.
+    const int64_t all = axis == 0 ? INT32_MAX : x.dims[axis];
+    if (starts[i] != 0 || ends[i] < all || steps[i] != 1)
+      node.fail(fmt::format("{} to {} of dimension {} of {} by {}: no layer takes a part of an image", starts[i],
+                            ends[i], axis, dims_text(x.dims), steps[i]));
+  }
+  return with_dims(x, x.dims);
+}
+
 }  // namespace backboard

@@ -105,8 +105,9 @@ void OnnxImporter::set_window(OnnxNode& node, const Window& window, const ImageS
   if (window.pads[0] != 0 || window.pads[1] != 0) layer.pad = {window.pads[0], window.pads[1]};
 }
 
+/// Zeros around rows and columns, and around the zeros of a Pad in front.
 OnnxTensor OnnxImporter::pad(OnnxNode& node) {
-  OnnxTensor x = tensor(node, 0);
+  OnnxTensor x = any_tensor(node, 0).pending == OnnxPending::padded ? any_tensor(node, 0) : tensor(node, 0);
   if (const std::string mode = node.text("mode", "constant"); mode != "constant")
     node.fail_attribute("mode", fmt::format("'{}' is not supported, only 'constant'", printable(mode)));
   if (!node.input(2).empty() && scalar(node, 2, "constant_value") != 0.0f)
@@ -127,18 +128,21 @@ OnnxTensor OnnxImporter::pad(OnnxNode& node) {
   if (!any) return x;
   image(node, x);
   x.pending = OnnxPending::padded;
-  x.pads = {static_cast<uint32_t>(pads[2]), static_cast<uint32_t>(pads[3]), static_cast<uint32_t>(pads[6]),
-            static_cast<uint32_t>(pads[7])};
+  constexpr size_t kPlaces[] = {2, 3, 6, 7};
+  for (size_t i = 0; i < 4; ++i) {
+    x.pads[i] += static_cast<uint32_t>(pads[kPlaces[i]]);
+    if (x.pads[i] > kLongestSide) node.fail(fmt::format("padding of {} in all; at most {}", x.pads[i], kLongestSide));
+  }
   return x;
 }
 
 OnnxTensor OnnxImporter::conv(OnnxNode& node) {
-  const OnnxTensor x = any_tensor(node, 0).pending == OnnxPending::padded ? any_tensor(node, 0) : image(node, 0);
-  image(node, x);
   const OnnxConstant& weight = real_constant(node, 1, "weight");
   if (weight.dims.size() != 4)
     node.fail(fmt::format("weight '{}' is {}; only windows of 2 dimensions are supported", printable(node.input(1)),
                           dims_text(weight.dims)));
+  const OnnxTensor x = any_tensor(node, 0).pending == OnnxPending::padded ? any_tensor(node, 0) : image(node, 0);
+  image(node, x);
   for (const int64_t dim : weight.dims)
     if (dim < 1 || dim > 65535)
       node.fail(fmt::format("weight '{}' is {}", printable(node.input(1)), dims_text(weight.dims)));

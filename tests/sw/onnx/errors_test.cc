@@ -132,6 +132,13 @@ TEST_CASE("onnx: inputs that do not fit an operation are named") {
   CHECK(error_of_node("Conv", {}, {"x", "x"}).find("weight 'x' must be an initialiser") != std::string::npos);
   CHECK(error_of_node("Conv", {}, {"x", "nothing"}).find("reads 'nothing', which no input") != std::string::npos);
   CHECK(error_of_node("Conv", {}, {"x", "v"}).find("weight 'v' is (2)") != std::string::npos);
+  ModelBuilder line;  // Conv1d
+  line.input({kOpen, 3, 20});
+  line.reals("w", {6, 3, 3});
+  line.node("Conv", {"x", "w"}, "y");
+  line.output("y");
+  CHECK(error_of(line) ==
+        "bad.onnx: node 0 'y': Conv: weight 'w' is (6, 3, 3); only windows of 2 dimensions are supported");
   CHECK(error_of_node("Conv", {}, {"x", "w", "s"}).find("bias 's' is (); must have 2 elements") != std::string::npos);
   CHECK(error_of_node("Conv", {}, {"x"}).find("Conv: 1 inputs; must be 2 to 3") != std::string::npos);
   CHECK(error_of_node("Sum", {}, {"x", "v"}).find("input 1 'v' is a constant") != std::string::npos);

@@ -13,6 +13,8 @@ Each NAME.onnx has a NAME.npz beside it, made in binary64 from the same binary32
 ResNet-18 is kept without its 45 MB of parameters: they follow from their names by `formula`, which torch_reference.cc
 repeats.
 
+The files come out the same each time: those of ALONE in any company, the others all in one go.
+
     tests/sw/onnx/export_networks.py [FOLDER [NAME...]]
 """
 import copy
@@ -28,6 +30,8 @@ import torch.nn.functional as F
 from torch import nn
 
 STEPS, RATE = 10, 0.02
+# These have random numbers of their own, whatever else is made.
+ALONE = ("gelu", "resnet18", "lenet", "squeezenet", "densenet", "mobilenetv2", "computed")
 
 
 class NetS(nn.Module):
@@ -182,6 +186,154 @@ class Gelu(nn.Module):
         return self.fc(F.gelu(self.hidden(x.flatten(1))))
 
 
+class LeNet(nn.Module):
+    """LeNet-5 in shape, thinner: tanh and averages."""
+
+    shape = (1, 28, 28)
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 4, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(4, 6, 5), nn.Tanh(), nn.AvgPool2d(2),
+            nn.Conv2d(6, 14, 5), nn.Tanh(),
+        )  # fmt: skip
+        self.hidden = nn.Linear(14, 11)
+        self.fc = nn.Linear(11, 10)
+
+    def forward(self, x):
+        return self.fc(torch.tanh(self.hidden(self.features(x).view(-1, 14))))
+
+
+class Fire(nn.Module):
+    def __init__(self, inputs, squeeze, left, right):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, left, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, right, 3, padding=1)
+
+    def forward(self, x):
+        x = F.relu(self.squeeze(x))
+        return torch.cat([F.relu(self.expand1x1(x)), F.relu(self.expand3x3(x))], 1)
+
+
+class SqueezeNet(nn.Module):
+    """SqueezeNet in shape: pooling in ceil mode whose windows fit, no linear layer."""
+
+    shape = (3, 32, 32)
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, ceil_mode=True), Fire(8, 3, 4, 5),
+            Fire(9, 4, 6, 6), nn.MaxPool2d(3, 2, ceil_mode=True), Fire(12, 4, 7, 6),
+        )  # fmt: skip
+        self.classifier = nn.Sequential(
+            nn.Dropout(0.5), nn.Conv2d(13, 5, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d((1, 1))
+        )
+
+    def forward(self, x):
+        return torch.flatten(self.classifier(self.features(x)), 1)
+
+
+class DenseLayer(nn.Module):
+    def __init__(self, inputs, growth):
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, 2 * growth, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(2 * growth)
+        self.conv2 = nn.Conv2d(2 * growth, growth, 3, padding=1, bias=False)
+
+    def forward(self, parts):
+        x = self.conv1(F.relu(self.norm1(torch.cat(parts, 1))))
+        return self.conv2(F.relu(self.norm2(x)))
+
+
+class DenseNet(nn.Module):
+    """DenseNet in shape: normalisations of what is joined from joined parts."""
+
+    shape = (3, 21, 20)
+
+    def __init__(self):
+        super().__init__()
+        self.conv0 = nn.Conv2d(3, 8, 3, 1, 1, bias=False)
+        self.norm0 = nn.BatchNorm2d(8)
+        self.block1 = nn.ModuleList([DenseLayer(8 + 4 * i, 4) for i in range(3)])
+        self.transition = nn.Sequential(
+            nn.BatchNorm2d(20), nn.ReLU(), nn.Conv2d(20, 10, 1, bias=False), nn.AvgPool2d(2, 2)
+        )
+        self.block2 = nn.ModuleList([DenseLayer(10 + 4 * i, 4) for i in range(2)])
+        self.norm5 = nn.BatchNorm2d(18)
+        self.fc = nn.Linear(18, 5)
+
+    def block(self, layers, x):
+        parts = [x]
+        for layer in layers:
+            parts.append(layer(parts))
+        return torch.cat(parts, 1)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.norm0(self.conv0(x))), 3, 2, 1)
+        x = self.block(self.block2, self.transition(self.block(self.block1, x)))
+        x = F.adaptive_avg_pool2d(F.relu(self.norm5(x)), (1, 1))
+        return self.fc(torch.flatten(x, 1))
+
+
+class Inverted(nn.Module):
+    def __init__(self, inputs, outputs, stride, expansion):
+        super().__init__()
+        hidden = inputs * expansion
+        self.adds = stride == 1 and inputs == outputs
+        self.conv = nn.Sequential(
+            nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6(),
+            nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6(),
+            nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return x + self.conv(x) if self.adds else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """MobileNetV2 in shape, with the head of torchvision's."""
+
+    shape = (3, 23, 26)
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 6, 3, 2, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU6(), Inverted(6, 6, 1, 2),
+            Inverted(6, 8, 2, 3), Inverted(8, 8, 1, 3), nn.Conv2d(8, 16, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6(),
+        )  # fmt: skip
+        self.drop = nn.Dropout(0.2)
+        self.fc = nn.Linear(16, 7)
+
+    def forward(self, x):
+        x = F.adaptive_avg_pool2d(self.features(x), (1, 1)).reshape(x.shape[0], -1)
+        return self.fc(self.drop(x))
+
+
+class Computed(nn.Module):
+    """Paddings, bounds, sizes and slices that the exporter computes in the graph when it does not fold constants."""
+
+    shape = (2, 11, 12)
+
+    def __init__(self):
+        super().__init__()
+        self.pad = nn.ZeroPad2d((1, 0, 1, 1))  # on the right nothing is left over at stride 2
+        self.conv1 = nn.Conv2d(2, 5, 3, 2, bias=False)
+        self.grow = nn.Upsample(size=(12, 18))
+        self.pads = nn.Sequential(nn.ZeroPad2d(1), nn.ZeroPad2d((1, 1, 0, 0)))
+        self.conv2 = nn.Conv2d(5, 6, (3, 5))
+        self.conv3 = nn.Conv2d(6, 4, 1, bias=False)
+        self.fc = nn.Linear(10, 5)
+
+    def forward(self, x):
+        x = torch.clamp(self.conv1(self.pad(x)), min=0)
+        x = torch.clamp(self.conv2(self.pads(self.grow(x))), 0, 6)
+        x = torch.cat([x, self.conv3(x)], 1)[:, :10]
+        return self.fc(F.adaptive_avg_pool2d(x, 1)[:, :, 0, 0])
+
+
 def randomise(network):
     """Batch normalisations that do something."""
     for module in network.modules():
@@ -239,23 +391,24 @@ def forget_parameters(path):
     onnx.save(model, path)
 
 
-def make(name, network, images, opset, folder, rate=RATE, by_formula=False):
+def make(name, network, images, opset, folder, rate=RATE, by_formula=False, fixed=False):
+    """`fixed`: the number of images in the graph, and initialisers among its inputs."""
     fill(network) if by_formula else randomise(network)
     network.train()
-    dynamic = {"images": {0: "n"}}
+    dynamic = None if fixed else {"images": {0: "n"}}
     torch.onnx.export(
         network, torch.zeros(2, *network.shape), f"{folder}/{name}.onnx", opset_version=opset,
         training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False, input_names=["images"],
-        output_names=["logits"], dynamic_axes=dynamic)  # fmt: skip
+        output_names=["logits"], dynamic_axes=dynamic, keep_initializers_as_inputs=fixed or None)  # fmt: skip
     if by_formula:
         forget_parameters(f"{folder}/{name}.onnx")
         fill(network)  # the exporter ran it, which moved the running moments
     exact = without_dropout(network)
     exact.head = False
     pixels = torch.randint(0, 256, (images, *network.shape), dtype=torch.uint8)
-    classes = exact.fc2.out_features if name == "s" else exact.fc.out_features
-    labels = torch.randint(0, classes, (images,))
     x = pixels.double() / 255
+    classes = logits(exact, x).shape[1]
+    labels = torch.randint(0, classes, (images,))
     result = {"pixels": pixels.numpy(), "labels": labels.numpy().astype(np.uint8)}
     result["inference"] = logits(exact.eval(), x)
     exact.train()
@@ -290,8 +443,15 @@ def main():
         ("mixture", Mixture, 6, 14),
         ("gelu", Gelu, 6, 11),
         ("resnet18", ResNet18, 4, 17, RATE / 20, True),
+        ("lenet", LeNet, 6, 12),
+        ("squeezenet", SqueezeNet, 5, 13),
+        ("densenet", DenseNet, 5, 15),
+        ("mobilenetv2", MobileNetV2, 5, 16, RATE, False, True),
+        ("computed", Computed, 6, 11),
     ]:
         name, network, images, opset, *more = row
+        if name in ALONE:
+            torch.manual_seed(zlib.crc32(name.encode()))
         network = network()
         if not wanted or name in wanted:
             make(name, network, images, opset, folder, *more)

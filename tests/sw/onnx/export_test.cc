@@ -61,7 +61,8 @@ void check_round_trip(const std::vector<uint8_t>& model) {
 }  // namespace
 
 TEST_CASE("onnx export: networks from PyTorch with other weights read back to the same bytes") {
-  for (const std::string name : {"s", "resnet8", "dscnn", "mixture"}) {
+  for (const std::string name :
+       {"s", "resnet8", "dscnn", "mixture", "gelu", "lenet", "squeezenet", "densenet", "mobilenetv2", "computed"}) {
     INFO(name);
     check_round_trip(read_file(std::string(BACKBOARD_TEST_DATA) + "/" + name + ".onnx"));
   }

@@ -44,6 +44,37 @@ TEST_CASE("onnx: the ways in which exporters flatten cost no layer") {
   CHECK_THROWS_WITH(reshape({-1, 6}, kOpen), Catch::Contains("keep the images apart"));
 }
 
+TEST_CASE("onnx: one row behind a pooling, and a slice of everything, cost no layer") {
+  // x.mean of [:, :, 0, 0], then [:, :2] of two channels.
+  const auto net = [](int64_t axis, std::vector<int64_t> ends, std::vector<int64_t> axes, float index = -1) {
+    ModelBuilder model;
+    model.input({kOpen, 2, 6, 6});
+    model.node("GlobalAveragePool", {"x"}, "p");
+    model.integers("zero", {static_cast<int64_t>(index) + 1}).clear_dims();
+    model.node("Gather", {"p", "zero"}, "row", {{"axis", axis}});
+    model.node("Gather", {"row", "zero"}, "one", {{"axis", int64_t{-1}}});
+    model.integers("starts", std::vector<int64_t>(ends.size(), 0));
+    model.integers("ends", ends);
+    model.integers("axes", axes);
+    model.node("Slice", {"one", "starts", "ends", "axes"}, "all");
+    model.reals("w", {2, 3});
+    model.node("MatMul", {"all", "w"}, "y");
+    model.output("y");
+    return kinds(read(model).network);
+  };
+  CHECK(net(2, {2}, {1}) == "globalpool fc");
+  CHECK(net(-2, {INT64_MAX, INT64_MAX}, {0, -1}) == "globalpool fc");
+  CHECK_THROWS_WITH(net(1, {2}, {1}), Catch::Contains("node 1 'row': Gather: attribute 'axis': 1 of (n, 2, 1, 1)"));
+  CHECK_THROWS_WITH(net(0, {2}, {1}), Catch::Contains("node 1 'row': Gather: attribute 'axis': 0 of (n, 2, 1, 1)"));
+  CHECK_THROWS_WITH(net(2, {2}, {1}, 0), Catch::Contains("node 1 'row': Gather: indices 'zero' must be the number 0"));
+  CHECK_THROWS_WITH(
+      net(2, {1}, {1}),
+      Catch::Contains("node 3 'all': Slice: 0 to 1 of dimension 1 of (n, 2) by 1: no layer takes a part"));
+  CHECK_THROWS_WITH(net(2, {2}, {0}), Catch::Contains("0 to 2 of dimension 0 of (n, 2)"));
+  CHECK_THROWS_WITH(net(2, {2}, {2}), Catch::Contains("node 3 'all': Slice: axis 2 of (n, 2)"));
+  CHECK_THROWS_WITH(net(2, {2, 2}, {1}), Catch::Contains("lists of different lengths"));
+}
+
 TEST_CASE("onnx: images may come flat or without channels") {
   ModelBuilder flat;
   flat.input({kOpen, 36});
@@ -113,6 +144,27 @@ TEST_CASE("onnx: nearest-neighbour Resize by whole factors repeats elements") {
   CHECK(resize({1, 1, 2, 3}, "floor").out == ImageShape{2, 12, 18});
   CHECK_THROWS_WITH(resize({1, 1, 1.5f, 2}, "floor"), Catch::Contains("a scale of 1.5"));
   CHECK_THROWS_WITH(resize({1, 1, 2, 2}, "ceil"), Catch::Contains("attribute 'nearest_mode'"));
+  // Or by sizes, which exporters join from the input's and the wanted ones.
+  const auto sized = [](std::vector<int64_t> sizes, bool empty = false) {
+    return between(2,
+                   [&](ModelBuilder& model) {
+                     model.node("Shape", {"x"}, "shape");
+                     model.integers("zero", {0}), model.integers("two", {2});
+                     model.node("Slice", {"shape", "zero", "two"}, "kept");
+                     model.integers("wanted", sizes);
+                     model.node("Concat", {"kept", "wanted"}, "sizes", {{"axis", int64_t{0}}});
+                     if (empty) model.reals("none", {0}, {});  // operator set 11 has no other way to leave it out
+                     model.node("Resize", {"x", empty ? "none" : "", empty ? "none" : "", "sizes"}, "y",
+                                {{"coordinate_transformation_mode", std::string("asymmetric")},
+                                 {"nearest_mode", std::string("floor")}});
+                   })
+        .layers.at(0);
+  };
+  CHECK(sized({12, 18}).out == ImageShape{2, 12, 18});
+  CHECK(sized({12, 18}, true).out == ImageShape{2, 12, 18});
+  CHECK_THROWS_WITH(sized({12, 17}), Catch::Contains("node 3 'y': Resize: a scale of 2.83"));
+  CHECK_THROWS_WITH(sized({3, 6}), Catch::Contains("a scale of 0.5"));
+  CHECK_THROWS_WITH(sized({12}), Catch::Contains("sizes over those of the input must be 1, 1, rows, columns"));
 }
 
 TEST_CASE("onnx: long names are shortened, and each layer has its own") {

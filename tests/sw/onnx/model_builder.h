@@ -15,7 +15,17 @@
 
 namespace backboard::sw_test {
 
-using Attribute = std::pair<std::string, std::variant<int64_t, float, std::string, std::vector<int64_t>>>;
+using Attribute =
+    std::pair<std::string, std::variant<int64_t, float, std::string, std::vector<int64_t>, onnx::TensorProto>>;
+
+/// A list of INT64 for an attribute.
+inline onnx::TensorProto integer_tensor(const std::vector<int64_t>& values) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(onnx::TensorProto::INT64);
+  tensor.add_dims(static_cast<int64_t>(values.size()));
+  for (const int64_t value : values) tensor.add_int64_data(value);
+  return tensor;
+}
 
 class ModelBuilder {
  public:
@@ -65,10 +75,8 @@ class ModelBuilder {
   }
   onnx::TensorProto& integers(const std::string& name, const std::vector<int64_t>& values) {
     onnx::TensorProto& tensor = *model.mutable_graph()->add_initializer();
+    tensor = integer_tensor(values);
     tensor.set_name(name);
-    tensor.set_data_type(onnx::TensorProto::INT64);
-    tensor.add_dims(static_cast<int64_t>(values.size()));
-    for (const int64_t value : values) tensor.add_int64_data(value);
     return tensor;
   }
   /// A node named as its output.
@@ -99,6 +107,9 @@ class ModelBuilder {
     } else if (const auto* s = std::get_if<std::string>(&attribute.second)) {
       proto.set_type(onnx::AttributeProto::STRING);
       proto.set_s(*s);
+    } else if (const auto* tensor = std::get_if<onnx::TensorProto>(&attribute.second)) {
+      proto.set_type(onnx::AttributeProto::TENSOR);
+      *proto.mutable_t() = *tensor;
     } else {
       proto.set_type(onnx::AttributeProto::INTS);
       for (const int64_t value : std::get<std::vector<int64_t>>(attribute.second)) proto.add_ints(value);

@@ -45,3 +45,36 @@ TEST_CASE(
 TEST_CASE("onnx torch: GELU under the engine reference agrees with PyTorch, 10 steps of SGD included") {
   check_reference("gelu");
 }
+
+TEST_CASE(
+    "onnx torch: LeNet in double precision and under the engine reference is PyTorch's, 10 steps of SGD included") {
+  check_double("lenet");
+  check_reference("lenet");
+}
+
+TEST_CASE(
+    "onnx torch: SqueezeNet in double precision and under the engine reference is PyTorch's, 10 steps of SGD "
+    "included") {
+  check_double("squeezenet");
+  check_reference("squeezenet");
+}
+
+TEST_CASE(
+    "onnx torch: DenseNet in double precision and under the engine reference is PyTorch's, 10 steps of SGD included") {
+  check_double("densenet");
+  check_reference("densenet");
+}
+
+TEST_CASE(
+    "onnx torch: MobileNetV2 in double precision and under the engine reference is PyTorch's, 10 steps of SGD "
+    "included") {
+  check_double("mobilenetv2");
+  check_reference("mobilenetv2");
+}
+
+TEST_CASE(
+    "onnx torch: what the exporter computes in the graph in double precision and under the engine reference is "
+    "PyTorch's, 10 steps of SGD included") {
+  check_double("computed");
+  check_reference("computed");
+}
