@@ -38,8 +38,8 @@ constexpr EngineKernel kEngineKernels[] = {
      [](Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc, Workspace& workspace) {
        neuroflix::multiply_tile({}, pass, tile, {first, nullptr}, {second, nullptr}, acc, workspace);
      },
-     [](Pass pass, const ConvTile& tile, const float* first, const float* second, Facts& facts, Workspace& workspace) {
-       neuroflix::count_tile({}, pass, tile, {first, nullptr}, {second, nullptr}, facts, workspace);
+     [](Pass pass, const ConvTile& tile, const float*, const float*, Facts& facts, Workspace&) {
+       neuroflix::count_tile({}, pass, tile, facts);
      }},
     {"rowpipe", NumberFormat::kFp16, NumberFormat::kFp16, NumberFormat::kFp16,
      [](Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc, Workspace& workspace) {

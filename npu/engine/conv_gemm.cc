@@ -1,6 +1,7 @@
 #include "npu/engine/conv_gemm.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "npu/engine/conv_offsets.h"
 #include "npu/engine/fully_connected.h"
@@ -23,6 +24,11 @@ struct Runner {
     if (kernel != nullptr) return kernel->run(gemm, workspace);
     strided_gemm(arithmetic, gemm, workspace);
   }
+  void run(const LineGemm& lines, Workspace& workspace) const {
+    if (kernel != nullptr) return kernel->run(lines, workspace);
+    line_gemm(arithmetic, lines);
+  }
+  bool takes_lines() const { return !own() || kernel->takes_lines(); }
   bool own() const { return kernel != nullptr; }
   bool wants_mask() const { return !own() || kernel->wants_mask(); }
   bool sums_in_fp16() const { return !own() && arithmetic == Arithmetic::kFp16Sum; }
@@ -58,6 +64,28 @@ struct Phase {
   uint32_t first_row, rows;  ///< first input row of the residue, counted from ih0, and how many
   uint32_t first_column, columns;
 };
+
+template <class Visit>
+void for_each_phase(const ConvTile& t, const Visit& visit) {
+  for (uint32_t i = 0; i < t.stride_h && i < t.ih_rows; ++i) {
+    for (uint32_t j = 0; j < t.stride_w && j < t.w; ++j) {
+      visit(Phase{i, (t.ih_rows - i + t.stride_h - 1) / t.stride_h, j, (t.w - j + t.stride_w - 1) / t.stride_w});
+    }
+  }
+}
+
+/// The taps (k, kh, kw) that read errors at the input positions with the residue of (row, column), counted from ih0
+/// and 0.
+uint32_t count_bp_steps(const ConvTile& t, uint32_t first_row, uint32_t first_column) {
+  uint32_t rows = 0, columns = 0;
+  for (uint32_t kh = 0; kh < t.kh; ++kh) {
+    rows += (int64_t{t.ih0} + first_row + t.pad_h - int64_t{kh} * t.dilation_h) % t.stride_h == 0;
+  }
+  for (uint32_t kw = 0; kw < t.kw; ++kw) {
+    columns += (int64_t{first_column} + t.pad_w - int64_t{kw} * t.dilation_w) % t.stride_w == 0;
+  }
+  return t.k * rows * columns;
+}
 
 /// The steps (k, kh, kw) of the input positions with the residue of (row, column), counted from ih0 and 0: where the
 /// error of the first such position lies in the padded image, and where the weight lies.
@@ -154,7 +182,7 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
   const bool masked =
       runner.wants_mask() && (nonfinite_x(t, x) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_y(t, acc)));
   const bool plane = !runner.own() && !masked && is_plane(t);
-  const bool by_lines = !runner.own() && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
+  const bool by_lines = runner.takes_lines() && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
   const Padded image = pad_input(t, x, by_lines || plane, workspace);
   if (plane) return plane_ff(runner.arithmetic, t, image, w, acc, workspace);
   if (by_lines) {
@@ -169,8 +197,7 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
     lines.c = acc;
     lines.c_row = static_cast<ptrdiff_t>(t.y_stride_k);
     lay_lines(lines, t.n, t.oh_rows, t.ow, image, t.stride_h * image.pitch, t.y_stride_n, workspace);
-    line_gemm(runner.arithmetic, lines);
-    return;
+    return runner.run(lines, workspace);
   }
   StridedGemm gemm;
   gemm.rows = t.n * t.oh_rows * t.ow;
@@ -214,7 +241,7 @@ void run_bp(const Runner& runner, const ConvTile& t, const float* dy, const floa
   const bool masked = runner.wants_mask() &&
                       (nonfinite_y(t, dy) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_x(t, acc)));
   const bool by_lines =
-      !runner.own() && !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
+      runner.takes_lines() && !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
   const bool plane = !runner.own() && !masked && is_plane(t);
   const Padded image = pad(dy, v, by_lines || plane, workspace);
   if (plane) return plane_bp(runner.arithmetic, t, image, v.first_row, v.first_column, w, acc, workspace);
@@ -231,8 +258,7 @@ void run_bp(const Runner& runner, const ConvTile& t, const float* dy, const floa
     lines.a_step = steps.weights;
     lines.b_step = steps.errors;
     lay_lines(lines, t.n, t.ih_rows, t.w, image, image.pitch, t.x_stride_n, workspace);
-    line_gemm(runner.arithmetic, lines);
-    return;
+    return runner.run(lines, workspace);
   }
   StridedGemm gemm;
   gemm.columns = t.c;
@@ -242,22 +268,27 @@ void run_bp(const Runner& runner, const ConvTile& t, const float* dy, const floa
   gemm.c = acc;
   gemm.c_column = static_cast<ptrdiff_t>(t.x_stride_c);
   gemm.masked = masked;
-  for (uint32_t i = 0; i < t.stride_h && i < t.ih_rows; ++i) {
-    for (uint32_t j = 0; j < t.stride_w && j < t.w; ++j) {
-      const Phase phase{i, (t.ih_rows - i + t.stride_h - 1) / t.stride_h, j, (t.w - j + t.stride_w - 1) / t.stride_w};
-      bp_phase(runner, t, phase, image, v.first_row, v.first_column, gemm, workspace);
-    }
-  }
+  for_each_phase(
+      t, [&](const Phase& phase) { bp_phase(runner, t, phase, image, v.first_row, v.first_column, gemm, workspace); });
+}
+
+/// Images whose positions are summed together: about 1024 positions, in whole groups of steps of an own kernel.
+uint32_t images_at_once(const Runner& runner, const ConvTile& t) {
+  constexpr uint32_t kLeastSteps = 1024;
+  const uint32_t plane = t.oh_rows * t.ow, group = runner.own() ? runner.kernel->step_group() : 1;
+  if (group == 0) return t.n;
+  const uint32_t whole_groups = group / std::gcd(plane, group);
+  const uint32_t images = (kLeastSteps + plane - 1) / plane;
+  return std::min(t.n, (images + whole_groups - 1) / whole_groups * whole_groups);
 }
 
 /// Sums over the positions of images that lie one after the other, a few at a time: their offsets and the packed errors
-/// stay in the caches, and are the same for the next few. An engine's own kernel takes them all at once.
+/// stay in the caches, and are the same for the next few.
 void wg_images(const Runner& runner, const ConvTile& t, const Padded& image, const float* dy, StridedGemm gemm,
                Workspace& workspace) {
-  constexpr uint32_t kLeastSteps = 1024;
   const uint32_t plane = t.oh_rows * t.ow;
   ConvTile part = t;
-  if (!runner.own()) part.n = std::min(t.n, (kLeastSteps + plane - 1) / plane);
+  part.n = images_at_once(runner, t);
   gemm.rows = t.c * t.kh * t.kw;
   gemm.columns = t.k;
   gemm.a_row = tap_offsets(t, image, kSlotARow, workspace);
@@ -273,6 +304,11 @@ void wg_images(const Runner& runner, const ConvTile& t, const Padded& image, con
     gemm.b = dy + n * t.y_stride_n;
     runner.run(gemm, workspace);
   }
+}
+
+/// WG of an FC layer, or of one position of a 1x1 convolution.
+bool sums_over_images_alone(const ConvTile& t) {
+  return t.kh * t.kw == 1 && t.oh_rows * t.ow == 1;
 }
 
 /// FC: rows are output channels, columns input channels, so that every operand is read as it lies.
@@ -309,8 +345,7 @@ void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float
   gemm.c = acc;
   gemm.masked = runner.wants_mask() &&
                 (nonfinite_x(t, x) || nonfinite_y(t, dy) || (runner.sums_in_fp16() && nonfinite_w(t, acc)));
-  const bool fully_connected = t.kh * t.kw == 1 && t.oh_rows * t.ow == 1;
-  if (runner.own() && fully_connected) return wg_fully_connected(runner, t, image, dy, gemm, workspace);
+  if (runner.own() && sums_over_images_alone(t)) return wg_fully_connected(runner, t, image, dy, gemm, workspace);
   wg_images(runner, t, image, dy, gemm, workspace);
 }
 
@@ -331,6 +366,27 @@ void run(const Runner& runner, Pass pass, const ConvTile& tile, const float* fir
 void conv_gemm(Arithmetic arithmetic, Pass pass, const ConvTile& tile, const float* first, const float* second,
                float* acc, Workspace& workspace) {
   run({arithmetic, nullptr}, pass, tile, first, second, acc, workspace);
+}
+
+void GemmKernel::run(const LineGemm&, Workspace&) const {
+  BB_CHECK(false, "this kernel takes no lines");
+}
+
+void for_each_gemm(Pass pass, const ConvTile& t,
+                   const std::function<void(uint32_t rows, uint32_t columns, uint32_t steps)>& visit) {
+  if (t.n == 0 || t.c == 0 || t.k == 0) return;
+  if (pass == Pass::bp) {
+    if (t.ih_rows == 0 || t.w == 0) return;
+    for_each_phase(t, [&](const Phase& phase) {
+      visit(t.n * phase.rows * phase.columns, t.c, count_bp_steps(t, phase.first_row, phase.first_column));
+    });
+    return;
+  }
+  if (t.oh_rows == 0 || t.ow == 0) return;
+  const uint32_t positions = t.n * t.oh_rows * t.ow, taps = t.c * t.kh * t.kw;
+  if (pass == Pass::ff) return visit(positions, t.k, taps);
+  if (sums_over_images_alone(t)) return visit(t.k, t.c, t.n);
+  visit(taps, t.k, positions);
 }
 
 void conv_gemm(const GemmKernel& kernel, Pass pass, const ConvTile& tile, const float* first, const float* second,

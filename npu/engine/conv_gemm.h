@@ -2,6 +2,8 @@
 // sequential in the written order.
 #pragma once
 
+#include <functional>
+
 #include "npu/engine/gemm_tile.h"
 #include "npu/engine/layer_shape.h"
 #include "npu/engine/strided_gemm.h"
@@ -19,7 +21,17 @@ class GemmKernel {
   virtual void run(const StridedGemm& gemm, Workspace& workspace) const = 0;
   /// Whether run() looks at StridedGemm::masked, for which all operands are read once more.
   virtual bool wants_mask() const { return true; }
+  /// Steps of WG may come in several calls, cut at multiples of this in the order of the sums. 0: all come at once.
+  virtual uint32_t step_group() const { return 0; }
+  /// Whether FF and BP may come as lines, with the sides swapped: rows are output (input) channels, columns positions.
+  virtual bool takes_lines() const { return false; }
+  virtual void run(const LineGemm& gemm, Workspace& workspace) const;
 };
+
+/// The GEMMs of a tile, without operands: visit(rows, columns, steps) for each that a kernel of an engine is called for
+/// when it takes neither lines nor parts of sums.
+void for_each_gemm(Pass pass, const ConvTile& tile,
+                   const std::function<void(uint32_t rows, uint32_t columns, uint32_t steps)>& visit);
 
 /// Operands and sums by pass, uses workspace slots 0 to 7:
 ///   FF: acc (y strides) += x * w over (c, kh, kw); first x, second w

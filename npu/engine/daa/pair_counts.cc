@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "npu/engine/daa/pair_counts.h"
+#include "npu/engine/run_length-inl.h"
 
 #ifndef BACKBOARD_NPU_ENGINE_DAA_PAIR_COUNTS_TYPES_
 #define BACKBOARD_NPU_ENGINE_DAA_PAIR_COUNTS_TYPES_
@@ -210,20 +211,8 @@ void sum_flags(const uint8_t* flags, const uint8_t* others, uint32_t count, uint
 #endif
 }
 
-/// How many places from places[0] on follow each other by one; `count` at most.
-uint32_t run_length(const ptrdiff_t* places, uint32_t count) {
-  const hn::CappedTag<int64_t, 8> d;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  const auto* const from = reinterpret_cast<const int64_t*>(places);
-  const auto one = hn::Set(d, int64_t{1});
-  uint32_t length = 1;
-  while (length + lanes <= count) {
-    const auto step = hn::Sub(hn::LoadU(d, from + length), hn::LoadU(d, from + length - 1));
-    if (!hn::AllTrue(d, hn::Eq(step, one))) break;
-    length += lanes;
-  }
-  while (length < count && places[length] == places[length - 1] + 1) ++length;
-  return length;
+uint32_t length_of_run(const ptrdiff_t* places, uint32_t count) {
+  return npu::HWY_NAMESPACE::run_length(places, count);
 }
 
 /// Sums of products of counts: of all steps of a.single and b.single, and of the first of two steps of the others.
@@ -264,7 +253,7 @@ HWY_EXPORT(count_steps);
 HWY_EXPORT(count_rows);
 HWY_EXPORT(flush_counts);
 HWY_EXPORT(sum_flags);
-HWY_EXPORT(run_length);
+HWY_EXPORT(length_of_run);
 HWY_EXPORT(multiply_counts);
 
 namespace {
@@ -292,7 +281,7 @@ uint32_t cut_runs(const ptrdiff_t* places, uint32_t count, Run* runs) {
   for (uint32_t i = 0; i < count; ++used) {
     const ptrdiff_t first = places[i];
     const bool alone = i + 1 == count || places[i + 1] != first + 1;
-    const uint32_t length = alone ? 1 : HWY_DYNAMIC_DISPATCH(run_length)(places + i, count - i);
+    const uint32_t length = alone ? 1 : HWY_DYNAMIC_DISPATCH(length_of_run)(places + i, count - i);
     runs[used] = {first, length};
     i += length;
   }

@@ -25,31 +25,16 @@ class GroupKernel final : public GemmKernel {
   void run(const StridedGemm& gemm, Workspace& workspace) const override {
     group_gemm(a_bits_, b_bits_, gemm, workspace);
   }
+  void run(const LineGemm& lines, Workspace& workspace) const override {
+    group_lines(b_bits_, a_bits_, lines, workspace);
+  }
   /// Groups leave what is not finite out by themselves.
   bool wants_mask() const override { return false; }
+  uint32_t step_group() const override { return kGroup; }
+  bool takes_lines() const override { return true; }
 
  private:
   uint32_t a_bits_, b_bits_;
-};
-
-/// Counts instead of multiplying.
-class CountKernel final : public GemmKernel {
- public:
-  CountKernel(const NeuroflixConfig& config, Pass pass, Facts& facts) : config_(config), pass_(pass), facts_(facts) {}
-  void run(const StridedGemm& gemm, Workspace&) const override {
-    const Folds folds(config_.rows, config_.array_columns(), gemm.rows, gemm.columns);
-    if (config_.units == Units::kBfloat16) return folds.count(1, gemm.steps, gemm.steps, 0, facts_);
-    const uint64_t bricks = config_.bricks_of(pass_);
-    const uint64_t cycles = (gemm.steps * bricks + config_.bricks - 1) / config_.bricks;
-    folds.count(1, cycles, gemm.steps, bricks, facts_);
-    facts_.group_sums += uint64_t{gemm.rows} * gemm.columns * ((gemm.steps + kGroup - 1) / kGroup);
-  }
-  bool wants_mask() const override { return false; }
-
- private:
-  const NeuroflixConfig& config_;
-  Pass pass_;
-  Facts& facts_;
 };
 
 const float* rounded(const float* values, size_t count, unsigned slot, Workspace& workspace) {
@@ -71,9 +56,15 @@ void multiply_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& til
   conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, a, b, acc, workspace);
 }
 
-void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
-                const Operand& second, Facts& facts, Workspace& workspace) {
-  conv_gemm(CountKernel(config, pass, facts), pass, tile, first.values, second.values, nullptr, workspace);
+void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, Facts& facts) {
+  for_each_gemm(pass, tile, [&](uint32_t rows, uint32_t columns, uint32_t steps) {
+    const Folds folds(config.rows, config.array_columns(), rows, columns);
+    if (config.units == Units::kBfloat16) return folds.count(1, steps, steps, 0, facts);
+    const uint64_t bricks = config.bricks_of(pass);
+    const uint64_t cycles = (steps * bricks + config.bricks - 1) / config.bricks;
+    folds.count(1, cycles, steps, bricks, facts);
+    facts.group_sums += uint64_t{rows} * columns * ((steps + kGroup - 1) / kGroup);
+  });
   const ProductCounts products = count_products(pass, tile, facts);
   auto& pairs = facts.macs_by_class;
   if (config.units == Units::kBfloat16) {

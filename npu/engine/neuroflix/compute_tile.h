@@ -19,7 +19,6 @@ void multiply_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& til
 
 /// What multiply_tile() of the whole tile means; adds to `facts`. Classes: low are activations and weights, high
 /// errors.
-void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
-                const Operand& second, Facts& facts, Workspace& workspace);
+void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, Facts& facts);
 
 }  // namespace backboard::npu::neuroflix

@@ -24,7 +24,11 @@ constexpr Offer kOffer = {
     .reduction_group = kGroup,
 };
 
-constexpr TileFunctions<NeuroflixConfig> kFunctions = {.multiply = multiply_tile, .count = count_tile, .price = price};
+constexpr TileFunctions<NeuroflixConfig> kFunctions = {
+    .multiply = multiply_tile,
+    .count = [](const NeuroflixConfig& config, Pass pass, const ConvTile& tile, const Operand&, const Operand&,
+                Facts& facts, Workspace&) { count_tile(config, pass, tile, facts); },
+    .price = price};
 
 }  // namespace
 

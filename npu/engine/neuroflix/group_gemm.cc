@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "npu/engine/gemm_pack.h"
+#include "npu/engine/neuroflix/group_align-inl.h"
 #include "npu/engine/neuroflix/group_gemm.h"
 #include "npu/engine/neuroflix/group_layout.h"
+#include "npu/engine/neuroflix/group_thin.h"
 #include "npu/engine/transpose-inl.h"
 #include "platform/check/check.h"
 
@@ -18,92 +21,6 @@ namespace backboard::npu::neuroflix {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using npu::HWY_NAMESPACE::transpose_8x8;
-
-/// Turns kGroup values into integers, in place, as binary32; gives the unit.
-HWY_INLINE float align(float* HWY_RESTRICT values, uint32_t bits) {
-  const hn::CappedTag<float, kGroup> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
-  const hn::RebindToSigned<decltype(d)> di;
-  const size_t lanes = hn::Lanes(d);
-  const auto magnitude_mask = hn::Set(du, 0x7fffffffu);
-  auto largest = hn::Zero(di);
-  for (size_t i = 0; i < kGroup; i += lanes) {
-    const auto raw = hn::BitCast(du, hn::Load(d, values + i));
-    const auto magnitude = hn::BitCast(di, hn::And(raw, magnitude_mask));
-    const auto finite = hn::Lt(magnitude, hn::Set(di, 0x7f800000));
-    hn::Store(hn::BitCast(d, hn::IfThenElseZero(hn::RebindMask(du, finite), raw)), d, values + i);
-    largest = hn::Max(largest, hn::IfThenElseZero(finite, magnitude));
-  }
-  const auto top = static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, largest)));
-  if (top == 0) return 1.0f;
-  const GroupUnit unit = unit_of(top, bits);
-  const float limit = static_cast<float>((1 << (bits - 1)) - 1);
-  const auto inverse = hn::Set(d, unit.inverse), high = hn::Set(d, limit), low = hn::Set(d, -limit);
-  for (size_t i = 0; i < kGroup; i += lanes) {
-    const auto scaled = hn::Round(hn::Mul(hn::Load(d, values + i), inverse));
-    hn::Store(hn::Max(hn::Min(scaled, high), low), d, values + i);
-  }
-  return unit.unit;
-}
-
-/// Gathers the kGroup values of group g, zeros behind the last step, and aligns them. Reads no others.
-HWY_INLINE float gather(const float* base, const StepRuns& steps, uint32_t g, uint32_t bits, float* to) {
-  const StepRun *run = steps.runs + steps.begin[g], *const end = steps.runs + steps.begin[g + 1];
-#if HWY_TARGET <= HWY_AVX2
-  const hn::CappedTag<float, kGroup> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
-  constexpr uint32_t kVectors = kGroup / hn::MaxLanes(d);
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  hn::Vec<decltype(d)> values[kVectors];
-  for (uint32_t v = 0; v < kVectors; ++v) values[v] = hn::Zero(d);
-  for (; run < end; ++run) {
-    for (uint32_t v = 0; v < kVectors; ++v) {
-      const auto step = hn::Sub(hn::Iota(du, v * lanes), hn::Set(du, run->first));
-      const auto inside = hn::RebindMask(d, hn::Lt(step, hn::Set(du, run->count)));
-      values[v] = hn::Or(values[v], hn::MaskedLoad(inside, d, base + run->offset + v * lanes));
-    }
-  }
-  for (uint32_t v = 0; v < kVectors; ++v) hn::Store(values[v], d, to + v * lanes);
-#else
-  std::fill_n(to, kGroup, 0.0f);
-  for (; run < end; ++run) {
-    for (uint32_t i = run->first; i < run->first + run->count; ++i) to[i] = base[run->offset + i];
-  }
-#endif
-  return align(to, bits);
-}
-
-/// Aligns kGroup values in each lane: load(i) gives the values of step i of `count`. Writes kGroup vectors of integers
-/// to `to` and returns the units.
-template <class D, class Load>
-HWY_INLINE hn::Vec<D> align_lanes(D d, uint32_t bits, uint32_t count, float* HWY_RESTRICT to, Load&& load) {
-  using V = hn::Vec<D>;
-  const hn::RebindToUnsigned<D> du;
-  const hn::RebindToSigned<D> di;
-  const size_t width = hn::Lanes(d);
-  const auto magnitude_mask = hn::Set(du, 0x7fffffffu), infinity = hn::Set(du, 0x7f800000u);
-  const float limit = static_cast<float>((1 << (bits - 1)) - 1);
-  const V high = hn::Set(d, limit), low = hn::Set(d, -limit);
-  auto largest = hn::Zero(di);
-  for (uint32_t i = 0; i < count; ++i) {
-    const V value = load(i);
-    const auto magnitude = hn::And(hn::BitCast(du, value), magnitude_mask);
-    const auto finite = hn::Lt(hn::BitCast(di, magnitude), hn::BitCast(di, infinity));
-    largest = hn::Max(largest, hn::IfThenElseZero(finite, hn::BitCast(di, magnitude)));
-    hn::Store(hn::IfThenElseZero(hn::RebindMask(d, finite), value), d, to + i * width);
-  }
-  // As unit_of(); one where there are zeros only.
-  const auto exponent = hn::Sub(hn::ShiftRight<23>(largest), hn::Set(di, static_cast<int32_t>(bits - 2)));
-  const auto field = hn::Max(hn::Min(exponent, hn::Set(di, 253)), hn::Set(di, 1));
-  const V unit = hn::BitCast(d, hn::ShiftLeft<23>(field));
-  const V inverse = hn::BitCast(d, hn::ShiftLeft<23>(hn::Sub(hn::Set(di, 254), field)));
-  for (uint32_t i = 0; i < count; ++i) {
-    const V scaled = hn::Round(hn::Mul(hn::Load(d, to + i * width), inverse));
-    hn::Store(hn::Max(hn::Min(scaled, high), low), d, to + i * width);
-  }
-  for (uint32_t i = count; i < kGroup; ++i) hn::Store(hn::Zero(d), d, to + i * width);
-  return hn::IfThenElse(hn::RebindMask(d, hn::Eq(largest, hn::Zero(di))), hn::Set(d, 1.0f), unit);
-}
 
 #if HWY_TARGET <= HWY_AVX2
 /// How many rows from m on lie side by side, at most a vector of them.
@@ -126,7 +43,8 @@ HWY_INLINE void pack_row_lanes(const StridedGemm& p, const GroupRoom& room, uint
     const ptrdiff_t* const steps = room.a_steps + size_t{g0 + g} * kGroup;
     const uint32_t count = std::min(kGroup, p.steps - (g0 + g) * kGroup);
     const auto load = [&](uint32_t i) HWY_ATTR { return hn::MaskedLoad(inside, d, base + steps[i]); };
-    hn::Store(align_lanes(d, bits, count, columns, load), d, units);
+    hn::Store(align_lanes(d, bits, count, columns, lanes, load), d, units);
+    for (uint32_t i = count; i % 8 != 0; ++i) hn::Store(hn::Zero(d), d, columns + i * lanes);
     float* const to = room.rows + m * pitch + g * kGroup;
     for (uint32_t l = 0; l < rows; l += 8) {
       for (uint32_t i = 0; i < count; i += 8) transpose_8x8(columns + i * lanes + l, lanes, to + l * pitch + i, pitch);
@@ -194,9 +112,16 @@ void pack_neighbours(D d, const StridedGemm& p, const ptrdiff_t* steps, uint32_t
       if (columns < width) from = std::copy_n(from, columns, rest) - columns;
       return hn::LoadU(d, from);
     };
-    hn::Store(align_lanes(d, bits, count, panel + width, load), d, panel);
+    hn::Store(align_lanes(d, bits, count, panel + width, width, load), d, panel);
   }
 }
+
+// Rows in registers, twice: sums, and sums of integers.
+#if HWY_TARGET <= HWY_AVX3
+inline constexpr uint32_t kPassRows = 9;  // a plane of 3 x 3 taps at once
+#else
+inline constexpr uint32_t kPassRows = 8;
+#endif
 
 /// kRows rows of a panel over `groups` groups, of which the last one has `last` steps.
 template <uint32_t kRows, class D>
@@ -206,47 +131,52 @@ HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HW
   using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
   V sums[kRows];
-  HWY_UNROLL(8)
+  HWY_UNROLL(9)
   for (uint32_t m = 0; m < kRows; ++m) sums[m] = hn::Load(d, c + m * pitch);
   for (uint32_t g = 0; g < groups; ++g, panel += (kGroup + 1) * lanes) {
     V integers[kRows];
-    HWY_UNROLL(8)
+    HWY_UNROLL(9)
     for (uint32_t m = 0; m < kRows; ++m) integers[m] = hn::Zero(d);
     const uint32_t steps = g + 1 < groups ? kGroup : last;
     for (uint32_t i = 0; i < steps; ++i) {
       const V b = hn::Load(d, panel + (i + 1) * lanes);
       // Whole numbers below 2^24: exact, fused or not.
-      HWY_UNROLL(8)
+      HWY_UNROLL(9)
       for (uint32_t m = 0; m < kRows; ++m) {
         const float* row = a + (m * row_groups + g) * kGroup;
         integers[m] = hn::MulAdd(hn::Set(d, row[i]), b, integers[m]);
       }
     }
     const V unit = hn::Load(d, panel);
-    HWY_UNROLL(8)
+    HWY_UNROLL(9)
     for (uint32_t m = 0; m < kRows; ++m) {
       const V value = hn::Mul(hn::Mul(integers[m], hn::Set(d, a_units[m * row_groups + g])), unit);
       sums[m] = hn::Add(sums[m], value);
     }
   }
-  HWY_UNROLL(8)
+  HWY_UNROLL(9)
   for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * pitch);
 }
 
+template <class D, uint32_t... kRows>
+HWY_INLINE auto pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
+  static constexpr decltype(&group_kernel<1, D>) kKernels[] = {group_kernel<kRows + 1, D>...};
+  return kKernels[rows - 1];
+}
+
+/// Passes of equal height: a short last one would wait for the latency of its few sums.
 template <class D>
 void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, uint32_t last, const float* panel, float* c,
                size_t pitch) {
-  uint32_t m = 0;
-  const auto pass = [&](auto kernel, uint32_t height) {
-    for (; m + height <= rows; m += height) {
-      const size_t place = m * room.row_groups;
-      kernel(d, room.rows + place * kGroup, room.row_units + place, room.row_groups, panel, groups, last, c + m * pitch,
-             pitch);
-    }
-  };
-  pass(group_kernel<8, D>, 8);
-  pass(group_kernel<4, D>, 4);
-  pass(group_kernel<1, D>, 1);
+  const uint32_t passes = (rows + kPassRows - 1) / kPassRows;
+  for (uint32_t pass = 0, m = 0; pass < passes; ++pass) {
+    const uint32_t end = (pass + 1) * rows / passes;
+    const size_t place = m * room.row_groups;
+    const auto kernel = pick_rows<D>(end - m, std::make_integer_sequence<uint32_t, kPassRows>());
+    kernel(d, room.rows + place * kGroup, room.row_units + place, room.row_groups, panel, groups, last, c + m * pitch,
+           pitch);
+    m = end;
+  }
 }
 
 /// Columns of a panel from n0 on: whole vectors while there are enough, then half ones.
@@ -354,6 +284,7 @@ Steps ascending_steps(const StridedGemm& p, Workspace& workspace) {
 void group_gemm(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, Workspace& workspace) {
   BB_CHECK(a_bits >= 4 && b_bits >= 4 && a_bits + b_bits <= 20, "{} and {} bits", a_bits, b_bits);
   if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
+  if (is_thin(p)) return group_thin(a_bits, b_bits, p, workspace);
   const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
   const size_t padded_columns = (size_t{p.columns} + kWidest - 1) / kWidest * kWidest;
   GroupRoom room{};

@@ -17,4 +17,8 @@ namespace backboard::npu::neuroflix {
 /// `a_bits`, `b_bits`: 4 to 12, 20 together at most. Uses workspace slots 0, 1, 8, 9 and 14 to 18.
 void group_gemm(uint32_t a_bits, uint32_t b_bits, const StridedGemm& problem, Workspace& workspace);
 
+/// The same sums for positions that lie side by side: rows are weights, columns positions. Their integers go times the
+/// unit of the position first, as those of A do above. Uses workspace slots 0, 1 and 8.
+void group_lines(uint32_t weight_bits, uint32_t position_bits, const LineGemm& problem, Workspace& workspace);
+
 }  // namespace backboard::npu::neuroflix

@@ -36,6 +36,19 @@ struct GroupRoom {
   size_t pitch;
 };
 
+inline constexpr uint32_t kLineRows = 8;  ///< rows of a pass over a line, at most
+/// Passes of about equal height over all rows.
+inline uint32_t line_passes(uint32_t rows) {
+  return (rows + kLineRows - 1) / kLineRows;
+}
+
+/// Where the kernel over lines keeps things.
+struct LineRoom {
+  float* positions;  ///< of a vector of positions: a vector of units, then kGroup vectors of integers, for each group
+  float* weights;    ///< [pass][step][kLineRows], integers
+  float* units;      ///< [pass][group][kLineRows]
+};
+
 /// The unit of a group and its inverse, both powers of two.
 struct GroupUnit {
   float unit, inverse;

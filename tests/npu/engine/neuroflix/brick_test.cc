@@ -147,6 +147,37 @@ TEST_CASE("Infinities and NaN are zeros to fixed-point units") {
   });
 }
 
+TEST_CASE("Infinities and NaN in convolutions add what zeros in their places add, on every vector unit") {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  for (const ConvTile& t :
+       {ConvTile::whole(3, 1, 28, 28, 8, 3, 3, 1, 1), ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1)}) {
+    test::ConvCase with = test::make_case(t, 3, 0.2, 1.0);
+    test::ConvCase without = with;
+    const auto strike = [&](std::vector<float>& values, std::vector<float>& zeros) {
+      for (size_t i = 1; i < values.size(); i += 13) {
+        values[i] = i % 3 == 0 ? infinity : i % 3 == 1 ? -infinity : nan;
+        zeros[i] = 0;
+      }
+    };
+    strike(with.x, without.x);
+    strike(with.w, without.w);
+    strike(with.dy, without.dy);
+    const auto run = [&](const test::ConvCase& c, Pass pass) {
+      Workspace workspace;
+      std::vector<float> sums(pass == Pass::ff ? c.dy.size() : pass == Pass::bp ? c.x.size() : c.w.size(), 0.25f);
+      neuroflix::multiply_tile({}, pass, t, pass == Pass::bp ? c.dy_operand() : c.x_operand(),
+                               pass == Pass::wg ? c.dy_operand() : c.w_operand(), sums.data(), workspace);
+      return sums;
+    };
+    backboard::test::for_each_simd_target([&](const char* target) {
+      for (const Pass pass : {Pass::ff, Pass::bp, Pass::wg}) {
+        INFO(test::describe(t) << " pass " << static_cast<int>(pass) << " on " << target);
+        CHECK(same_bytes(run(with, pass), run(without, pass)));
+      }
+    });
+  }
+}
+
 TEST_CASE("The baseline rounds operands to bfloat16 and adds product by product") {
   NeuroflixConfig config;
   config.units = neuroflix::Units::kBfloat16;

@@ -66,7 +66,6 @@ TEST_CASE("Cycles are within 2 % of stepped units") {
        {ConvTile::whole(1, 1, 5, 5, 1, 3, 3, 1, 1), ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1),
         ConvTile::whole(1, 8, 6, 6, 16, 3, 3, 1, 1), ConvTile::whole(2, 16, 4, 4, 20, 1, 1, 1, 0),
         ConvTile::fully_connected(5, 40, 18), ConvTile::fully_connected(16, 33, 10)}) {
-    const test::ConvCase c = test::make_case(tile, 1);
     for (const uint32_t bricks : {1u, 4u, 6u, 7u}) {
       for (const Units units : {Units::kBricks, Units::kBfloat16}) {
         for (const Pass pass : {Pass::ff, Pass::bp, Pass::wg}) {
@@ -75,10 +74,7 @@ TEST_CASE("Cycles are within 2 % of stepped units") {
           config.units = units;
           config.low_bits = bricks == 7 ? 4 : 8;
           Facts facts;
-          Workspace workspace;
-          const Operand first = pass == Pass::bp ? c.dy_operand() : c.x_operand();
-          const Operand second = pass == Pass::wg ? c.dy_operand() : c.w_operand();
-          neuroflix::count_tile(config, pass, tile, first, second, facts, workspace);
+          neuroflix::count_tile(config, pass, tile, facts);
           const uint64_t cycles = neuroflix::price(facts, config, {}).cycles.multipliers;
           const Gemm gemm = gemm_of(pass, tile);
           const bool baseline = units == Units::kBfloat16;
@@ -122,12 +118,9 @@ TEST_CASE("Bricks of each mode, and the columns of a baseline of equal area") {
 TEST_CASE("Energy goes by bricks, groups and operands") {
   // One fold of 16 x 16 with one group.
   const ConvTile tile = ConvTile::fully_connected(16, 16, 16);
-  const std::vector<float> ones(256, 1.0f);
   NeuroflixConfig config;
   Facts facts;
-  Workspace workspace;
-  const Operand operand{ones.data(), nullptr};
-  neuroflix::count_tile(config, Pass::ff, tile, operand, operand, facts, workspace);
+  neuroflix::count_tile(config, Pass::ff, tile, facts);
   CHECK(facts.macs == 4096);
   CHECK(facts.brick_products == 4 * 4096);
   CHECK(facts.group_sums == 256);
@@ -139,7 +132,7 @@ TEST_CASE("Energy goes by bricks, groups and operands") {
   CHECK(price.energy.control_pj == Approx(16 * 32 * 0.06));
   CHECK(price.energy.buffer_pj == Approx(16 * 32 * 1 / 8.0 * 10));
   Facts back;
-  neuroflix::count_tile(config, Pass::bp, tile, operand, operand, back, workspace);
+  neuroflix::count_tile(config, Pass::bp, tile, back);
   price = neuroflix::price(back, config, energy);
   CHECK(price.energy.multiply_low_pj == 0.0);
   CHECK(price.energy.multiply_high_pj == Approx(6 * 4096 * 0.2 / 4));
@@ -147,7 +140,7 @@ TEST_CASE("Energy goes by bricks, groups and operands") {
   // Bricks of 2 bits: four times as many, each a quarter of the product, an 8-bit addition instead of two.
   config.brick_bits = 2;
   Facts fine;
-  neuroflix::count_tile(config, Pass::ff, tile, operand, operand, fine, workspace);
+  neuroflix::count_tile(config, Pass::ff, tile, fine);
   price = neuroflix::price(fine, config, energy);
   CHECK(fine.brick_products == 16 * 4096);
   CHECK(price.energy.multiply_low_pj == Approx(4 * 4096 * 0.2 / 4));
@@ -155,7 +148,7 @@ TEST_CASE("Energy goes by bricks, groups and operands") {
   config.brick_bits = 4;
   config.units = Units::kBfloat16;
   Facts dense;
-  neuroflix::count_tile(config, Pass::bp, tile, operand, operand, dense, workspace);
+  neuroflix::count_tile(config, Pass::bp, tile, dense);
   price = neuroflix::price(dense, config, energy);
   CHECK(price.cycles.multipliers == 16 + 30);
   CHECK(price.energy.multiply_high_pj == Approx(4096 * 1.1 * 64 / 121));
