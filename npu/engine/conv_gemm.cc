@@ -28,7 +28,8 @@ struct Runner {
     if (kernel != nullptr) return kernel->run(lines, workspace);
     line_gemm(arithmetic, lines);
   }
-  bool takes_lines() const { return !own() || kernel->takes_lines(); }
+  /// Inputs of 1x1 windows with strides are in the place of a padded copy already.
+  bool takes_lines(const ConvTile& t) const { return !own() || (kernel->takes_lines() && t.kh * t.kw > 1); }
   bool own() const { return kernel != nullptr; }
   bool wants_mask() const { return !own() || kernel->wants_mask(); }
   bool sums_in_fp16() const { return !own() && arithmetic == Arithmetic::kFp16Sum; }
@@ -182,7 +183,7 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
   const bool masked =
       runner.wants_mask() && (nonfinite_x(t, x) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_y(t, acc)));
   const bool plane = !runner.own() && !masked && is_plane(t);
-  const bool by_lines = runner.takes_lines() && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
+  const bool by_lines = runner.takes_lines(t) && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
   const Padded image = pad_input(t, x, by_lines || plane, workspace);
   if (plane) return plane_ff(runner.arithmetic, t, image, w, acc, workspace);
   if (by_lines) {
@@ -241,7 +242,7 @@ void run_bp(const Runner& runner, const ConvTile& t, const float* dy, const floa
   const bool masked = runner.wants_mask() &&
                       (nonfinite_y(t, dy) || nonfinite_w(t, w) || (runner.sums_in_fp16() && nonfinite_x(t, acc)));
   const bool by_lines =
-      runner.takes_lines() && !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
+      runner.takes_lines(t) && !masked && t.stride_h == 1 && runs_by_lines(t.stride_w, t.w, t.k * t.kh * t.kw);
   const bool plane = !runner.own() && !masked && is_plane(t);
   const Padded image = pad(dy, v, by_lines || plane, workspace);
   if (plane) return plane_bp(runner.arithmetic, t, image, v.first_row, v.first_column, w, acc, workspace);

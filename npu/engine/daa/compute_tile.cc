@@ -25,6 +25,10 @@ class PairKernel final : public GemmKernel {
     if (rule_.arbiter == Arbiter::kRandom) coins = coins_of(gemm, workspace);
     pair_gemm(rule_, coins, gemm, workspace);
   }
+  void run(const LineGemm& lines, Workspace& workspace) const override { pair_lines(rule_, lines, workspace); }
+  // Coins go by the place of an output and a pair in the whole tensors.
+  uint32_t step_group() const override { return rule_.arbiter == Arbiter::kRandom ? 0 : 2; }
+  bool takes_lines() const override { return rule_.arbiter != Arbiter::kRandom; }
 
  private:
   Coins coins_of(const StridedGemm& gemm, Workspace& workspace) const;
@@ -77,22 +81,18 @@ Coins PairKernel::coins_of(const StridedGemm& gemm, Workspace& workspace) const 
 /// Counts instead of multiplying.
 class CountKernel final : public GemmKernel {
  public:
-  CountKernel(const DaaConfig& config, uint32_t streams, Facts& facts)
-      : config_(config), streams_(streams), facts_(facts) {}
-  void run(const StridedGemm& gemm, Workspace& workspace) const override {
-    const PairCounts counted = count_pairs(gemm, workspace);
-    counts_.products += counted.products;
-    counts_.collisions += counted.collisions;
-    const Folds folds(config_.rows, config_.columns, gemm.rows, gemm.columns);
-    folds.count(streams_, (gemm.steps + streams_ - 1) / streams_, gemm.steps, 0, facts_);
-  }
+  void run(const StridedGemm& gemm, Workspace& workspace) const override { add(count_pairs(gemm, workspace)); }
+  void run(const LineGemm& lines, Workspace& workspace) const override { add(count_pairs(lines, workspace)); }
   const PairCounts& counts() const { return counts_; }
   bool wants_mask() const override { return false; }
+  uint32_t step_group() const override { return 2; }
+  bool takes_lines() const override { return true; }
 
  private:
-  const DaaConfig& config_;
-  uint32_t streams_;
-  Facts& facts_;
+  void add(const PairCounts& counted) const {
+    counts_.products += counted.products;
+    counts_.collisions += counted.collisions;
+  }
   mutable PairCounts counts_;  ///< over the GEMMs of one tile
 };
 
@@ -109,7 +109,12 @@ void multiply_tile(const DaaConfig& config, Pass pass, const ConvTile& tile, con
 void count_tile(const DaaConfig& config, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                 Facts& facts, Workspace& workspace) {
   const Mode mode = config.mode_of(pass, tile.layer);
-  const CountKernel kernel(config, mode == Mode::kDense ? 1 : 2, facts);
+  const uint32_t streams = mode == Mode::kDense ? 1 : 2;
+  for_each_gemm(pass, tile, [&](uint32_t rows, uint32_t columns, uint32_t steps) {
+    const Folds folds(config.rows, config.columns, rows, columns);
+    folds.count(streams, (steps + streams - 1) / streams, steps, 0, facts);
+  });
+  const CountKernel kernel;
   conv_gemm(kernel, pass, tile, first.values, second.values, nullptr, workspace);
   const ProductCounts products = count_products(pass, tile, facts);
   const uint64_t nonzero = kernel.counts().products, zero = products.inside - nonzero;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "npu/engine/daa/add_pairs-inl.h"
 #include "npu/engine/daa/pair_gemm.h"
 #include "npu/engine/daa/pair_layout.h"
 #include "npu/engine/daa/pair_pack-inl.h"
@@ -22,33 +23,11 @@ namespace HWY_NAMESPACE {
 template <bool kMasked, uint32_t kRows, class D>
 HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, uint32_t pairs,
                               float* HWY_RESTRICT c) {
-  using V = hn::Vec<D>;
   const size_t lanes = hn::Lanes(d);
-  V sums[kRows];
+  hn::Vec<D> sums[kRows];
   HWY_UNROLL(8)
   for (uint32_t m = 0; m < kRows; ++m) sums[m] = hn::Load(d, c + m * lanes);
-  for (uint32_t i = 0; i < pairs; ++i, a += kPairFields * kPassRows, b += kPairFields * lanes) {
-    const V high0 = hn::Load(d, b), high1 = hn::Load(d, b + lanes);
-    const V low0 = hn::Load(d, b + 2 * lanes), low1 = hn::Load(d, b + 3 * lanes);
-    const V difference = hn::Load(d, b + 4 * lanes);
-    HWY_UNROLL(8)
-    for (uint32_t m = 0; m < kRows; ++m) {
-      const auto field = [&](uint32_t j) HWY_ATTR { return hn::Set(d, a[j * kPassRows + m]); };
-      const auto first = hn::Ge(field(4), difference);
-      V p0, p1;
-      if constexpr (kMasked) {
-        const V zero = hn::Zero(d);
-        const V x0 = hn::IfThenElse(first, field(0), field(2)), y0 = hn::IfThenElse(first, high0, low0);
-        const V x1 = hn::IfThenElse(first, field(3), field(1)), y1 = hn::IfThenElse(first, low1, high1);
-        p0 = hn::IfThenZeroElse(hn::Or(hn::Eq(x0, zero), hn::Eq(y0, zero)), hn::Mul(x0, y0));
-        p1 = hn::IfThenZeroElse(hn::Or(hn::Eq(x1, zero), hn::Eq(y1, zero)), hn::Mul(x1, y1));
-      } else {
-        p0 = hn::IfThenElse(first, hn::Mul(field(0), high0), hn::Mul(field(2), low0));
-        p1 = hn::IfThenElse(first, hn::Mul(field(3), low1), hn::Mul(field(1), high1));
-      }
-      sums[m] = hn::Add(hn::Add(sums[m], p0), p1);
-    }
-  }
+  add_pairs<kMasked>(d, a, b, pairs, sums);
   HWY_UNROLL(8)
   for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * lanes);
 }
@@ -61,14 +40,6 @@ HWY_INLINE PairKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t
   static constexpr PairKernel<D> kKernels[] = {pair_kernel<kMasked, kRows + 1, D>...};
   return kKernels[rows - 1];
 }
-
-/// The passes of a block of rows: of equal height, as a short last one would wait for the latency of its few additions.
-struct Passes {
-  explicit Passes(uint32_t block_rows) : rows(block_rows), count((block_rows + kPassRows - 1) / kPassRows) {}
-  uint32_t first(uint32_t pass) const { return pass * rows / count; }
-  uint32_t height(uint32_t pass) const { return first(pass + 1) - first(pass); }
-  uint32_t rows, count;
-};
 
 /// Rows [m0, m0 + passes.rows) at the pairs [pair, pair + pairs).
 void pack_rows(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t m0,
@@ -104,10 +75,11 @@ void pack_panel_columns(D d, const Derivation& rule, const Coins& coins, const S
     }
   }
   pack_panel(p, n0, columns, width, room.packed);
+  const auto load = [&](uint32_t r) HWY_ATTR { return hn::Load(d, room.packed + r * width); };
   if (p.masked) {
-    pack_columns<false>(d, rule, p.steps, room.packed, room.column_coins, panel);
+    pack_columns<false>(d, rule, p.steps, load, room.column_coins, panel);
   } else {
-    pack_columns<true>(d, rule, p.steps, room.packed, room.column_coins, panel);
+    pack_columns<true>(d, rule, p.steps, load, room.column_coins, panel);
   }
 }
 
@@ -220,7 +192,7 @@ void run_block(const Derivation& derivation, const Coins& coins, const StridedGe
 
 void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, Workspace& workspace) {
   if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
-  const Derivation derivation{row_constants(*rule.low), rule.all_low, rule.arbiter == Arbiter::kValue};
+  const Derivation derivation = derivation_of(rule);
   const bool draws = rule.arbiter == Arbiter::kRandom && !rule.all_low;
   BB_CHECK(!draws || coins.row_places != nullptr);
   const uint32_t block = block_of_steps(p);
@@ -255,6 +227,10 @@ float Coins::of_row(uint32_t row, uint32_t pair) const {
 float Coins::of_column(uint32_t column, uint32_t pair) const {
   const float drawn = coin(seed, swapped ? 0 : 1, first_column + column, first_pair + pair);
   return swapped ? -drawn : drawn;
+}
+
+Derivation derivation_of(const PairRule& rule) {
+  return {row_constants(*rule.low), rule.all_low, rule.arbiter == Arbiter::kValue};
 }
 
 const FormatRow& low_format(uint32_t mantissa_bits) {

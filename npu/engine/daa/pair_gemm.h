@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "npu/engine/daa/config.h"
+#include "npu/engine/daa/pair_layout.h"
 #include "npu/engine/strided_gemm.h"
 #include "npu/numerics/format.h"
 
@@ -38,6 +39,13 @@ struct PairRule {
 /// format rounds to zero. Otherwise, for Arbiter::kValue, the first product is high unless the sum of its operands'
 /// exponent fields is the smaller one. Uses workspace slots 0, 1, 8, 9 and 13.
 void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& problem, Workspace& workspace);
+
+/// The same sums for positions that lie side by side, all operands finite: rows are weights, columns positions. Not for
+/// Arbiter::kRandom. Uses workspace slots 0, 1 and 13.
+void pair_lines(const PairRule& rule, const LineGemm& problem, Workspace& workspace);
+
+/// What the rule makes of operands.
+Derivation derivation_of(const PairRule& rule);
 
 /// 1-8-m.
 const FormatRow& low_format(uint32_t mantissa_bits);

@@ -27,6 +27,14 @@ struct Derivation {
   bool all_low, by_exponent;
 };
 
+/// The passes of a block of rows: of equal height, as a short last one would wait for the latency of its few additions.
+struct Passes {
+  explicit Passes(uint32_t block_rows) : rows(block_rows), count((block_rows + kPassRows - 1) / kPassRows) {}
+  uint32_t first(uint32_t pass) const { return pass * rows / count; }
+  uint32_t height(uint32_t pass) const { return first(pass + 1) - first(pass); }
+  uint32_t rows, count;
+};
+
 /// Where the kernel keeps things.
 struct Room {
   float* packed;        ///< steps x a vector of columns of B; or raw A, two steps and kPassRows more than a pair block
@@ -34,6 +42,13 @@ struct Room {
   float* rows;          ///< by pass: [pair of a block][field][kPassRows]
   float* block;         ///< by panel: kRowBlock vectors
   float* column_coins;  ///< [pair][column], or null
+};
+
+/// Where the kernel over lines keeps things.
+struct LineRoom {
+  float* weights;    ///< [pass][pair][field][kPassRows]
+  float* raw;        ///< weights of a pass, all steps and kPassRows more
+  float* positions;  ///< kPairBlock x kPairFields vectors
 };
 
 }  // namespace backboard::npu::daa

@@ -67,18 +67,18 @@ class Deriver {
   V always_low_;
 };
 
-/// The pairs of `packed`, steps of B as vectors: high and low of each step, and E(b1) - E(b0). An odd last step has
-/// zeros beside it.
-template <bool kFinite, class D>
-void pack_columns(D d, const Derivation& rule, uint32_t steps, const float* HWY_RESTRICT packed, const float* coins,
-                  float* HWY_RESTRICT panel) {
+/// Pairs of B, of which load(step) gives a vector of columns: high and low of each step, and E(b1) - E(b0). An odd last
+/// step has zeros beside it.
+template <bool kFinite, class D, class Load>
+HWY_INLINE void pack_columns(D d, const Derivation& rule, uint32_t steps, const Load& load, const float* coins,
+                             float* HWY_RESTRICT panel) {
   using V = hn::Vec<D>;
   const Deriver<kFinite, D> derive(rule);
   const size_t width = hn::Lanes(d);
   for (uint32_t i = 0; 2 * i < steps; ++i, panel += kPairFields * width) {
-    const V second = 2 * i + 1 < steps ? hn::Load(d, packed + (2 * i + 1) * width) : hn::Zero(d);
+    const V second = 2 * i + 1 < steps ? load(2 * i + 1) : hn::Zero(d);
     V high0, low0, key0, high1, low1, key1;
-    derive(hn::Load(d, packed + 2 * i * width), high0, low0, key0);
+    derive(load(2 * i), high0, low0, key0);
     derive(second, high1, low1, key1);
     V difference = hn::Sub(key1, key0);
     if (coins != nullptr) difference = hn::Add(difference, hn::LoadU(d, coins + i * width));

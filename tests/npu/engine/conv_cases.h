@@ -73,9 +73,9 @@ inline std::vector<ConvTile> shapes() {
       ConvTile::whole(2, 1, 25, 5, 1, 3, 3, 1, 1),     ConvTile::whole(2, 1, 15, 29, 1, 3, 3, 2, 1),
       ConvTile::whole(1, 1, 12, 70, 1, 3, 3, 2, 1),    ConvTile::whole(3, 1, 7, 7, 1, 5, 5, 2, 2),
       ConvTile::whole(2, 1, 16, 40, 1, 3, 5, 1, 2, 2), ConvTile::whole(1, 1, 17, 19, 1, 3, 3, 3, 1),
-      ConvTile::whole(1, 1, 13, 20, 1, 3, 3, 2, 0, 3), ConvTile::fully_connected(1, 288, 64),
-      ConvTile::fully_connected(16, 64, 10),           ConvTile::fully_connected(7, 13, 101),
-      ConvTile::fully_connected(33, 300, 17),
+      ConvTile::whole(1, 1, 13, 20, 1, 3, 3, 2, 0, 3), ConvTile::whole(1, 9, 30, 29, 20, 1, 1, 2, 0),
+      ConvTile::fully_connected(1, 288, 64),           ConvTile::fully_connected(16, 64, 10),
+      ConvTile::fully_connected(7, 13, 101),           ConvTile::fully_connected(33, 300, 17),
   };
   ConvTile uneven = ConvTile::whole(2, 3, 20, 13, 6, 3, 2, 1, 0);
   uneven.stride_h = 2;
