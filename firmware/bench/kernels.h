@@ -4,6 +4,7 @@
 
 enum bench_kernels {
 #define LOOP(function, text, turns) KERNEL_##function,
+#define CODE(function, text, turns) KERNEL_##function,
 #define ARRAY(function, text, turns) KERNEL_##function,
 #define DEVICE(function, text, turns) KERNEL_##function,
 #define MISS(function, text, turns) KERNEL_##function,

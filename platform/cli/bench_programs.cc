@@ -24,6 +24,7 @@ PROGRAM(fp32)
 PROGRAM(poll)
 PROGRAM(interrupts)
 PROGRAM(loops)
+PROGRAM(codes)
 PROGRAM(arrays)
 PROGRAM(devices)
 PROGRAM(misses)
@@ -39,6 +40,7 @@ std::vector<BenchProgram> bench_programs() {
   }
 #define KERNEL(program, function, text, turns) BenchProgram{text, turns, KERNEL_##function, true, ELF(program)},
 #define LOOP(function, text, turns) KERNEL(loops, function, text, turns)
+#define CODE(function, text, turns) KERNEL(codes, function, text, turns)
 #define ARRAY(function, text, turns) KERNEL(arrays, function, text, turns)
 #define DEVICE(function, text, turns) KERNEL(devices, function, text, turns)
 #define MISS(function, text, turns) KERNEL(misses, function, text, turns)

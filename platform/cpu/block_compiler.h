@@ -8,29 +8,40 @@
 #include <functional>
 #include <vector>
 
+#include "platform/cpu/block_registers.h"
 #include "platform/cpu/compiled_code.h"
 #include "platform/cpu/division_plan.h"
 
 namespace backboard {
 
-/// Registers of the host while compiled code runs. The rest are temporary: rax, rcx, rdx, and all of SSE.
+/// Registers of the host while compiled code runs. rax and all of SSE are temporary, rcx and rdx too where a block
+/// needs them so.
 namespace host {
 inline constexpr asmjit::x86::Gp kX = asmjit::x86::rbp;      ///< x[0]
 inline constexpr asmjit::x86::Gp kClock = asmjit::x86::r13;  ///< CompiledReturn::clock
 inline constexpr asmjit::x86::Gp kHome = asmjit::x86::r14;   ///< home memory: host address minus guest address
 inline constexpr asmjit::x86::Gp kTable =
     asmjit::x86::r15;  ///< DataPath::home_pages, with a data cache DataPath::pages
-/// Hold x10 to x17, the arguments of functions, which inner loops use most.
-inline constexpr std::array kPinned = {asmjit::x86::ebx, asmjit::x86::esi,  asmjit::x86::edi,  asmjit::x86::r8d,
-                                       asmjit::x86::r9d, asmjit::x86::r10d, asmjit::x86::r11d, asmjit::x86::r12d};
+/// Hold registers of the guest. From one block to the next the first eight hold x10 to x17, the arguments of functions,
+/// which inner loops use most; within a block they are given away (block_compiler_registers.cc).
+inline constexpr std::array kHosts = {asmjit::x86::ebx, asmjit::x86::esi,  asmjit::x86::edi,  asmjit::x86::r8d,
+                                      asmjit::x86::r9d, asmjit::x86::r10d, asmjit::x86::r11d, asmjit::x86::r12d,
+                                      asmjit::x86::ecx, asmjit::x86::edx};
+static_assert(kHosts.size() == RegisterPlaces::kHosts);
 inline constexpr unsigned kFirstPinned = 10;
+inline constexpr unsigned kPinned = 8;
 }  // namespace host
 
 /// One compilation. Emits into an assembler whose code is placed where CodeMemory will put it.
 class BlockCompiler {
  public:
   BlockCompiler(asmjit::x86::Assembler& assembler, CompiledCode& code, CompiledBlock& block, const CompiledData& data)
-      : a_(assembler), code_(code), places_(code.places_), block_(block), data_(data) {}
+      : a_(assembler),
+        code_(code),
+        places_(code.places_),
+        block_(block),
+        data_(data),
+        uses_({block.block.operations, block.block.count}) {}
 
   /// Emits the whole block.
   void emit();
@@ -51,8 +62,12 @@ class BlockCompiler {
   int32_t displacement(const void* member) const {
     return static_cast<int32_t>(static_cast<const uint8_t*>(member) - reinterpret_cast<const uint8_t*>(places_.x));
   }
-  static bool pinned(unsigned x) { return x >= host::kFirstPinned && x < host::kFirstPinned + host::kPinned.size(); }
-  static Gp home_of(unsigned x) { return host::kPinned[x - host::kFirstPinned]; }
+  /// In its place from one block to the next.
+  static bool usual(unsigned x) { return x >= host::kFirstPinned && x < host::kFirstPinned + host::kPinned; }
+  bool held(unsigned x) const { return places_now_.held(x); }
+  Gp home_of(unsigned x) const { return host::kHosts[places_now_.host(x)]; }
+  bool known(unsigned x) const { return places_now_.known(x); }
+  int32_t value_of(unsigned x) const { return static_cast<int32_t>(places_now_.value(x)); }
   static Mem x_place(unsigned x) { return asmjit::x86::dword_ptr(host::kX, static_cast<int32_t>(4 * x)); }
   Mem f_place(unsigned f) const {
     return asmjit::x86::dword_ptr(host::kX, displacement(places_.f) + static_cast<int32_t>(4 * f));
@@ -68,14 +83,45 @@ class BlockCompiler {
   void fetch_x(Gp to, unsigned x);
   /// store_x from eax, which the next operation finds at hand.
   void keep_x(unsigned x);
-  void compare(unsigned a, unsigned b);
+  asmjit::x86::CondCode compare(unsigned a, unsigned b, asmjit::x86::CondCode condition);
 
+  // block_compiler_registers.cc
+  bool needs_only_eax(const Operation& op) const;
+  void choose_registers();
+  RegisterPlaces at_turn() const;
+  void write_back(unsigned x);
+  void write_all_back();
+  void hold_nothing();
+  void reload_held();
+  void settle(const RegisterPlaces::Guests& guests);
+  void settle_usually();
+  int cost_of_moving_out(unsigned x) const;
+  unsigned place_for(unsigned x, unsigned busy, bool must);
+  void hold(unsigned x, unsigned place, bool load);
+  void prepare(const Operation& op);
+  static bool host_has_bmi2();
+  void wrote(const Operation& op);
+  /// Emits behind the block, with registers where they are now.
+  template <class Emit>
+  void later(Emit emit) {
+    apart_.emplace_back([this, places = places_now_, fresh = fresh_, emit] {
+      places_now_ = places;
+      fresh_ = fresh;
+      emit();
+    });
+  }
+
+  void check_time(asmjit::Label late);
   void operation(const Operation& op);
+  bool constant(const Operation& op);
   bool integer(const Operation& op);
-  void immediate(const Operation& op, asmjit::x86::Inst::Id instruction);
+  void immediate(const Operation& op, unsigned from, asmjit::x86::Inst::Id instruction, int32_t value);
   void binary(const Operation& op, asmjit::x86::Inst::Id instruction, bool commutes);
+  void binary_in_registers(const Operation& op, asmjit::x86::Inst::Id instruction, unsigned first, unsigned second);
   void shift(const Operation& op, asmjit::x86::Inst::Id instruction, bool by_register);
+  void shift_by_register(const Operation& op, asmjit::x86::Inst::Id instruction);
   void set_if(const Operation& op, asmjit::x86::CondCode condition, bool by_register);
+  void compare_with(unsigned x, int32_t value);
   void multiply_high(const Operation& op, bool signed_a, bool signed_b);
   // block_compiler_divide.cc
   void divide(const Operation& op, bool is_signed, bool remainder);
@@ -89,8 +135,9 @@ class BlockCompiler {
   void count_ones(asmjit::x86::Gp value);
   // block_compiler_memory.cc
   void memory(const Operation& op, unsigned size_bytes, bool store);
-  void check_page(unsigned size_bytes, bool store, asmjit::Label slow);
-  void misaligned(const Operation& op, unsigned size_bytes, bool store, Mem place, asmjit::Label done);
+  void load_address(const Operation& op);
+  Mem check_page(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
+  void misaligned(const Operation& op, unsigned size_bytes, bool store, asmjit::Label done);
   void check_line(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
   void check_lines(asmjit::Label gone);
   void finish_load(const Operation& op, Mem from);
@@ -113,6 +160,7 @@ class BlockCompiler {
   void jump_register(const Operation& op);
   void account(unsigned end, uint32_t cycles);
   void finish(unsigned end, uint32_t cycles, uint32_t next);
+  void turn();
   const CompiledSite* site_of(const Operation& op);
 
   asmjit::x86::Assembler& a_;
@@ -120,7 +168,17 @@ class BlockCompiler {
   const CompiledPlaces& places_;
   CompiledBlock& block_;
   CompiledData data_;
-  // Registers without a home go through memory: who uses one at once would wait for it.
+  const RegisterUses uses_;
+  RegisterPlaces places_now_;
+  RegisterPlaces::Guests wanted_{};  ///< at the block's end, or where the loop turns
+  unsigned hosts_ = 0;               ///< registers of the host that hold the guest's, one bit each
+  unsigned now_ = 0;                 ///< operation that is being compiled
+  unsigned fresh_ = 0;               ///< its rd, when it has got a register of the host, and no value yet
+  bool only_eax_ = false;            ///< rcx and rdx hold registers of the guest too
+  bool made_constant_ = false;       ///< the operation's result is known, and nowhere yet
+  bool loops_ = false;               ///< the block's end leads to its start
+  asmjit::Label late_, gone_, turn_;
+  // Registers without a register of the host go through memory: who uses one at once would wait for it.
   unsigned at_hand_ = 0;  ///< of the operation before this one; 0: none
   unsigned kept_ = 0;     ///< of this one
   uint32_t latency_ = 0;  ///< of hits in the data cache, so far

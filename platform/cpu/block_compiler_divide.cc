@@ -41,7 +41,7 @@ void BlockCompiler::divide(const Operation& op, bool is_signed, bool remainder) 
   if (plan.keeps_quotient) a_.mov(kept_quotient(), x86::eax);
   store_x(op.rd, remainder ? x86::edx : x86::eax);
   a_.bind(done);
-  apart_.emplace_back([this, rd = op.rd, plan, zero, minus_one, done, is_signed, remainder] {
+  later([this, rd = op.rd, plan, zero, minus_one, done, is_signed, remainder] {
     a_.bind(zero);
     if (remainder) a_.mov(x86::edx, x86::eax);
     a_.mov(x86::eax, -1);
@@ -85,7 +85,8 @@ void BlockCompiler::divide_as_binary64(bool is_signed, bool remainder) {
 void BlockCompiler::take_quotient(const Operation& op, bool remainder) {
   a_.mov(x86::ecx, kept_quotient());
   if (!remainder) return store_x(op.rd, x86::ecx);
-  pinned(op.rs2) ? a_.imul(x86::ecx, home_of(op.rs2)) : a_.imul(x86::ecx, x_place(op.rs2));
+  if (!held(op.rs2)) write_back(op.rs2);
+  held(op.rs2) ? a_.imul(x86::ecx, home_of(op.rs2)) : a_.imul(x86::ecx, x_place(op.rs2));
   load_x(x86::eax, op.rs1);
   a_.sub(x86::eax, x86::ecx);
   store_x(op.rd, x86::eax);

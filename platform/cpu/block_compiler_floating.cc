@@ -87,8 +87,9 @@ void BlockCompiler::check_floating(const Operation& op) {
   a_.cmp(x86::byte_ptr(host::kX, displacement(places_.fs)), 0);
   a_.je(off);
   const CompiledSite* const at = site_of(op);
-  apart_.emplace_back([this, off, at] {
+  later([this, off, at] {
     a_.bind(off);
+    write_all_back();
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
     a_.call(imm(code_.call_system_));
   });
@@ -106,10 +107,12 @@ void BlockCompiler::apart_by_call(Label slow, const Operation& op) {
   const Label done = a_.newLabel();
   a_.bind(done);
   const CompiledSite* const at = site_of(op);
-  apart_.emplace_back([this, slow, done, at] {
+  later([this, slow, done, at] {
     a_.bind(slow);
+    write_all_back();
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
     a_.call(imm(code_.call_floating_));
+    reload_held();
     a_.jmp(done);
   });
 }

@@ -26,57 +26,91 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
   latency_own_ = data_.by_lines ? data_.hit_cycles : 0;  // the block's cycles hold that of home memory
   const CompiledSite* const at = site_of(op);
   const Label slow = a_.newLabel(), done = a_.newLabel();
-  if (op.rs1 == 0) {
-    a_.mov(x86::eax, op.immediate);
-  } else if (pinned(op.rs1)) {
+  Mem place = x86::ptr(x86::rax, 0, size_bytes);
+  if (data_.by_lines) {
+    load_address(op);
+    check_line(op, size_bytes, store, slow);
+  } else {
+    place = check_page(op, size_bytes, store, slow);
+  }
+  store ? finish_store(op, place) : finish_load(op, place);
+  a_.bind(done);
+  latency_ += latency_own_;
+  latency_own_ = 0;
+  const bool keeps = !store && op.id != InstructionId::FLW && op.rd != kDiscardRegister && !held(op.rd);
+  if (keeps) kept_ = op.rd;
+  later([this, op, at, slow, done, size_bytes, store, keeps] {
+    a_.bind(slow);
+    if (!data_.by_lines && data_.misaligned && size_bytes > 1) misaligned(op, size_bytes, store, done);
+    load_address(op);
+    write_all_back();
+    a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
+    a_.call(imm(code_.call_access_));
+    reload_held();
+    if (keeps) a_.mov(x86::eax, x_place(op.rd));
+    a_.jmp(done);
+  });
+}
+
+/// Into eax.
+void BlockCompiler::load_address(const Operation& op) {
+  if (known(op.rs1)) {
+    a_.mov(x86::eax, places_now_.value(op.rs1) + static_cast<uint32_t>(op.immediate));
+  } else if (held(op.rs1)) {
     op.immediate == 0 ? a_.mov(x86::eax, home_of(op.rs1))
                       : a_.lea(x86::eax, x86::ptr(home_of(op.rs1).r64(), op.immediate));
   } else {
     fetch_x(x86::eax, op.rs1);
     if (op.immediate != 0) a_.add(x86::eax, op.immediate);
   }
-  data_.by_lines ? check_line(op, size_bytes, store, slow) : check_page(size_bytes, store, slow);
-  const Mem place =
-      data_.by_lines ? x86::ptr(x86::rax, 0, size_bytes) : x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
-  store ? finish_store(op, place) : finish_load(op, place);
-  a_.bind(done);
-  latency_ += latency_own_;
-  latency_own_ = 0;
-  const bool keeps = !store && op.id != InstructionId::FLW && op.rd != kDiscardRegister && !pinned(op.rd);
-  if (keeps) kept_ = op.rd;
-  apart_.emplace_back([this, op, at, slow, done, size_bytes, store, place, keeps] {
-    a_.bind(slow);
-    if (!data_.by_lines && data_.misaligned && size_bytes > 1) misaligned(op, size_bytes, store, place, done);
-    a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
-    a_.call(imm(code_.call_access_));
-    if (keeps) load_x(x86::eax, op.rd);
-    a_.jmp(done);
-  });
 }
 
-/// Home memory. The table is looked up with the address in eax turned right by the bits that an aligned access has
-/// zero: a misaligned one lands behind the pages, where nothing is allowed.
-void BlockCompiler::check_page(unsigned size_bytes, bool store, Label slow) {
+/// Home memory. The table is looked up with the address turned right by the bits that an aligned access has zero: a
+/// misaligned one lands behind the pages, where nothing is allowed. Where the access is to be done.
+x86::Mem BlockCompiler::check_page(const Operation& op, unsigned size_bytes, bool store, Label slow) {
   const auto turn = static_cast<uint32_t>(std::countr_zero(size_bytes));
-  a_.mov(x86::ecx, x86::eax);
-  if (turn != 0) a_.ror(x86::ecx, turn);
-  a_.shr(x86::ecx, kPageShift - turn);
-  a_.test(x86::byte_ptr(host::kTable, x86::rcx), store ? DataPath::kMayWrite : DataPath::kMayRead);
+  const uint32_t allowed = store ? DataPath::kMayWrite : DataPath::kMayRead;
+  const Mem by_address = x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
+  const uint32_t known_address = places_now_.value(op.rs1) + static_cast<uint32_t>(op.immediate);
+  const bool aligned = known_address % size_bytes == 0;
+  if (known(op.rs1) && (aligned || only_eax_)) {
+    aligned ? a_.test(x86::byte_ptr(host::kTable, static_cast<int32_t>(known_address >> kPageShift)), allowed)
+            : a_.xor_(x86::eax, x86::eax);
+    a_.jz(slow);
+    a_.mov(x86::eax, known_address);
+    return by_address;
+  }
+  const bool by_base = held(op.rs1) && data_.no_wrap && !known(op.rs1);
+  const Gp index = by_base ? x86::eax : x86::ecx;
+  load_address(op);
+  if (!by_base) a_.mov(index, x86::eax);
+  if (turn != 0) a_.ror(index, turn);
+  a_.shr(index, kPageShift - turn);
+  a_.test(x86::byte_ptr(host::kTable, index.r64()), allowed);
   a_.jz(slow);
+  return by_base ? x86::ptr(host::kHome, home_of(op.rs1).r64(), 0, op.immediate, size_bytes) : by_address;
 }
 
-/// What is not aligned, but lies in one page of home memory, is carried out all the same.
-void BlockCompiler::misaligned(const Operation& op, unsigned size_bytes, bool store, Mem place, Label done) {
+/// What is not aligned, but lies in one page of home memory, is carried out all the same. Uses eax alone.
+void BlockCompiler::misaligned(const Operation& op, unsigned size_bytes, bool store, Label done) {
+  static constexpr uint32_t kPageBytes = 1u << kPageShift;
   const Label no = a_.newLabel();
-  a_.lea(x86::ecx, x86::ptr(x86::rax, static_cast<int32_t>(size_bytes - 1)));
-  a_.xor_(x86::ecx, x86::eax);
-  a_.shr(x86::ecx, kPageShift);  // the last byte's page is that of the first
-  a_.jnz(no);
-  a_.mov(x86::ecx, x86::eax);
-  a_.shr(x86::ecx, kPageShift);
-  a_.test(x86::byte_ptr(host::kTable, x86::rcx), store ? DataPath::kMayWrite : DataPath::kMayRead);
+  load_address(op);
+  a_.and_(x86::eax, kPageBytes - 1);
+  a_.cmp(x86::eax, kPageBytes - size_bytes);  // else the last byte's page is another
+  a_.ja(no);
+  load_address(op);
+  a_.shr(x86::eax, kPageShift);
+  a_.test(x86::byte_ptr(host::kTable, x86::rax), store ? DataPath::kMayWrite : DataPath::kMayRead);
   a_.jz(no);
-  store ? finish_store(op, place) : finish_load(op, place);
+  load_address(op);
+  const Mem place = x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
+  if (store && only_eax_ && !held(op.rs2) && !known(op.rs2)) {
+    // eax is wanted for the value.
+    finish_store(op, x86::ptr(host::kHome, home_of(op.rs1).r64(), 0, op.immediate, size_bytes));
+  } else {
+    store ? finish_store(op, place) : finish_load(op, place);
+  }
   a_.jmp(done);
   a_.bind(no);
 }
@@ -112,7 +146,7 @@ void BlockCompiler::finish_load(const Operation& op, Mem from) {
     return;
   }
   if (op.rd == kDiscardRegister) return;
-  const Gp to = pinned(op.rd) ? home_of(op.rd) : Gp(x86::eax);
+  const Gp to = held(op.rd) ? home_of(op.rd) : Gp(x86::eax);
   switch (op.id) {
     case InstructionId::LB:
     case InstructionId::LH:
@@ -126,19 +160,23 @@ void BlockCompiler::finish_load(const Operation& op, Mem from) {
       a_.mov(to, from);
       break;
   }
-  if (!pinned(op.rd)) store_x(op.rd, to);
+  if (!held(op.rd)) store_x(op.rd, to);
 }
 
 void BlockCompiler::finish_store(const Operation& op, Mem to) {
-  Gp value = x86::edx;
+  const uint32_t size_bytes = to.size();
+  Gp value = only_eax_ ? x86::eax : x86::edx;
   if (op.id == InstructionId::FSW) {
     a_.mov(value, f_place(op.rs2));
-  } else if (pinned(op.rs2)) {
+  } else if (held(op.rs2)) {
     value = home_of(op.rs2);
+  } else if (known(op.rs2)) {
+    const uint32_t low = places_now_.value(op.rs2) & (UINT32_MAX >> (32 - 8 * size_bytes));
+    a_.mov(to, low);
+    return;
   } else {
     load_x(value, op.rs2);
   }
-  const uint32_t size_bytes = to.size();
   size_bytes == 1 ? a_.mov(to, value.r8()) : size_bytes == 2 ? a_.mov(to, value.r16()) : a_.mov(to, value);
 }
 

@@ -10,8 +10,8 @@ using namespace asmjit;
 
 namespace {
 
-/// Room that any block fits into: 64 instructions of up to about 100 bytes with what lies apart, twice over.
-constexpr size_t kLargestBlockBytes = 32 * 1024;
+/// Room that any block fits into: 64 instructions of up to about 700 bytes with what lies apart, twice over.
+constexpr size_t kLargestBlockBytes = 96 * 1024;
 
 /// Code as it will lie at `place`. False when asmjit refuses.
 bool assemble(CodeHolder& holder, CodeMemory& memory) {
@@ -29,17 +29,16 @@ constexpr int32_t kRoomBytes = 16;
 const x86::Gp kSaved[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
 void pinned_to_x(x86::Assembler& a, bool store) {
-  for (unsigned i = 0; i < host::kPinned.size(); ++i) {
+  for (unsigned i = 0; i < host::kPinned; ++i) {
     const x86::Mem place = x86::dword_ptr(host::kX, static_cast<int32_t>(4 * (host::kFirstPinned + i)));
-    store ? a.mov(place, host::kPinned[i]) : a.mov(host::kPinned[i], place);
+    store ? a.mov(place, host::kHosts[i]) : a.mov(host::kHosts[i], place);
   }
 }
 
-/// Called from a block: rcx is the site, eax the address of an access. The core sees all registers in x and may change
-/// them.
+/// Called from a block, which has brought all registers into x: rcx is the site, eax the address of an access. The core
+/// may change rd of the site's instruction.
 void emit_call(x86::Assembler& a, void* core, uint64_t function, Label leave) {
   const Label left = a.newLabel();
-  pinned_to_x(a, true);
   a.mov(x86::rdi, reinterpret_cast<uint64_t>(core));
   a.mov(x86::rsi, x86::rcx);
   a.mov(x86::edx, x86::eax);
@@ -49,7 +48,6 @@ void emit_call(x86::Assembler& a, void* core, uint64_t function, Label leave) {
   a.mov(host::kClock, x86::rax);
   a.test(x86::edx, x86::edx);
   a.jnz(left);
-  pinned_to_x(a, false);
   a.ret();
   a.bind(left);
   a.add(x86::rsp, 8);  // the block will not be returned to

@@ -81,6 +81,7 @@ struct HomeMemory {
 /// How loads and stores are compiled.
 struct CompiledData {
   HomeMemory home;
+  bool no_wrap = false;    ///< home memory lies farther than any offset from both ends of the address space
   bool misaligned = true;  ///< accesses may be; off: they trap
   // With a data cache: lines that DataPath's table holds, at the cost of a hit; accesses are counted there.
   bool by_lines = false;

@@ -168,6 +168,11 @@ bool RiscvCore<Xlen>::next_quantum(uint32_t worst_cycles, uint64_t last_clock) {
 template <class Xlen>
 bool RiscvCore<Xlen>::compile(const Block& block) {
   CompiledData data{.home = home_, .misaligned = !config_.misaligned_traps};
+  if (home_.region != DataPath::kNoRegion) {
+    static constexpr uint64_t kLargestOffset = 2048, kAddresses = uint64_t{1} << 32;
+    const DataPath::Region& region = path_.region(home_.region);
+    data.no_wrap = region.first >= kLargestOffset && region.last + kLargestOffset < kAddresses;
+  }
   if (const Cache* cache = path_.data_cache()) {
     data.by_lines = true;
     data.line_shift = path_.granule_shift();

@@ -27,10 +27,13 @@ class LockstepProgram {
   static constexpr unsigned kSpare = 21;
   static constexpr unsigned kHandler = 30;  ///< and 31: the trap handler's
 
+  /// `integers`: long runs of integer arithmetic, loads and stores, and loops of one block.
+  enum class Mix { everything, integers };
+
   /// Of the instructions of `isa`, which is RV32.
-  LockstepProgram(uint32_t seed, Isa isa) : random_(seed), isa_(isa) {
+  LockstepProgram(uint32_t seed, Isa isa, Mix mix = Mix::everything) : random_(seed), isa_(isa) {
     const uint32_t items = 20 + random_() % 180;
-    while (starts_.size() < items) item();
+    while (starts_.size() < items) mix == Mix::integers ? integer_item() : item();
     starts_.push_back(program_.here());
     program_ << rv::jal(0, -static_cast<int32_t>(program_.here()));
     patch_jumps();
@@ -90,6 +93,75 @@ class LockstepProgram {
     }
   }
 
+  void integer_item() {
+    starts_.push_back(program_.here());
+    const uint32_t kind = static_cast<uint32_t>(random_()) % 64;
+    if (kind < 3) {
+      jumps_.push_back({program_.here(), 0});
+      program_ << branch();
+    } else if (kind < 5) {
+      counted_loop();
+    } else if (kind < 6) {
+      random_() % 2 ? device_access() : computed_jump();
+    } else if (kind < 10) {
+      rotation();
+    } else if (kind < 13) {
+      const unsigned rd = written();
+      program_ << rv::lui(rd, random_() & 0xfffff) << rv::addi(rd, rd, static_cast<int32_t>(random_() % 4096) - 2048);
+    } else if (kind < 14 && random_() % 8 == 0) {
+      program_ << rv::ecall();
+    } else {
+      program_ << integer();
+    }
+  }
+  unsigned written() {
+    unsigned rd = 0;
+    while (rd == 0 || !free_to_write(rd)) rd = random_() % 32;
+    return rd;
+  }
+  uint32_t integer() {
+    const auto rows = instruction_table(isa_);
+    for (;;) {
+      const InstructionRow& row = rows[random_() % rows.size()];
+      const bool divides = row.kind == InstructionKind::divide && random_() % 16 == 0;
+      const bool moves = row.id >= InstructionId::LB && row.id <= InstructionId::SW;
+      const bool computes = row.id <= InstructionId::AND && row.kind == InstructionKind::alu;
+      if (!divides && !moves && !computes && row.kind != InstructionKind::multiply) continue;
+      const uint32_t bits = operands(row);
+      if (allowed(bits)) return bits;
+    }
+  }
+  /// A block that follows itself a few times.
+  void counted_loop() {
+    program_ << rv::addi(kSpare, 0, static_cast<int32_t>(1 + random_() % 9));
+    const uint32_t start = program_.here();
+    for (uint32_t left = 1 + random_() % (random_() % 4 == 0 ? 50 : 8); left != 0; --left) {
+      if (random_() % 8 == 0) {
+        rotation();
+      } else {
+        program_ << integer();
+      }
+    }
+    program_ << rv::addi(kSpare, kSpare, -1);
+    program_ << rv::bne(kSpare, 0, static_cast<int32_t>(start) - static_cast<int32_t>(program_.here()));
+  }
+  /// Two shifts that make a rotation, or nearly, with something between them or not.
+  void rotation() {
+    const unsigned from = random_() % 4 ? written() : random_() % 32, first = written();
+    const unsigned second = random_() % 3 ? from == 0 || !free_to_write(from) ? written() : from : written();
+    const unsigned to = random_() % 4 ? (random_() % 2 ? first : second) : written();
+    const int32_t by = static_cast<int32_t>(random_() % 32), rest = random_() % 8 ? (32 - by) & 31 : 3;
+    const bool left = random_() % 2;
+    program_ << (left ? rv::slli(first, from, by) : rv::srli(first, from, by));
+    if (random_() % 4 == 0) program_ << integer();
+    program_ << (left ? rv::srli(second, from, rest) : rv::slli(second, from, rest));
+    if (random_() % 4 == 0) program_ << integer();
+    const uint32_t how = random_() % 4;
+    program_ << (how == 0   ? rv::add(to, second, first)
+                 : how == 1 ? rv::xor_(to, first, second)
+                            : rv::or_(to, second, first));
+  }
+
   /// Whether a straight-line instruction keeps to the rules above.
   bool allowed(uint32_t bits) const {
     const Operation op = decode(bits, isa_);
@@ -136,20 +208,25 @@ class LockstepProgram {
     const auto rows = instruction_table(isa_);
     for (;;) {
       const InstructionRow& row = rows[random_() % rows.size()];
-      uint32_t bits = row.match | (static_cast<uint32_t>(random_()) & ~row.mask);
-      if (row.kind == InstructionKind::store || row.kind == InstructionKind::atomic ||
-          row.kind == InstructionKind::load) {
-        static constexpr unsigned kBases[] = {kData, kData, kData2, kStack};
-        bits = (bits & ~(31u << 15)) | kBases[random_() % 4] << 15;
-        // Mostly aligned; AMOs have no offset.
-        if (row.kind != InstructionKind::atomic && random_() % 8)
-          bits &= row.kind == InstructionKind::load ? ~(3u << 20) : ~(3u << 7);
-      }
+      uint32_t bits = operands(row);
       if (row.format == InstructionFormat::fp_rounded || row.format == InstructionFormat::fp_fused) {
         if (random_() % 2) bits |= 7u << 12;
       }
       if (allowed(bits)) return bits;
     }
+  }
+  /// An instruction of `row` with any operands, where it moves data with an address among data.
+  uint32_t operands(const InstructionRow& row) {
+    uint32_t bits = row.match | (static_cast<uint32_t>(random_()) & ~row.mask);
+    if (row.kind == InstructionKind::store || row.kind == InstructionKind::atomic ||
+        row.kind == InstructionKind::load) {
+      static constexpr unsigned kBases[] = {kData, kData, kData2, kStack};
+      bits = (bits & ~(31u << 15)) | kBases[random_() % 4] << 15;
+      // Mostly aligned; AMOs have no offset.
+      if (row.kind != InstructionKind::atomic && random_() % 8)
+        bits &= row.kind == InstructionKind::load ? ~(3u << 20) : ~(3u << 7);
+    }
+    return bits;
   }
   uint16_t compressed() {
     const auto rows = compressed_table(isa_);

@@ -134,12 +134,12 @@ struct Totals {
   uint64_t instructions = 0, exceptions = 0, interrupts = 0, fp = 0, fills = 0;
 };
 
-void compare(uint32_t seed, Totals& totals) {
+void compare(uint32_t seed, Totals& totals, LockstepProgram::Mix mix = LockstepProgram::Mix::everything) {
   INFO("program " << seed);
   CoreConfig interpreted, compiled;
   // Each extension in half of the programs.
   interpreted.isa = compiled.isa = Isa::rv32imafc.with(static_cast<IsaExtension>(seed >> 1 & 7));
-  const LockstepProgram program(seed, interpreted.isa);
+  const LockstepProgram program(seed, interpreted.isa, mix);
   std::mt19937 random(seed ^ 0x5eed);
   interpreted.jit = JitUse::off;
   compiled.jit_after = random() % 3 == 0 ? 3 : 0;
@@ -191,6 +191,26 @@ TEST_CASE("programs that once parted agree: an interrupt in front of a block who
   Totals totals;
   for (const uint32_t seed : {42667u}) compare(seed, totals);
   CHECK(totals.interrupts > 0);
+}
+
+/// Long blocks, where registers of the host go from one of the guest's to another, and loops that keep them.
+void compare_integers(uint32_t part) {
+  static constexpr uint32_t kParts = 2;
+  Totals totals;
+  uint32_t count = 0;
+  for (uint32_t seed = part; seed < LOCKSTEP_PROGRAMS / 2; seed += kParts, ++count) {
+    compare(seed, totals, LockstepProgram::Mix::integers);
+  }
+  CHECK(totals.instructions > uint64_t{count} * kInstructions * 9 / 10);
+  CHECK(totals.exceptions > uint64_t{count} / 2);
+  CHECK(totals.interrupts > uint64_t{count} / 2);
+}
+
+TEST_CASE("interpreted and compiled programs of integers agree in every register, CSR, cycle and byte: 0") {
+  compare_integers(0);
+}
+TEST_CASE("interpreted and compiled programs of integers agree in every register, CSR, cycle and byte: 1") {
+  compare_integers(1);
 }
 
 #define PART(number)                                                                                             \
