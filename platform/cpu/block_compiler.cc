@@ -49,7 +49,10 @@ void BlockCompiler::set_x(unsigned x, uint32_t value) {
 
 const CompiledSite* BlockCompiler::site_of(const Operation& op) {
   const InstructionKind kind = kind_of(op.id);
-  CompiledSite site{.block = &block_, .operation = &op, .latency_before = latency_, .latency_own = latency_own_};
+  CompiledSite site{.block = &block_,
+                    .operation = &block_.block.operations[now_],
+                    .latency_before = latency_,
+                    .latency_own = latency_own_};
   site.load = kind == InstructionKind::load;
   site.store = kind == InstructionKind::store;
   site.sign_extends = op.id == InstructionId::LB || op.id == InstructionId::LH;
@@ -77,7 +80,7 @@ void BlockCompiler::emit() {
     places_now_ = at_turn();
     a_.bind(turn_);
   }
-  for (now_ = 0; now_ < block.count; ++now_) operation(block.operations[now_]);
+  for (now_ = 0; now_ < block.count; ++now_) operation(operations_[now_]);
   const InstructionKind last = kind_of(block.operations[block.count - 1].id);
   const bool ended = last == InstructionKind::branch || last == InstructionKind::jump || last == InstructionKind::csr ||
                      last == InstructionKind::system ||

@@ -11,6 +11,7 @@
 #include "platform/cpu/block_registers.h"
 #include "platform/cpu/compiled_code.h"
 #include "platform/cpu/division_plan.h"
+#include "platform/cpu/rotation_plan.h"
 
 namespace backboard {
 
@@ -41,7 +42,8 @@ class BlockCompiler {
         places_(code.places_),
         block_(block),
         data_(data),
-        uses_({block.block.operations, block.block.count}) {}
+        operations_(with_rotations({block.block.operations, block.block.count})),
+        uses_(operations_) {}
 
   /// Emits the whole block.
   void emit();
@@ -168,6 +170,7 @@ class BlockCompiler {
   const CompiledPlaces& places_;
   CompiledBlock& block_;
   CompiledData data_;
+  const std::vector<Operation> operations_;  ///< of the block, as they are compiled
   const RegisterUses uses_;
   RegisterPlaces places_now_;
   RegisterPlaces::Guests wanted_{};  ///< at the block's end, or where the loop turns

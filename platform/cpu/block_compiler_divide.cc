@@ -19,8 +19,8 @@ x86::Mem kept_quotient() {
 /// alone.
 void BlockCompiler::divide(const Operation& op, bool is_signed, bool remainder) {
   if (op.rd == kDiscardRegister) return;
-  if (divisions_.empty()) divisions_ = plan_divisions({block_.block.operations, block_.block.count});
-  const Division& plan = divisions_[static_cast<size_t>(&op - block_.block.operations)];
+  if (divisions_.empty()) divisions_ = plan_divisions(operations_);
+  const Division& plan = divisions_[now_];
   if (plan.takes_quotient) return take_quotient(op, remainder);
   const Label zero = a_.newLabel(), minus_one = a_.newLabel(), done = a_.newLabel();
   load_x(x86::ecx, op.rs2);

@@ -187,6 +187,11 @@ void BlockCompiler::shift(const Operation& op, Inst::Id instruction, bool by_reg
   if (by_register && !known(op.rs2)) return shift_by_register(op, instruction);
   const int32_t by = by_register ? value_of(op.rs2) & 31 : op.immediate;
   const Gp to = held(op.rd) ? home_of(op.rd) : Gp(x86::eax);
+  if (instruction == Inst::kIdRor && held(op.rs1) && op.rd != op.rs1 && host_has_bmi2()) {
+    a_.rorx(to, home_of(op.rs1), by);
+    if (!held(op.rd)) keep_x(op.rd);
+    return;
+  }
   if (!(held(op.rd) && op.rd == op.rs1)) fetch_x(to, op.rs1);
   if (by != 0) a_.emit(instruction, to, imm(by));
   if (!held(op.rd)) keep_x(op.rd);

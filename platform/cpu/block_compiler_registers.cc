@@ -41,7 +41,7 @@ bool BlockCompiler::needs_only_eax(const Operation& op) const {
   }
   switch (kind_of(op.id)) {
     case InstructionKind::alu:
-      return op.id <= InstructionId::AND;  // the rows behind are other extensions'
+      return op.id <= InstructionId::AND || op.id == InstructionId::RORI;  // the other rows behind are extensions'
     case InstructionKind::load:
     case InstructionKind::store:
       return !data_.by_lines && data_.no_wrap;
@@ -60,8 +60,7 @@ bool BlockCompiler::needs_only_eax(const Operation& op) const {
 
 /// Which registers the block may use, and where they are at its entry.
 void BlockCompiler::choose_registers() {
-  const std::span<const Operation> operations(block_.block.operations, block_.block.count);
-  only_eax_ = !block_.block.cached() && std::all_of(operations.begin(), operations.end(),
+  only_eax_ = !block_.block.cached() && std::all_of(operations_.begin(), operations_.end(),
                                                     [&](const Operation& op) { return needs_only_eax(op); });
   hosts_ = (1u << (only_eax_ ? RegisterPlaces::kHosts : host::kPinned)) - 1;
   wanted_ = usual_guests();
@@ -70,7 +69,7 @@ void BlockCompiler::choose_registers() {
     places_now_.put(host::kFirstPinned + i, i);
     places_now_.set_stale(host::kFirstPinned + i, true);
   }
-  const Operation& last = operations.back();
+  const Operation& last = operations_.back();
   const bool branches = kind_of(last.id) == InstructionKind::branch || last.id == InstructionId::JAL;
   loops_ = branches && last.pc_offset + last.immediate == 0;
   if (loops_) wanted_ = choose_loop_registers(uses_, usual_guests(), hosts_);

@@ -45,6 +45,11 @@ IntegerOperands integer_operands(InstructionId id) {
   return {};
 }
 
+bool may_leave(InstructionId id) {
+  const InstructionKind kind = kind_of(id);
+  return kind != InstructionKind::alu && kind != InstructionKind::multiply && kind != InstructionKind::divide;
+}
+
 RegisterUses::RegisterUses(std::span<const Operation> operations) {
   for (size_t i = 0; i < operations.size(); ++i) {
     const Operation& op = operations[i];
@@ -53,10 +58,7 @@ RegisterUses::RegisterUses(std::span<const Operation> operations) {
     if (operands.rs1) reads_[op.rs1] |= here;
     if (operands.rs2) reads_[op.rs2] |= here;
     if (operands.rd) writes_[op.rd] |= here;
-    const InstructionKind kind = kind_of(op.id);
-    if (kind != InstructionKind::alu && kind != InstructionKind::multiply && kind != InstructionKind::divide) {
-      leaves_ |= here;
-    }
+    if (may_leave(op.id)) leaves_ |= here;
   }
   reads_[0] = writes_[kDiscardRegister] = 0;
 }

@@ -18,6 +18,8 @@ struct IntegerOperands {
   bool rd = false;
 };
 IntegerOperands integer_operands(InstructionId id);
+/// The instruction may leave its block, or call the core: somebody may look at all registers.
+bool may_leave(InstructionId id);
 
 /// Where a block of RV32 reads and writes each x register: a bit for each of its operations, the first one's lowest.
 class RegisterUses {

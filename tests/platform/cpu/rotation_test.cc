@@ -1,0 +1,90 @@
+// Rotations spelt out as shifts: which are found, and what is left of the shifts.
+#include <catch2/catch.hpp>
+
+#include "platform/cpu/rotation_plan.h"
+#include "tests/support/rv_asm.h"
+
+using namespace backboard;
+using namespace backboard::rv;
+
+namespace {
+
+std::vector<Operation> plan_of(const std::vector<uint32_t>& instructions) {
+  std::vector<Operation> operations;
+  for (const uint32_t bits : instructions) operations.push_back(decode(bits));
+  return with_rotations(operations);
+}
+
+bool rotates(const Operation& op, unsigned rd, unsigned from, int32_t right) {
+  return op.id == InstructionId::RORI && op.rd == rd && op.rs1 == from && op.immediate == right;
+}
+bool left_out(const Operation& op) {
+  return op.id == InstructionId::ADDI && op.rd == kDiscardRegister;
+}
+
+}  // namespace
+
+TEST_CASE("two shifts of one register that are joined are a rotation") {
+  for (const uint32_t join : {or_(7, 5, 6), xor_(7, 6, 5), add(7, 5, 6)}) {
+    const auto plan = plan_of({slli(5, 10, 7), srli(6, 10, 25), join});
+    CHECK(plan[0].id == InstructionId::SLLI);  // x5 and x6 are seen behind the block
+    CHECK(plan[1].id == InstructionId::SRLI);
+    CHECK(rotates(plan[2], 7, 10, 25));
+  }
+}
+
+TEST_CASE("a shift that the rotation overwrites is left out, so that a register may rotate in itself") {
+  const auto in_itself = plan_of({srli(16, 14, 12), slli(14, 14, 20), or_(14, 14, 16)});
+  CHECK(in_itself[0].id == InstructionId::SRLI);
+  CHECK(left_out(in_itself[1]));
+  CHECK(rotates(in_itself[2], 14, 14, 12));
+  const auto first = plan_of({slli(5, 10, 7), add(11, 11, 12), srli(6, 10, 25), or_(5, 5, 6)});
+  CHECK(left_out(first[0]));
+  CHECK(first[2].id == InstructionId::SRLI);
+  CHECK(rotates(first[3], 5, 10, 25));
+}
+
+TEST_CASE("what may be seen before the rotation stays") {
+  const auto trap = plan_of({slli(5, 10, 7), lw(11, 12, 0), srli(6, 10, 25), or_(5, 5, 6)});
+  CHECK(trap[0].id == InstructionId::SLLI);
+  CHECK(rotates(trap[3], 5, 10, 25));
+  const auto read = plan_of({slli(5, 10, 7), srli(6, 10, 25), add(11, 5, 5), or_(5, 5, 6)});
+  CHECK(read[0].id == InstructionId::SLLI);
+  CHECK(rotates(read[3], 5, 10, 25));
+  // In itself, with a load between: the shifted value must be there, and what was shifted is gone.
+  const auto gone = plan_of({srli(16, 14, 12), slli(14, 14, 20), lw(11, 12, 0), or_(14, 14, 16)});
+  CHECK(gone[3].id == InstructionId::OR);
+  CHECK(gone[1].id == InstructionId::SLLI);
+}
+
+TEST_CASE("no rotation: other amounts, other registers, the same direction, a register that changes between") {
+  const std::vector<std::vector<uint32_t>> none = {
+      {slli(5, 10, 7), srli(6, 10, 24), or_(7, 5, 6)},
+      {slli(5, 10, 7), srli(6, 11, 25), or_(7, 5, 6)},
+      {slli(5, 10, 7), srai(6, 10, 25), or_(7, 5, 6)},
+      {slli(5, 10, 16), slli(6, 10, 16), or_(7, 5, 6)},
+      {slli(5, 10, 0), srli(6, 10, 0), or_(7, 5, 6)},
+      {slli(5, 10, 7), srli(6, 10, 25), and_(7, 5, 6)},
+      {slli(5, 10, 7), srli(6, 10, 25), sub(7, 5, 6)},
+      {slli(5, 10, 7), srli(6, 10, 25), or_(7, 5, 5)},
+      {slli(10, 10, 7), srli(6, 10, 25), or_(7, 10, 6)},
+      {slli(5, 10, 7), addi(10, 10, 1), srli(6, 10, 25), or_(7, 5, 6)},
+      {slli(5, 10, 7), srli(6, 10, 25), lui(10, 1), or_(7, 5, 6)},
+      {slli(5, 10, 7), srli(10, 10, 25), or_(7, 5, 10)},
+      {slli(5, 10, 7), srli(6, 10, 25), addi(5, 5, 1), or_(7, 5, 6)},
+      {srli(6, 10, 25), or_(7, 5, 6)},
+  };
+  for (size_t i = 0; i < none.size(); ++i) {
+    INFO("case " << i);
+    const auto plan = plan_of(none[i]);
+    for (size_t k = 0; k < plan.size(); ++k) CHECK(plan[k].id == decode(none[i][k]).id);
+    CHECK(plan.back().rs1 == decode(none[i].back()).rs1);
+  }
+}
+
+TEST_CASE("one shift may be a part of two rotations") {
+  const auto plan = plan_of({slli(5, 10, 16), srli(6, 10, 16), or_(7, 5, 6), xor_(5, 5, 6)});
+  CHECK(left_out(plan[0]));  // nobody reads it any more
+  CHECK(rotates(plan[2], 7, 10, 16));
+  CHECK(rotates(plan[3], 5, 10, 16));
+}
