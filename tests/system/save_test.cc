@@ -27,30 +27,48 @@ bool npu_busy_at(const BoardRuns& runs, const std::string& file, const std::stri
   return cycles + 1 >= npu_hz / 1'000'000 && later.stat("npu.commands") == at.stat("npu.commands");
 }
 
-/// Never saved, saved and gone on, restored in a new process: three equal ends, at `points` times spread over the run.
-/// Returns how many of the times lay within a command of the NPU.
+/// Never saved, saved and gone on, restored in a new process: three equal ends. Returns what the board had done by
+/// then.
+RunOutcome check_three_ends_at(const BoardRuns& runs, const std::string& file, const std::string& set,
+                               const RunOutcome& never, uint64_t time_ps) {
+  INFO("saved at " << time_ps << " ps of " << never.simulated_ps());
+  const std::string saved = runs.path("saved");
+  const RunOutcome went_on = runs.run(file, "went_on", set + " --save " + saved + " --save-at " + picoseconds(time_ps));
+  check_same_run(never, went_on);
+  CHECK(never.uart == went_on.uart);
+  const RunOutcome restored = runs.run(file, "restored", set + " --restore " + saved);
+  check_same_run(never, restored);
+  CHECK(never.summary.at("inference") == restored.summary.at("inference"));
+  // The log of a restored run begins where the saved one stood.
+  RunOutcome before = stopped_at(runs, file, set, time_ps);
+  CHECK(before.uart + restored.uart == never.uart);
+  return before;
+}
+
+/// Time `i` of `points` spread over a run: odd picoseconds, off every clock edge.
+uint64_t point_of(const RunOutcome& run, unsigned i, unsigned points) {
+  return run.simulated_ps() / points * i + run.simulated_ps() / (2 * points) + 1237 * i;
+}
+
+/// Three equal ends at `points` times. Returns how many of the times lay within a command of the NPU.
 unsigned check_three_ends(const BoardRuns& runs, const std::string& file, const std::string& set, unsigned points,
                           uint64_t npu_hz) {
   const RunOutcome never = runs.run(file, "never", set);
   REQUIRE(never.exit_code() == 0);
   unsigned busy = 0;
   for (unsigned i = 0; i < points; ++i) {
-    // Odd picoseconds, off every clock edge.
-    const uint64_t time_ps = never.simulated_ps() / points * i + never.simulated_ps() / (2 * points) + 1237 * i;
-    INFO("saved at " << time_ps << " ps of " << never.simulated_ps());
-    const std::string saved = runs.path("saved");
-    const RunOutcome went_on =
-        runs.run(file, "went_on", set + " --save " + saved + " --save-at " + picoseconds(time_ps));
-    check_same_run(never, went_on);
-    CHECK(never.uart == went_on.uart);
-    const RunOutcome restored = runs.run(file, "restored", set + " --restore " + saved);
-    check_same_run(never, restored);
-    // The log of a restored run begins where the saved one stood.
-    const RunOutcome before = stopped_at(runs, file, set, time_ps);
-    CHECK(before.uart + restored.uart == never.uart);
+    const RunOutcome before = check_three_ends_at(runs, file, set, never, point_of(never, i, points));
     busy += npu_busy_at(runs, file, set, before, npu_hz);
   }
   return busy;
+}
+
+/// Bytes of parameters that inference has taken over from the training.
+uint64_t taken_over_bytes(const RunOutcome& run) {
+  uint64_t bytes = 0;
+  for (const TrafficLine& line : run.traffic_lines())
+    if (line.phase == "INFERENCE" && line.tensor_class == "MASTER") bytes += line.write_bytes;
+  return bytes;
 }
 
 }  // namespace
@@ -80,6 +98,35 @@ TEST_CASE("at: a training saved anywhere, with requests in flight too, ends as t
   const std::string slow = "--set platform.dram.memory.clock='100 MHz' --set platform.dram.memory.timing.refi=1000 ";
   CHECK(check_three_ends(runs, file, at + slow, 6, 200'000'000) >= 2);
   check_three_ends(runs, file, at + "--set platform.dram.memory.controller.page=adaptive", 3, 200'000'000);
+}
+
+TEST_CASE("a training saved while inference beside it takes its weights over ends as the one never saved") {
+  const BoardRuns runs;
+  const std::string file = runs.small_run(
+      "{epochs: 1, batch: 4, shuffle: 3, learning_rate: 0.02, inference: {every: 100 us, requests: 20, "
+      "arrivals: random, seed: 5, priority: equal, refresh_steps: 1}}",
+      32);
+  for (const std::string timing : {"lt", "at"}) {
+    INFO(timing);
+    const std::string set = "--set platform.timing=" + timing;
+    const RunOutcome never = runs.run(file, "never", set);
+    REQUIRE(never.exit_code() == 0);
+    const uint64_t refreshes = never.summary.at("inference").at("refreshes"), bytes = taken_over_bytes(never);
+    REQUIRE(refreshes == 8);
+    REQUIRE(bytes % refreshes == 0);
+    // The first copy of the first time, to a tenth of a microsecond.
+    uint64_t before_ps = 0, within_ps = never.simulated_ps();
+    while (within_ps - before_ps > 100'000) {
+      const uint64_t time_ps = before_ps + (within_ps - before_ps) / 2;
+      (taken_over_bytes(stopped_at(runs, file, set, time_ps)) == 0 ? before_ps : within_ps) = time_ps;
+    }
+    unsigned within = 0;
+    for (unsigned i = 0; i < 4; ++i) {
+      const uint64_t taken = taken_over_bytes(check_three_ends_at(runs, file, set, never, within_ps + i * 2'000'003));
+      within += taken % (bytes / refreshes) != 0;
+    }
+    CHECK(within >= 2);
+  }
 }
 
 TEST_CASE("a training saved while its checkpoint is written to flash ends as the one never saved") {
