@@ -296,6 +296,7 @@ void wg_images(const Runner& runner, const ConvTile& t, const Padded& image, con
   gemm.a_step = position_offsets(part, image, kSlotAStep, workspace);
   gemm.b_step = output_offsets(part, kSlotBStep, workspace);
   gemm.b_column = static_cast<ptrdiff_t>(t.y_stride_k);
+  if (t.stride_w == 1) gemm.a_run = t.ow;
   gemm.b_run = plane;
   gemm.c_row = weight_offsets(t, kSlotCRow, workspace);
   gemm.c_column = static_cast<ptrdiff_t>(t.w_stride_k);

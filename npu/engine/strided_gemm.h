@@ -27,7 +27,8 @@ struct StridedGemm {
   const ptrdiff_t* b_step = nullptr;
   ptrdiff_t b_column = 1;
   ptrdiff_t b_pitch = 0;  ///< between steps of B when it is the same for all; 0: not known
-  uint32_t b_run = 0;     ///< steps with the same r / b_run lie next to each other in B; 0: not known
+  uint32_t a_run = 0;     ///< steps with the same r / a_run lie next to each other in A; 0: not known
+  uint32_t b_run = 0;     ///< the same in B
   float* c = nullptr;
   const ptrdiff_t* c_row = nullptr;
   ptrdiff_t c_column = 1;

@@ -15,33 +15,47 @@ namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// A pair of a vector of columns.
+template <class D>
+struct PairColumns {
+  HWY_INLINE PairColumns(D d, const float* HWY_RESTRICT b)
+      : high0(hn::Load(d, b)),
+        high1(hn::Load(d, b + hn::Lanes(d))),
+        low0(hn::Load(d, b + 2 * hn::Lanes(d))),
+        low1(hn::Load(d, b + 3 * hn::Lanes(d))),
+        difference(hn::Load(d, b + 4 * hn::Lanes(d))) {}
+  hn::Vec<D> high0, high1, low0, low1, difference;
+};
+
+/// Adds a pair of a row by one of columns. kMasked: some operand is an infinity or NaN; slower.
+template <bool kMasked, class D, class V = hn::Vec<D>>
+HWY_INLINE V add_pair(D d, V sum, V high0, V high1, V low0, V low1, V difference, const PairColumns<D>& b) {
+  const auto first = hn::Ge(difference, b.difference);
+  V p0, p1;
+  if constexpr (kMasked) {
+    const V zero = hn::Zero(d);
+    const V x0 = hn::IfThenElse(first, high0, low0), y0 = hn::IfThenElse(first, b.high0, b.low0);
+    const V x1 = hn::IfThenElse(first, low1, high1), y1 = hn::IfThenElse(first, b.low1, b.high1);
+    p0 = hn::IfThenZeroElse(hn::Or(hn::Eq(x0, zero), hn::Eq(y0, zero)), hn::Mul(x0, y0));
+    p1 = hn::IfThenZeroElse(hn::Or(hn::Eq(x1, zero), hn::Eq(y1, zero)), hn::Mul(x1, y1));
+  } else {
+    p0 = hn::IfThenElse(first, hn::Mul(high0, b.high0), hn::Mul(low0, b.low0));
+    p1 = hn::IfThenElse(first, hn::Mul(low1, b.low1), hn::Mul(high1, b.high1));
+  }
+  return hn::Add(hn::Add(sum, p0), p1);
+}
+
 /// Adds the pairs of packed rows, [pair][field][kPassRows], by those of a vector of columns, [pair][field], to kRows
-/// sums. kMasked: some operand is an infinity or NaN; slower.
+/// sums.
 template <bool kMasked, uint32_t kRows, class D>
 HWY_INLINE void add_pairs(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, uint32_t pairs,
                           hn::Vec<D> (&sums)[kRows]) {
-  using V = hn::Vec<D>;
-  const size_t lanes = hn::Lanes(d);
-  for (uint32_t i = 0; i < pairs; ++i, a += kPairFields * kPassRows, b += kPairFields * lanes) {
-    const V high0 = hn::Load(d, b), high1 = hn::Load(d, b + lanes);
-    const V low0 = hn::Load(d, b + 2 * lanes), low1 = hn::Load(d, b + 3 * lanes);
-    const V difference = hn::Load(d, b + 4 * lanes);
+  for (uint32_t i = 0; i < pairs; ++i, a += kPairFields * kPassRows, b += kPairFields * hn::Lanes(d)) {
+    const PairColumns<D> columns(d, b);
     HWY_UNROLL(8)
     for (uint32_t m = 0; m < kRows; ++m) {
       const auto field = [&](uint32_t j) HWY_ATTR { return hn::Set(d, a[j * kPassRows + m]); };
-      const auto first = hn::Ge(field(4), difference);
-      V p0, p1;
-      if constexpr (kMasked) {
-        const V zero = hn::Zero(d);
-        const V x0 = hn::IfThenElse(first, field(0), field(2)), y0 = hn::IfThenElse(first, high0, low0);
-        const V x1 = hn::IfThenElse(first, field(3), field(1)), y1 = hn::IfThenElse(first, low1, high1);
-        p0 = hn::IfThenZeroElse(hn::Or(hn::Eq(x0, zero), hn::Eq(y0, zero)), hn::Mul(x0, y0));
-        p1 = hn::IfThenZeroElse(hn::Or(hn::Eq(x1, zero), hn::Eq(y1, zero)), hn::Mul(x1, y1));
-      } else {
-        p0 = hn::IfThenElse(first, hn::Mul(field(0), high0), hn::Mul(field(2), low0));
-        p1 = hn::IfThenElse(first, hn::Mul(field(3), low1), hn::Mul(field(1), high1));
-      }
-      sums[m] = hn::Add(hn::Add(sums[m], p0), p1);
+      sums[m] = add_pair<kMasked>(d, sums[m], field(0), field(1), field(2), field(3), field(4), columns);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "npu/engine/daa/pair_counts.h"
+#include "npu/engine/first_lanes-inl.h"
 
 #ifndef BACKBOARD_NPU_ENGINE_DAA_LINE_COUNTS_TYPES_
 #define BACKBOARD_NPU_ENGINE_DAA_LINE_COUNTS_TYPES_
@@ -28,7 +29,20 @@ namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Bit i says that from[i] is not zero. Reads whole vectors: up to 15 elements more.
+inline constexpr uint32_t kPiece = 57;  // bits that lie in eight bytes wherever they begin
+
+/// The bits from place `at` on, at least kPiece of them.
+HWY_INLINE uint64_t bits_from(const uint8_t* bits, size_t at) {
+  uint64_t word = 0;
+  std::memcpy(&word, bits + at / 8, sizeof word);
+  return word >> at % 8;
+}
+
+HWY_INLINE uint64_t lowest(uint32_t count) {
+  return (uint64_t{1} << count) - 1;
+}
+
+/// Bit i says that from[i] is not zero. Writes up to two bytes more.
 void set_bits(const float* from, size_t count, uint8_t* bits) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
@@ -38,31 +52,28 @@ void set_bits(const float* from, size_t count, uint8_t* bits) {
     return;
   }
   for (size_t i = 0; i < count; i += lanes) {
-    hn::StoreMaskBits(d, hn::Not(hn::Eq(hn::LoadU(d, from + i), hn::Zero(d))), bits + i / 8);
+    const auto values =
+        i + lanes <= count ? hn::LoadU(d, from + i) : npu::HWY_NAMESPACE::load_first(d, from + i, count - i);
+    hn::StoreMaskBits(d, hn::Not(hn::Eq(values, hn::Zero(d))), bits + i / 8);
   }
 }
 
 /// Adds what the positions of all lines have; `bits` are those from p.b + `first` on, with eight bytes behind.
-void count_bits(const LineGemm& p, ptrdiff_t first, const uint8_t* bits, const StepCounts& weights,
-                PairCounts& counts) {
-  constexpr uint32_t kTogether = 57;  // that lie in eight bytes wherever they begin
+void count_lines(const LineGemm& p, ptrdiff_t first, const uint8_t* bits, const StepCounts& weights,
+                 PairCounts& counts) {
   for (uint32_t line = 0; line < p.lines; ++line) {
-    for (uint32_t n0 = 0; n0 < p.columns; n0 += kTogether) {
-      const uint64_t inside = (uint64_t{1} << std::min(kTogether, p.columns - n0)) - 1;
+    for (uint32_t n0 = 0; n0 < p.columns; n0 += kPiece) {
+      const uint64_t inside = lowest(std::min(kPiece, p.columns - n0));
       const ptrdiff_t base = p.b_line[line] + n0 - first;
-      const auto load = [&](uint32_t r) HWY_ATTR {
-        const auto at = static_cast<size_t>(base + p.b_step[r]);
-        uint64_t word = 0;
-        std::memcpy(&word, bits + at / 8, sizeof word);
-        return word >> at % 8 & inside;
-      };
+      const auto load = [&](uint32_t r)
+                            HWY_ATTR { return bits_from(bits, static_cast<size_t>(base + p.b_step[r])) & inside; };
       for (uint32_t r = 0; r < p.steps; r += 2) {
         const uint64_t here = load(r);
-        counts.products += uint64_t(std::popcount(here)) * weights.single[r];
+        counts.products += static_cast<uint64_t>(std::popcount(here)) * weights.single[r];
         if (r + 1 == p.steps) break;
         const uint64_t next = load(r + 1);
-        counts.products += uint64_t(std::popcount(next)) * weights.single[r + 1];
-        counts.collisions += uint64_t(std::popcount(here & next)) * weights.both[r];
+        counts.products += static_cast<uint64_t>(std::popcount(next)) * weights.single[r + 1];
+        counts.collisions += static_cast<uint64_t>(std::popcount(here & next)) * weights.both[r];
       }
     }
   }
@@ -76,7 +87,7 @@ HWY_AFTER_NAMESPACE();
 namespace backboard::npu::daa {
 
 HWY_EXPORT(set_bits);
-HWY_EXPORT(count_bits);
+HWY_EXPORT(count_lines);
 
 PairCounts count_pairs(const LineGemm& p, Workspace& workspace) {
   PairCounts counts;
@@ -98,7 +109,7 @@ PairCounts count_pairs(const LineGemm& p, Workspace& workspace) {
   const auto count = static_cast<size_t>(*lines.second + *steps.second - first) + p.columns;
   uint8_t* const bits = workspace.array<uint8_t>(0, count / 8 + 64);
   HWY_DYNAMIC_DISPATCH(set_bits)(p.b + first, count, bits);
-  HWY_DYNAMIC_DISPATCH(count_bits)(p, first, bits, {single, both}, counts);
+  HWY_DYNAMIC_DISPATCH(count_lines)(p, first, bits, {single, both}, counts);
   return counts;
 }
 

@@ -273,15 +273,18 @@ struct Side {
   const float* values;
   const ptrdiff_t *row, *step;
   uint32_t rows, steps;
+  uint32_t step_run;  ///< steps with the same r / step_run lie next to each other; 0: not known
 };
 
-/// Cuts places into runs; `runs` has room for as many.
-uint32_t cut_runs(const ptrdiff_t* places, uint32_t count, Run* runs) {
+/// Cuts places into runs, of `known` places where that is not 0; `runs` has room for as many.
+uint32_t cut_runs(const ptrdiff_t* places, uint32_t count, uint32_t known, Run* runs) {
   uint32_t used = 0;
   for (uint32_t i = 0; i < count; ++used) {
     const ptrdiff_t first = places[i];
     const bool alone = i + 1 == count || places[i + 1] != first + 1;
-    const uint32_t length = alone ? 1 : HWY_DYNAMIC_DISPATCH(length_of_run)(places + i, count - i);
+    const uint32_t length = known != 0 ? std::min(known, count - i)
+                            : alone    ? 1
+                                       : HWY_DYNAMIC_DISPATCH(length_of_run)(places + i, count - i);
     runs[used] = {first, length};
     i += length;
   }
@@ -296,8 +299,8 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   // Along whichever goes through memory in longer runs.
   Run* const step_runs = workspace.array<Run>(kSlotRuns, size_t{side.steps} + side.rows);
   Run* const row_runs = step_runs + side.steps;
-  const uint32_t steps_cut = cut_runs(side.step, side.steps, step_runs);
-  const uint32_t rows_cut = cut_runs(side.row, side.rows, row_runs);
+  const uint32_t steps_cut = cut_runs(side.step, side.steps, side.step_run, step_runs);
+  const uint32_t rows_cut = cut_runs(side.row, side.rows, 0, row_runs);
   if (uint64_t{steps_cut} * side.rows <= uint64_t{rows_cut} * side.steps) {
     const auto count = HWY_DYNAMIC_DISPATCH(count_steps);
     if (count(side.values, side.row, side.rows, step_runs, steps_cut, &counts)) return counts;
@@ -333,10 +336,10 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
 PairCounts count_pairs(const StridedGemm& p, Workspace& workspace) {
   PairCounts counts;
   if (p.rows == 0 || p.columns == 0 || p.steps == 0) return counts;
-  const SideCounts a = count_side({p.a, p.a_row, p.a_step, p.rows, p.steps}, kSlotSingleA, workspace);
   ptrdiff_t* columns = workspace.array<ptrdiff_t>(kSlotPlaces, p.columns);
   for (uint32_t n = 0; n < p.columns; ++n) columns[n] = n * p.b_column;
-  const SideCounts b = count_side({p.b, columns, p.b_step, p.columns, p.steps}, kSlotSingleB, workspace);
+  const SideCounts a = count_side({p.a, p.a_row, p.a_step, p.rows, p.steps, p.a_run}, kSlotSingleA, workspace);
+  const SideCounts b = count_side({p.b, columns, p.b_step, p.columns, p.steps, p.b_run}, kSlotSingleB, workspace);
   HWY_DYNAMIC_DISPATCH(multiply_counts)(a, b, p.steps, &counts.products, &counts.collisions);
   return counts;
 }

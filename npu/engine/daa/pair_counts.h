@@ -17,7 +17,7 @@ struct PairCounts {
 /// 12.
 PairCounts count_pairs(const StridedGemm& problem, Workspace& workspace);
 
-/// The same for positions that lie side by side in lines.
+/// The same for positions that lie side by side in lines. Uses workspace slots 0 and 8.
 PairCounts count_pairs(const LineGemm& problem, Workspace& workspace);
 
 }  // namespace backboard::npu::daa

@@ -11,6 +11,7 @@
 #include "npu/engine/daa/pair_gemm.h"
 #include "npu/engine/daa/pair_layout.h"
 #include "npu/engine/daa/pair_pack-inl.h"
+#include "npu/engine/daa/pair_taps.h"
 #include "npu/engine/gemm_pack.h"
 #include "npu/sgd/random_stream.h"
 #include "platform/check/check.h"
@@ -195,12 +196,14 @@ void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, W
   const Derivation derivation = derivation_of(rule);
   const bool draws = rule.arbiter == Arbiter::kRandom && !rule.all_low;
   BB_CHECK(!draws || coins.row_places != nullptr);
+  if (!draws && pair_taps(derivation, p, workspace)) return;
   const uint32_t block = block_of_steps(p);
   for (uint32_t r = 0; r < p.steps; r += block) {
     StridedGemm part = p;
     part.steps = std::min(block, p.steps - r);
     part.a_step += r;
     part.b_step += r;
+    part.a_run = 0;  // a block may begin within one
     if (p.b_run == p.steps) part.b_run = part.steps;
     Coins drawn = draws ? coins : Coins{};
     drawn.first_pair += r / 2;

@@ -23,15 +23,14 @@ using npu::HWY_NAMESPACE::transpose_8x8;
 
 using LaneTag = hn::CappedTag<float, kLaneGroups>;
 
-/// Cuts the steps into runs; returns how many.
-uint32_t cut_steps(const ptrdiff_t* steps, uint32_t count, ThinRun* runs) {
+/// Cuts the steps into runs, of `known` steps where that is not 0.
+void cut_steps(const ptrdiff_t* steps, uint32_t count, uint32_t known, ThinRun* runs) {
   uint32_t used = 0;
   for (uint32_t i = 0; i < count; ++used) {
-    const uint32_t length = run_length(steps + i, count - i);
+    const uint32_t length = known != 0 ? std::min(known, count - i) : run_length(steps + i, count - i);
     runs[used] = {steps[i] - static_cast<ptrdiff_t>(i), i + length};
     i += length;
   }
-  return used;
 }
 
 /// Copies `count` floats; writes up to a vector behind them, reads no others.
@@ -129,8 +128,8 @@ HWY_INLINE void add_terms(const float* HWY_RESTRICT terms, uint32_t outputs, uin
 }
 
 void run_thin(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const ThinRoom& room) {
-  cut_steps(p.a_step, p.steps, room.a_runs);
-  cut_steps(p.b_step, p.steps, room.b_runs);
+  cut_steps(p.a_step, p.steps, p.a_run, room.a_runs);
+  cut_steps(p.b_step, p.steps, p.b_run, room.b_runs);
   const ThinRun *a_run = room.a_runs, *b_run = room.b_runs;
   float* const b = room.aligned + size_t{p.rows} * kAlignedFloats;
   for (uint32_t first = 0; first < p.steps; first += kBlockSteps) {

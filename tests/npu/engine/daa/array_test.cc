@@ -117,7 +117,8 @@ TEST_CASE("Cycles are within 2 % of a stepped array, its products and operands c
   for (const ConvTile& tile :
        {ConvTile::whole(1, 1, 5, 5, 1, 3, 3, 1, 1), ConvTile::whole(2, 3, 7, 11, 5, 3, 3, 1, 1),
         ConvTile::whole(1, 8, 6, 6, 16, 3, 3, 1, 1), ConvTile::whole(2, 16, 4, 4, 20, 1, 1, 1, 0),
-        ConvTile::whole(1, 2, 9, 9, 7, 5, 5, 1, 2), ConvTile::fully_connected(5, 40, 18),
+        ConvTile::whole(1, 2, 9, 9, 7, 5, 5, 1, 2), ConvTile::whole(3, 1, 28, 28, 8, 3, 3, 1, 1),
+        ConvTile::whole(2, 1, 17, 63, 2, 3, 3, 1, 1), ConvTile::fully_connected(5, 40, 18),
         ConvTile::fully_connected(16, 33, 10), ConvTile::fully_connected(1, 64, 33)}) {
     for (const double zeros : {0.0, 0.3, 0.6, 0.9, 1.0}) {
       const test::ConvCase c = test::make_case(tile, seed++, zeros);
@@ -129,7 +130,7 @@ TEST_CASE("Cycles are within 2 % of a stepped array, its products and operands c
       }
     }
   }
-  CHECK(cases == 240);
+  CHECK(cases == 300);
 }
 
 TEST_CASE("Tiles cut at whole pairs have the products of the whole, and no fewer cycles") {
