@@ -207,6 +207,7 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
   gemm.a = image.values;
   gemm.a_row = position_offsets(t, image, kSlotARow, workspace);
   gemm.a_step = tap_offsets(t, image, kSlotAStep, workspace);
+  if (t.kh * t.kw == 1 && image.stride_c == 1) gemm.a_run = gemm.steps;
   gemm.b = w;
   gemm.b_step = weight_offsets(t, kSlotBStep, workspace);
   gemm.b_column = static_cast<ptrdiff_t>(t.w_stride_k);

@@ -164,7 +164,14 @@ HWY_EXPORT(run_pairs);
 
 namespace {
 
-enum Slot : unsigned { kSlotPanels = 0, kSlotBlock = 1, kSlotRows = 8, kSlotColumnCoins, kSlotPacked = 13 };
+enum Slot : unsigned {
+  kSlotPanels = 0,
+  kSlotBlock = 1,
+  kSlotRows = 8,
+  kSlotColumnCoins,
+  kSlotPacked = 13,
+  kSlotSwapped
+};
 
 /// Steps that go together, so that packed columns stay in the caches: whole pairs and whole runs of B.
 uint32_t block_of_steps(const StridedGemm& p) {
@@ -189,14 +196,8 @@ void run_block(const Derivation& derivation, const Coins& coins, const StridedGe
   HWY_DYNAMIC_DISPATCH(run_pairs)(derivation, coins, p, room);
 }
 
-}  // namespace
-
-void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, Workspace& workspace) {
-  if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
-  const Derivation derivation = derivation_of(rule);
-  const bool draws = rule.arbiter == Arbiter::kRandom && !rule.all_low;
-  BB_CHECK(!draws || coins.row_places != nullptr);
-  if (!draws && pair_taps(derivation, p, workspace)) return;
+/// All steps, a block of them after the other.
+void pair_blocks(const Derivation& derivation, const Coins& coins, const StridedGemm& p, Workspace& workspace) {
   const uint32_t block = block_of_steps(p);
   for (uint32_t r = 0; r < p.steps; r += block) {
     StridedGemm part = p;
@@ -205,10 +206,70 @@ void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, W
     part.b_step += r;
     part.a_run = 0;  // a block may begin within one
     if (p.b_run == p.steps) part.b_run = part.steps;
-    Coins drawn = draws ? coins : Coins{};
+    Coins drawn = coins;
     drawn.first_pair += r / 2;
     run_block(derivation, drawn, part, workspace);
   }
+}
+
+/// Elements of vectors that the columns of a row take.
+uint64_t lanes_of(uint32_t columns) {
+  constexpr uint32_t kHalf = kWidest / 2;
+  const uint32_t rest = columns % kWidest;
+  return columns - rest + (rest > kHalf ? kWidest : rest > 0 ? kHalf : 0);
+}
+
+/// Whether places lie evenly apart.
+bool is_even(const ptrdiff_t* places, uint32_t count) {
+  for (uint32_t i = 2; i < count; ++i) {
+    if (places[i] - places[i - 1] != places[1] - places[0]) return false;
+  }
+  return true;
+}
+
+/// The problem with its sides swapped: who is high does not depend on which side an operand is of.
+StridedGemm swap_sides(const StridedGemm& p, Workspace& workspace) {
+  StridedGemm s = p;
+  s.rows = p.columns;
+  s.columns = p.rows;
+  ptrdiff_t* const a_row = workspace.array<ptrdiff_t>(kSlotSwapped, size_t{p.columns} * 2);
+  ptrdiff_t* const c_row = a_row + p.columns;
+  for (uint32_t n = 0; n < p.columns; ++n) {
+    a_row[n] = n * p.b_column;
+    c_row[n] = n * p.c_column;
+  }
+  s.a = p.b;
+  s.a_row = a_row;
+  s.a_step = p.b_step;
+  s.a_run = p.b_run;
+  s.b = p.a + p.a_row[0];
+  s.b_step = p.a_step;
+  s.b_column = p.rows > 1 ? p.a_row[1] - p.a_row[0] : 1;
+  s.b_run = p.a_run;
+  s.b_pitch = 0;
+  s.c = p.c + p.c_row[0];
+  s.c_row = c_row;
+  s.c_column = p.rows > 1 ? p.c_row[1] - p.c_row[0] : 1;
+  s.c_pitch = 0;
+  return s;
+}
+
+/// Whether that fills vectors clearly better.
+bool fits_swapped(const StridedGemm& p) {
+  return p.columns < 2 * kWidest && p.columns * lanes_of(p.rows) * 5 <= p.rows * lanes_of(p.columns) * 4 &&
+         is_even(p.a_row, p.rows) && is_even(p.c_row, p.rows);
+}
+
+}  // namespace
+
+void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& p, Workspace& workspace) {
+  if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
+  const Derivation derivation = derivation_of(rule);
+  const bool draws = rule.arbiter == Arbiter::kRandom && !rule.all_low;
+  BB_CHECK(!draws || coins.row_places != nullptr);
+  if (!draws && pair_taps(derivation, p, workspace)) return;
+  if (!draws && fits_swapped(p)) return pair_blocks(derivation, {}, swap_sides(p, workspace), workspace);
+  pair_blocks(derivation, draws ? coins : Coins{}, p, workspace);
 }
 
 namespace {

@@ -37,7 +37,7 @@ struct PairRule {
 /// low one (operands rounded to `low`, nearest even); each is rounded to binary32, then added and rounded. A product
 /// with a zero operand leaves the high unit to the other one, and adds nothing, as does one whose operand the low
 /// format rounds to zero. Otherwise, for Arbiter::kValue, the first product is high unless the sum of its operands'
-/// exponent fields is the smaller one. Uses workspace slots 0, 1, 8, 9 and 13.
+/// exponent fields is the smaller one. Uses workspace slots 0, 1, 8, 9, 13 and 14.
 void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& problem, Workspace& workspace);
 
 /// The same sums for positions that lie side by side, all operands finite: rows are weights, columns positions. Not for
