@@ -63,6 +63,8 @@ OnnxTensor OnnxImporter::multiply(OnnxNode& node) {
   };
   const OnnxTensor &share = is_share(a) ? a : b, &x = is_share(a) ? b : a;
   const bool is_scaled = x.pending == OnnxPending::gelu && x.gelu.stage == Stage::scaled;
+  if (!is_gelu_part(node, 0) && !is_gelu_part(node, 1))
+    node.fail("products of two tensors are not supported (gates, SiLU, GELU's approximation by tanh)");
   if (!is_share(share) || x.layer != share.layer || x.dims != share.dims ||
       (x.pending != OnnxPending::none && !is_scaled))
     fail_gelu(node);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sw/onnx/import.h"
@@ -154,6 +155,7 @@ class OnnxImporter {
   std::set<int> live_;
   std::set<std::string> layer_names_{kImagesName, "loss"};
   std::map<LayerKind, uint32_t> numbers_;
+  std::map<std::pair<int, int>, OnnxTensor> joins_;  ///< outputs of the concat layers by what they read
   std::vector<OnnxSlot> slots_;
   uint64_t weight_elements_ = 0;
   uint32_t inference_norms_ = 0;

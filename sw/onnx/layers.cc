@@ -119,6 +119,8 @@ OnnxTensor OnnxImporter::sum(OnnxNode& node) {
   return result;
 }
 
+/// A chain of joins. What joins the same tensors from the first on as a node before (DenseNet's blocks) goes on from
+/// its layer: n nodes of 2 to n + 1 inputs are n layers.
 OnnxTensor OnnxImporter::concat(OnnxNode& node) {
   OnnxTensor result = tensor(node, 0);
   result.fresh = false;
@@ -135,8 +137,11 @@ OnnxTensor OnnxImporter::concat(OnnxNode& node) {
       node.fail(fmt::format("{} and {} do not fit", dims_text(result.dims), dims_text(x.dims)));
     std::vector<int64_t> dims = result.dims;
     dims[1] += x.dims[1];
-    result = add_layer(node, layer_of(LayerKind::concat), {result, x});
+    const auto [joined, is_new] = joins_.try_emplace({result.layer, x.layer});
+    if (is_new) joined->second = add_layer(node, layer_of(LayerKind::concat), {result, x});
+    result = joined->second;
     result.dims = dims;
+    result.fresh = false;
   }
   return result;
 }

@@ -51,7 +51,9 @@ TEST_CASE("onnx: an operation that is not supported is named with its node") {
   CHECK(error_of_node("Erf", {}) == "bad.onnx: node 0 'y': Erf: " + only);
   CHECK(error_of_node("Div", {}, {"x", "s"}) == "bad.onnx: node 0 'y': Div: " + only);
   CHECK(error_of_node("Mul", {}, {"x", "s"}) == "bad.onnx: node 0 'y': Mul: " + only);
-  CHECK(error_of_node("Mul", {}, {"x", "x"}) == "bad.onnx: node 0 'y': Mul: " + only);
+  CHECK(error_of_node("Mul", {}, {"x", "x"}) ==
+        "bad.onnx: node 0 'y': Mul: products of two tensors are not supported (gates, SiLU, GELU's approximation by "
+        "tanh)");
   ModelBuilder model;
   model.input({kOpen, 2, 6, 6});
   model.node("Relu", {"x"}, "y").set_domain("com.vendor");

@@ -271,6 +271,31 @@ TEST_CASE("onnx: Add, Sum and Concat join tensors, more than two by a chain") {
   CHECK(concat.layers[3].out == ImageShape{6, 6, 6});
 }
 
+TEST_CASE("onnx: joins that begin like one before go on from its layer") {
+  // A block of DenseNet: each part reads all before it.
+  const Network network = between(8, [](ModelBuilder& model) {
+    model.node("Relu", {"x"}, "a");
+    model.node("Concat", {"x", "a"}, "xa", {{"axis", int64_t{1}}});
+    model.reals("b.weight", {2, 4, 1, 1});
+    model.node("Conv", {"xa", "b.weight"}, "b");
+    model.node("Concat", {"x", "a", "b"}, "xab", {{"axis", int64_t{1}}});
+    model.reals("c.weight", {2, 6, 1, 1});
+    model.node("Conv", {"xab", "c.weight"}, "c");
+    model.node("Concat", {"x", "a", "b", "c"}, "y", {{"axis", int64_t{1}}});
+  });
+  CHECK(kinds(network) == "relu concat conv concat conv concat globalpool fc");
+  CHECK(network.layers[1].sources == std::vector<int>{kImages, 0});
+  CHECK(network.layers[3].sources == std::vector<int>{1, 2});
+  CHECK(network.layers[5].sources == std::vector<int>{3, 4});
+  const Network others = between(4, [](ModelBuilder& model) {  // the order and the tensors count
+    model.node("Relu", {"x"}, "a");
+    model.node("Concat", {"x", "a"}, "xa", {{"axis", int64_t{1}}});
+    model.node("Concat", {"a", "x"}, "ax", {{"axis", int64_t{1}}});
+    model.node("Add", {"xa", "ax"}, "y");
+  });
+  CHECK(kinds(others) == "relu concat concat add globalpool fc");
+}
+
 TEST_CASE("onnx: pooling of every kind") {
   const std::vector<Attribute> two{
       {"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}, {"ceil_mode", int64_t{1}}};
