@@ -31,6 +31,7 @@ inline constexpr std::array kHosts = {asmjit::x86::ebx, asmjit::x86::esi,  asmji
 static_assert(kHosts.size() == RegisterPlaces::kHosts);
 inline constexpr unsigned kFirstPinned = 10;
 inline constexpr unsigned kPinned = 8;
+inline constexpr unsigned kEdx = 9;  ///< its place among kHosts
 }  // namespace host
 
 /// One compilation. Emits into an assembler whose code is placed where CodeMemory will put it.
@@ -124,7 +125,8 @@ class BlockCompiler {
   void shift_by_register(const Operation& op, asmjit::x86::Inst::Id instruction);
   void set_if(const Operation& op, asmjit::x86::CondCode condition, bool by_register);
   void compare_with(unsigned x, int32_t value);
-  void multiply_high(const Operation& op, bool signed_a, bool signed_b);
+  void multiply_high(const Operation& op);
+  void multiply_high_with_sign(const Operation& op, bool signed_a);
   // block_compiler_divide.cc
   void divide(const Operation& op, bool is_signed, bool remainder);
   void divide_as_binary64(bool is_signed, bool remainder);

@@ -93,11 +93,11 @@ bool BlockCompiler::integer(const Operation& op) {
     case InstructionId::SLTU:
       return set_if(op, CondCode::kUnsignedLT, true), true;
     case InstructionId::MULH:
-      return multiply_high(op, true, true), true;
+      return multiply_high(op), true;
     case InstructionId::MULHSU:
-      return multiply_high(op, true, false), true;
+      return multiply_high_with_sign(op, true), true;
     case InstructionId::MULHU:
-      return multiply_high(op, false, false), true;
+      return multiply_high_with_sign(op, false), true;
     case InstructionId::DIV:
       return divide(op, true, false), true;
     case InstructionId::DIVU:
@@ -124,8 +124,9 @@ bool BlockCompiler::integer(const Operation& op) {
 /// rd = from `instruction` value
 void BlockCompiler::immediate(const Operation& op, unsigned from, Inst::Id instruction, int32_t value) {
   if (op.rd == kDiscardRegister) return;
-  const Gp to = held(op.rd) ? home_of(op.rd) : Gp(x86::eax);
   const bool nothing = value == 0 && instruction != Inst::kIdAnd;
+  if (nothing && held(from) && !held(op.rd)) return store_x(op.rd, home_of(from));
+  const Gp to = held(op.rd) ? home_of(op.rd) : Gp(x86::eax);
   if (instruction == Inst::kIdAdd && held(from) && op.rd != from && !nothing) {
     a_.lea(to, x86::ptr(home_of(from).r64(), value));
   } else {
@@ -261,23 +262,28 @@ void BlockCompiler::set_if(const Operation& op, CondCode condition, bool by_regi
   if (!held(op.rd)) keep_x(op.rd);
 }
 
-void BlockCompiler::multiply_high(const Operation& op, bool signed_a, bool signed_b) {
+/// Of two signed factors: into edx.
+void BlockCompiler::multiply_high(const Operation& op) {
   if (op.rd == kDiscardRegister) return;
-  const auto sign_extended = [&](Gp to, unsigned x) {
-    if (held(x)) return void(a_.movsxd(to.r64(), home_of(x)));
-    load_x(to, x);
-    a_.movsxd(to.r64(), to);
-  };
-  signed_a ? sign_extended(x86::eax, op.rs1) : load_x(x86::eax, op.rs1);
-  Gp second = x86::rcx;
-  if (signed_b) {
-    sign_extended(x86::ecx, op.rs2);
-  } else if (held(op.rs2)) {
-    second = home_of(op.rs2).r64();
+  const bool first_at_hand = at_hand(op.rs1) && !held(op.rs1);
+  const unsigned first = first_at_hand || !held(op.rs1) ? op.rs1 : op.rs2, second = first == op.rs1 ? op.rs2 : op.rs1;
+  if (!held(second)) write_back(second);
+  fetch_x(x86::eax, first);
+  held(second) ? a_.imul(home_of(second)) : a_.imul(x_place(second));
+  store_x(op.rd, x86::edx);
+}
+
+/// Of an unsigned second factor: the product's low 64 bits are exact.
+void BlockCompiler::multiply_high_with_sign(const Operation& op, bool signed_a) {
+  if (op.rd == kDiscardRegister) return;
+  if (signed_a && held(op.rs1)) {
+    a_.movsxd(x86::rax, home_of(op.rs1));
   } else {
-    load_x(x86::ecx, op.rs2);
+    fetch_x(x86::eax, op.rs1);
+    if (signed_a) a_.movsxd(x86::rax, x86::eax);
   }
-  a_.imul(x86::rax, second);  // the product's low 64 bits are exact for each of the three
+  if (!held(op.rs2)) load_x(x86::ecx, op.rs2);
+  a_.imul(x86::rax, held(op.rs2) ? home_of(op.rs2).r64() : Gp(x86::rcx));
   a_.shr(x86::rax, 32);
   keep_x(op.rd);
 }

@@ -28,7 +28,6 @@ bool BlockCompiler::host_has_bmi2() {
 /// Whether `op` is emitted with nothing but eax beside what its operands are in.
 bool BlockCompiler::needs_only_eax(const Operation& op) const {
   switch (op.id) {
-    case InstructionId::MULH:
     case InstructionId::FLW:
     case InstructionId::FSW:
       return false;
@@ -63,6 +62,9 @@ void BlockCompiler::choose_registers() {
   only_eax_ = !block_.block.cached() && std::all_of(operations_.begin(), operations_.end(),
                                                     [&](const Operation& op) { return needs_only_eax(op); });
   hosts_ = (1u << (only_eax_ ? RegisterPlaces::kHosts : host::kPinned)) - 1;
+  const bool makes_upper_half = std::any_of(operations_.begin(), operations_.end(),
+                                            [](const Operation& op) { return op.id == InstructionId::MULH; });
+  if (makes_upper_half) hosts_ &= ~(1u << host::kEdx);
   wanted_ = usual_guests();
   places_now_ = RegisterPlaces();
   for (unsigned i = 0; i < host::kPinned; ++i) {
@@ -251,7 +253,7 @@ void BlockCompiler::prepare(const Operation& op) {
     bring(op.rs1, true, false);
   }
   // The upper half of a product takes all 64 bits of a register.
-  const bool whole = kind == InstructionKind::multiply && op.id != InstructionId::MUL && only_eax_;
+  const bool whole = (op.id == InstructionId::MULHU || op.id == InstructionId::MULHSU) && only_eax_;
   if (operands.rs2 && (!rs2_known || op.rs2 == op.rd || whole)) bring(op.rs2, true, whole);
   const bool is_source = (operands.rs1 && op.rd == op.rs1) || (operands.rs2 && op.rd == op.rs2);
   if (operands.rd && !is_source && kind != InstructionKind::jump) bring(op.rd, false, false);
