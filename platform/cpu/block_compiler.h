@@ -11,7 +11,7 @@
 #include "platform/cpu/block_registers.h"
 #include "platform/cpu/compiled_code.h"
 #include "platform/cpu/division_plan.h"
-#include "platform/cpu/rotation_plan.h"
+#include "platform/cpu/operation_plan.h"
 
 namespace backboard {
 
@@ -43,7 +43,7 @@ class BlockCompiler {
         places_(code.places_),
         block_(block),
         data_(data),
-        operations_(with_rotations({block.block.operations, block.block.count})),
+        operations_(plan_operations({block.block.operations, block.block.count})),
         uses_(operations_) {}
 
   /// Emits the whole block.

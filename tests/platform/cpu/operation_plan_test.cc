@@ -1,7 +1,7 @@
-// Rotations spelt out as shifts: which are found, and what is left of the shifts.
+// Operations that a block's compiler is spared: rotations spelt out as shifts, and results that nobody sees.
 #include <catch2/catch.hpp>
 
-#include "platform/cpu/rotation_plan.h"
+#include "platform/cpu/operation_plan.h"
 #include "tests/support/rv_asm.h"
 
 using namespace backboard;
@@ -12,7 +12,7 @@ namespace {
 std::vector<Operation> plan_of(const std::vector<uint32_t>& instructions) {
   std::vector<Operation> operations;
   for (const uint32_t bits : instructions) operations.push_back(decode(bits));
-  return with_rotations(operations);
+  return plan_operations(operations);
 }
 
 bool rotates(const Operation& op, unsigned rd, unsigned from, int32_t right) {
@@ -33,15 +33,19 @@ TEST_CASE("two shifts of one register that are joined are a rotation") {
   }
 }
 
-TEST_CASE("a shift that the rotation overwrites is left out, so that a register may rotate in itself") {
+TEST_CASE("a shift that the rotation overwrites is spared, so that a register may rotate in itself") {
   const auto in_itself = plan_of({srli(16, 14, 12), slli(14, 14, 20), or_(14, 14, 16)});
   CHECK(in_itself[0].id == InstructionId::SRLI);
-  CHECK(left_out(in_itself[1]));
-  CHECK(rotates(in_itself[2], 14, 14, 12));
+  CHECK(rotates(in_itself[1], 14, 14, 12));
+  CHECK(left_out(in_itself[2]));
   const auto first = plan_of({slli(5, 10, 7), add(11, 11, 12), srli(6, 10, 25), or_(5, 5, 6)});
   CHECK(left_out(first[0]));
   CHECK(first[2].id == InstructionId::SRLI);
   CHECK(rotates(first[3], 5, 10, 25));
+  // The register is another's when the two are joined.
+  const auto reused = plan_of({slli(5, 10, 7), srli(6, 10, 25), lui(10, 1), or_(6, 5, 6)});
+  CHECK(rotates(reused[1], 6, 10, 25));
+  CHECK(left_out(reused[3]));
 }
 
 TEST_CASE("what may be seen before the rotation stays") {
@@ -55,6 +59,22 @@ TEST_CASE("what may be seen before the rotation stays") {
   const auto gone = plan_of({srli(16, 14, 12), slli(14, 14, 20), lw(11, 12, 0), or_(14, 14, 16)});
   CHECK(gone[3].id == InstructionId::OR);
   CHECK(gone[1].id == InstructionId::SLLI);
+}
+
+TEST_CASE("a result that is overwritten unseen is not computed, nor what only it was made of") {
+  const auto plan = plan_of({addi(5, 10, 1), add(6, 5, 11), lui(5, 1), addi(6, 5, 2), mul(7, 6, 6)});
+  CHECK(left_out(plan[0]));
+  CHECK(left_out(plan[1]));
+  for (size_t i = 2; i < plan.size(); ++i) CHECK_FALSE(left_out(plan[i]));
+  for (const uint32_t between : {lw(11, 12, 0), sw(11, 0, 12), 0x0ff0000fu, 0x00208053u}) {  // fence, fadd.s
+    const auto seen = plan_of({addi(5, 10, 1), between, addi(5, 10, 2)});
+    CHECK(seen[0].id == InstructionId::ADDI);
+    CHECK(seen[0].rd == 5);
+  }
+  const auto own = plan_of({addi(5, 10, 1), lw(5, 12, 0)});  // it may trap, and leaves x5 then
+  CHECK_FALSE(left_out(own[0]));
+  const auto end = plan_of({addi(5, 10, 1), add(6, 5, 5), bne(5, 6, 8)});
+  for (const Operation& op : end) CHECK_FALSE(left_out(op));
 }
 
 TEST_CASE("no rotation: other amounts, other registers, the same direction, a register that changes between") {

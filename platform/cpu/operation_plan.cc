@@ -1,6 +1,7 @@
-#include "platform/cpu/rotation_plan.h"
+#include "platform/cpu/operation_plan.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include "platform/cpu/block_registers.h"
@@ -63,22 +64,49 @@ void rotate(std::span<Operation> operations, size_t at) {
   if (left.immediate == 0 || static_cast<uint32_t>(left.immediate + right.immediate) != kBits) return;
   const auto by = right.immediate;
   const size_t first = std::min(*one, *other), second = std::max(*one, *other);
-  const bool leaves_second_out = unseen(operations, second, at);
-  if (changes(operations, first, second, from) || changes(operations, second + 1, at, from)) return;
-  if (operations[second].rd == from && !leaves_second_out) return;  // what is to be rotated is gone
-  if (unseen(operations, first, at)) leave_out(operations[first]);
-  if (leaves_second_out) leave_out(operations[second]);
-  join.id = InstructionId::RORI;
-  join.rs1 = static_cast<uint8_t>(from);
-  join.rs2 = 0;
-  join.immediate = by;
+  if (changes(operations, first, second, from)) return;
+  const auto turn = [&](Operation& op) {
+    op.id = InstructionId::RORI;
+    op.rs1 = static_cast<uint8_t>(from);
+    op.rs2 = 0;
+    op.immediate = by;
+  };
+  if (unseen(operations, second, at)) {  // then the result may be there early
+    turn(operations[second]);
+    leave_out(join);
+  } else if (!changes(operations, second, at, from)) {
+    turn(join);
+  }
+}
+
+/// Leaves out what computes a value that is overwritten before anybody could look.
+void leave_dead_out(std::span<Operation> operations) {
+  constexpr uint64_t kAll = ~uint64_t{0};
+  uint64_t seen = kAll;  // registers whose value behind the operation matters
+  for (size_t i = operations.size(); i-- > 0;) {
+    Operation& op = operations[i];
+    if (may_leave(op.id)) {
+      seen = kAll;
+      continue;
+    }
+    const IntegerOperands operands = integer_operands(op.id);
+    const uint64_t result = operands.rd ? uint64_t{1} << op.rd : 0;
+    if (result != 0 && (seen & result) == 0) {
+      leave_out(op);
+      continue;
+    }
+    seen &= ~result;
+    if (operands.rs1) seen |= uint64_t{1} << op.rs1;
+    if (operands.rs2) seen |= uint64_t{1} << op.rs2;
+  }
 }
 
 }  // namespace
 
-std::vector<Operation> with_rotations(std::span<const Operation> operations) {
+std::vector<Operation> plan_operations(std::span<const Operation> operations) {
   std::vector<Operation> result(operations.begin(), operations.end());
   for (size_t i = 0; i < result.size(); ++i) rotate(result, i);
+  leave_dead_out(result);
   return result;
 }
 
