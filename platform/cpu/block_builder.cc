@@ -212,7 +212,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     ended = crosses || ends_block(operation);
   }
   if (count == 0) return 0;
-  HandlerChoice::pair({operations, count});
+  HandlerChoice::group({operations, count});
   operations[count] = {};
   operations[count].id = InstructionId::kBlockEnd;
   operations[count].handler = plain_handler(InstructionId::kBlockEnd);

@@ -42,6 +42,17 @@ void RiscvCore<Xlen>::interpret(Block* block) {
 #define LABEL_rs2(id) &&do_##id##_rs2
 #define PAIR(c1, i1, at1, c2, i2, at2) kPairs ? &&do_##i1##_##at1##_##i2##_##at2 : LABEL_##at1(i1),
 #include "platform/cpu/pairs.def"
+#define LABEL_m LABEL_x
+#define LABEL_mm LABEL_x
+#define LABEL_h LABEL_rs1
+#define LABEL_hm LABEL_rs1
+#define LABEL_mh LABEL_rs2
+#define GROUP_LABEL(name, i1, a1) kPairs ? &&do_##name : LABEL_##a1(i1),
+#define GROUP_LABEL_OF(name, c1, i1, a1, ...) GROUP_LABEL(name, i1, a1)
+#define GROUP_2(...) GROUP_LABEL_OF(GROUP_NAME_2(__VA_ARGS__), __VA_ARGS__)
+#define GROUP_3(...) GROUP_LABEL_OF(GROUP_NAME_3(__VA_ARGS__), __VA_ARGS__)
+#define GROUP_4(...) GROUP_LABEL_OF(GROUP_NAME_4(__VA_ARGS__), __VA_ARGS__)
+#include "platform/cpu/groups.def"
   };
   constexpr bool kHome = !kLines && Xlen::kBits == 32;
   U* const x = x_.data();
@@ -130,6 +141,16 @@ do_JALR:
     NEXT();                            \
   }
 #include "platform/cpu/pairs.def"
+
+#define GROUP_2(c1, i1, a1, c2, i2, a2) \
+  GROUP(GROUP_NAME_2(c1, i1, a1, c2, i2, a2), GROUP_FIRST(c1, i1, a1) GROUP_NEXT(c2, i2, a2))
+#define GROUP_3(c1, i1, a1, c2, i2, a2, c3, i3, a3)       \
+  GROUP(GROUP_NAME_3(c1, i1, a1, c2, i2, a2, c3, i3, a3), \
+        GROUP_FIRST(c1, i1, a1) GROUP_NEXT(c2, i2, a2) GROUP_NEXT(c3, i3, a3))
+#define GROUP_4(c1, i1, a1, c2, i2, a2, c3, i3, a3, c4, i4, a4)       \
+  GROUP(GROUP_NAME_4(c1, i1, a1, c2, i2, a2, c3, i3, a3, c4, i4, a4), \
+        GROUP_FIRST(c1, i1, a1) GROUP_NEXT(c2, i2, a2) GROUP_NEXT(c3, i3, a3) GROUP_NEXT(c4, i4, a4))
+#include "platform/cpu/groups.def"
 
 do_LR_W:
 do_SC_W:

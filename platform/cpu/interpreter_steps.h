@@ -54,7 +54,46 @@ template <unsigned kSizeBytes>
 #define SECOND_rs1 RS2
 #define SECOND_rs2 at_hand
 
+// The same for the letters of groups.def.
+#define FIRST_m RS1
+#define FIRST_mm RS1
+#define FIRST_mh RS1
+#define FIRST_mg RS1
+#define FIRST_mu RS1
+#define FIRST_h at_hand
+#define FIRST_hm at_hand
+#define FIRST_hg at_hand
+#define FIRST_hu at_hand
+#define FIRST_g before_last
+#define FIRST_gm before_last
+#define FIRST_gh before_last
+#define FIRST_gu before_last
+#define FIRST_s same_first
+#define FIRST_sm same_first
+#define FIRST_sh same_first
+#define FIRST_sg same_first
+#define FIRST_su same_first
+#define SECOND_m RS2
+#define SECOND_h RS2
+#define SECOND_g RS2
+#define SECOND_s RS2
+#define SECOND_mm RS2
+#define SECOND_hm RS2
+#define SECOND_gm RS2
+#define SECOND_sm RS2
+#define SECOND_mh at_hand
+#define SECOND_gh at_hand
+#define SECOND_sh at_hand
+#define SECOND_mg before_last
+#define SECOND_hg before_last
+#define SECOND_sg before_last
+#define SECOND_mu same_second
+#define SECOND_hu same_second
+#define SECOND_gu same_second
+#define SECOND_su same_second
+
 #define STEP_alu(id, at) RESULT(IntegerResult<Xlen>::id(FIRST_##at, SECOND_##at, IMMEDIATE))
+#define STEP_temp(id, at) at_hand = IntegerResult<Xlen>::id(FIRST_##at, SECOND_##at, IMMEDIATE)
 #define STEP_branch(id, at)                      \
   do {                                           \
     const U a = FIRST_##at, b = SECOND_##at;     \
@@ -210,3 +249,21 @@ template <unsigned kSizeBytes>
     if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind; \
     NEXT();                                                                          \
   }
+
+// Groups: the steps are made of GROUP_FIRST and GROUP_NEXT.
+#define GROUP(name, ...) GROUP_CALLED(name, __VA_ARGS__)
+#define GROUP_CALLED(name, ...)                   \
+  do_##name : {                                   \
+    [[maybe_unused]] U before_last = 0, last = 0; \
+    __VA_ARGS__ NEXT();                           \
+  }
+#define GROUP_FIRST(c, id, at)                        \
+  [[maybe_unused]] const U same_first = FIRST_##at;   \
+  [[maybe_unused]] const U same_second = SECOND_##at; \
+  STEP_##c(id, at);                                   \
+  last = at_hand;
+#define GROUP_NEXT(c, id, at) \
+  ++op;                       \
+  STEP_##c(id, at);           \
+  before_last = last;         \
+  last = at_hand;
