@@ -80,12 +80,19 @@ void BlockCompiler::emit() {
     places_now_ = at_turn();
     a_.bind(turn_);
   }
-  for (now_ = 0; now_ < block.count; ++now_) operation(operations_[now_]);
-  const InstructionKind last = kind_of(block.operations[block.count - 1].id);
-  const bool ended = last == InstructionKind::branch || last == InstructionKind::jump || last == InstructionKind::csr ||
-                     last == InstructionKind::system ||
-                     (last == InstructionKind::fence && block.operations[block.count - 1].id != InstructionId::FENCE);
-  if (!ended) finish(0, block.cycles, static_cast<uint32_t>(block.pc()) + block.bytes);
+  if (!data_.by_lines && data_.no_wrap) groups_ = group_accesses(operations_);
+  const RegisterPlaces start = places_now_;
+  if (!groups_.groups.empty()) {
+    plain_ = a_.newLabel();
+    for (unsigned i = 0; i < block.count; ++i) plain_behind_.push_back(a_.newLabel());
+    check_groups();
+    in_groups_ = true;
+    emit_operations();
+    in_groups_ = false;
+    a_.bind(plain_);
+    places_now_ = start;
+  }
+  emit_operations();
   at_hand_ = kept_ = 0;
   for (size_t i = 0; i < apart_.size(); ++i) apart_[i]();
 
@@ -105,6 +112,20 @@ void BlockCompiler::emit() {
   };
   go_back(late_, CompiledExit::limit);
   if (block.cached()) go_back(gone_, CompiledExit::unknown);
+}
+
+/// One form of the block, from its first operation to its ends.
+void BlockCompiler::emit_operations() {
+  const Block& block = block_.block;
+  at_hand_ = kept_ = 0;
+  latency_ = 0;
+  floating_checked_ = floating_dirty_ = false;
+  for (now_ = 0; now_ < block.count; ++now_) operation(operations_[now_]);
+  const InstructionKind last = kind_of(block.operations[block.count - 1].id);
+  const bool ended = last == InstructionKind::branch || last == InstructionKind::jump || last == InstructionKind::csr ||
+                     last == InstructionKind::system ||
+                     (last == InstructionKind::fence && block.operations[block.count - 1].id != InstructionId::FENCE);
+  if (!ended) finish(0, block.cycles, static_cast<uint32_t>(block.pc()) + block.bytes);
 }
 
 /// Whether the block must end in time.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "platform/cpu/access_groups.h"
 #include "platform/cpu/block_registers.h"
 #include "platform/cpu/compiled_code.h"
 #include "platform/cpu/division_plan.h"
@@ -115,6 +116,7 @@ class BlockCompiler {
   }
 
   void check_time(asmjit::Label late);
+  void emit_operations();
   void operation(const Operation& op);
   bool constant(const Operation& op);
   bool integer(const Operation& op);
@@ -139,7 +141,10 @@ class BlockCompiler {
   void count_ones(asmjit::x86::Gp value);
   // block_compiler_memory.cc
   void memory(const Operation& op, unsigned size_bytes, bool store);
-  void load_address(const Operation& op);
+  void load_address(const Operation& op) { load_address(op.rs1, op.immediate); }
+  void load_address(unsigned base, int32_t offset);
+  void check_groups();
+  void memory_in_group(const Operation& op, unsigned size_bytes, bool store);
   Mem check_page(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
   void misaligned(const Operation& op, unsigned size_bytes, bool store, asmjit::Label done);
   void check_line(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
@@ -183,6 +188,13 @@ class BlockCompiler {
   bool made_constant_ = false;       ///< the operation's result is known, and nowhere yet
   bool loops_ = false;               ///< the block's end leads to its start
   asmjit::Label late_, gone_, turn_;
+  /// Where there are groups of accesses, the block is there twice: without a look at the table for them, and plain. A
+  /// call may change the table, so that whoever calls the core for an access goes on in the plain form, where both have
+  /// the same registers in the same places.
+  AccessGroups groups_;
+  bool in_groups_ = false;  ///< the form without a look is being compiled
+  asmjit::Label plain_;
+  std::vector<asmjit::Label> plain_behind_;  ///< each operation, in the plain form
   // Registers without a register of the host go through memory: who uses one at once would wait for it.
   unsigned at_hand_ = 0;  ///< of the operation before this one; 0: none
   unsigned kept_ = 0;     ///< of this one

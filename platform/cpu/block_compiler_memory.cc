@@ -1,5 +1,6 @@
 // Loads and stores in compiled blocks, and the lines of the code cache that a block lies in.
 #include <bit>
+#include <utility>
 
 #include "platform/cpu/block_compiler.h"
 #include "platform/cpu/data_path.h"
@@ -23,6 +24,7 @@ constexpr int32_t offset_of_tag(bool store) {
 
 /// What the table of pages or lines allows is done here; everything else calls the core.
 void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store) {
+  if (in_groups_ && (groups_.members >> now_ & 1) != 0) return memory_in_group(op, size_bytes, store);
   latency_own_ = data_.by_lines ? data_.hit_cycles : 0;  // the block's cycles hold that of home memory
   const CompiledSite* const at = site_of(op);
   const Label slow = a_.newLabel(), done = a_.newLabel();
@@ -35,11 +37,14 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
   }
   store ? finish_store(op, place) : finish_load(op, place);
   a_.bind(done);
+  const bool two_forms = !plain_behind_.empty();
+  if (two_forms && !in_groups_) a_.bind(plain_behind_[now_]);
+  const Label behind = two_forms ? plain_behind_[now_] : done;
   latency_ += latency_own_;
   latency_own_ = 0;
   const bool keeps = !store && op.id != InstructionId::FLW && op.rd != kDiscardRegister && !held(op.rd);
   if (keeps) kept_ = op.rd;
-  later([this, op, at, slow, done, size_bytes, store, keeps] {
+  later([this, op, at, slow, done, behind, size_bytes, store, keeps] {
     a_.bind(slow);
     if (!data_.by_lines && data_.misaligned && size_bytes > 1) misaligned(op, size_bytes, store, done);
     load_address(op);
@@ -48,21 +53,47 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
     a_.call(imm(code_.call_access_));
     reload_held();
     if (keeps) a_.mov(x86::eax, x_place(op.rd));
-    a_.jmp(done);
+    a_.jmp(behind);
   });
 }
 
 /// Into eax.
-void BlockCompiler::load_address(const Operation& op) {
-  if (known(op.rs1)) {
-    a_.mov(x86::eax, places_now_.value(op.rs1) + static_cast<uint32_t>(op.immediate));
-  } else if (held(op.rs1)) {
-    op.immediate == 0 ? a_.mov(x86::eax, home_of(op.rs1))
-                      : a_.lea(x86::eax, x86::ptr(home_of(op.rs1).r64(), op.immediate));
+void BlockCompiler::load_address(unsigned base, int32_t offset) {
+  if (known(base)) {
+    a_.mov(x86::eax, places_now_.value(base) + static_cast<uint32_t>(offset));
+  } else if (held(base)) {
+    offset == 0 ? a_.mov(x86::eax, home_of(base)) : a_.lea(x86::eax, x86::ptr(home_of(base).r64(), offset));
   } else {
-    fetch_x(x86::eax, op.rs1);
-    if (op.immediate != 0) a_.add(x86::eax, op.immediate);
+    fetch_x(x86::eax, base);
+    if (offset != 0) a_.add(x86::eax, offset);
   }
+}
+
+/// At the block's start: may all accesses of all groups be done without another look?
+void BlockCompiler::check_groups() {
+  const Mem page = x86::byte_ptr(host::kTable, x86::rax);
+  for (const AccessGroup& group : groups_.groups) {
+    for (const int32_t offset : {group.first, group.last}) {
+      const auto turn = offset == group.first ? static_cast<uint32_t>(std::countr_zero(group.alignment)) : 0;
+      load_address(group.base, offset);
+      if (turn != 0) a_.ror(x86::eax, turn);
+      a_.shr(x86::eax, kPageShift - turn);
+      for (const auto& [used, allowed] :
+           {std::pair(group.reads, DataPath::kMayRead), {group.writes, DataPath::kMayWrite}}) {
+        if (!used) continue;
+        a_.test(page, allowed);
+        a_.jz(plain_);
+      }
+    }
+  }
+}
+
+void BlockCompiler::memory_in_group(const Operation& op, unsigned size_bytes, bool store) {
+  if (!held(op.rs1)) fetch_x(x86::eax, op.rs1);
+  const Gp base = held(op.rs1) ? home_of(op.rs1) : Gp(x86::eax);
+  const Mem place = x86::ptr(host::kHome, base.r64(), 0, op.immediate, size_bytes);
+  store ? finish_store(op, place) : finish_load(op, place);
+  if (!store && op.id != InstructionId::FLW && op.rd != kDiscardRegister && !held(op.rd)) kept_ = op.rd;
 }
 
 /// Home memory. The table is looked up with the address turned right by the bits that an aligned access has zero: a

@@ -10,8 +10,8 @@ using namespace asmjit;
 
 namespace {
 
-/// Room that any block fits into: 64 instructions of up to about 700 bytes with what lies apart, twice over.
-constexpr size_t kLargestBlockBytes = 96 * 1024;
+/// Room that any block fits into: 64 instructions of up to about 700 bytes with what lies apart, in two forms, twice over.
+constexpr size_t kLargestBlockBytes = 192 * 1024;
 
 /// Code as it will lie at `place`. False when asmjit refuses.
 bool assemble(CodeHolder& holder, CodeMemory& memory) {

@@ -169,7 +169,7 @@ template <class Xlen>
 bool RiscvCore<Xlen>::compile(const Block& block) {
   CompiledData data{.home = home_, .misaligned = !config_.misaligned_traps};
   if (home_.region != DataPath::kNoRegion) {
-    static constexpr uint64_t kLargestOffset = 2048, kAddresses = uint64_t{1} << 32;
+    static constexpr uint64_t kLargestOffset = 4096, kAddresses = uint64_t{1} << 32;
     const DataPath::Region& region = path_.region(home_.region);
     data.no_wrap = region.first >= kLargestOffset && region.last + kLargestOffset < kAddresses;
   }
