@@ -18,13 +18,16 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// A pair of a vector of columns.
 template <class D>
 struct PairColumns {
+  using V = hn::Vec<D>;
+  HWY_INLINE PairColumns(V h0, V h1, V l0, V l1, V of_keys)
+      : high0(h0), high1(h1), low0(l0), low1(l1), difference(of_keys) {}
   HWY_INLINE PairColumns(D d, const float* HWY_RESTRICT b)
       : high0(hn::Load(d, b)),
         high1(hn::Load(d, b + hn::Lanes(d))),
         low0(hn::Load(d, b + 2 * hn::Lanes(d))),
         low1(hn::Load(d, b + 3 * hn::Lanes(d))),
         difference(hn::Load(d, b + 4 * hn::Lanes(d))) {}
-  hn::Vec<D> high0, high1, low0, low1, difference;
+  V high0, high1, low0, low1, difference;
 };
 
 /// Adds a pair of a row by one of columns. kMasked: some operand is an infinity or NaN; slower.

@@ -41,7 +41,7 @@ struct PairRule {
 void pair_gemm(const PairRule& rule, const Coins& coins, const StridedGemm& problem, Workspace& workspace);
 
 /// The same sums for positions that lie side by side, all operands finite: rows are weights, columns positions. Not for
-/// Arbiter::kRandom. Uses workspace slots 0, 1 and 13.
+/// Arbiter::kRandom. Uses workspace slots 0, 1, 8 and 13.
 void pair_lines(const PairRule& rule, const LineGemm& problem, Workspace& workspace);
 
 /// What the rule makes of operands.

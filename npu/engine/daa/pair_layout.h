@@ -49,6 +49,10 @@ struct LineRoom {
   float* weights;    ///< [pass][pair][field][kPassRows]
   float* raw;        ///< weights of a pass, all steps and kPassRows more
   float* positions;  ///< kPairBlock x kPairFields vectors
+  // Where few passes read a position: what the rule makes of each element, from `first` of B on, worked out once.
+  ptrdiff_t first;
+  size_t count;      ///< elements; 0: there are many passes
+  float *low, *key;  ///< and two vectors behind
 };
 
 }  // namespace backboard::npu::daa

@@ -33,6 +33,75 @@ HWY_NOINLINE void line_kernel(D d, const float* weights, const float* positions,
   for (uint32_t m = 0; m < kRows; ++m) store_first(d, sums[m], c + m * c_row, count);
 }
 
+/// Elements of a line: places of the steps count from these.
+struct LineElements {
+  const float *high, *low, *key;
+};
+
+/// line_kernel() over all steps, of elements whose low value and key are known.
+template <uint32_t kRows, class D>
+HWY_NOINLINE void element_kernel(D d, const float* HWY_RESTRICT a, const LineElements& from, const ptrdiff_t* step,
+                                 uint32_t steps, float* c, ptrdiff_t c_row, size_t count) {
+  using V = hn::Vec<D>;
+  V sums[kRows];
+  HWY_UNROLL(8)
+  for (uint32_t m = 0; m < kRows; ++m) sums[m] = load_first(d, c + m * c_row, count);
+  const auto add = [&](const PairColumns<D>& columns) HWY_ATTR {
+    HWY_UNROLL(8)
+    for (uint32_t m = 0; m < kRows; ++m) {
+      const auto field = [&](uint32_t j) HWY_ATTR { return hn::Set(d, a[j * kPassRows + m]); };
+      sums[m] = add_pair<false>(d, sums[m], field(0), field(1), field(2), field(3), field(4), columns);
+    }
+    a += kPairFields * kPassRows;
+  };
+  const auto load = [&](const float* values, uint32_t r) HWY_ATTR { return hn::LoadU(d, values + step[r]); };
+  uint32_t r = 0;
+  for (; r + 1 < steps; r += 2) {
+    add({load(from.high, r), load(from.high, r + 1), load(from.low, r), load(from.low, r + 1),
+         hn::Sub(load(from.key, r + 1), load(from.key, r))});
+  }
+  if (r < steps) {
+    const V zero = hn::Zero(d);
+    add({load(from.high, r), zero, load(from.low, r), zero, hn::Sub(hn::Set(d, kZeroKey), load(from.key, r))});
+  }
+  HWY_UNROLL(8)
+  for (uint32_t m = 0; m < kRows; ++m) store_first(d, sums[m], c + m * c_row, count);
+}
+
+template <class D, uint32_t... kRows>
+HWY_INLINE auto pick_elements(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
+  static constexpr decltype(&element_kernel<1, D>) kKernels[] = {element_kernel<kRows + 1, D>...};
+  return kKernels[rows - 1];
+}
+
+/// run_columns() where the elements are worked out.
+template <class D>
+HWY_INLINE void run_elements(D d, const Derivation& rule, const LineGemm& p, const LineRoom& room, const Passes& passes,
+                             uint32_t line, uint32_t n0, uint32_t count) {
+  const ptrdiff_t at = p.b_line[line] + n0;
+  const float* const low = room.low + (at - room.first);
+  const LineElements from{rule.all_low ? low : p.b + at, low, room.key + (at - room.first)};
+  float* const c = p.c + p.c_line[line] + n0;
+  const size_t pass_floats = (size_t{p.steps} + 1) / 2 * kPairFields * kPassRows;
+  for (uint32_t pass = 0; pass < passes.count; ++pass) {
+    const auto kernel = pick_elements<D>(passes.height(pass), std::make_integer_sequence<uint32_t, kPassRows>());
+    kernel(d, room.weights + pass * pass_floats, from, p.b_step, p.steps, c + passes.first(pass) * p.c_row, p.c_row,
+           count);
+  }
+}
+
+/// What the rule makes of all elements that lines read, and of up to two vectors behind them.
+void derive_line_elements(const Derivation& rule, const LineGemm& p, const LineRoom& room) {
+  const hn::ScalableTag<float> d;
+  const Deriver<true, decltype(d)> derive(rule);
+  for (size_t i = 0; i < room.count; i += hn::Lanes(d)) {
+    hn::Vec<decltype(d)> high, low, key;
+    derive(hn::LoadU(d, p.b + room.first + i), high, low, key);
+    hn::Store(low, d, room.low + i);
+    hn::Store(key, d, room.key + i);
+  }
+}
+
 template <class D, uint32_t... kRows>
 HWY_INLINE auto pick_line(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
   static constexpr decltype(&line_kernel<1, D>) kKernels[] = {line_kernel<kRows + 1, D>...};
@@ -70,15 +139,19 @@ void run_lines(const Derivation& rule, const LineGemm& p, const LineRoom& room) 
     const RawRows from{p.a, p.a_row + passes.first(pass), passes.height(pass), p.a_step, p.steps};
     pack_pass<true>(rule, from, room.raw, room.weights + size_t{pass} * pairs * kPairFields * kPassRows);
   }
+  if (room.count > 0) derive_line_elements(rule, p, room);
+  const auto run = [&](auto tag, uint32_t line, uint32_t n0, uint32_t count) HWY_ATTR {
+    if (room.count > 0) return run_elements(tag, rule, p, room, passes, line, n0, count);
+    run_columns(tag, rule, p, room, passes, line, n0, count);
+  };
   for (uint32_t line = 0; line < p.lines; ++line) {
     for (uint32_t n0 = 0, count; n0 < p.columns; n0 += count) {
       const uint32_t left = p.columns - n0;
+      count = std::min(left, lanes);
       if (left > half_lanes) {
-        count = std::min(left, lanes);
-        run_columns(d, rule, p, room, passes, line, n0, count);
+        run(d, line, n0, count);
       } else {
-        count = left;
-        run_columns(half, rule, p, room, passes, line, n0, count);
+        run(half, line, n0, count);
       }
     }
   }
@@ -93,14 +166,33 @@ namespace backboard::npu::daa {
 
 HWY_EXPORT(run_lines);
 
+namespace {
+
+/// Passes over a position's elements that take less time where they lie than packed, which takes a pass itself.
+constexpr uint32_t kFewPasses = 2;
+
+}  // namespace
+
 void pair_lines(const PairRule& rule, const LineGemm& p, Workspace& workspace) {
   BB_CHECK(rule.arbiter != Arbiter::kRandom);
-  if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
+  if (p.rows == 0 || p.columns == 0 || p.steps == 0 || p.lines == 0) return;
   const size_t pairs = (size_t{p.steps} + 1) / 2;
   LineRoom room{};
   room.weights = workspace.array<float>(1, Passes(p.rows).count * pairs * kPairFields * kPassRows);
   room.raw = workspace.array<float>(13, (p.steps + kPassRows) * kPassRows);
   room.positions = workspace.array<float>(0, size_t{kPairBlock} * kPairFields * kWidest);
+  if (Passes(p.rows).count <= kFewPasses) {
+    const auto lines = std::minmax_element(p.b_line, p.b_line + p.lines);
+    const auto steps = std::minmax_element(p.b_step, p.b_step + p.steps);
+    room.first = *lines.first + *steps.first;
+    room.count = static_cast<size_t>(*lines.second + *steps.second - room.first) + p.columns;
+    // What lies behind the last element is read, and goes nowhere.
+    const size_t padded = (room.count + 3 * kWidest - 1) / kWidest * kWidest;
+    room.low = workspace.array<float>(8, 2 * padded);
+    room.key = room.low + padded;
+    std::fill_n(room.low + room.count, padded - room.count, 0.0f);
+    std::fill_n(room.key + room.count, padded - room.count, 0.0f);
+  }
   HWY_DYNAMIC_DISPATCH(run_lines)(derivation_of(rule), p, room);
 }
 
