@@ -158,6 +158,23 @@ TEST_CASE("Sums of thousands of terms go on from block to block of them") {
       {}, [&](float start, const Terms& terms) { return test::sum_pairs({}, start, terms); }, tiles);
 }
 
+TEST_CASE("Lines and windows of images follow the mode and the arbiter, too") {
+  // Lines of 28 and 14 positions with one, two and three passes of channels; an odd number of terms; WG of whole pairs.
+  const std::vector<ConvTile> tiles = {ConvTile::whole(3, 1, 28, 28, 8, 3, 3, 1, 1),
+                                       ConvTile::whole(2, 3, 14, 14, 11, 3, 3, 1, 1),
+                                       ConvTile::whole(1, 2, 9, 30, 19, 3, 5, 1, 2)};
+  DaaConfig low;
+  low.ff = low.bp = low.wg = Mode::kLow;
+  check_convolutions(
+      low, [&](float start, const Terms& terms) { return test::sum_pairs(model_of(low, Mode::kLow), start, terms); },
+      tiles);
+  DaaConfig first;
+  first.arbiter = Arbiter::kFirst;
+  first.low_mantissa = 2;
+  check_convolutions(
+      first, [&](float start, const Terms& terms) { return test::sum_pairs(model_of(first), start, terms); }, tiles);
+}
+
 TEST_CASE("Coins of thousands of terms are those of their places in the whole sum") {
   DaaConfig config;
   config.arbiter = Arbiter::kRandom;
