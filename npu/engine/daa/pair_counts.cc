@@ -6,18 +6,13 @@
 
 #include <algorithm>
 
+#include "npu/engine/daa/flag_runs-inl.h"
 #include "npu/engine/daa/pair_counts.h"
 #include "npu/engine/run_length-inl.h"
 
 #ifndef BACKBOARD_NPU_ENGINE_DAA_PAIR_COUNTS_TYPES_
 #define BACKBOARD_NPU_ENGINE_DAA_PAIR_COUNTS_TYPES_
 namespace backboard::npu::daa {
-
-/// Places that follow each other by one.
-struct Run {
-  ptrdiff_t first;
-  uint32_t count;
-};
 
 /// Non-zeros of each step over all rows, and, at the first step of a pair, rows that have one at both.
 struct SideCounts {
@@ -33,41 +28,6 @@ HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-/// flags[i] = 1 where from[i] is not zero; a vector, reads and writes no more.
-template <class D>
-HWY_INLINE void flag_vector(D d, const float* from, uint8_t* flags) {
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<uint8_t, D> d8;
-  const auto zero = hn::RebindMask(di, hn::Eq(hn::LoadU(d, from), hn::Zero(d)));
-  hn::StoreU(hn::DemoteTo(d8, hn::IfThenZeroElse(zero, hn::Set(di, 1))), d8, flags);
-}
-
-/// As flag_vector(), `count` elements: the last vector overlaps the one before.
-template <class D>
-HWY_INLINE void flag_run(D d, const float* from, uint32_t count, uint8_t* flags) {
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  for (uint32_t i = 0; i + lanes <= count; i += lanes) flag_vector(d, from + i, flags + i);
-  if (count % lanes != 0) flag_vector(d, from + count - lanes, flags + count - lanes);
-}
-
-/// Flags of the elements of all runs, one after the other.
-void flag_runs(const float* base, const Run* runs, uint32_t count, uint8_t* flags) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 4> small;
-  for (uint32_t i = 0; i < count; ++i) {
-    const float* from = base + runs[i].first;
-    const uint32_t length = runs[i].count;
-    if (length >= hn::Lanes(d)) {
-      flag_run(d, from, length, flags);
-    } else if (length >= hn::Lanes(small)) {
-      flag_run(small, from, length, flags);
-    } else {
-      for (uint32_t j = 0; j < length; ++j) flags[j] = from[j] != 0.0f;
-    }
-    flags += length;
-  }
-}
 
 /// single[i] += flags[i]; both[i] += flags[i] & flags[i + 1]. All have room for a vector and one more.
 void add_flags(const uint8_t* flags, uint32_t count, uint8_t* single, uint8_t* both) {
@@ -178,6 +138,48 @@ bool count_rows(const float* values, const ptrdiff_t* step, uint32_t steps, cons
 #endif
 }
 
+/// Counts of rows that are windows of an image: each of its `count` elements from values[0] on is looked at once. Rows
+/// and runs are places from there; flags have room for `count` and kSlack, twice. No more rows than a byte counts.
+void count_windows(const float* values, size_t count, const ptrdiff_t* row, uint32_t rows, const Run* runs,
+                   uint32_t cut, uint8_t* flags, const SideCounts* counts) {
+  const Run all{0, static_cast<uint32_t>(count)};
+  uint8_t* const both = flags + count + kSlack;
+  flag_runs(values, &all, 1, flags);
+  std::fill_n(flags + count, kSlack, uint8_t{0});
+  std::fill_n(both + count, kSlack, uint8_t{0});
+  const hn::ScalableTag<uint8_t> wide;
+  for (size_t i = 0; i < count; i += hn::Lanes(wide)) {
+    hn::StoreU(hn::And(hn::LoadU(wide, flags + i), hn::LoadU(wide, flags + i + 1)), wide, both + i);
+  }
+  const hn::CappedTag<uint8_t, 32> d;
+  const hn::CappedTag<uint32_t, hn::MaxLanes(d)> du;
+  const hn::Rebind<uint8_t, decltype(du)> part;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  HWY_ALIGN uint8_t sums[32];
+  uint32_t step = 0;
+  for (uint32_t i = 0; i < cut; ++i) {
+    for (uint32_t done = 0; done < runs[i].count; done += lanes) {
+      const uint32_t some = std::min(lanes, runs[i].count - done);
+      auto singles = hn::Zero(d), pairs = singles;
+      for (uint32_t m = 0; m < rows; ++m) {
+        const size_t at = static_cast<size_t>(row[m] + runs[i].first) + done;
+        singles = hn::Add(singles, hn::LoadU(d, flags + at));
+        pairs = hn::Add(pairs, hn::LoadU(d, both + at));
+      }
+      // What is written behind the run is the next one's.
+      const auto store = [&](auto bytes, uint32_t* to) HWY_ATTR {
+        hn::Store(bytes, d, sums);
+        for (uint32_t j = 0; j < some; j += static_cast<uint32_t>(hn::Lanes(du))) {
+          hn::StoreU(hn::PromoteTo(du, hn::Load(part, sums + j)), du, to + j);
+        }
+      };
+      store(singles, counts->single + step);
+      store(pairs, counts->both + step);
+      step += some;
+    }
+  }
+}
+
 /// to[i] += from[i], and from[i] = 0; both have room for a vector.
 void flush_counts(uint8_t* from, uint32_t count, uint32_t* to) {
   const hn::ScalableTag<uint32_t> du;
@@ -251,6 +253,7 @@ HWY_EXPORT(flag_runs);
 HWY_EXPORT(add_flags);
 HWY_EXPORT(count_steps);
 HWY_EXPORT(count_rows);
+HWY_EXPORT(count_windows);
 HWY_EXPORT(flush_counts);
 HWY_EXPORT(sum_flags);
 HWY_EXPORT(length_of_run);
@@ -291,6 +294,28 @@ uint32_t cut_runs(const ptrdiff_t* places, uint32_t count, uint32_t known, Run* 
   return used;
 }
 
+/// count_windows() where several rows read each element and no pair begins in one run and ends in another. False, and
+/// nothing done, elsewhere.
+bool count_shared(const Side& side, Run* runs, uint32_t cut, const SideCounts& counts, Workspace& workspace) {
+  constexpr size_t kLeastReads = 4;
+  constexpr uint32_t kMostRows = 255;
+  if (side.step_run == 0 || side.step_run % 2 != 0 || side.steps % side.step_run != 0) return false;
+  if (side.rows < kLeastReads || side.rows > kMostRows) return false;
+  const auto [low, high] = std::minmax_element(side.row, side.row + side.rows);
+  ptrdiff_t first = runs[0].first, last = first;
+  for (uint32_t i = 0; i < cut; ++i) {
+    first = std::min(first, runs[i].first);
+    last = std::max(last, runs[i].first + runs[i].count - 1);
+  }
+  const auto count = static_cast<size_t>(*high - *low + last - first) + 1;
+  if (count * kLeastReads > size_t{side.rows} * side.steps || count < kSlack) return false;
+  for (uint32_t i = 0; i < cut; ++i) runs[i].first -= first + *low;
+  uint8_t* const flags = workspace.array<uint8_t>(kSlotFlags, 2 * (count + 2 * kSlack));
+  HWY_DYNAMIC_DISPATCH(count_windows)
+  (side.values + first + *low, count, side.row, side.rows, runs, cut, flags, &counts);
+  return true;
+}
+
 SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   const SideCounts counts{workspace.array<uint32_t>(slot, side.steps + kSlack),
                           workspace.array<uint32_t>(slot + 1, side.steps + kSlack)};
@@ -302,6 +327,7 @@ SideCounts count_side(const Side& side, unsigned slot, Workspace& workspace) {
   const uint32_t steps_cut = cut_runs(side.step, side.steps, side.step_run, step_runs);
   const uint32_t rows_cut = cut_runs(side.row, side.rows, 0, row_runs);
   if (uint64_t{steps_cut} * side.rows <= uint64_t{rows_cut} * side.steps) {
+    if (count_shared(side, step_runs, steps_cut, counts, workspace)) return counts;
     const auto count = HWY_DYNAMIC_DISPATCH(count_steps);
     if (count(side.values, side.row, side.rows, step_runs, steps_cut, &counts)) return counts;
     constexpr uint32_t kMostRows = 255;  // that counts in bytes hold
