@@ -78,6 +78,7 @@ void BlockCompiler::emit() {
   if (loops_) {
     settle(wanted_);
     places_now_ = at_turn();
+    restart_turns();
     a_.bind(turn_);
   }
   if (!data_.by_lines && data_.no_wrap) groups_ = group_accesses(operations_);
@@ -130,9 +131,13 @@ void BlockCompiler::emit_operations() {
 
 /// Whether the block must end in time.
 void BlockCompiler::check_time(Label late) {
+  compare_time();
+  a_.ja(late);
+}
+
+void BlockCompiler::compare_time() {
   a_.lea(x86::rax, x86::ptr(host::kClock, static_cast<int32_t>(block_.block.worst_cycles)));
   a_.cmp(x86::rax, x86::qword_ptr(host::kX, displacement(places_.limit)));
-  a_.ja(late);
 }
 
 void BlockCompiler::operation(const Operation& op) {
@@ -191,6 +196,7 @@ void BlockCompiler::call(uint64_t thunk, const Operation& op) {
   hold_nothing();
   a_.mov(x86::rcx, reinterpret_cast<uint64_t>(site_of(op)));
   a_.call(imm(thunk));
+  restart_turns();
 }
 
 /// The same where it always does.
@@ -201,14 +207,19 @@ void BlockCompiler::leave(const Operation& op) {
 }
 
 void BlockCompiler::branch(const Operation& op, CondCode condition) {
-  const Label taken = a_.newLabel();
+  const Label apart = a_.newLabel();
   condition = compare(op.rs1, op.rs2, condition);
-  a_.j(condition, taken);
   const RegisterPlaces here = places_now_;
-  finish(0, block_.block.cycles, pc_of(op) + op.length_bytes);
-  a_.bind(taken);
+  const auto in_order = [&] { finish(0, block_.block.cycles, pc_of(op) + op.length_bytes); };
+  const auto elsewhere = [&] {
+    finish(1, block_.block.cycles + block_.taken_cycles, pc_of(op) + static_cast<uint32_t>(op.immediate));
+  };
+  // A loop's turn comes first: one jump for each.
+  a_.j(loops_ ? x86::negateCond(condition) : condition, apart);
+  loops_ ? elsewhere() : in_order();
+  a_.bind(apart);
   places_now_ = here;
-  finish(1, block_.block.cycles + block_.taken_cycles, pc_of(op) + static_cast<uint32_t>(op.immediate));
+  loops_ ? in_order() : elsewhere();
 }
 
 /// Counts one execution of the whole block. Leaves the address of block_ in rax.
@@ -224,11 +235,14 @@ void BlockCompiler::finish(unsigned end, uint32_t cycles, uint32_t next) {
   ends[end].next = next;
   const uint64_t key = next | (block_.block.key & 1);
   const bool turns = loops_ && key == block_.block.key;
-  turns ? settle(wanted_) : settle_usually();
-  account(end, cycles);
   if (turns) {
-    turn();
-  } else if (const CompiledBlock* following = code_.find(key)) {
+    settle(wanted_);
+    return turn(cycles);
+  }
+  add_turns();
+  settle_usually();
+  account(end, cycles);
+  if (const CompiledBlock* following = code_.find(key)) {
     a_.jmp(imm(reinterpret_cast<uint64_t>(following->entry)));
   } else {
     a_.jmp(x86::qword_ptr(x86::rax, static_cast<int32_t>(offsetof(CompiledBlock, next) + sizeof(void*) * end)));
@@ -236,22 +250,33 @@ void BlockCompiler::finish(unsigned end, uint32_t cycles, uint32_t next) {
 }
 
 /// The block follows itself: as at its entry, but for what is kept in registers.
-void BlockCompiler::turn() {
+void BlockCompiler::turn(uint32_t cycles) {
+  if (turns_) {
+    a_.inc(*turns_);
+    a_.add(host::kClock, cycles + latency_);
+  } else {
+    account(turning_end(), cycles);
+  }
+  if (!block_.block.cached()) {
+    compare_time();
+    a_.jbe(turn_);
+    return leave_turn(late_);
+  }
   const Label late = a_.newLabel(), gone = a_.newLabel();
-  const bool cached = block_.block.cached();
   check_time(late);
-  if (cached) check_lines(gone);
+  check_lines(gone);
   a_.jmp(turn_);
-  const auto leave_turn = [this](Label label, Label to) {
-    a_.bind(label);
-    places_now_ = at_turn();
-    settle_usually();
-    a_.jmp(to);
-  };
-  later([this, leave_turn, late, gone, cached] {
-    leave_turn(late, late_);
-    if (cached) leave_turn(gone, gone_);
-  });
+  a_.bind(late);
+  leave_turn(late_);
+  a_.bind(gone);
+  leave_turn(gone_);
+}
+
+void BlockCompiler::leave_turn(Label to) {
+  places_now_ = at_turn();
+  add_turns();
+  settle_usually();
+  a_.jmp(to);
 }
 
 void BlockCompiler::jump_register(const Operation& op) {

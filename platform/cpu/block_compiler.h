@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "platform/cpu/access_groups.h"
@@ -93,6 +94,9 @@ class BlockCompiler {
   bool needs_only_eax(const Operation& op) const;
   void choose_registers();
   RegisterPlaces at_turn() const;
+  void choose_turn_counter();
+  void restart_turns();
+  void add_turns();
   void write_back(unsigned x);
   void write_all_back();
   void hold_nothing();
@@ -116,6 +120,7 @@ class BlockCompiler {
   }
 
   void check_time(asmjit::Label late);
+  void compare_time();
   void emit_operations();
   void operation(const Operation& op);
   bool constant(const Operation& op);
@@ -168,8 +173,11 @@ class BlockCompiler {
   void branch(const Operation& op, asmjit::x86::CondCode condition);
   void jump_register(const Operation& op);
   void account(unsigned end, uint32_t cycles);
+  /// The end that leads to the start of a loop.
+  unsigned turning_end() const { return kind_of(operations_.back().id) == InstructionKind::branch ? 1 : 0; }
   void finish(unsigned end, uint32_t cycles, uint32_t next);
-  void turn();
+  void turn(uint32_t cycles);
+  void leave_turn(asmjit::Label to);
   const CompiledSite* site_of(const Operation& op);
 
   asmjit::x86::Assembler& a_;
@@ -187,6 +195,9 @@ class BlockCompiler {
   bool only_eax_ = false;            ///< rcx and rdx hold registers of the guest too
   bool made_constant_ = false;       ///< the operation's result is known, and nowhere yet
   bool loops_ = false;               ///< the block's end leads to its start
+  /// Counts turns that are not accounted for yet, where a register of the host is free for it: memory would be written
+  /// by each turn and read by the next.
+  std::optional<Gp> turns_;
   asmjit::Label late_, gone_, turn_;
   /// Where there are groups of accesses, the block is there twice: without a look at the table for them, and plain. A
   /// call may change the table, so that whoever calls the core for an access goes on in the plain form, where both have

@@ -164,6 +164,7 @@ void BlockCompiler::binary_in_registers(const Operation& op, Inst::Id instructio
     if (!in_place) keep_x(op.rd);
     return;
   }
+  if (instruction == Inst::kIdSub && first == 0 && in_place && op.rd == second) return void(a_.neg(home_of(op.rd)));
   const bool second_at_hand = at_hand(second) && !held(second);
   if (second_at_hand && to == x86::eax && first != second) {  // a subtraction: the others were turned round
     a_.neg(x86::eax);

@@ -47,8 +47,8 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
   later([this, op, at, slow, done, behind, size_bytes, store, keeps] {
     a_.bind(slow);
     if (!data_.by_lines && data_.misaligned && size_bytes > 1) misaligned(op, size_bytes, store, done);
-    load_address(op);
     write_all_back();
+    load_address(op);
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
     a_.call(imm(code_.call_access_));
     reload_held();

@@ -74,7 +74,34 @@ void BlockCompiler::choose_registers() {
   const Operation& last = operations_.back();
   const bool branches = kind_of(last.id) == InstructionKind::branch || last.id == InstructionId::JAL;
   loops_ = branches && last.pc_offset + last.immediate == 0;
-  if (loops_) wanted_ = choose_loop_registers(uses_, usual_guests(), hosts_);
+  if (!loops_) return;
+  choose_turn_counter();
+  wanted_ = choose_loop_registers(uses_, usual_guests(), hosts_);
+}
+
+void BlockCompiler::choose_turn_counter() {
+  if (uses_.registers() >= static_cast<unsigned>(std::popcount(hosts_))) return;
+  const RegisterPlaces::Guests usual = usual_guests();
+  for (unsigned i = RegisterPlaces::kHosts; i-- > 0;) {
+    if ((hosts_ >> i & 1) == 0 || (usual[i] != 0 && uses_.count(usual[i]) != 0)) continue;
+    hosts_ &= ~(1u << i);
+    turns_ = host::kHosts[i].r64();
+    return;
+  }
+}
+
+void BlockCompiler::restart_turns() {
+  if (turns_) a_.xor_(turns_->r32(), turns_->r32());
+}
+
+/// To the core's counters, before anybody looks at them. Uses eax.
+void BlockCompiler::add_turns() {
+  if (!turns_) return;
+  a_.imul(x86::rax, *turns_, block_.block.count);
+  a_.add(x86::qword_ptr(host::kX, displacement(places_.retired)), x86::rax);
+  a_.mov(x86::rax, reinterpret_cast<uint64_t>(&block_));
+  a_.add(x86::qword_ptr(x86::rax, static_cast<int32_t>(offsetof(CompiledBlock, executions) + turning_end() * 8)),
+         *turns_);
 }
 
 /// The state of things where a loop turns.
@@ -96,8 +123,9 @@ void BlockCompiler::write_back(unsigned x) {
   places_now_.set_stale(x, false);
 }
 
-/// Brings everything into memory, as the core looks for it. Changes nothing but memory.
+/// Brings everything into memory, as the core looks for it. Changes nothing but memory and eax.
 void BlockCompiler::write_all_back() {
+  add_turns();
   for (unsigned x = 1; x < kDiscardRegister; ++x) write_back(x);
 }
 
@@ -105,10 +133,12 @@ void BlockCompiler::hold_nothing() {
   for (unsigned x = 1; x < kDiscardRegister; ++x) places_now_.drop(x);
 }
 
+/// Behind a call.
 void BlockCompiler::reload_held() {
   for (unsigned i = 0; i < RegisterPlaces::kHosts; ++i) {
     if (const unsigned x = places_now_.guest(i)) a_.mov(host::kHosts[i], x_place(x));
   }
+  restart_turns();
 }
 
 /// Brings those of `guests` into their registers of the host, and everything else into memory. Leaves eax and the flags

@@ -63,6 +63,12 @@ RegisterUses::RegisterUses(std::span<const Operation> operations) {
   reads_[0] = writes_[kDiscardRegister] = 0;
 }
 
+unsigned RegisterUses::registers() const {
+  unsigned result = 0;
+  for (unsigned x = 1; x < kDiscardRegister; ++x) result += count(x) != 0;
+  return result;
+}
+
 bool RegisterUses::is_dead(unsigned x, unsigned from) const {
   if (from >= 64) return false;
   const uint64_t write = writes_[x] >> from;
@@ -93,8 +99,8 @@ RegisterPlaces::Guests choose_loop_registers(const RegisterUses& uses, const Reg
   std::vector<unsigned> others;
   for (const unsigned x : wanted) {
     const auto place = std::find(usual.begin(), usual.end(), x);
-    place != usual.end() ? void(chosen[static_cast<size_t>(place - usual.begin())] = static_cast<uint8_t>(x))
-                         : others.push_back(x);
+    const bool stays = place != usual.end() && (hosts >> (place - usual.begin()) & 1) != 0;
+    stays ? void(chosen[static_cast<size_t>(place - usual.begin())] = static_cast<uint8_t>(x)) : others.push_back(x);
   }
   const auto place_in_free = [&](unsigned x, bool displaces) {
     for (unsigned host = RegisterPlaces::kHosts; host-- > 0;) {
@@ -109,7 +115,7 @@ RegisterPlaces::Guests choose_loop_registers(const RegisterUses& uses, const Reg
   }
   if (!few) return chosen;
   for (unsigned host = 0; host < RegisterPlaces::kHosts; ++host) {
-    if (chosen[host] == 0) chosen[host] = usual[host];
+    if (chosen[host] == 0 && (hosts >> host & 1) != 0) chosen[host] = usual[host];
   }
   return chosen;
 }

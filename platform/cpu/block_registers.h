@@ -32,6 +32,8 @@ class RegisterUses {
   /// Both, from operation `from` on, which is bit 0.
   uint64_t accesses(unsigned x, unsigned from) const { return from < 64 ? (reads_[x] | writes_[x]) >> from : 0; }
   unsigned count(unsigned x) const { return static_cast<unsigned>(std::popcount(reads_[x] | writes_[x])); }
+  /// How many registers the block reads or writes.
+  unsigned registers() const;
   /// The block reads what was in x before it.
   bool comes_in(unsigned x) const {
     return reads_[x] != 0 && std::countr_zero(reads_[x]) <= std::countr_zero(writes_[x]);

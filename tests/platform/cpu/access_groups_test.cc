@@ -90,3 +90,31 @@ TEST_CASE("behind a call for an access a block goes on with looks of its own") {
   p << jal(0, 0);
   for (const uint64_t instructions : {12u, 16u, 40u, 101u}) compare_tiers(p, instructions);
 }
+
+TEST_CASE("memory that the bus takes back in the middle of a block is looked at no more, in a group or not") {
+  const auto run = [](JitUse jit) {
+    CoreConfig config;
+    config.jit = jit;
+    config.jit_after = 0;
+    Machine m(config);
+    m.bus.read_latency_ps = 50'000;
+    unsigned calls = 0;
+    m.bus.on_device = [&](BusAccess& access, uint64_t&) {
+      std::memset(access.data, 0, access.size);
+      if (++calls == 5) {
+        m.bus.offer_direct = false;
+        m.core->forget_direct();
+      }
+      return BusResponse::ok;
+    };
+    Program p;
+    p.li(18, FlatBus::kDevice);
+    const uint32_t start = p.here();
+    p << lw(10, 8, 0) << lw(11, 8, 4) << lw(12, 18, 0) << addi(11, 11, 3) << sw(11, 4, 8) << sw(11, 12, 8);
+    p << lw(13, 8, 12) << lw(14, 8, 16);
+    p << jal(0, static_cast<int32_t>(start) - static_cast<int32_t>(p.here()));
+    m.execute(p, 60, [&] { m.core->set_x(8, Machine::kData); });
+    return std::vector<uint64_t>{m.bus.transactions, m.core->time_ps(), m.core->pc(), m.x(11), m.x(13), calls};
+  };
+  CHECK(run(JitUse::automatic) == run(JitUse::off));
+}
