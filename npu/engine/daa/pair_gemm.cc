@@ -75,13 +75,19 @@ void pack_panel_columns(D d, const Derivation& rule, const Coins& coins, const S
       }
     }
   }
-  pack_panel(p, n0, columns, width, room.packed);
-  const auto load = [&](uint32_t r) HWY_ATTR { return hn::Load(d, room.packed + r * width); };
-  if (p.masked) {
-    pack_columns<false>(d, rule, p.steps, load, room.column_coins, panel);
-  } else {
-    pack_columns<true>(d, rule, p.steps, load, room.column_coins, panel);
+  const auto pack = [&](const auto& load) HWY_ATTR {
+    if (p.masked) {
+      pack_columns<false>(d, rule, p.steps, load, room.column_coins, panel);
+    } else {
+      pack_columns<true>(d, rule, p.steps, load, room.column_coins, panel);
+    }
+  };
+  if (p.b_column == 1 && columns == width) {
+    const float* const base = p.b + n0;
+    return pack([&](uint32_t r) HWY_ATTR { return hn::LoadU(d, base + p.b_step[r]); });
   }
+  pack_panel(p, n0, columns, width, room.packed);
+  pack([&](uint32_t r) HWY_ATTR { return hn::Load(d, room.packed + r * width); });
 }
 
 template <class D>
