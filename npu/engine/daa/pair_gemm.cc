@@ -20,21 +20,21 @@ HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
 
-/// kRows packed rows of A by the vectors of a panel. kMasked: some operand is an infinity or NaN; slower.
+/// kRows packed rows of A by the vectors of a panel; rows of C are `pitch` apart. kMasked: some operand is an infinity
+/// or NaN; slower.
 template <bool kMasked, uint32_t kRows, class D>
 HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, uint32_t pairs,
-                              float* HWY_RESTRICT c) {
-  const size_t lanes = hn::Lanes(d);
+                              float* HWY_RESTRICT c, ptrdiff_t pitch) {
   hn::Vec<D> sums[kRows];
   HWY_UNROLL(8)
-  for (uint32_t m = 0; m < kRows; ++m) sums[m] = hn::Load(d, c + m * lanes);
+  for (uint32_t m = 0; m < kRows; ++m) sums[m] = hn::LoadU(d, c + m * pitch);
   add_pairs<kMasked>(d, a, b, pairs, sums);
   HWY_UNROLL(8)
-  for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * lanes);
+  for (uint32_t m = 0; m < kRows; ++m) hn::StoreU(sums[m], d, c + m * pitch);
 }
 
 template <class D>
-using PairKernel = void (*)(D, const float*, const float*, uint32_t, float*);
+using PairKernel = void (*)(D, const float*, const float*, uint32_t, float*, ptrdiff_t);
 
 template <bool kMasked, class D, uint32_t... kRows>
 HWY_INLINE PairKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
@@ -90,14 +90,20 @@ void pack_panel_columns(D d, const Derivation& rule, const Coins& coins, const S
   pack([&](uint32_t r) HWY_ATTR { return hn::Load(d, room.packed + r * width); });
 }
 
+/// Where the sums of a panel and a block of rows are.
+struct Sums {
+  float* first;
+  ptrdiff_t pitch;
+};
+
 template <class D>
 void run_panel(D d, bool masked, const Passes& passes, const float* rows, const float* panel, uint32_t pairs,
-               float* block) {
+               const Sums& sums) {
   constexpr auto kHeights = std::make_integer_sequence<uint32_t, kPassRows>();
   for (uint32_t pass = 0; pass < passes.count; ++pass) {
     const uint32_t height = passes.height(pass);
     const auto kernel = masked ? pick_rows<true, D>(height, kHeights) : pick_rows<false, D>(height, kHeights);
-    kernel(d, rows + pass * kPassFloats, panel, pairs, block + passes.first(pass) * hn::Lanes(d));
+    kernel(d, rows + pass * kPassFloats, panel, pairs, sums.first + passes.first(pass) * sums.pitch, sums.pitch);
   }
 }
 
@@ -130,24 +136,32 @@ void run_group(const Derivation& rule, const Coins& coins, const StridedGemm& p,
   });
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const Passes passes(std::min(kRowBlock, p.rows - m0));
+    // Whole vectors of sums that lie evenly apart stay where they are.
+    const bool even = p.c_column == 1 && is_even(p.c_row + m0, passes.rows);
+    const auto in_place = [&](uint32_t columns, uint32_t width) { return even && columns == width; };
     for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float*, float* block) HWY_ATTR {
+      if (in_place(columns, width)) return;
       if (columns < width) std::fill_n(block, size_t{passes.rows} * width, 0.0f);
       load_sums(p, {m0, passes.rows, n, columns}, width, block);
     });
     for (uint32_t i = 0; i < pairs; i += kPairBlock) {
       const uint32_t some = std::min(kPairBlock, pairs - i);
       pack_rows(rule, coins, p, room, m0, passes, i, some);
-      for_panels([&](uint32_t, uint32_t, uint32_t width, const float* panel, float* block) HWY_ATTR {
+      for_panels([&](uint32_t n, uint32_t columns, uint32_t width, const float* panel, float* block) HWY_ATTR {
         const float* const from = panel + size_t{i} * kPairFields * width;
+        Sums sums{block, static_cast<ptrdiff_t>(width)};
+        if (in_place(columns, width)) {
+          sums = {p.c + p.c_row[m0] + n, passes.rows > 1 ? p.c_row[m0 + 1] - p.c_row[m0] : 0};
+        }
         if (width == lanes) {
-          run_panel(d, p.masked, passes, room.rows, from, some, block);
+          run_panel(d, p.masked, passes, room.rows, from, some, sums);
         } else {
-          run_panel(half, p.masked, passes, room.rows, from, some, block);
+          run_panel(half, p.masked, passes, room.rows, from, some, sums);
         }
       });
     }
     for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float*, float* block) HWY_ATTR {
-      store_sums(p, {m0, passes.rows, n, columns}, width, block);
+      if (!in_place(columns, width)) store_sums(p, {m0, passes.rows, n, columns}, width, block);
     });
   }
 }
@@ -223,14 +237,6 @@ uint64_t lanes_of(uint32_t columns) {
   constexpr uint32_t kHalf = kWidest / 2;
   const uint32_t rest = columns % kWidest;
   return columns - rest + (rest > kHalf ? kWidest : rest > 0 ? kHalf : 0);
-}
-
-/// Whether places lie evenly apart.
-bool is_even(const ptrdiff_t* places, uint32_t count) {
-  for (uint32_t i = 2; i < count; ++i) {
-    if (places[i] - places[i - 1] != places[1] - places[0]) return false;
-  }
-  return true;
 }
 
 /// The problem with its sides swapped: who is high does not depend on which side an operand is of.

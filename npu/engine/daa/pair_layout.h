@@ -35,6 +35,14 @@ struct Passes {
   uint32_t rows, count;
 };
 
+/// Whether places lie evenly apart.
+inline bool is_even(const ptrdiff_t* places, uint32_t count) {
+  for (uint32_t i = 2; i < count; ++i) {
+    if (places[i] - places[i - 1] != places[1] - places[0]) return false;
+  }
+  return true;
+}
+
 /// Where the kernel keeps things.
 struct Room {
   float* packed;        ///< steps x a vector of columns of B; or raw A, two steps and kPassRows more than a pair block
