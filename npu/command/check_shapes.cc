@@ -26,10 +26,12 @@ Checked expect_flat(const Tensor& tensor) {
   return expect_shape(tensor, {tensor.shape[0], tensor.shape[1], 1, 1});
 }
 
-/// Outputs of a window sliding over `size` elements; 0 when it does not fit.
-uint32_t outputs(uint32_t size, uint32_t pad, uint32_t reach, uint32_t stride) {
-  const uint32_t padded = size + 2 * pad;
-  return padded < reach ? 0 : (padded - reach) / stride + 1;
+/// Outputs of a window sliding over `size` elements; 0 when it does not fit. With `ceil` one more that the end cuts
+/// off, where it starts before the padding of that end.
+uint32_t outputs(uint32_t size, uint32_t pad, uint32_t reach, uint32_t stride, bool ceil = false) {
+  if (size + 2 * pad < reach) return 0;
+  const uint32_t room = size + 2 * pad - reach, fit = room / stride + 1;
+  return fit + (ceil && room % stride != 0 && fit * stride < size + pad ? 1 : 0);
 }
 
 /// A convolution or FC layer by roles instead of slots.
@@ -105,16 +107,22 @@ Checked check_layer(const Job& job, const Offer& offer, bool convolution) {
   }
 }
 
+/// Maxima may be taken of windows that the end of the input cuts off, too: the shape of the result says so.
 Checked check_pool(const Job& job) {
   const bool backward = job.opcode() == Opcode::kMAXPOOL_BP || job.opcode() == Opcode::kAVGPOOL_BP;
+  const bool maximum = job.opcode() == Opcode::kMAXPOOL_FF || job.opcode() == Opcode::kMAXPOOL_BP;
   const Tensor& input = backward ? job[2] : job[0];
   const Tensor& output = backward ? job[0] : job[2];
   const Command& command = job.command;
-  const uint32_t oh = outputs(input.shape[2], command.pad_h, command.kernel_h, command.stride_h);
-  const uint32_t ow = outputs(input.shape[3], command.pad_w, command.kernel_w, command.stride_w);
-  if (oh == 0) return CommandError{ErrorCode::kSHAPE, input.descriptor_address, descriptor_field::shape_h};
-  if (ow == 0) return CommandError{ErrorCode::kSHAPE, input.descriptor_address, descriptor_field::shape_w};
-  const Shape shape{input.shape[0], input.shape[1], oh, ow};
+  const auto shape_of = [&](bool ceil) {
+    return Shape{input.shape[0], input.shape[1],
+                 outputs(input.shape[2], command.pad_h, command.kernel_h, command.stride_h, ceil),
+                 outputs(input.shape[3], command.pad_w, command.kernel_w, command.stride_w, ceil)};
+  };
+  const Shape whole = shape_of(false), cut = shape_of(true);
+  if (whole[2] == 0) return CommandError{ErrorCode::kSHAPE, input.descriptor_address, descriptor_field::shape_h};
+  if (whole[3] == 0) return CommandError{ErrorCode::kSHAPE, input.descriptor_address, descriptor_field::shape_w};
+  const Shape& shape = maximum && output.shape == cut ? cut : whole;
   if (const Checked error = expect_shape(output, shape)) return error;
   if (const Checked error = expect_shape(job[3], shape)) return error;
   return job.opcode() == Opcode::kMAXPOOL_BP ? expect_shape(job[1], shape) : Checked{};

@@ -20,6 +20,13 @@ struct PoolRows {
   bool operator==(const PoolRows&) const = default;
 };
 
+/// Windows along an axis of `size` elements, `pad` on either side; 0 when none fits. `ceil` as PoolShape says.
+constexpr uint32_t pool_outputs(uint32_t size, uint32_t pad, uint32_t kernel, uint32_t stride, bool ceil) {
+  if (size + 2 * pad < kernel) return 0;
+  const uint32_t room = size + 2 * pad - kernel, fit = room / stride + 1;
+  return fit + (ceil && room % stride != 0 && fit * stride < size + pad);
+}
+
 /// Geometry of a pooling layer. Window (oh, ow) covers rows oh * stride_h - pad_h + [0, kernel_h), columns likewise.
 struct PoolShape {
   uint32_t kernel_h = 1, kernel_w = 1;
@@ -27,14 +34,17 @@ struct PoolShape {
   uint32_t pad_h = 0, pad_w = 0;
   uint32_t input_h = 1, input_w = 1;  ///< of the whole tensor
   bool sum = false;                   ///< average pooling: sums, the factor is 1
+  /// Besides the windows that fit, one that the end of the padded input cuts off, along each axis where such a one
+  /// starts before the padding of that end.
+  bool ceil = false;
 
   /// Whether kernel and stride are positive, the padding is below the kernel (so that every window sees an input) and
   /// a window fits in the padded input. The functions below require it.
   bool valid() const;
   /// Whether a maximum's place kh * kernel_w + kw fits the U8 index tensor.
   bool index_fits() const { return uint64_t{kernel_h} * kernel_w <= 256; }
-  uint32_t output_h() const { return (input_h + 2 * pad_h - kernel_h) / stride_h + 1; }
-  uint32_t output_w() const { return (input_w + 2 * pad_w - kernel_w) / stride_w + 1; }
+  uint32_t output_h() const { return pool_outputs(input_h, pad_h, kernel_h, stride_h, ceil); }
+  uint32_t output_w() const { return pool_outputs(input_w, pad_w, kernel_w, stride_w, ceil); }
   /// Input rows that the windows of the output rows `outputs` (not empty) touch.
   PoolRows input_rows(PoolRows outputs) const;
   /// Output rows whose windows touch one of the input rows `inputs` (not empty); the count may be 0 when strides skip

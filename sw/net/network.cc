@@ -53,6 +53,7 @@ class LayerChecker {
     if (!has_kernel && !layer_.kernel.empty()) refuse("kernel");
     refuse(kKeyWindow, "stride", !layer_.stride.empty());
     refuse(kKeyWindow, "pad", !layer_.pad.empty());
+    refuse(kKeyCeil, "ceil", layer_.ceil);
     refuse(kKeyGroups, "dilation", !layer_.dilation.empty());
     refuse(kKeyGroups, "groups", layer_.groups != 1);
     refuse(kKeyNorm, "epsilon", layer_.epsilon != standard.epsilon);
@@ -91,6 +92,12 @@ class LayerChecker {
     if (values.empty()) return;
     h = values.front();
     w = values.back();
+  }
+  /// Windows along one axis: those that fit, and with `ceil` one that is cut off, if it starts before the padding of
+  /// that end.
+  uint32_t windows(uint32_t size, uint32_t pad, uint32_t reach, uint32_t stride) const {
+    const uint32_t room = size + 2 * pad - reach, fit = room / stride + 1;
+    return fit + (layer_.ceil && room % stride != 0 && fit * stride < size + pad ? 1 : 0);
   }
   /// Rows and columns from the first tap of the window to its last.
   uint32_t reach_h() const { return layer_.dilation_h * (layer_.kernel_h - 1) + 1; }
@@ -134,8 +141,8 @@ class LayerChecker {
       case LayerKind::maxpool:
       case LayerKind::avgpool:
         layer_.out = {layer_.kind == LayerKind::conv ? layer_.channels : in.c,
-                      (in.h + 2 * layer_.pad_h - reach_h()) / layer_.stride_h + 1,
-                      (in.w + 2 * layer_.pad_w - reach_w()) / layer_.stride_w + 1};
+                      windows(in.h, layer_.pad_h, reach_h(), layer_.stride_h),
+                      windows(in.w, layer_.pad_w, reach_w(), layer_.stride_w)};
         return;
     }
   }

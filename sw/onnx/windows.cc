@@ -79,27 +79,40 @@ OnnxImporter::Window OnnxImporter::read_window(OnnxNode& node, const OnnxTensor&
   return window;
 }
 
-/// Our windows have the same padding on both sides. Uneven padding is the same when the windows do not reach what is
-/// missing or too much at the end.
+/// Our windows have the same padding on both sides, and those of a maximum may be cut off at the end. Uneven padding is
+/// the same when the windows do not reach what is missing or too much there, or reach it and take a maximum.
 void OnnxImporter::set_window(OnnxNode& node, const Window& window, const ImageShape& in, bool ceil_mode,
                               NetLayer& layer) {
   const uint32_t size[] = {in.h, in.w};
+  const bool maximum = layer.kind == LayerKind::maxpool;
+  bool is_cut = false, same_whole = true, same_cut = true;
   for (int i = 0; i < 2; ++i) {
     const int64_t reach = int64_t{window.dilation[i]} * (window.kernel[i] - 1) + 1, stride = window.stride[i];
     const int64_t room = int64_t{size[i]} + window.pads[i] + window.pads[i + 2] - reach;
-    const int64_t even_room = int64_t{size[i]} + 2 * int64_t{window.pads[i]} - reach;
+    const int64_t even_room = room + window.pads[i] - window.pads[i + 2];
     if (room < 0)
       node.fail(fmt::format("kernel of {} x {} does not fit the input of {} x {}", window.kernel[0], window.kernel[1],
                             in.h, in.w));
-    if (ceil_mode && room % stride != 0)
+    // One more that is cut off, unless it sees padding alone.
+    const auto cut_windows = [&](int64_t space) {
+      const bool more = space % stride != 0 && (space / stride + 1) * stride < int64_t{size[i]} + window.pads[i];
+      return space / stride + 1 + more;
+    };
+    const int64_t windows = ceil_mode ? cut_windows(room) : room / stride + 1;
+    is_cut |= windows != room / stride + 1;
+    same_whole &= even_room >= 0 && windows == even_room / stride + 1;
+    same_cut &= even_room >= 0 && windows == cut_windows(even_room);
+  }
+  if (!same_whole && !(maximum && same_cut)) {
+    if (is_cut && !maximum)
       node.fail_attribute("ceil_mode",
                           fmt::format("a last window that is cut off (input {} x {}) is not supported", in.h, in.w));
-    if (even_room < 0 || even_room / stride != room / stride)
-      node.fail_attribute(
-          window.pads_attribute,
-          fmt::format("padding of {} above, {} left, {} below, {} right: only the same on both sides is supported",
-                      window.pads[0], window.pads[1], window.pads[2], window.pads[3]));
+    node.fail_attribute(
+        window.pads_attribute,
+        fmt::format("padding of {} above, {} left, {} below, {} right: only the same on both sides is supported",
+                    window.pads[0], window.pads[1], window.pads[2], window.pads[3]));
   }
+  layer.ceil = !same_whole;
   layer.kernel = window.kernel;
   layer.stride = window.stride;
   if (window.pads[0] != 0 || window.pads[1] != 0) layer.pad = {window.pads[0], window.pads[1]};

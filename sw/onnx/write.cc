@@ -147,6 +147,8 @@ void ModelMaker::add_window(const char* operation, const NetLayer& layer, std::v
     set(node, "group", int64_t{layer.groups});
   } else if (layer.kind == LayerKind::avgpool) {
     set(node, "count_include_pad", int64_t{1});
+  } else if (layer.ceil) {
+    set(node, "ceil_mode", int64_t{1});
   }
 }
 

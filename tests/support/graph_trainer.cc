@@ -108,7 +108,12 @@ void GraphTrainer::op_forward(size_t i, bool training, bool move) {
         }
   } else if (op.op == "maxpool" || op.op == "avgpool") {
     const bool maximum = op.op == "maxpool";
-    y = Maps(x.n, x.c, windows(x.h, op.ph, op.kh, 1, op.sh), windows(x.w, op.pw, op.kw, 1, op.sw));
+    const auto count = [&](size_t size, size_t pad, size_t kernel, size_t stride) {
+      if (!op.ceil) return windows(size, pad, kernel, 1, stride);
+      const size_t all = (size + 2 * pad - kernel + stride - 1) / stride + 1;
+      return (all - 1) * stride >= size + pad ? all - 1 : all;  // none that sees padding alone
+    };
+    y = Maps(x.n, x.c, count(x.h, op.ph, op.kh, op.sh), count(x.w, op.pw, op.kw, op.sw));
     std::vector<size_t>& places = places_[i];
     places.assign(y.v.size(), SIZE_MAX);
     each_pooled(op, x, y, [&](size_t n, size_t c, size_t oy, size_t ox, size_t iy, size_t ix) {

@@ -83,8 +83,8 @@ double gradient_error(GraphTrainer& trainer, Maps images, const std::vector<uint
 
 TEST_CASE("gradients of every operation of the graph trainer agree with central differences") {
   for (const std::string name :
-       {"batchnorm", "frozen", "relu", "relu6", "leakyrelu", "sigmoid", "tanh", "gelu", "maxpool", "avgpool",
-        "globalpool", "add", "concat", "dropout", "upsample", "conv", "depthwise"}) {
+       {"batchnorm", "frozen", "relu", "relu6", "leakyrelu", "sigmoid", "tanh", "gelu", "maxpool", "maxpool cut off",
+        "avgpool", "globalpool", "add", "concat", "dropout", "upsample", "conv", "depthwise"}) {
     for (const auto& [c, h, w] : std::vector<std::array<size_t, 3>>{{1, 1, 1}, {2, 3, 5}, {6, 7, 4}}) {
       for (const bool squared : {false, true}) {
         CAPTURE(name, c, h, w, squared);
@@ -95,6 +95,8 @@ TEST_CASE("gradients of every operation of the graph trainer agree with central 
           op.op = "conv", op.outputs = name == "conv" ? 4 : c, op.groups = name == "conv" ? (c % 2 == 0 ? 2 : 1) : c;
           op.kh = 2, op.kw = 3, op.ph = 2, op.pw = 3, op.dh = 3, op.dw = 2, op.sh = 2;
         }
+        if (name == "maxpool cut off")
+          op.op = "maxpool", op.kh = 3, op.kw = 2, op.sh = 3, op.sw = 3, op.ph = op.pw = 1, op.ceil = true;
         if (name == "maxpool" || name == "avgpool") op.kh = 3, op.kw = 2, op.sh = 2, op.ph = 1, op.pw = 1;
         if (name == "upsample") op.kh = 2, op.kw = 3;
         std::mt19937 random(7);

@@ -30,8 +30,17 @@ struct Values {
 struct Window {
   uint32_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
   uint32_t groups = 1;
-  uint32_t out_h(uint32_t h) const { return (h + 2 * pad_h - dilation_h * (kh - 1) - 1) / stride_h + 1; }
-  uint32_t out_w(uint32_t w) const { return (w + 2 * pad_w - dilation_w * (kw - 1) - 1) / stride_w + 1; }
+  bool ceil = false;  ///< a last window of a maximum that the end cuts off counts
+  uint32_t out_h(uint32_t h) const { return out(h, pad_h, dilation_h * (kh - 1) + 1, stride_h); }
+  uint32_t out_w(uint32_t w) const { return out(w, pad_w, dilation_w * (kw - 1) + 1, stride_w); }
+
+ private:
+  uint32_t out(uint32_t size, uint32_t pad, uint32_t reach, uint32_t stride) const {
+    if (!ceil) return (size + 2 * pad - reach) / stride + 1;
+    uint32_t count = 0;  // windows that begin before the last element that a whole one could reach, and see an input
+    while (count == 0 || ((count - 1) * stride + reach < size + 2 * pad && count * stride < size + pad)) ++count;
+    return count;
+  }
 };
 
 /// The terms of one sum in their written order: a product of two operands each. Taps on padding are terms with a zero;

@@ -22,7 +22,7 @@ struct Case {
     return "kernel " + std::to_string(shape.kernel_h) + "x" + std::to_string(shape.kernel_w) + " stride " +
            std::to_string(shape.stride_h) + "x" + std::to_string(shape.stride_w) + " pad " +
            std::to_string(shape.pad_h) + "x" + std::to_string(shape.pad_w) + " on " + std::to_string(shape.input_h) +
-           "x" + std::to_string(shape.input_w);
+           "x" + std::to_string(shape.input_w) + (shape.ceil ? " ceil" : "");
   }
 };
 
@@ -34,11 +34,12 @@ std::vector<Case> cases() {
     for (const uint32_t kh : {1u, 2u, 3u})
       for (const uint32_t kw : {1u, 2u, 3u, 4u})
         for (const uint32_t stride : {1u, 2u, 3u, 4u})
-          for (const uint32_t pad : {0u, 1u, 2u}) {
-            const Case c{{kh, kw, stride, stride == 4 ? 1 : stride, std::min(pad, kh - 1), std::min(pad, kw - 1),
-                          size[0], size[1]}};
-            if (c.shape.valid()) all.push_back(c);
-          }
+          for (const uint32_t pad : {0u, 1u, 2u})
+            for (const bool ceil : {false, true}) {
+              const Case c{{kh, kw, stride, stride == 4 ? 1 : stride, std::min(pad, kh - 1), std::min(pad, kw - 1),
+                            size[0], size[1], false, ceil}};
+              if (c.shape.valid()) all.push_back(c);
+            }
   return all;
 }
 

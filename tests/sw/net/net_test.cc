@@ -68,6 +68,24 @@ TEST_CASE("pooling steps by its kernel unless told otherwise") {
   CHECK(net.layers[0].out == ImageShape{3, 2, 2});
 }
 
+TEST_CASE("max pooling with ceil counts a window that is cut off, but none that sees padding alone") {
+  // 8 x 6: from 0, 3, 6 of 8 rows by 3 (the last is cut off), from 0, 3 of 6 columns by 2 at stride 3 (4 are left
+  // over).
+  const auto out = [](const std::string& keys) {
+    const Network net = parse("  - {type: maxpool, " + keys + "}\n  - {type: fc, channels: 2}\n");
+    return net.layers[0].out;
+  };
+  CHECK(out("kernel: 3, stride: 3") == ImageShape{3, 2, 2});
+  CHECK(out("kernel: 3, stride: 3, ceil: on") == ImageShape{3, 3, 2});
+  CHECK(out("kernel: 3, stride: 3, ceil: off") == ImageShape{3, 2, 2});
+  CHECK(out("kernel: [2, 2], stride: [3, 3], ceil: on") == ImageShape{3, 3, 2});
+  // With padding 1 a third window of columns would start at column 6 of the padding behind the last one, 6.
+  CHECK(out("kernel: 2, stride: [3, 7], pad: 1, ceil: on") == ImageShape{3, 3, 1});
+  CHECK(out("kernel: 2, stride: [3, 5], pad: 1, ceil: on") == ImageShape{3, 3, 2});
+  CHECK_THROWS_WITH(parse("  - {type: avgpool, kernel: 3, ceil: on}\n  - {type: fc, channels: 2}\n"),
+                    Contains("net.yaml:4:") && Contains("avgpool layer has no such key"));
+}
+
 TEST_CASE("layers read the layers that they name, else the one above") {
   const Network net = parse(
       "  - {type: conv, name: a, channels: 4, kernel: 3, pad: 1}\n"

@@ -143,7 +143,8 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
       "  - {type: conv, name: c2, channels: 6, kernel: [1, 3], pad: [0, 1]}\n  - {type: leakyrelu, name: l1, slope: "
       "0.2}\n"
       "  - {type: add, name: s1, inputs: [l1, r1]}\n  - {type: sigmoid, name: g1}\n"
-      "  - {type: concat, name: j1, inputs: [g1, s1]}\n  - {type: maxpool, name: m1, kernel: 3, stride: 2, pad: 1}\n"
+      "  - {type: concat, name: j1, inputs: [g1, s1]}\n  - {type: maxpool, name: m1, kernel: 3, stride: 2, pad: 1, "
+      "ceil: on}\n"
       "  - {type: upsample, name: u1, kernel: [2, 1]}\n  - {type: avgpool, name: a1, kernel: 2, stride: 1, pad: 1}\n"
       "  - {type: dropout, name: d1, rate: 0.3}\n  - {type: globalpool, name: p1}\n"
       "  - {type: fc, name: f1, channels: 12, bias: off}\n  - {type: batchnorm, name: n2}\n  - {type: tanh, name: t1}\n"
@@ -173,7 +174,7 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
     INFO(a.name);
     CHECK((a.kind == b.kind && a.name == b.name && a.sources == b.sources && a.out == b.out));
     CHECK((a.kernel_h == b.kernel_h && a.kernel_w == b.kernel_w && a.stride_h == b.stride_h && a.pad_h == b.pad_h));
-    CHECK((a.dilation_h == b.dilation_h && a.groups == b.groups && a.bias == b.bias));
+    CHECK((a.dilation_h == b.dilation_h && a.groups == b.groups && a.bias == b.bias && a.ceil == b.ceil));
     CHECK((a.epsilon == b.epsilon && a.momentum == b.momentum && a.slope == b.slope && a.rate == b.rate));
   }
   Arrays fewer = weights;

@@ -300,6 +300,24 @@ TEST_CASE("onnx: pooling of every kind") {
   const std::vector<Attribute> two{
       {"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}, {"ceil_mode", int64_t{1}}};
   CHECK(between(2, [&](ModelBuilder& m) { m.node("MaxPool", {"x"}, "y", two); }).layers[0].out == ImageShape{2, 3, 3});
+  const auto cut = [](std::vector<int64_t> kernel, std::vector<int64_t> strides, std::vector<int64_t> pads) {
+    return between(2,
+                   [&](ModelBuilder& m) {
+                     m.node(
+                         "MaxPool", {"x"}, "y",
+                         {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}, {"ceil_mode", int64_t{1}}});
+                   })
+        .layers[0];
+  };
+  CHECK(cut({3, 3}, {2, 2}, {0, 0, 0, 0}).out == ImageShape{2, 3, 3});
+  CHECK(cut({3, 3}, {2, 3}, {0, 0, 0, 0}).ceil);
+  CHECK_FALSE(cut({2, 2}, {2, 2}, {0, 0, 0, 0}).ceil);
+  CHECK_FALSE(cut({2, 2}, {3, 3}, {0, 0, 0, 0}).ceil);                  // the third would see padding alone
+  CHECK(cut({3, 3}, {2, 2}, {0, 0, 1, 1}).out == ImageShape{2, 3, 3});  // whole with padding at the end: as cut off
+  CHECK(cut({3, 3}, {2, 2}, {0, 0, 1, 0}).out == ImageShape{2, 3, 3});
+  CHECK(cut({3, 3}, {3, 3}, {0, 0, 1, 1}).out == ImageShape{2, 2, 2});
+  CHECK_THROWS_WITH(cut({3, 3}, {1, 1}, {0, 0, 1, 1}),
+                    Catch::Contains("MaxPool: attribute 'pads': padding of 0 above"));
   // ONNX's default stride is 1, ours the kernel.
   const std::vector<Attribute> three{{"kernel_shape", std::vector<int64_t>{3, 3}}};
   CHECK(between(2, [&](ModelBuilder& m) { m.node("AveragePool", {"x"}, "y", three); }).layers[0].out ==

@@ -17,7 +17,7 @@ test::GraphTrainer graph_trainer(const Network& network, const Arrays& weights, 
     op.name = layer.name;
     op.sources = layer.sources;
     op.outputs = layer.channels;
-    op.kh = layer.kernel_h, op.kw = layer.kernel_w;
+    op.kh = layer.kernel_h, op.kw = layer.kernel_w, op.ceil = layer.ceil;
     op.sh = layer.stride_h, op.sw = layer.stride_w;
     op.ph = layer.pad_h, op.pw = layer.pad_w;
     op.dh = layer.dilation_h, op.dw = layer.dilation_w;

@@ -96,6 +96,7 @@ TEST_CASE("every operation trains as the independent trainer does, over odd shap
       {"gelu twice", "  - {type: gelu}\n  - {type: gelu}\n"},
       {"globalpool", "  - {type: globalpool}\n"},
       {"avgpool of the whole map, also beyond the largest window", "  - {type: avgpool, kernel: [ROWS, COLUMNS]}\n"},
+      {"maxpool that is cut off", "  - {type: maxpool, kernel: [3, 2], stride: [2, 3], pad: 1, ceil: on}\n"},
       {"upsample", "  - {type: upsample, kernel: [2, 3]}\n"},
       {"add", "  - {type: conv, name: a, channels: CH, kernel: 1}\n  - {type: add, inputs: [a, body]}\n"},
       {"add relu",
