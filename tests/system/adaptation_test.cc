@@ -188,11 +188,22 @@ TEST_CASE("new classes: a head that grows reaches what the double-precision trai
   hold("adapt_new_classes.yaml", "last1-no-replay", kLast1, kAll);
 }
 
+namespace {
+
+bool has_mnist() {
+  const bool there = std::filesystem::exists(SOURCE_FOLDER "/build/data/mnist");
+  if (!there) WARN("nothing was tested: MNIST comes by scripts/fetch-mnist");
+  return there;
+}
+
+}  // namespace
+
 TEST_CASE("inverted sensor: the last layers reach what the double-precision trainer reaches") {
-  if (!std::filesystem::exists(SOURCE_FOLDER "/build/data/mnist")) {
-    WARN("nothing was tested: MNIST comes by scripts/fetch-mnist");
-    return;
-  }
+  if (!has_mnist()) return;
   hold("adapt_inverted.yaml", "reference-last1", kLast1, kAll);
   hold("adapt_inverted.yaml", "reference-last2", kLast2, kAll);
+}
+
+TEST_CASE("inverted sensor: all weights reach what the double-precision trainer reaches") {
+  if (has_mnist()) hold("adapt_inverted.yaml", "reference", kFull, kOne);
 }
