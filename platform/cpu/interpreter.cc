@@ -27,7 +27,7 @@ constexpr uint64_t kSign64 = softfloat::FormatFacts<Binary64>::kSign;
 template <class Xlen>
 template <bool kCaches, bool kLines>
 void RiscvCore<Xlen>::interpret(Block* block) {
-  constexpr bool kPairs = !kCaches && !kLines && Xlen::kBits == 32;  // elsewhere the first of a pair runs by itself
+  constexpr bool kPairs = Xlen::kBits == 32;  // elsewhere the first of a pair or group runs by itself
   static const void* const kLabels[kHandlers] = {
 #define INSTRUCTION(id, mnemonic, match, mask, format, kind) &&do_##id,
 #define INSTRUCTION64(id, mnemonic, match, mask, format, kind) Xlen::kBits == 64 ? &&do_##id : &&do_system,
