@@ -105,10 +105,10 @@ TEST_CASE("Each group of any operands adds what the bricks add, on every vector 
   }
 }
 
-TEST_CASE("Convolutions of every shape equal sums of bricks, on every vector unit") {
+void check_convolutions(const std::vector<ConvTile>& tiles) {
   const NeuroflixConfig config;
   uint32_t seed = 1;
-  for (const ConvTile& t : test::shapes()) {
+  for (const ConvTile& t : tiles) {
     const test::ConvCase c = test::make_case(t, seed++, 0.4, 1.0);
     const Values x({t.n, t.c, t.h, t.w}, c.x), w({t.k, t.c, t.kh, t.kw}, c.w), dy({t.n, t.k, t.oh, t.ow}, c.dy);
     const backboard::test::Window window{t.kh,    t.kw,         t.stride_h,   t.stride_w, t.pad_h,
@@ -132,6 +132,17 @@ TEST_CASE("Convolutions of every shape equal sums of bricks, on every vector uni
       CHECK(same_bytes(dw, wg.data));
     });
   }
+}
+
+TEST_CASE("Convolutions of every shape equal sums of bricks, on every vector unit") {
+  check_convolutions(test::shapes());
+}
+
+TEST_CASE("Few sums of many terms equal sums of bricks however their terms lie") {
+  // FC layers of many channels and of many images; taps in many short runs, read backwards in BP; lines of odd length.
+  check_convolutions({ConvTile::fully_connected(9, 701, 11), ConvTile::fully_connected(600, 5, 4),
+                      ConvTile::whole(1, 80, 3, 3, 5, 3, 3, 1, 1), ConvTile::whole(1, 5, 3, 3, 80, 3, 3, 1, 1),
+                      ConvTile::whole(2, 1, 27, 23, 7, 3, 3, 1, 1)});
 }
 
 TEST_CASE("Infinities and NaN are zeros to fixed-point units") {
