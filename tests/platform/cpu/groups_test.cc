@@ -44,8 +44,9 @@ const std::vector<Row>& rows() {
   return kRows;
 }
 
-// x10 is at hand before the group; x11 and x8 lie in their registers; results go to x12 to x15.
-constexpr uint32_t kAtHand = 10, kFirst = 11, kSecond = 8, kResults = 12;
+// x10 is at hand before the group; x11 and x8 lie in their registers, and x6 and x7 with the same values, for the later
+// instructions; results go to x12 to x15.
+constexpr uint32_t kAtHand = 10, kFirst = 11, kSecond = 8, kLaterFirst = 6, kLaterSecond = 7, kResults = 12;
 
 /// The row's instructions with results in the registers that `choice` says, two bits for each step.
 std::vector<uint32_t> instructions(const Row& row, unsigned choice) {
@@ -55,7 +56,7 @@ std::vector<uint32_t> instructions(const Row& row, unsigned choice) {
   written.push_back(kAtHand);
   for (size_t i = 0; i < row.steps.size(); ++i) {
     const Step& step = row.steps[i];
-    uint32_t sources[2] = {kFirst, kSecond};
+    uint32_t sources[2] = {i == 0 ? kFirst : kLaterFirst, i == 0 ? kSecond : kLaterSecond};
     for (size_t operand = 0; operand < step.operands.size(); ++operand) {
       const char letter = step.operands[operand];
       if (letter == 'h') sources[operand] = written.back();
@@ -99,8 +100,8 @@ class Pair {
       machine->load(p);
       machine->start();
       machine->core->set_x(9, values[0]);
-      machine->core->set_x(kFirst, values[1]);
-      machine->core->set_x(kSecond, values[2]);
+      for (const uint32_t first : {kFirst, kLaterFirst}) machine->core->set_x(first, values[1]);
+      for (const uint32_t second : {kSecond, kLaterSecond}) machine->core->set_x(second, values[2]);
       machine->core->set_x(19, Machine::kData);
       for (uint32_t i = 0; i < 4; ++i) machine->core->set_x(kResults + i, 0x1234'5678 * (i + 1));
     }
