@@ -10,7 +10,7 @@ using namespace asmjit;
 
 namespace {
 
-/// Room that any block fits into: 64 instructions of up to about 700 bytes with what lies apart, in two forms, twice over.
+/// Room that any block fits into, twice over: 64 instructions of about 700 bytes with what lies apart, in two forms.
 constexpr size_t kLargestBlockBytes = 192 * 1024;
 
 /// Code as it will lie at `place`. False when asmjit refuses.
