@@ -68,11 +68,13 @@ void BlockCompiler::emit() {
   for (End& end : ends) end.out = a_.newLabel();
   const Block& block = block_.block;
   late_ = a_.newLabel();
+  in_time_ = a_.newLabel();
   gone_ = a_.newLabel();
   turn_ = a_.newLabel();
   choose_registers();
   a_.bind(entry);
   check_time(late_);
+  a_.bind(in_time_);
   if (block.cached()) check_lines(gone_);
   a_.bind(body);
   if (loops_) {
@@ -111,7 +113,10 @@ void BlockCompiler::emit() {
     a_.mov(x86::edx, static_cast<uint32_t>(exit));
     a_.jmp(imm(code_.leave_));
   };
-  go_back(late_, CompiledExit::limit);
+  a_.bind(late_);
+  const Label out = a_.newLabel();
+  start_quantum(out);
+  go_back(out, CompiledExit::limit);
   if (block.cached()) go_back(gone_, CompiledExit::unknown);
 }
 
@@ -138,6 +143,25 @@ void BlockCompiler::check_time(Label late) {
 void BlockCompiler::compare_time() {
   a_.lea(x86::rax, x86::ptr(host::kClock, static_cast<int32_t>(block_.block.worst_cycles)));
   a_.cmp(x86::rax, x86::qword_ptr(host::kX, displacement(places_.limit)));
+}
+
+/// RiscvCore::next_quantum, for the block itself: it starts another quantum if it ends before anything else is due and
+/// nobody asked for a stop. Uses eax.
+void BlockCompiler::start_quantum(Label late) {
+  const auto place = [&](const void* member, uint32_t size_bytes) {
+    return x86::ptr(host::kX, displacement(member), size_bytes);
+  };
+  a_.lea(x86::rax, x86::ptr(host::kClock, static_cast<int32_t>(block_.block.worst_cycles)));
+  a_.cmp(x86::rax, place(places_.last, sizeof *places_.last));
+  a_.ja(late);
+  a_.cmp(place(places_.stop, sizeof *places_.stop), 0);
+  a_.jne(late);
+  a_.mov(x86::rax, place(places_.quantum, sizeof *places_.quantum));
+  a_.add(x86::rax, host::kClock);
+  a_.cmp(x86::rax, place(places_.last, sizeof *places_.last));
+  a_.cmova(x86::rax, place(places_.last, sizeof *places_.last));
+  a_.mov(place(places_.limit, sizeof *places_.limit), x86::rax);
+  a_.jmp(in_time_);
 }
 
 void BlockCompiler::operation(const Operation& op) {

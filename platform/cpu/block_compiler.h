@@ -121,6 +121,7 @@ class BlockCompiler {
 
   void check_time(asmjit::Label late);
   void compare_time();
+  void start_quantum(asmjit::Label late);
   void emit_operations();
   void operation(const Operation& op);
   bool constant(const Operation& op);
@@ -198,7 +199,7 @@ class BlockCompiler {
   /// Counts turns that are not accounted for yet, where a register of the host is free for it: memory would be written
   /// by each turn and read by the next.
   std::optional<Gp> turns_;
-  asmjit::Label late_, gone_, turn_;
+  asmjit::Label late_, in_time_, gone_, turn_;
   /// Where there are groups of accesses, the block is there twice: without a look at the table for them, and plain. A
   /// call may change the table, so that whoever calls the core for an access goes on in the plain form, where both have
   /// the same registers in the same places.

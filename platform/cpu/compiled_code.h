@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -54,7 +55,11 @@ struct CompiledPlaces {
   uint32_t* f = nullptr;
   uint32_t* pc = nullptr;
   uint64_t* retired = nullptr;
-  const uint64_t* limit = nullptr;  ///< clock edge by which a block must end
+  uint64_t* limit = nullptr;  ///< clock edge by which a block must end: the quantum's
+  // Another quantum may start where the last one ends, of `quantum` cycles, up to clock edge `last`, unless `stop`.
+  const uint64_t* quantum = nullptr;
+  const uint64_t* last = nullptr;
+  const std::atomic<bool>* stop = nullptr;
   uint8_t* fs = nullptr;
   uint32_t* frm = nullptr;
   uint32_t* fflags = nullptr;

@@ -23,6 +23,9 @@ void RiscvCore<Xlen>::start_tier() {
     places.pc = &pc_;
     places.retired = &retired_;
     places.limit = &block_limit_;
+    places.quantum = &quantum_cycles_;
+    places.last = &last_limit_;
+    places.stop = &stop_requested_;
     places.fs = &fs_;
     places.frm = &frm_;
     places.fflags = &fflags_;
@@ -47,6 +50,7 @@ void RiscvCore<Xlen>::start_tier() {
 template <class Xlen>
 void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t last_clock) {
   block_limit_ = limit_clock;
+  last_limit_ = std::min(last_clock, ahead_clock());
   bool granted = true;  // the block at pc_ may run, whatever block_limit_ says
   for (;;) {
     if (compiled_stale_) {
@@ -110,7 +114,7 @@ bool RiscvCore<Xlen>::carries_on() {
       retired_ >= instruction_limit_) {
     return false;
   }
-  block_limit_ = std::min(block_limit_, ahead_clock());
+  lower_limits();
   if (clock_ >= block_limit_) return false;
   if (pending_interrupts()) take_interrupt();
   return !stop_requested_.load(std::memory_order_relaxed);  // the observer may have asked for it
@@ -158,9 +162,9 @@ void RiscvCore<Xlen>::place_lines(CompiledBlock& compiled) {
 /// is due.
 template <class Xlen>
 bool RiscvCore<Xlen>::next_quantum(uint32_t worst_cycles, uint64_t last_clock) {
-  const uint64_t last = std::min(last_clock, ahead_clock());
-  if (stop_requested_.load(std::memory_order_relaxed) || clock_ + worst_cycles > last) return false;
-  block_limit_ = std::min(last, clock_ + quantum_cycles_);
+  last_limit_ = std::min(last_clock, ahead_clock());
+  if (stop_requested_.load(std::memory_order_relaxed) || clock_ + worst_cycles > last_limit_) return false;
+  block_limit_ = std::min(last_limit_, clock_ + quantum_cycles_);
   return true;
 }
 

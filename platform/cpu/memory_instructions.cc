@@ -44,8 +44,7 @@ bool RiscvCore<Xlen>::goes_on(uint32_t worst_cycles) {
       path_.watch_was_hit() || path_.largest_latency_cycles() != bounded_latency_) {
     return false;
   }
-  block_limit_ = std::min(block_limit_, ahead_clock());
-  chain_limit_ = std::min(chain_limit_, block_limit_);
+  lower_limits();
   return clock_ + worst_cycles <= block_limit_;
 }
 

@@ -1,6 +1,7 @@
 // The core's implementation for a register width.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -153,6 +154,13 @@ class RiscvCore final : public Core, private GuestMemory {
   template <bool kCaches, bool kLines>
   void interpret(Block* block);
   bool goes_on(uint32_t worst_cycles);
+  /// Something may have been scheduled.
+  void lower_limits() {
+    const uint64_t ahead = ahead_clock();
+    last_limit_ = std::min(last_limit_, ahead);
+    block_limit_ = std::min(block_limit_, ahead);
+    chain_limit_ = std::min(chain_limit_, block_limit_);
+  }
 
   // compiled_run.cc: the second tier. Compiled code calls the functions with CompiledSite.
   void start_tier();
@@ -261,6 +269,7 @@ class RiscvCore final : public Core, private GuestMemory {
   // Clock edges by which the block that runs, and those that follow it, must have ended.
   uint64_t block_limit_ = 0;
   uint64_t chain_limit_ = 0;
+  uint64_t last_limit_ = 0;  ///< the same of all quanta that compiled code may start
   uint64_t quantum_cycles_ = 0;
   uint64_t run_end_clock_ = 0;  ///< where quanta no longer follow one another without the queue
   uint64_t transfer_ = 0;       ///< little-endian value of a slow load or store
