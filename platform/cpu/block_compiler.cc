@@ -126,7 +126,13 @@ void BlockCompiler::emit_operations() {
   at_hand_ = kept_ = 0;
   latency_ = 0;
   floating_checked_ = floating_dirty_ = false;
-  for (now_ = 0; now_ < block.count; ++now_) operation(operations_[now_]);
+  for (now_ = 0; now_ < block.count; ++now_) {
+    if (add_carry() || multiply_whole()) {
+      ++now_;
+    } else {
+      operation(operations_[now_]);
+    }
+  }
   const InstructionKind last = kind_of(block.operations[block.count - 1].id);
   const bool ended = last == InstructionKind::branch || last == InstructionKind::jump || last == InstructionKind::csr ||
                      last == InstructionKind::system ||

@@ -33,7 +33,6 @@ inline constexpr std::array kHosts = {asmjit::x86::ebx, asmjit::x86::esi,  asmji
 static_assert(kHosts.size() == RegisterPlaces::kHosts);
 inline constexpr unsigned kFirstPinned = 10;
 inline constexpr unsigned kPinned = 8;
-inline constexpr unsigned kEdx = 9;  ///< its place among kHosts
 }  // namespace host
 
 /// One compilation. Emits into an assembler whose code is placed where CodeMemory will put it.
@@ -106,7 +105,7 @@ class BlockCompiler {
   int cost_of_moving_out(unsigned x) const;
   unsigned place_for(unsigned x, unsigned busy, bool must);
   void hold(unsigned x, unsigned place, bool load);
-  void prepare(const Operation& op);
+  unsigned prepare(const Operation& op, unsigned busy = 0);
   static bool host_has_bmi2();
   void wrote(const Operation& op);
   /// Emits behind the block, with registers where they are now.
@@ -131,10 +130,11 @@ class BlockCompiler {
   void binary_in_registers(const Operation& op, asmjit::x86::Inst::Id instruction, unsigned first, unsigned second);
   void shift(const Operation& op, asmjit::x86::Inst::Id instruction, bool by_register);
   void shift_by_register(const Operation& op, asmjit::x86::Inst::Id instruction);
+  bool add_carry();
   void set_if(const Operation& op, asmjit::x86::CondCode condition, bool by_register);
   void compare_with(unsigned x, int32_t value);
-  void multiply_high(const Operation& op);
-  void multiply_high_with_sign(const Operation& op, bool signed_a);
+  void multiply_high(const Operation& op, unsigned low);
+  bool multiply_whole();
   // block_compiler_divide.cc
   void divide(const Operation& op, bool is_signed, bool remainder);
   void divide_as_binary64(bool is_signed, bool remainder);

@@ -93,11 +93,9 @@ bool BlockCompiler::integer(const Operation& op) {
     case InstructionId::SLTU:
       return set_if(op, CondCode::kUnsignedLT, true), true;
     case InstructionId::MULH:
-      return multiply_high(op), true;
     case InstructionId::MULHSU:
-      return multiply_high_with_sign(op, true), true;
     case InstructionId::MULHU:
-      return multiply_high_with_sign(op, false), true;
+      return multiply_high(op, kDiscardRegister), true;
     case InstructionId::DIV:
       return divide(op, true, false), true;
     case InstructionId::DIVU:
@@ -248,6 +246,46 @@ CondCode BlockCompiler::compare(unsigned a, unsigned b, CondCode condition) {
   return condition;
 }
 
+/// A comparison and the addition or subtraction of its result behind it, where nobody else looks at that: one with
+/// carry. False, and nothing done, for all others.
+bool BlockCompiler::add_carry() {
+  const Operation& less = operations_[now_];
+  if (!makes_carry(less) || now_ + 1 >= operations_.size() || known(less.rs1)) return false;
+  const Operation& sum = operations_[now_ + 1];
+  if (!takes_carry(sum, less.rd) || (sum.rd != less.rd && !uses_.is_dead(less.rd, now_ + 2))) return false;
+  const unsigned other = sum.rs1 == less.rd ? sum.rs2 : sum.rs1;
+  at_hand_ = std::exchange(kept_, 0);
+  made_constant_ = false;
+  Operation compared = less, added = sum;
+  compared.rd = kDiscardRegister;
+  added.rs1 = static_cast<uint8_t>(other);
+  added.rs2 = 0;
+  const unsigned busy = prepare(compared);
+  // A register that is compared must not get a place without its value.
+  const bool compared_too = sum.rd == less.rs1 || (less.id == InstructionId::SLTU && sum.rd == less.rs2);
+  if (compared_too && !held(sum.rd)) added.rd = kDiscardRegister;
+  prepare(added, busy);
+  const bool by_register = less.id == InstructionId::SLTU;
+  const bool through_eax =
+      !held(less.rs1) && !at_hand(less.rs1) && by_register && !known(less.rs2) && !held(less.rs2) && !at_hand(less.rs2);
+  by_register ? void(compare(less.rs1, less.rs2, CondCode::kUnsignedLT)) : compare_with(less.rs1, less.immediate);
+  // From here on the flags stay as they are.
+  const Gp to = held(sum.rd) ? home_of(sum.rd) : Gp(x86::eax);
+  if (known(other)) {
+    a_.mov(to, places_now_.value(other));
+  } else if (held(other)) {
+    if (to != home_of(other)) a_.mov(to, home_of(other));
+  } else if (!at_hand(other) || through_eax) {
+    a_.mov(to, x_place(other));
+  } else if (to != x86::eax) {
+    a_.mov(to, x86::eax);
+  }
+  sum.id == InstructionId::ADD ? a_.adc(to, 0) : a_.sbb(to, 0);
+  if (!held(sum.rd)) keep_x(sum.rd);
+  wrote(sum);
+  return true;
+}
+
 void BlockCompiler::set_if(const Operation& op, CondCode condition, bool by_register) {
   if (op.rd == kDiscardRegister) return;
   const bool apart = held(op.rd) && op.rd != op.rs1 && !(by_register && op.rd == op.rs2);
@@ -263,30 +301,68 @@ void BlockCompiler::set_if(const Operation& op, CondCode condition, bool by_regi
   if (!held(op.rd)) keep_x(op.rd);
 }
 
-/// Of two signed factors: into edx.
-void BlockCompiler::multiply_high(const Operation& op) {
+/// The upper half of a product, whose lower half goes to register `low`, or nowhere (kDiscardRegister): the product of
+/// two registers of the host that hold 64 bits each is exact.
+void BlockCompiler::multiply_high(const Operation& op, unsigned low) {
   if (op.rd == kDiscardRegister) return;
-  const bool first_at_hand = at_hand(op.rs1) && !held(op.rs1);
-  const unsigned first = first_at_hand || !held(op.rs1) ? op.rs1 : op.rs2, second = first == op.rs1 ? op.rs2 : op.rs1;
-  if (!held(second)) write_back(second);
-  fetch_x(x86::eax, first);
-  held(second) ? a_.imul(home_of(second)) : a_.imul(x_place(second));
-  store_x(op.rd, x86::edx);
+  struct Factor {
+    unsigned x;
+    bool is_signed;
+  };
+  Factor a{op.rs1, op.id != InstructionId::MULHU}, b{op.rs2, op.id == InstructionId::MULH};
+  const auto is_immediate = [&](Factor f) { return known(f.x) && (f.is_signed || value_of(f.x) >= 0); };
+  const auto whole = [&](Factor f) { return held(f.x) && !f.is_signed; };  // as it is, its upper half zero
+  const auto extend = [&](Gp to, Factor f) {
+    const bool in_eax = at_hand(f.x) && !held(f.x);
+    if (known(f.x)) {
+      f.is_signed ? a_.mov(to, value_of(f.x)) : a_.mov(to.r32(), places_now_.value(f.x));
+    } else if (held(f.x) || in_eax) {
+      const Gp from = held(f.x) ? home_of(f.x) : Gp(x86::eax);
+      if (f.is_signed) {
+        a_.movsxd(to, from);
+      } else if (to.r32() != from) {
+        a_.mov(to.r32(), from);
+      }
+    } else {
+      f.is_signed ? a_.movsxd(to, x_place(f.x)) : a_.mov(to.r32(), x_place(f.x));
+    }
+  };
+  Gp product = held(op.rd) ? home_of(op.rd).r64() : Gp(x86::rax);
+  const auto in_product = [&](Factor f) { return held(f.x) && home_of(f.x).r64() == product; };
+  if (is_immediate(a) || (whole(a) && (!whole(b) || in_product(b)))) std::swap(a, b);
+  if (is_immediate(b)) {
+    extend(product, a);
+    a_.imul(product, product, value_of(b.x));
+  } else if (whole(b) && !in_product(b)) {
+    extend(product, a);
+    a_.imul(product, home_of(b.x).r64());
+  } else {
+    if (at_hand(b.x) && !held(b.x)) std::swap(a, b);
+    extend(x86::rax, a);
+    at_hand_ = 0;
+    const Gp other = held(op.rd) ? product : Gp(x86::rcx);
+    extend(other, b);
+    a_.imul(product, other == product ? Gp(x86::rax) : other);
+  }
+  if (low != kDiscardRegister) store_x(low, product.r32());
+  a_.shr(product, 32);
+  if (!held(op.rd)) keep_x(op.rd);
 }
 
-/// Of an unsigned second factor: the product's low 64 bits are exact.
-void BlockCompiler::multiply_high_with_sign(const Operation& op, bool signed_a) {
-  if (op.rd == kDiscardRegister) return;
-  if (signed_a && held(op.rs1)) {
-    a_.movsxd(x86::rax, home_of(op.rs1));
-  } else {
-    fetch_x(x86::eax, op.rs1);
-    if (signed_a) a_.movsxd(x86::rax, x86::eax);
-  }
-  if (!held(op.rs2)) load_x(x86::ecx, op.rs2);
-  a_.imul(x86::rax, held(op.rs2) ? home_of(op.rs2).r64() : Gp(x86::rcx));
-  a_.shr(x86::rax, 32);
-  keep_x(op.rd);
+/// Both halves of a product by one multiplication. False, and nothing done, for all other operations.
+bool BlockCompiler::multiply_whole() {
+  if (now_ + 1 >= operations_.size()) return false;
+  const Operation &first = operations_[now_], &second = operations_[now_ + 1];
+  if (!are_halves(first, second)) return false;
+  at_hand_ = std::exchange(kept_, 0);
+  made_constant_ = false;
+  const bool low_first = first.id == InstructionId::MUL;
+  const Operation &low = low_first ? first : second, &high = low_first ? second : first;
+  prepare(low, prepare(high));
+  multiply_high(high, low.rd);
+  wrote(high);
+  wrote(low);
+  return true;
 }
 
 }  // namespace backboard

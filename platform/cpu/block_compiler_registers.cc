@@ -62,9 +62,6 @@ void BlockCompiler::choose_registers() {
   only_eax_ = !block_.block.cached() && std::all_of(operations_.begin(), operations_.end(),
                                                     [&](const Operation& op) { return needs_only_eax(op); });
   hosts_ = (1u << (only_eax_ ? RegisterPlaces::kHosts : host::kPinned)) - 1;
-  const bool makes_upper_half = std::any_of(operations_.begin(), operations_.end(),
-                                            [](const Operation& op) { return op.id == InstructionId::MULH; });
-  if (makes_upper_half) hosts_ &= ~(1u << host::kEdx);
   wanted_ = usual_guests();
   places_now_ = RegisterPlaces();
   for (unsigned i = 0; i < host::kPinned; ++i) {
@@ -250,11 +247,11 @@ void BlockCompiler::hold(unsigned x, unsigned place, bool load) {
   places_now_.put(x, place);
 }
 
-/// Before an instruction: registers of the host for its operands, as far as they are worth it.
-void BlockCompiler::prepare(const Operation& op) {
+/// Before an instruction: registers of the host for its operands, as far as they are worth it, but not those that are
+/// `busy`. Returns these and the operands'.
+unsigned BlockCompiler::prepare(const Operation& op, unsigned busy) {
   const IntegerOperands operands = integer_operands(op.id);
   const InstructionKind kind = kind_of(op.id);
-  unsigned busy = 0;
   const auto keep = [&](bool there, unsigned x) {
     if (there && held(x)) busy |= 1u << places_now_.host(x);
   };
@@ -282,11 +279,14 @@ void BlockCompiler::prepare(const Operation& op) {
   } else if (operands.rs1 && (!rs1_known || op.rs1 == op.rd)) {
     bring(op.rs1, true, false);
   }
-  // The upper half of a product takes all 64 bits of a register.
-  const bool whole = (op.id == InstructionId::MULHU || op.id == InstructionId::MULHSU) && only_eax_;
-  if (operands.rs2 && (!rs2_known || op.rs2 == op.rd || whole)) bring(op.rs2, true, whole);
+  if (operands.rs2 && (!rs2_known || op.rs2 == op.rd)) bring(op.rs2, true, false);
   const bool is_source = (operands.rs1 && op.rd == op.rs1) || (operands.rs2 && op.rd == op.rs2);
-  if (operands.rd && !is_source && kind != InstructionKind::jump) bring(op.rd, false, false);
+  // The upper half of a product may need a second register.
+  const bool upper_half =
+      op.id == InstructionId::MULH || op.id == InstructionId::MULHU || op.id == InstructionId::MULHSU;
+  const bool must = upper_half && only_eax_;
+  if (operands.rd && (!is_source || must) && kind != InstructionKind::jump) bring(op.rd, is_source, must);
+  return busy;
 }
 
 /// Behind it: rd has a value of its own now, in its register of the host or in memory.

@@ -79,6 +79,39 @@ void rotate(std::span<Operation> operations, size_t at) {
   }
 }
 
+/// Moves a comparison to where its result is added or subtracted and ends: that is the host's addition with carry.
+void bring_carry(std::span<Operation> operations, size_t at) {
+  const Operation compare = operations[at];
+  if (!makes_carry(compare)) return;
+  size_t by = at + 1;
+  for (; by < operations.size() && !reads(operations[by], compare.rd); ++by) {
+    const Operation& op = operations[by];
+    if (may_leave(op.id) || writes(op, compare.rd) || writes(op, compare.rs1)) return;
+    if (compare.id == InstructionId::SLTU && writes(op, compare.rs2)) return;
+  }
+  if (by == at + 1 || by == operations.size() || !takes_carry(operations[by], compare.rd)) return;
+  if (operations[by].rd != compare.rd && !RegisterUses(operations).is_dead(compare.rd, static_cast<unsigned>(by) + 1)) {
+    return;
+  }
+  const auto first = operations.begin() + static_cast<ptrdiff_t>(at);
+  std::rotate(first, first + 1, first + static_cast<ptrdiff_t>(by - at));
+}
+
+/// Moves one half of a product to the other.
+void bring_half(std::span<Operation> operations, size_t at) {
+  for (size_t i = at + 1; i < operations.size() && !may_leave(operations[i].id); ++i) {
+    if (are_halves(operations[at], operations[i])) {
+      const auto moved = operations.begin() + static_cast<ptrdiff_t>(i);
+      const unsigned rd = moved->rd;
+      const auto meets = [rd](const Operation& op) { return reads(op, rd) || writes(op, rd); };
+      if (std::any_of(operations.begin() + static_cast<ptrdiff_t>(at) + 1, moved, meets)) return;
+      std::rotate(operations.begin() + static_cast<ptrdiff_t>(at) + 1, moved, moved + 1);
+      return;
+    }
+    if (writes(operations[i], operations[at].rs1) || writes(operations[i], operations[at].rs2)) return;
+  }
+}
+
 /// Leaves out what computes a value that is overwritten before anybody could look.
 void leave_dead_out(std::span<Operation> operations) {
   constexpr uint64_t kAll = ~uint64_t{0};
@@ -103,10 +136,32 @@ void leave_dead_out(std::span<Operation> operations) {
 
 }  // namespace
 
+bool makes_carry(const Operation& op) {
+  return (op.id == InstructionId::SLTU || op.id == InstructionId::SLTIU) && op.rd != kDiscardRegister;
+}
+
+bool takes_carry(const Operation& op, unsigned carry) {
+  if (op.rd == kDiscardRegister || op.rs1 == op.rs2) return false;
+  return (op.id == InstructionId::ADD && op.rs1 == carry) ||
+         ((op.id == InstructionId::ADD || op.id == InstructionId::SUB) && op.rs2 == carry);
+}
+
+bool are_halves(const Operation& first, const Operation& second) {
+  const auto upper = [](const Operation& op) { return op.id == InstructionId::MULH || op.id == InstructionId::MULHU; };
+  const bool one_each =
+      (first.id == InstructionId::MUL && upper(second)) || (upper(first) && second.id == InstructionId::MUL);
+  const bool same =
+      (first.rs1 == second.rs1 && first.rs2 == second.rs2) || (first.rs1 == second.rs2 && first.rs2 == second.rs1);
+  return one_each && same && first.rd != second.rd && first.rd != first.rs1 && first.rd != first.rs2 &&
+         first.rd != kDiscardRegister && second.rd != kDiscardRegister;
+}
+
 std::vector<Operation> plan_operations(std::span<const Operation> operations) {
   std::vector<Operation> result(operations.begin(), operations.end());
   for (size_t i = 0; i < result.size(); ++i) rotate(result, i);
   leave_dead_out(result);
+  for (size_t i = result.size(); i-- > 0;) bring_carry(result, i);
+  for (size_t i = 0; i < result.size(); ++i) bring_half(result, i);
   return result;
 }
 

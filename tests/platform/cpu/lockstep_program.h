@@ -103,12 +103,12 @@ class LockstepProgram {
       counted_loop();
     } else if (kind < 6) {
       random_() % 2 ? device_access() : computed_jump();
-    } else if (kind < 10) {
-      rotation();
-    } else if (kind < 13) {
+    } else if (kind < 14) {
+      planned();
+    } else if (kind < 17) {
       const unsigned rd = written();
       program_ << rv::lui(rd, random_() & 0xfffff) << rv::addi(rd, rd, static_cast<int32_t>(random_() % 4096) - 2048);
-    } else if (kind < 14 && random_() % 8 == 0) {
+    } else if (kind < 18 && random_() % 8 == 0) {
       program_ << rv::ecall();
     } else {
       program_ << integer();
@@ -137,13 +137,54 @@ class LockstepProgram {
     const uint32_t start = program_.here();
     for (uint32_t left = 1 + random_() % (random_() % 4 == 0 ? 50 : 8); left != 0; --left) {
       if (random_() % 8 == 0) {
-        rotation();
+        planned();
       } else {
         program_ << integer();
       }
     }
     program_ << rv::addi(kSpare, kSpare, -1);
     program_ << rv::bne(kSpare, 0, static_cast<int32_t>(start) - static_cast<int32_t>(program_.here()));
+  }
+  /// What a block's compiler makes less of.
+  void planned() {
+    switch (random_() % 4) {
+      case 0:
+        return carry();
+      case 1:
+        return product();
+      default:
+        return rotation();
+    }
+  }
+  /// A comparison whose result is added or subtracted, or nearly, with something between them or not.
+  void carry() {
+    const unsigned a = random_() % 4 ? written() : random_() % 32, b = random_() % 32, result = written();
+    const unsigned other = random_() % 4 ? written() : random_() % 32;
+    const unsigned to = random_() % 2 ? result : random_() % 4 ? written() : (free_to_write(a) ? a : written());
+    const uint32_t how = random_() % 8;
+    program_ << (how == 0   ? rv::sltiu(result, a, static_cast<int32_t>(random_() % 3) - 1)
+                 : how == 1 ? rv::slt(result, a, b)
+                            : rv::sltu(result, a, b));
+    for (uint32_t left = random_() % 3; left != 0; --left) program_ << integer();
+    const uint32_t sum = random_() % 4;
+    program_ << (sum == 0   ? rv::sub(to, other, result)
+                 : sum == 1 ? rv::add(to, result, other)
+                 : sum == 2 ? rv::add(to, other, result)
+                            : rv::sub(to, result, other));
+    if (random_() % 2) program_ << rv::add(result, a, b);  // nobody has seen the comparison but the sum
+  }
+  /// Both halves of a product, or nearly, in any order.
+  void product() {
+    const unsigned a = random_() % 32, b = random_() % 4 ? random_() % 32 : a, first = written(), second = written();
+    const bool low_first = random_() % 2, turned = random_() % 2;
+    const uint32_t kind = random_() % 4;
+    const auto high = [&](unsigned rd, unsigned x, unsigned y) {
+      return kind == 0 ? rv::mulhsu(rd, x, y) : kind == 1 ? rv::mulh(rd, x, y) : rv::mulhu(rd, x, y);
+    };
+    program_ << (low_first ? rv::mul(first, a, b) : high(first, a, b));
+    for (uint32_t left = random_() % 3; left != 0; --left) program_ << integer();
+    const unsigned x = turned ? b : a, y = turned ? a : b;
+    program_ << (low_first ? high(second, x, y) : rv::mul(second, x, y));
   }
   /// Two shifts that make a rotation, or nearly, with something between them or not.
   void rotation() {

@@ -108,3 +108,50 @@ TEST_CASE("one shift may be a part of two rotations") {
   CHECK(rotates(plan[2], 7, 10, 16));
   CHECK(rotates(plan[3], 5, 10, 16));
 }
+
+TEST_CASE("a comparison comes to the one sum that takes its result as a carry") {
+  const auto wide =
+      plan_of({add(14, 10, 12), sltu(15, 14, 10), add(11, 11, 13), lui(16, 1), add(11, 11, 15), lui(15, 1)});
+  CHECK(wide[3].id == InstructionId::SLTU);
+  CHECK(wide[4].id == InstructionId::ADD);
+  CHECK(takes_carry(wide[4], wide[3].rd));
+  const auto own = plan_of({sltiu(15, 10, 1), lui(16, 1), sub(15, 11, 15)});
+  CHECK(own[1].id == InstructionId::SLTIU);
+}
+
+TEST_CASE("a comparison stays where its result is seen, or what it compares changes") {
+  const std::vector<std::vector<uint32_t>> none = {
+      {sltu(15, 10, 11), lui(16, 1), add(12, 12, 15)},     // x15 is seen behind the block
+      {sltu(15, 10, 11), lw(16, 13, 0), add(15, 12, 15)},  // and where the load traps
+      {sltu(15, 10, 11), addi(10, 10, 1), add(15, 12, 15)},
+      {sltu(15, 10, 11), addi(11, 11, 1), add(15, 12, 15)},
+      {sltu(15, 10, 11), lui(16, 1), add(12, 12, 15), add(13, 13, 15), lui(15, 1)},
+      {sltu(15, 10, 11), lui(16, 1), sub(15, 15, 12)},
+      {sltu(15, 10, 11), lui(16, 1), add(15, 15, 15)},
+      {slt(15, 10, 11), lui(16, 1), add(15, 12, 15)},
+  };
+  for (size_t i = 0; i < none.size(); ++i) {
+    INFO("case " << i);
+    CHECK(plan_of(none[i])[0].id == decode(none[i][0]).id);
+  }
+}
+
+TEST_CASE("the halves of a product come together, unless somebody stands between them") {
+  for (const uint32_t high : {mulhu(15, 10, 11), mulh(15, 11, 10)}) {
+    const auto plan = plan_of({mul(14, 10, 11), lui(16, 1), high, add(17, 14, 15)});
+    CHECK(are_halves(plan[0], plan[1]));
+    const auto turned = plan_of({high, addi(16, 14, 1), mul(10, 10, 11), add(17, 10, 15)});
+    CHECK(are_halves(turned[0], turned[1]));
+  }
+  const std::vector<std::vector<uint32_t>> none = {
+      {mul(14, 10, 11), addi(10, 16, 1), mulhu(15, 10, 11)}, {mul(10, 10, 11), lui(16, 1), mulhu(15, 10, 11)},
+      {mul(14, 10, 11), addi(16, 15, 1), mulhu(15, 10, 11)}, {mul(14, 10, 11), lw(16, 13, 0), mulhu(15, 10, 11)},
+      {mul(14, 10, 11), lui(16, 1), mulhsu(15, 10, 11)},     {mul(14, 10, 11), lui(16, 1), mulhu(15, 10, 12)},
+      {mulh(14, 10, 11), lui(16, 1), mulhu(15, 10, 11)},
+  };
+  for (size_t i = 0; i < none.size(); ++i) {
+    INFO("case " << i);
+    const auto plan = plan_of(none[i]);
+    CHECK_FALSE(are_halves(plan[0], plan[1]));
+  }
+}
