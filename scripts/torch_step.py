@@ -19,8 +19,13 @@ from torch.nn import functional as F
 def module_of(layer):
     kind, c = layer["kind"], layer["in"][0]
     if kind == "conv":
-        return nn.Conv2d(c, layer["channels"], layer["kernel"], layer["stride"], layer["pad"], layer["dilation"],
-                         layer["groups"], bias=layer["bias"])
+        (top, left), (down, right) = layer["pad"], layer["pad_more"]
+        if (down, right) == (0, 0):
+            return nn.Conv2d(c, layer["channels"], layer["kernel"], layer["stride"], layer["pad"], layer["dilation"],
+                             layer["groups"], bias=layer["bias"])
+        return nn.Sequential(nn.ZeroPad2d((left, left + right, top, top + down)),
+                             nn.Conv2d(c, layer["channels"], layer["kernel"], layer["stride"], 0, layer["dilation"],
+                                       layer["groups"], bias=layer["bias"]))
     if kind == "fc":
         inputs = layer["in"][0] * layer["in"][1] * layer["in"][2]
         return nn.Sequential(nn.Flatten(), nn.Linear(inputs, layer["channels"], bias=layer["bias"]))

@@ -25,6 +25,7 @@ typedef struct npu_convolution {
   uint8_t pad_h, pad_w;           /**< zero rows and columns on both sides */
   uint8_t dilation_h, dilation_w; /**< 0: 1 */
   uint16_t groups;                /**< 0 and 1: dense */
+  int8_t pad_more_h, pad_more_w;  /**< zero rows below, columns right beyond pad_h, pad_w; negative: fewer */
 } npu_convolution;
 
 /** Geometry of a pooling window. */

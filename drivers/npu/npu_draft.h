@@ -62,6 +62,8 @@ static inline void convolution(draft* d, const npu_convolution* g, const npu_til
   d->command.stride_w = or_default(g->stride_w, 1);
   d->command.pad_h = g->pad_h;
   d->command.pad_w = g->pad_w;
+  d->command.pad_more_h = g->pad_more_h;
+  d->command.pad_more_w = g->pad_more_w;
   d->command.dilation_h = or_default(g->dilation_h, 1);
   d->command.dilation_w = or_default(g->dilation_w, 1);
   d->command.groups = g->groups;

@@ -32,13 +32,14 @@ Checked check_unused(const Command& command, const OpcodeRow& row, uint32_t addr
   const bool convolution = row.uses & kUsesConvolution;
   const bool hyper = (row.uses & kUsesHyper) || command.has(kFlagUPDATE);
   const UnusedField fields[] = {
-      {command.reserved, false, command_field::reserved},
       {command.parameters, hyper, command_field::parameters},
       {command.auxiliary, (row.uses & kUsesAuxiliary) != 0, command_field::auxiliary},
       {command.stride_h, window, command_field::stride_h},
       {command.stride_w, window, command_field::stride_w},
       {command.pad_h, window, command_field::pad_h},
       {command.pad_w, window, command_field::pad_w},
+      {static_cast<uint8_t>(command.pad_more_h), convolution, command_field::pad_more_h},
+      {static_cast<uint8_t>(command.pad_more_w), convolution, command_field::pad_more_w},
       {command.dilation_h, convolution, command_field::dilation_h},
       {command.dilation_w, convolution, command_field::dilation_w},
       {command.kernel_h, (row.uses & kUsesWindow) != 0, command_field::kernel_h},

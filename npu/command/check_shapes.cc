@@ -26,11 +26,12 @@ Checked expect_flat(const Tensor& tensor) {
   return expect_shape(tensor, {tensor.shape[0], tensor.shape[1], 1, 1});
 }
 
-/// Outputs of a window sliding over `size` elements; 0 when it does not fit. With `ceil` one more that the end cuts
-/// off, where it starts before the padding of that end.
-uint32_t outputs(uint32_t size, uint32_t pad, uint32_t reach, uint32_t stride, bool ceil = false) {
-  if (size + 2 * pad < reach) return 0;
-  const uint32_t room = size + 2 * pad - reach, fit = room / stride + 1;
+/// Outputs of a window sliding over `size` elements with `pad` more in front and pad + pad_more behind; 0 when it does
+/// not fit. With `ceil` one more that the end cuts off, where it starts before the padding of that end.
+uint32_t outputs(uint32_t size, uint32_t pad, int32_t pad_more, uint32_t reach, uint32_t stride, bool ceil = false) {
+  const uint32_t padded = size + 2 * pad + static_cast<uint32_t>(pad_more);
+  if (padded < reach) return 0;
+  const uint32_t room = padded - reach, fit = room / stride + 1;
   return fit + (ceil && room % stride != 0 && fit * stride < size + pad ? 1 : 0);
 }
 
@@ -81,10 +82,15 @@ Checked check_layer(const Job& job, const Offer& offer, bool convolution) {
       return CommandError{ErrorCode::kPARAMETER, layer.weights.descriptor_address, descriptor_field::shape_w};
     }
     // No output may see padding only on a side where the kernel could not reach an input.
-    if (command.pad_h > command.dilation_h * (kh - 1)) return parameter(command_field::pad_h);
-    if (command.pad_w > command.dilation_w * (kw - 1)) return parameter(command_field::pad_w);
-    oh = outputs(h, command.pad_h, command.dilation_h * (kh - 1) + 1, command.stride_h);
-    ow = outputs(w, command.pad_w, command.dilation_w * (kw - 1) + 1, command.stride_w);
+    const int64_t most_h = int64_t{command.dilation_h} * (int64_t{kh} - 1);
+    const int64_t most_w = int64_t{command.dilation_w} * (int64_t{kw} - 1);
+    const auto outside = [](int64_t pad, int64_t most) { return pad < 0 || pad > most; };
+    if (outside(command.pad_h, most_h)) return parameter(command_field::pad_h);
+    if (outside(command.pad_w, most_w)) return parameter(command_field::pad_w);
+    if (outside(command.pad_h + command.pad_more_h, most_h)) return parameter(command_field::pad_more_h);
+    if (outside(command.pad_w + command.pad_more_w, most_w)) return parameter(command_field::pad_more_w);
+    oh = outputs(h, command.pad_h, command.pad_more_h, command.dilation_h * (kh - 1) + 1, command.stride_h);
+    ow = outputs(w, command.pad_w, command.pad_more_w, command.dilation_w * (kw - 1) + 1, command.stride_w);
     if (oh == 0) return CommandError{ErrorCode::kSHAPE, layer.x.descriptor_address, descriptor_field::shape_h};
     if (ow == 0) return CommandError{ErrorCode::kSHAPE, layer.x.descriptor_address, descriptor_field::shape_w};
   } else {
@@ -116,8 +122,8 @@ Checked check_pool(const Job& job) {
   const Command& command = job.command;
   const auto shape_of = [&](bool ceil) {
     return Shape{input.shape[0], input.shape[1],
-                 outputs(input.shape[2], command.pad_h, command.kernel_h, command.stride_h, ceil),
-                 outputs(input.shape[3], command.pad_w, command.kernel_w, command.stride_w, ceil)};
+                 outputs(input.shape[2], command.pad_h, 0, command.kernel_h, command.stride_h, ceil),
+                 outputs(input.shape[3], command.pad_w, 0, command.kernel_w, command.stride_w, ceil)};
   };
   const Shape whole = shape_of(false), cut = shape_of(true);
   if (whole[2] == 0) return CommandError{ErrorCode::kSHAPE, input.descriptor_address, descriptor_field::shape_h};

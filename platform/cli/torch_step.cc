@@ -22,6 +22,7 @@ nlohmann::json layer_json(const NetLayer& layer) {
           {"kernel", {layer.kernel_h, layer.kernel_w}},
           {"stride", {layer.stride_h, layer.stride_w}},
           {"pad", {layer.pad_h, layer.pad_w}},
+          {"pad_more", {layer.pad_more_h, layer.pad_more_w}},
           {"dilation", {layer.dilation_h, layer.dilation_w}},
           {"groups", layer.groups},
           {"bias", layer.bias},

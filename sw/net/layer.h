@@ -88,23 +88,25 @@ struct LayerArray {
 /// One layer. Keys that its type does not have are errors when they are given.
 struct NetLayer {
   LayerKind kind = LayerKind::conv;
-  std::string name;                           ///< unique; empty in a file: type and number, as "conv2"
-  std::vector<std::string> inputs;            ///< names of layers above, or "input"; empty: the layer above
-  uint32_t channels = 0;                      ///< conv, fc: outputs
-  std::vector<uint32_t> kernel, stride, pad;  ///< one number or rows, columns
-  std::vector<uint32_t> dilation;             ///< conv: as kernel
-  uint32_t groups = 1;                        ///< conv
-  bool bias = true;                           ///< conv, fc
-  bool ceil = false;                          ///< maxpool: windows that the end of the input cuts off, too
-  double epsilon = 1e-5;                      ///< batchnorm: added to the variance
-  double momentum = 0.1;                      ///< batchnorm: running = (1 - momentum) running + momentum of the batch
-  double slope = 0.01;                        ///< leakyrelu
-  double rate = 0.5;                          ///< dropout
-  bool lite = false;                          ///< no key: added by the policy lite-residual
+  std::string name;                      ///< unique; empty in a file: type and number, as "conv2"
+  std::vector<std::string> inputs;       ///< names of layers above, or "input"; empty: the layer above
+  uint32_t channels = 0;                 ///< conv, fc: outputs
+  std::vector<uint32_t> kernel, stride;  ///< one number or rows, columns
+  std::vector<uint32_t> pad;             ///< one number, rows, columns, or (conv) top, left, bottom, right
+  std::vector<uint32_t> dilation;        ///< conv: as kernel
+  uint32_t groups = 1;                   ///< conv
+  bool bias = true;                      ///< conv, fc
+  bool ceil = false;                     ///< maxpool: windows that the end of the input cuts off, too
+  double epsilon = 1e-5;                 ///< batchnorm: added to the variance
+  double momentum = 0.1;                 ///< batchnorm: running = (1 - momentum) running + momentum of the batch
+  double slope = 0.01;                   ///< leakyrelu
+  double rate = 0.5;                     ///< dropout
+  bool lite = false;                     ///< no key: added by the policy lite-residual
 
   /// Worked out by Network::check(): two numbers each, and shapes. `sources` holds numbers of layers, all below that of
   /// this one, or kImages; `in` is the shape of the first, `ins` of all.
   uint32_t kernel_h = 0, kernel_w = 0, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+  int32_t pad_more_h = 0, pad_more_w = 0;  ///< padding below beyond pad_h, right beyond pad_w; conv: may be uneven
   std::vector<int> sources;
   std::vector<ImageShape> ins;
   ImageShape in, out;
@@ -135,7 +137,8 @@ struct NetLayer {
     v("channels", channels, Range{0, 65535}, "Outputs of a convolution or FC layer");
     v("kernel", kernel, Each{Range{1, 255}, Count{0, 2}}, "Window: rows, columns, or one number for both");
     v("stride", stride, Each{Range{1, 255}, Count{0, 2}}, "Stride; absent: 1 (conv), the kernel (pooling)");
-    v("pad", pad, Each{Range{0, 255}, Count{0, 2}}, "Zero padding on each side; absent: 0");
+    v("pad", pad, Each{Range{0, 255}, Count{0, 4}},
+      "Zero padding: one number, rows and columns, or of a convolution top, left, bottom, right; absent: 0");
     v("ceil", ceil, "Max pooling: windows that the end of the input cuts off count, too");
     v("dilation", dilation, Each{Range{1, 255}, Count{0, 2}}, "Distance between taps of a convolution; absent: 1");
     v("groups", groups, Range{1, 65535}, "Groups of a convolution; as many as channels: depthwise");

@@ -75,18 +75,34 @@ class LayerChecker {
     layer_.stride_h = conv ? 1 : layer_.kernel_h;
     layer_.stride_w = conv ? 1 : layer_.kernel_w;
     pair(layer_.stride, layer_.stride_h, layer_.stride_w);
-    pair(layer_.pad, layer_.pad_h, layer_.pad_w);
+    padding();
     pair(layer_.dilation, layer_.dilation_h, layer_.dilation_w);
     if (layer_.pad_h >= reach_h() || layer_.pad_w >= reach_w())
       fail("pad", fmt::format("must be below the kernel ({} x {})", reach_h(), reach_w()));
-    if (layer_.in.h + 2 * layer_.pad_h < reach_h() || layer_.in.w + 2 * layer_.pad_w < reach_w())
-      fail("kernel", fmt::format("{} x {} does not fit the input of {} x {} with padding {}, {}", reach_h(), reach_w(),
-                                 layer_.in.h, layer_.in.w, layer_.pad_h, layer_.pad_w));
+    if (padded_h() < reach_h() || padded_w() < reach_w())
+      fail("kernel", fmt::format("{} x {} does not fit the input of {} x {}, {} x {} with padding", reach_h(),
+                                 reach_w(), layer_.in.h, layer_.in.w, padded_h(), padded_w()));
     if (layer_.kind == LayerKind::maxpool && uint64_t{layer_.kernel_h} * layer_.kernel_w > 256)
       fail("kernel", "more than 256 places; the index of a maximum is one byte");
     if (conv && (layer_.in.c % layer_.groups != 0 || layer_.channels % layer_.groups != 0))
       fail("groups",
            fmt::format("{} does not divide {} inputs and {} outputs", layer_.groups, layer_.in.c, layer_.channels));
+  }
+  /// One number, rows and columns, or of a convolution top, left, bottom, right.
+  void padding() {
+    const std::vector<uint32_t>& pad = layer_.pad;
+    if (pad.size() < 3) return pair(pad, layer_.pad_h, layer_.pad_w);
+    if (pad.size() == 3) fail("pad", "must be one number, two (rows, columns) or four (top, left, bottom, right)");
+    layer_.pad_h = pad[0];
+    layer_.pad_w = pad[1];
+    layer_.pad_more_h = static_cast<int32_t>(pad[2]) - static_cast<int32_t>(pad[0]);
+    layer_.pad_more_w = static_cast<int32_t>(pad[3]) - static_cast<int32_t>(pad[1]);
+    if (layer_.kind != LayerKind::conv && (layer_.pad_more_h != 0 || layer_.pad_more_w != 0))
+      fail("pad", "only a convolution may have more on one side than on the other");
+    if (std::abs(layer_.pad_more_h) > 127 || std::abs(layer_.pad_more_w) > 127)
+      fail("pad", "two sides differ by more than 127");
+    if (pad[2] >= reach_h() || pad[3] >= reach_w())
+      fail("pad", fmt::format("must be below the kernel ({} x {})", reach_h(), reach_w()));
   }
   static void pair(const std::vector<uint32_t>& values, uint32_t& h, uint32_t& w) {
     if (values.empty()) return;
@@ -95,10 +111,13 @@ class LayerChecker {
   }
   /// Windows along one axis: those that fit, and with `ceil` one that is cut off, if it starts before the padding of
   /// that end.
-  uint32_t windows(uint32_t size, uint32_t pad, uint32_t reach, uint32_t stride) const {
-    const uint32_t room = size + 2 * pad - reach, fit = room / stride + 1;
+  uint32_t windows(uint32_t size, uint32_t padded, uint32_t pad, uint32_t reach, uint32_t stride) const {
+    const uint32_t room = padded - reach, fit = room / stride + 1;
     return fit + (layer_.ceil && room % stride != 0 && fit * stride < size + pad ? 1 : 0);
   }
+  /// Rows and columns with padding on both sides.
+  uint32_t padded_h() const { return layer_.in.h + 2 * layer_.pad_h + static_cast<uint32_t>(layer_.pad_more_h); }
+  uint32_t padded_w() const { return layer_.in.w + 2 * layer_.pad_w + static_cast<uint32_t>(layer_.pad_more_w); }
   /// Rows and columns from the first tap of the window to its last.
   uint32_t reach_h() const { return layer_.dilation_h * (layer_.kernel_h - 1) + 1; }
   uint32_t reach_w() const { return layer_.dilation_w * (layer_.kernel_w - 1) + 1; }
@@ -141,8 +160,8 @@ class LayerChecker {
       case LayerKind::maxpool:
       case LayerKind::avgpool:
         layer_.out = {layer_.kind == LayerKind::conv ? layer_.channels : in.c,
-                      windows(in.h, layer_.pad_h, reach_h(), layer_.stride_h),
-                      windows(in.w, layer_.pad_w, reach_w(), layer_.stride_w)};
+                      windows(in.h, padded_h(), layer_.pad_h, reach_h(), layer_.stride_h),
+                      windows(in.w, padded_w(), layer_.pad_w, reach_w(), layer_.stride_w)};
         return;
     }
   }

@@ -79,8 +79,9 @@ OnnxImporter::Window OnnxImporter::read_window(OnnxNode& node, const OnnxTensor&
   return window;
 }
 
-/// Our windows have the same padding on both sides, and those of a maximum may be cut off at the end. Uneven padding is
-/// the same when the windows do not reach what is missing or too much there, or reach it and take a maximum.
+/// Our windows of pooling have the same padding on both sides, and those of a maximum may be cut off at the end. Uneven
+/// padding is the same when the windows do not reach what is missing or too much there, or reach it and take a maximum;
+/// convolutions have it as it is.
 void OnnxImporter::set_window(OnnxNode& node, const Window& window, const ImageShape& in, bool ceil_mode,
                               NetLayer& layer) {
   const uint32_t size[] = {in.h, in.w};
@@ -103,19 +104,23 @@ void OnnxImporter::set_window(OnnxNode& node, const Window& window, const ImageS
     same_whole &= even_room >= 0 && windows == even_room / stride + 1;
     same_cut &= even_room >= 0 && windows == cut_windows(even_room);
   }
-  if (!same_whole && !(maximum && same_cut)) {
+  const bool uneven = !same_whole && layer.kind == LayerKind::conv;
+  if (!same_whole && !uneven && !(maximum && same_cut)) {
     if (is_cut && !maximum)
       node.fail_attribute("ceil_mode",
                           fmt::format("a last window that is cut off (input {} x {}) is not supported", in.h, in.w));
     node.fail_attribute(
         window.pads_attribute,
-        fmt::format("padding of {} above, {} left, {} below, {} right: only the same on both sides is supported",
+        fmt::format("padding of {} above, {} left, {} below, {} right: only a convolution may have it uneven",
                     window.pads[0], window.pads[1], window.pads[2], window.pads[3]));
   }
-  layer.ceil = !same_whole;
+  layer.ceil = !same_whole && maximum;
   layer.kernel = window.kernel;
   layer.stride = window.stride;
-  if (window.pads[0] != 0 || window.pads[1] != 0) layer.pad = {window.pads[0], window.pads[1]};
+  if (uneven)
+    layer.pad.assign(window.pads.begin(), window.pads.end());
+  else if (window.pads[0] != 0 || window.pads[1] != 0)
+    layer.pad = {window.pads[0], window.pads[1]};
 }
 
 /// Zeros around rows and columns, and around the zeros of a Pad in front.

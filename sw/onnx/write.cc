@@ -141,7 +141,7 @@ void ModelMaker::add_window(const char* operation, const NetLayer& layer, std::v
   onnx::NodeProto& node = add_node(operation, layer.name, inputs, value_of(layer.name));
   set(node, "kernel_shape", Ints{layer.kernel_h, layer.kernel_w});
   set(node, "strides", Ints{layer.stride_h, layer.stride_w});
-  set(node, "pads", Ints{layer.pad_h, layer.pad_w, layer.pad_h, layer.pad_w});
+  set(node, "pads", Ints{layer.pad_h, layer.pad_w, layer.pad_h + layer.pad_more_h, layer.pad_w + layer.pad_more_w});
   if (layer.kind == LayerKind::conv) {
     set(node, "dilations", Ints{layer.dilation_h, layer.dilation_w});
     set(node, "group", int64_t{layer.groups});

@@ -40,6 +40,9 @@ std::string command_line(const Plan& plan, const npu::Command& command) {
   if (command.flags != 0) text += " |" + command_flags(command.flags);
   if (command.stride_h != 0)
     text += fmt::format(" stride={}x{} pad={}x{}", command.stride_h, command.stride_w, command.pad_h, command.pad_w);
+  if (command.pad_more_h != 0 || command.pad_more_w != 0)
+    text +=
+        fmt::format(" (below {}, right {})", command.pad_h + command.pad_more_h, command.pad_w + command.pad_more_w);
   if (command.kernel_h != 0) text += fmt::format(" kernel={}x{}", command.kernel_h, command.kernel_w);
   if (command.tile_k || command.tile_rows || command.tile_c || command.tile_n)
     text +=

@@ -163,6 +163,8 @@ void Lowering::set_geometry(DraftCommand& command, const NetLayer& layer) {
   fields.pad_h = static_cast<uint8_t>(layer.pad_h);
   fields.pad_w = static_cast<uint8_t>(layer.pad_w);
   if (layer.kind == LayerKind::conv) {
+    fields.pad_more_h = static_cast<int8_t>(layer.pad_more_h);
+    fields.pad_more_w = static_cast<int8_t>(layer.pad_more_w);
     fields.dilation_h = static_cast<uint8_t>(layer.dilation_h);
     fields.dilation_w = static_cast<uint8_t>(layer.dilation_w);
     fields.groups = static_cast<uint16_t>(layer.groups == 1 ? 0 : layer.groups);

@@ -49,7 +49,7 @@ uint32_t a(const char* name) {
 }
 
 constexpr uint32_t kHyper = 0x80001020, kLoss = 0x80001040, kGather = 0x80001004;
-const npu_convolution kConvolution = {2, 1, 3, 4, 1, 2, 1};
+const npu_convolution kConvolution = {2, 1, 3, 4, 1, 2, 1, -1, 2};
 const npu_pooling kPooling = {2, 3, 1, 2, 0, 1};
 const npu_tile kTile = {8, 4, 16, 2};
 
@@ -225,7 +225,6 @@ void check_operands(const npu_command& command, int opcode, bool update) {
     INFO(npu_opcode_name(command.opcode) << " slot " << slot);
     if (!used[slot]) CHECK(tensor(command, slot) == 0);
   }
-  CHECK(command.reserved == 0);
   CHECK(command.first_channel == 0);
   const bool normalises = opcode == NPU_OP_BN_FF || opcode == NPU_OP_BN_BP || opcode == NPU_OP_BN_WG;
   CHECK(command.immediate == (normalises ? 1e-5f : 0.0f));
@@ -255,6 +254,8 @@ TEST_CASE("geometry, tiles, records and phases come out in their fields") {
   CHECK(c.stride_w == 1);
   CHECK(c.pad_h == 3);
   CHECK(c.pad_w == 4);
+  CHECK(c.pad_more_h == -1);
+  CHECK(c.pad_more_w == 2);
   CHECK(c.dilation_h == 1);
   CHECK(c.dilation_w == 2);
   CHECK(c.kernel_h == 0);
@@ -268,6 +269,8 @@ TEST_CASE("geometry, tiles, records and phases come out in their fields") {
   CHECK(c.kernel_w == 3);
   CHECK(c.stride_w == 2);
   CHECK(c.pad_w == 1);
+  CHECK(c.pad_more_h == 0);
+  CHECK(c.pad_more_w == 0);
   CHECK(c.dilation_h == 0);
   REQUIRE(fill(&c, NPU_OP_SOFTMAX_CE, false) == NPU_OK);
   CHECK(c.parameters == kHyper);

@@ -23,8 +23,8 @@ void each_product(const GraphOp& op, const Maps& in, const Maps& out, const Visi
               }
 }
 
-size_t windows(size_t size, size_t pad, size_t kernel, size_t dilation, size_t stride) {
-  return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+size_t windows(size_t size, size_t pads, size_t kernel, size_t dilation, size_t stride) {
+  return (size + pads - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
 /// Calls visit(image, channel, oy, ox, y, x) for the inputs of every pooling window; padding is left out.
@@ -68,7 +68,8 @@ void GraphTrainer::op_forward(size_t i, bool training, bool move) {
   Maps& y = y_[i];
   const auto at = [&](const char* suffix) -> std::vector<double>& { return parameters.at(op.name + suffix); };
   if (op.op == "conv") {
-    y = Maps(x.n, op.outputs, windows(x.h, op.ph, op.kh, op.dh, op.sh), windows(x.w, op.pw, op.kw, op.dw, op.sw));
+    y = Maps(x.n, op.outputs, windows(x.h, op.ph + op.ph_end, op.kh, op.dh, op.sh),
+             windows(x.w, op.pw + op.pw_end, op.kw, op.dw, op.sw));
     const std::vector<double>& w = at(".weight");
     each_product(op, x, y, [&](size_t n, size_t k, size_t oy, size_t ox, size_t c, size_t iy, size_t ix, size_t tap) {
       y.at(n, k, oy, ox) += w[tap] * x.at(n, c, iy, ix);
@@ -109,7 +110,7 @@ void GraphTrainer::op_forward(size_t i, bool training, bool move) {
   } else if (op.op == "maxpool" || op.op == "avgpool") {
     const bool maximum = op.op == "maxpool";
     const auto count = [&](size_t size, size_t pad, size_t kernel, size_t stride) {
-      if (!op.ceil) return windows(size, pad, kernel, 1, stride);
+      if (!op.ceil) return windows(size, 2 * pad, kernel, 1, stride);
       const size_t all = (size + 2 * pad - kernel + stride - 1) / stride + 1;
       return (all - 1) * stride >= size + pad ? all - 1 : all;  // none that sees padding alone
     };

@@ -93,7 +93,7 @@ TEST_CASE("gradients of every operation of the graph trainer agree with central 
         if (name == "add" || name == "concat") op.sources = {-1, -1};
         if (name == "conv" || name == "depthwise") {
           op.op = "conv", op.outputs = name == "conv" ? 4 : c, op.groups = name == "conv" ? (c % 2 == 0 ? 2 : 1) : c;
-          op.kh = 2, op.kw = 3, op.ph = 2, op.pw = 3, op.dh = 3, op.dw = 2, op.sh = 2;
+          op.kh = 2, op.kw = 3, op.ph = op.ph_end = 2, op.pw = 3, op.pw_end = 2, op.dh = 3, op.dw = 2, op.sh = 2;
         }
         if (name == "maxpool cut off")
           op.op = "maxpool", op.kh = 3, op.kw = 2, op.sh = 3, op.sw = 3, op.ph = op.pw = 1, op.ceil = true;

@@ -30,13 +30,14 @@ struct Values {
 struct Window {
   uint32_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
   uint32_t groups = 1;
-  bool ceil = false;  ///< a last window of a maximum that the end cuts off counts
-  uint32_t out_h(uint32_t h) const { return out(h, pad_h, dilation_h * (kh - 1) + 1, stride_h); }
-  uint32_t out_w(uint32_t w) const { return out(w, pad_w, dilation_w * (kw - 1) + 1, stride_w); }
+  bool ceil = false;                       ///< a last window of a maximum that the end cuts off counts
+  int32_t pad_more_h = 0, pad_more_w = 0;  ///< convolution: padding below beyond pad_h, right beyond pad_w
+  uint32_t out_h(uint32_t h) const { return out(h, pad_h, pad_more_h, dilation_h * (kh - 1) + 1, stride_h); }
+  uint32_t out_w(uint32_t w) const { return out(w, pad_w, pad_more_w, dilation_w * (kw - 1) + 1, stride_w); }
 
  private:
-  uint32_t out(uint32_t size, uint32_t pad, uint32_t reach, uint32_t stride) const {
-    if (!ceil) return (size + 2 * pad - reach) / stride + 1;
+  uint32_t out(uint32_t size, uint32_t pad, int32_t more, uint32_t reach, uint32_t stride) const {
+    if (!ceil) return (size + 2 * pad + static_cast<uint32_t>(more) - reach) / stride + 1;
     uint32_t count = 0;  // windows that begin before the last element that a whole one could reach, and see an input
     while (count == 0 || ((count - 1) * stride + reach < size + 2 * pad && count * stride < size + pad)) ++count;
     return count;

@@ -35,6 +35,8 @@ inline void set_window(Command& command, const Window& window, bool pooling) {
     command.kernel_h = static_cast<uint8_t>(window.kh);
     command.kernel_w = static_cast<uint8_t>(window.kw);
   } else {
+    command.pad_more_h = static_cast<int8_t>(window.pad_more_h);
+    command.pad_more_w = static_cast<int8_t>(window.pad_more_w);
     command.dilation_h = static_cast<uint8_t>(window.dilation_h);
     command.dilation_w = static_cast<uint8_t>(window.dilation_w);
     command.groups = static_cast<uint16_t>(window.groups);

@@ -27,6 +27,8 @@ const LayerCase kLayers[] = {
     {{2, 4, 12, 9}, 4, {.kh = 2, .kw = 3, .pad_h = 2, .dilation_h = 3, .dilation_w = 2, .groups = 2}, {1, 5, 1, 1}},
     {{1, 2, 5, 5}, 3, {.kh = 1, .kw = 1, .stride_h = 3, .stride_w = 3}, {0, 1, 0, 0}},
     {{2, 6, 6, 6}, 6, {.kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1, .groups = 6}, {0, 0, 0, 0}},
+    {{2, 3, 8, 9}, 5, {.kh = 3, .kw = 4, .stride_h = 2, .pad_w = 1, .pad_more_h = 1, .pad_more_w = 1}, {0, 2, 1, 1}},
+    {{2, 3, 7, 6}, 4, {.kh = 4, .kw = 3, .pad_h = 3, .pad_w = 2, .pad_more_h = -3, .pad_more_w = -1}, {2, 3, 2, 2}},
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "npu/engine/gemm_tile.h"
 #include "npu/numerics/rounding.h"
+#include "tests/support/npu_golden.h"
 
 namespace backboard::npu::test {
 
@@ -56,6 +57,17 @@ inline std::string describe(const ConvTile& t) {
          " s" + std::to_string(t.stride_h) + " p" + std::to_string(t.pad_h) + " d" + std::to_string(t.dilation_h);
 }
 
+/// Its window. Padding below and right is what the last row and column of outputs reach.
+inline backboard::test::Window window_of(const ConvTile& t) {
+  backboard::test::Window window{t.kh, t.kw, t.stride_h, t.stride_w, t.pad_h, t.pad_w, t.dilation_h, t.dilation_w};
+  const auto more = [](uint32_t outputs, uint32_t stride, uint32_t reach, uint32_t size, uint32_t pad) {
+    return static_cast<int32_t>((outputs - 1) * stride + reach - size - 2 * pad);
+  };
+  window.pad_more_h = more(t.oh, t.stride_h, t.dilation_h * (t.kh - 1) + 1, t.h, t.pad_h);
+  window.pad_more_w = more(t.ow, t.stride_w, t.dilation_w * (t.kw - 1) + 1, t.w, t.pad_w);
+  return window;
+}
+
 /// Shapes: ones, primes, around the vector and row-block sizes, strides that do not divide, dilation, padding, FC.
 inline std::vector<ConvTile> shapes() {
   std::vector<ConvTile> list = {
@@ -88,6 +100,18 @@ inline std::vector<ConvTile> shapes() {
   uneven.oh_rows = uneven.oh;
   uneven.set_dense_strides();
   list.push_back(uneven);
+  // Padding below and right that differs from that above and left: rows and columns of outputs say so.
+  const auto sides = [&list](ConvTile tile, uint32_t oh, uint32_t ow) {
+    tile.oh = tile.oh_rows = oh;
+    tile.ow = ow;
+    tile.set_dense_strides();
+    list.push_back(tile);
+  };
+  sides(ConvTile::whole(2, 3, 8, 8, 6, 3, 3, 2, 0), 4, 4);
+  sides(ConvTile::whole(2, 1, 28, 28, 8, 3, 3, 1, 0), 27, 28);
+  sides(ConvTile::whole(2, 5, 9, 10, 17, 3, 3, 1, 2), 10, 11);
+  sides(ConvTile::whole(1, 1, 14, 30, 1, 3, 3, 1, 0), 14, 30);
+  sides(ConvTile::whole(1, 2, 49, 10, 64, 10, 4, 2, 1), 22, 6);
   return list;
 }
 

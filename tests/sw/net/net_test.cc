@@ -61,6 +61,28 @@ TEST_CASE("shapes follow kernel, stride and padding") {
   CHECK(net.layers[2].name == "avgpool1");
 }
 
+TEST_CASE("padding of a convolution may differ by side") {
+  const Network net = parse(  // 8 x 6: (8 + 0 + 1 - 3) / 2 + 1 = 4, (6 + 2 + 1 - 4) / 2 + 1 = 3
+      "  - {type: conv, channels: 4, kernel: [3, 4], stride: 2, pad: [0, 2, 1, 1]}\n"
+      "  - {type: maxpool, kernel: 2, pad: [1, 0, 1, 0]}\n  - {type: fc, channels: 2}\n");
+  CHECK(net.layers[0].out == ImageShape{4, 4, 3});
+  CHECK((net.layers[0].pad_h == 0 && net.layers[0].pad_w == 2));
+  CHECK((net.layers[0].pad_more_h == 1 && net.layers[0].pad_more_w == -1));
+  CHECK(net.layers[1].out == ImageShape{4, 3, 1});
+  const auto padded = [](const std::string& type, const std::string& pad) {
+    return "  - type: " + type + "\n    kernel: 3\n    pad: " + pad + "\n";
+  };
+  CHECK_THROWS_WITH(parse(padded("conv\n    channels: 2", "[0, 0, 3, 0]")),
+                    Contains("net.yaml:7: ") && Contains("below"));
+  CHECK_THROWS_WITH(parse(padded("conv\n    channels: 2", "[0, 0, 0, 3]")),
+                    Contains("net.yaml:7: ") && Contains("below"));
+  CHECK_THROWS_WITH(parse(padded("conv\n    channels: 2", "[0, 0, 1]")),
+                    Contains("net.yaml:7: ") && Contains("or four"));
+  CHECK_THROWS_WITH(parse(padded("avgpool", "[0, 0, 1, 1]")),
+                    Contains("net.yaml:6: ") && Contains("only a convolution"));
+  CHECK_THROWS_WITH(parse("  - {type: conv, channels: 2, kernel: 200, pad: [0, 0, 199, 199]}\n"), Contains("127"));
+}
+
 TEST_CASE("pooling steps by its kernel unless told otherwise") {
   const Network net = parse("  - {type: maxpool, kernel: [4, 3]}\n  - {type: fc, channels: 2}\n");
   CHECK(net.layers[0].stride_h == 4);

@@ -33,7 +33,7 @@ import networks
 
 STEPS, RATE = 10, 0.02
 # These have random numbers of their own, whatever else is made.
-ALONE = ("gelu", "resnet18", "lenet", "squeezenet", "densenet", "mobilenetv2", "computed")
+ALONE = ("gelu", "resnet18", "lenet", "squeezenet", "densenet", "mobilenetv2", "computed", "sides")
 
 
 def randomise(network):
@@ -150,6 +150,7 @@ def main():
         ("densenet", networks.DenseNet, 5, 15),
         ("mobilenetv2", networks.MobileNetV2, 5, 16, RATE, False, True),
         ("computed", networks.Computed, 6, 11),
+        ("sides", networks.Sides, 5, 17),
     ]:
         name, network, images, opset, *more = row
         if name in ALONE:

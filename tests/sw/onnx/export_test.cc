@@ -61,8 +61,8 @@ void check_round_trip(const std::vector<uint8_t>& model) {
 }  // namespace
 
 TEST_CASE("onnx export: networks from PyTorch with other weights read back to the same bytes") {
-  for (const std::string name :
-       {"s", "resnet8", "dscnn", "mixture", "gelu", "lenet", "squeezenet", "densenet", "mobilenetv2", "computed"}) {
+  for (const std::string name : {"s", "resnet8", "dscnn", "mixture", "gelu", "lenet", "squeezenet", "densenet",
+                                 "mobilenetv2", "computed", "sides"}) {
     INFO(name);
     check_round_trip(read_file(std::string(BACKBOARD_TEST_DATA) + "/" + name + ".onnx"));
   }
@@ -140,7 +140,8 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
       "name: all\nloss: mse\ninput: {channels: 4, rows: 9, columns: 8, scale: 0.5}\nlayers:\n"
       "  - {type: conv, name: c1, channels: 6, kernel: 3, pad: 2, dilation: 2, groups: 2, bias: off}\n"
       "  - {type: batchnorm, name: n1, epsilon: 0.001, momentum: 0.2}\n  - {type: relu6, name: r1}\n"
-      "  - {type: conv, name: c2, channels: 6, kernel: [1, 3], pad: [0, 1]}\n  - {type: leakyrelu, name: l1, slope: "
+      "  - {type: conv, name: c2, channels: 6, kernel: [1, 3], pad: [0, 0, 0, 2]}\n  - {type: leakyrelu, name: l1, "
+      "slope: "
       "0.2}\n"
       "  - {type: add, name: s1, inputs: [l1, r1]}\n  - {type: sigmoid, name: g1}\n"
       "  - {type: concat, name: j1, inputs: [g1, s1]}\n  - {type: maxpool, name: m1, kernel: 3, stride: 2, pad: 1, "
@@ -174,6 +175,7 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
     INFO(a.name);
     CHECK((a.kind == b.kind && a.name == b.name && a.sources == b.sources && a.out == b.out));
     CHECK((a.kernel_h == b.kernel_h && a.kernel_w == b.kernel_w && a.stride_h == b.stride_h && a.pad_h == b.pad_h));
+    CHECK((a.pad_w == b.pad_w && a.pad_more_h == b.pad_more_h && a.pad_more_w == b.pad_more_w));
     CHECK((a.dilation_h == b.dilation_h && a.groups == b.groups && a.bias == b.bias && a.ceil == b.ceil));
     CHECK((a.epsilon == b.epsilon && a.momentum == b.momentum && a.slope == b.slope && a.rate == b.rate));
   }

@@ -34,8 +34,9 @@ TEST_CASE("onnx: a convolution keeps stride, padding, dilation, groups and bias"
   CHECK(result.notes.empty());
 }
 
-TEST_CASE("onnx: auto_pad and uneven padding become even padding where the windows are the same") {
-  const auto padding = [](const std::string& automatic, std::vector<int64_t> pads, int64_t size) {
+TEST_CASE("onnx: auto_pad and uneven padding become even padding where the windows are the same, else four numbers") {
+  int32_t more = 0;
+  const auto padding = [&more](const std::string& automatic, std::vector<int64_t> pads, int64_t size) {
     ModelBuilder model;
     model.input({kOpen, 1, size, size});
     model.reals("w", {2, 1, 3, 3});
@@ -47,6 +48,8 @@ TEST_CASE("onnx: auto_pad and uneven padding become even padding where the windo
     const NetLayer layer = read(model).network.layers.at(0);
     CHECK(layer.pad_h == layer.pad_w);
     CHECK(layer.out.h == layer.out.w);
+    CHECK(layer.pad_more_h == layer.pad_more_w);
+    more = layer.pad_more_h;
     return std::pair(layer.pad_h, layer.out.h);
   };
   // Size 7, kernel 3, stride 2: SAME gives 4 windows and 2 of padding in all, 1 on each side.
@@ -54,11 +57,28 @@ TEST_CASE("onnx: auto_pad and uneven padding become even padding where the windo
   CHECK(padding("SAME_LOWER", {}, 7) == std::pair(1u, 4u));
   // Size 8: 4 windows, 1 of padding in all. Above, the windows are those of padding 1 on both sides.
   CHECK(padding("SAME_LOWER", {}, 8) == std::pair(1u, 4u));
-  CHECK_THROWS_WITH(padding("SAME_UPPER", {}, 8),
-                    Catch::Contains("attribute 'auto_pad': padding of 0 above, 0 left, 1"));
   CHECK(padding("VALID", {}, 8) == std::pair(0u, 3u));
   CHECK(padding("", {1, 1, 0, 0}, 8) == std::pair(1u, 4u));
-  CHECK_THROWS_WITH(padding("", {0, 0, 1, 1}, 8), Catch::Contains("node 0 'y': Conv: attribute 'pads'"));
+  CHECK(more == 0);
+  // Below, no even padding gives them.
+  CHECK(padding("SAME_UPPER", {}, 8) == std::pair(0u, 4u));
+  CHECK(more == 1);
+  CHECK(padding("", {0, 0, 1, 1}, 8) == std::pair(0u, 4u));
+  CHECK(more == 1);
+  CHECK(padding("", {2, 2, 1, 1}, 7) == std::pair(2u, 4u));
+  CHECK(more == -1);
+  CHECK_THROWS_WITH(padding("", {0, 0, 3, 3}, 8), Catch::Contains("node 0 'y': Conv: pad: must be below the kernel"));
+}
+
+TEST_CASE("onnx: uneven padding of an average is refused") {
+  const auto average = [](ModelBuilder& model) {
+    model.node("AveragePool", {"x"}, "y",
+               {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                {"pads", std::vector<int64_t>{0, 0, 1, 1}},
+                {"count_include_pad", int64_t{1}}});
+  };
+  CHECK_THROWS_WITH(between(2, average), Catch::Contains("'pads': padding of 0 above, 0 left, 1 below, 1 right: only a "
+                                                         "convolution may have it uneven"));
 }
 
 TEST_CASE("onnx: a Pad in front of a convolution or average pooling is its padding") {

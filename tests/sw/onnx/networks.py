@@ -302,3 +302,22 @@ class Computed(nn.Module):
         x = torch.clamp(self.conv2(self.pads(self.grow(x))), 0, 6)
         x = torch.cat([x, self.conv3(x)], 1)[:, :10]
         return self.fc(F.adaptive_avg_pool2d(x, 1)[:, :, 0, 0])
+
+
+class Sides(nn.Module):
+    """Padding that differs by side, as networks that came from TensorFlow have it."""
+
+    shape = (2, 21, 10)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.ZeroPad2d((1, 1, 4, 5)), nn.Conv2d(2, 8, (10, 4), 2, bias=False), nn.BatchNorm2d(8), nn.ReLU()
+        )
+        self.wide = nn.Sequential(nn.ZeroPad2d((1, 2, 1, 1)), nn.Conv2d(8, 8, (3, 4), groups=8))
+        self.narrow = nn.Conv2d(8, 12, 3, stride=2)
+        self.fc = nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = F.relu(self.wide(self.stem(x)))
+        return self.fc(F.relu(self.narrow(F.pad(x, (2, 0, 0, 1)))).mean([2, 3]))

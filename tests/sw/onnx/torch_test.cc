@@ -53,6 +53,13 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "onnx torch: convolutions whose padding differs by side are PyTorch's in double precision and under the engine "
+    "reference, 10 steps of SGD included") {
+  check_double("sides");
+  check_reference("sides");
+}
+
+TEST_CASE(
     "onnx torch: SqueezeNet in double precision and under the engine reference is PyTorch's, 10 steps of SGD "
     "included") {
   check_double("squeezenet");

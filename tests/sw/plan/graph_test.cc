@@ -109,6 +109,9 @@ TEST_CASE("every operation trains as the independent trainer does, over odd shap
       {"depthwise", "  - {type: conv, channels: CH, kernel: 3, pad: 1, groups: CH}\n"},
       {"depthwise stride", "  - {type: conv, channels: CH, kernel: [1, 2], pad: [0, 1], stride: 2, groups: CH}\n"},
       {"dilation", "  - {type: conv, channels: 4, kernel: [2, 3], pad: [2, 3], dilation: [3, 2]}\n"},
+      {"padding that is uneven", "  - {type: conv, channels: 5, kernel: [4, 3], pad: [0, 2, 3, 0], stride: 2}\n"},
+      {"depthwise padding that is uneven",
+       "  - {type: conv, channels: CH, kernel: 3, pad: [2, 0, 0, 2], stride: [1, 2], groups: CH}\n"},
   };
   const std::array<uint32_t, 3> shapes[] = {{1, 1, 1}, {2, 3, 5}, {7, 1, 17}, {13, 11, 2}, {16, 15, 16}, {17, 16, 33}};
   for (const auto& [name, layers] : operations) {

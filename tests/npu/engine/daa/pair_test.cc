@@ -111,10 +111,8 @@ Tensors tensors_of(const ConvTile& t, uint32_t seed) {
     for (float& value : values) value = round_nearest_even_saturate(kBf16, value);
     return Values(shape, values);
   };
-  return {fill({t.n, t.c, t.h, t.w}, 0.4),
-          fill({t.k, t.c, t.kh, t.kw}, 0.02),
-          fill({t.n, t.k, t.oh, t.ow}, 0.7),
-          {t.kh, t.kw, t.stride_h, t.stride_w, t.pad_h, t.pad_w, t.dilation_h, t.dilation_w, 1}};
+  return {fill({t.n, t.c, t.h, t.w}, 0.4), fill({t.k, t.c, t.kh, t.kw}, 0.02), fill({t.n, t.k, t.oh, t.ow}, 0.7),
+          test::window_of(t)};
 }
 
 std::vector<float> run(const DaaConfig& config, Pass pass, const ConvTile& tile, const Tensors& t,

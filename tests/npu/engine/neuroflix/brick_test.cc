@@ -111,8 +111,7 @@ void check_convolutions(const std::vector<ConvTile>& tiles) {
   for (const ConvTile& t : tiles) {
     const test::ConvCase c = test::make_case(t, seed++, 0.4, 1.0);
     const Values x({t.n, t.c, t.h, t.w}, c.x), w({t.k, t.c, t.kh, t.kw}, c.w), dy({t.n, t.k, t.oh, t.ow}, c.dy);
-    const backboard::test::Window window{t.kh,    t.kw,         t.stride_h,   t.stride_w, t.pad_h,
-                                         t.pad_w, t.dilation_h, t.dilation_w, 1};
+    const backboard::test::Window window = test::window_of(t);
     const auto rule = [&](Pass pass) {
       return [&config, pass](float start, const Terms& terms) {
         return test::sum_groups(config.first_bits(pass), config.second_bits(pass), start, terms);

@@ -34,10 +34,6 @@ std::vector<float> run(const RowpipeConfig& config, Pass pass, const ConvTile& t
   return sums;
 }
 
-backboard::test::Window window_of(const ConvTile& t) {
-  return {t.kh, t.kw, t.stride_h, t.stride_w, t.pad_h, t.pad_w, t.dilation_h, t.dilation_w, 1};
-}
-
 TEST_CASE("A row's codes are nearest, ties to even, in the smallest step that holds its largest value") {
   std::mt19937 random(3);
   std::normal_distribution<float> normal(0, 1);
@@ -87,7 +83,7 @@ TEST_CASE(
     const Values x({t.n, t.c, t.h, t.w}, c.x), w({t.k, t.c, t.kh, t.kw}, c.w), dy({t.n, t.k, t.oh, t.ow}, c.dy);
     const bool floating = test::is_float_layer(x, w);
     const Values xc = floating ? x : test::coded_activations(4, x, t.c), wc = floating ? w : test::coded_weights(4, w);
-    const auto window = window_of(t);
+    const auto window = test::window_of(t);
     backboard::test::for_each_simd_target([&](const char* target) {
       INFO(test::describe(t) << " on " << target);
       CHECK(same_bytes(run(config, Pass::ff, t, c.x, c.w, std::vector<float>(dy.data.size())),
@@ -153,7 +149,8 @@ TEST_CASE("Integer sums of codes, dequantised once, are what simulated quantisat
 TEST_CASE("More bits give other codes, and eight bits are closer than four") {
   const ConvTile t = ConvTile::whole(1, 8, 6, 6, 16, 3, 3, 1, 1);
   const test::ConvCase c = test::make_case(t, 9, 0.4, 1.0);
-  const std::vector<float> exact = golden_ff(Values({1, 8, 6, 6}, c.x), Values({16, 8, 3, 3}, c.w), window_of(t)).data;
+  const std::vector<float> exact =
+      golden_ff(Values({1, 8, 6, 6}, c.x), Values({16, 8, 3, 3}, c.w), test::window_of(t)).data;
   const auto distance = [&](uint32_t bits) {
     RowpipeConfig config;
     config.activation_bits = config.weight_bits = bits;
