@@ -127,11 +127,9 @@ void BlockCompiler::emit_operations() {
   latency_ = 0;
   floating_checked_ = floating_dirty_ = false;
   for (now_ = 0; now_ < block.count; ++now_) {
-    if (add_carry() || multiply_whole()) {
-      ++now_;
-    } else {
-      operation(operations_[now_]);
-    }
+    const unsigned more = add_carry() || multiply_whole() ? 1 : funnel_shift() ? 2 : 0;
+    if (more == 0) operation(operations_[now_]);
+    now_ += more;
   }
   const InstructionKind last = kind_of(block.operations[block.count - 1].id);
   const bool ended = last == InstructionKind::branch || last == InstructionKind::jump || last == InstructionKind::csr ||

@@ -105,7 +105,7 @@ class BlockCompiler {
   int cost_of_moving_out(unsigned x) const;
   unsigned place_for(unsigned x, unsigned busy, bool must);
   void hold(unsigned x, unsigned place, bool load);
-  unsigned prepare(const Operation& op, unsigned busy = 0);
+  unsigned prepare(const Operation& op, unsigned busy = 0, bool needs_result = false);
   static bool host_has_bmi2();
   void wrote(const Operation& op);
   /// Emits behind the block, with registers where they are now.
@@ -131,6 +131,7 @@ class BlockCompiler {
   void shift(const Operation& op, asmjit::x86::Inst::Id instruction, bool by_register);
   void shift_by_register(const Operation& op, asmjit::x86::Inst::Id instruction);
   bool add_carry();
+  bool funnel_shift();
   void set_if(const Operation& op, asmjit::x86::CondCode condition, bool by_register);
   void compare_with(unsigned x, int32_t value);
   void multiply_high(const Operation& op, unsigned low);

@@ -217,6 +217,48 @@ void BlockCompiler::shift_by_register(const Operation& op, Inst::Id instruction)
   if (!held(op.rd)) keep_x(op.rd);
 }
 
+/// Two shifts that are joined, where nobody else looks at them: one shift of two registers, as numbers of 64 bits are
+/// shifted and rotated. False, and nothing done, for all others.
+bool BlockCompiler::funnel_shift() {
+  if (now_ + 2 >= operations_.size()) return false;
+  const Operation &first = operations_[now_], &second = operations_[now_ + 1], &join = operations_[now_ + 2];
+  if (!are_shifts_joined(first, second, join)) return false;
+  for (const unsigned rd : {first.rd, second.rd}) {
+    if (rd != join.rd && !uses_.is_dead(rd, now_ + 3)) return false;
+  }
+  const bool left_first = first.id == InstructionId::SLLI;
+  const Operation &left = left_first ? first : second, &right = left_first ? second : first;
+  const unsigned upper = left.rs1, lower = right.rs1;
+  if (known(upper) || known(lower)) return false;
+  at_hand_ = std::exchange(kept_, 0);
+  made_constant_ = false;
+  Operation both = join;
+  both.rs1 = static_cast<uint8_t>(upper);
+  both.rs2 = static_cast<uint8_t>(lower);
+  prepare(both, 0, true);
+  const Gp to = held(join.rd) ? home_of(join.rd) : Gp(x86::eax);
+  const Gp spare = held(join.rd) ? x86::eax : x86::ecx;
+  const auto other = [&](unsigned x) {
+    if (held(x)) return home_of(x);
+    fetch_x(spare, x);
+    return spare;
+  };
+  const auto is_there = [&](unsigned x) { return held(x) && home_of(x) == to; };
+  if (is_there(lower) && upper != lower) {
+    a_.shrd(to, other(upper), right.immediate);
+  } else if (to == x86::eax) {
+    const Gp from = other(lower);
+    fetch_x(to, upper);
+    a_.shld(to, from, left.immediate);
+  } else {
+    if (!is_there(upper)) fetch_x(to, upper);
+    a_.shld(to, other(lower), left.immediate);
+  }
+  if (!held(join.rd)) keep_x(join.rd);
+  wrote(join);
+  return true;
+}
+
 void BlockCompiler::compare_with(unsigned x, int32_t value) {
   if (!held(x) && !at_hand(x) && known(x)) {
     a_.mov(x86::eax, places_now_.value(x));

@@ -248,8 +248,8 @@ void BlockCompiler::hold(unsigned x, unsigned place, bool load) {
 }
 
 /// Before an instruction: registers of the host for its operands, as far as they are worth it, but not those that are
-/// `busy`. Returns these and the operands'.
-unsigned BlockCompiler::prepare(const Operation& op, unsigned busy) {
+/// `busy`. Returns these and the operands'. `needs_result`: the result's, where there is no temporary one but eax.
+unsigned BlockCompiler::prepare(const Operation& op, unsigned busy, bool needs_result) {
   const IntegerOperands operands = integer_operands(op.id);
   const InstructionKind kind = kind_of(op.id);
   const auto keep = [&](bool there, unsigned x) {
@@ -284,7 +284,7 @@ unsigned BlockCompiler::prepare(const Operation& op, unsigned busy) {
   // The upper half of a product may need a second register.
   const bool upper_half =
       op.id == InstructionId::MULH || op.id == InstructionId::MULHU || op.id == InstructionId::MULHSU;
-  const bool must = upper_half && only_eax_;
+  const bool must = (upper_half || needs_result) && only_eax_;
   if (operands.rd && (!is_source || must) && kind != InstructionKind::jump) bring(op.rd, is_source, must);
   return busy;
 }

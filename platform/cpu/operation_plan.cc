@@ -112,6 +112,31 @@ void bring_half(std::span<Operation> operations, size_t at) {
   }
 }
 
+/// Moves two shifts that are joined in operation `at` right before it, if they end there.
+void bring_shifts(std::span<Operation> operations, size_t at) {
+  const Operation join = operations[at];
+  const auto one = written_before(operations, at, join.rs1), other = written_before(operations, at, join.rs2);
+  if (!one || !other || *one == *other) return;
+  const size_t first = std::min(*one, *other), second = std::max(*one, *other);
+  if (!are_shifts_joined(operations[first], operations[second], join)) return;
+  const auto stays = [&](size_t i, const Operation& shift) {
+    const Operation& op = operations[i];
+    return may_leave(op.id) || writes(op, shift.rs1) || reads(op, shift.rd) || writes(op, shift.rd);
+  };
+  for (size_t i = first + 1; i < at; ++i) {
+    if (i != second && stays(i, operations[first])) return;
+    if (i > second && stays(i, operations[second])) return;
+  }
+  const RegisterUses uses(operations);
+  for (const size_t i : {first, second}) {
+    const unsigned rd = operations[i].rd;
+    if (rd != join.rd && !uses.is_dead(rd, static_cast<unsigned>(at) + 1)) return;
+  }
+  const auto place = [&](size_t i) { return operations.begin() + static_cast<ptrdiff_t>(i); };
+  std::rotate(place(second), place(second) + 1, place(at));
+  std::rotate(place(first), place(first) + 1, place(at) - 1);
+}
+
 /// Leaves out what computes a value that is overwritten before anybody could look.
 void leave_dead_out(std::span<Operation> operations) {
   constexpr uint64_t kAll = ~uint64_t{0};
@@ -156,12 +181,23 @@ bool are_halves(const Operation& first, const Operation& second) {
          first.rd != kDiscardRegister && second.rd != kDiscardRegister;
 }
 
+bool are_shifts_joined(const Operation& first, const Operation& second, const Operation& join) {
+  const bool joins = join.id == InstructionId::OR || join.id == InstructionId::XOR || join.id == InstructionId::ADD;
+  const bool shifts = (first.id == InstructionId::SLLI && second.id == InstructionId::SRLI) ||
+                      (first.id == InstructionId::SRLI && second.id == InstructionId::SLLI);
+  if (!joins || !shifts || join.rd == kDiscardRegister) return false;
+  const bool both = (join.rs1 == first.rd && join.rs2 == second.rd) || (join.rs1 == second.rd && join.rs2 == first.rd);
+  return both && first.rd != second.rd && second.rs1 != first.rd && first.immediate != 0 && second.immediate != 0 &&
+         static_cast<uint32_t>(first.immediate + second.immediate) == kBits;
+}
+
 std::vector<Operation> plan_operations(std::span<const Operation> operations) {
   std::vector<Operation> result(operations.begin(), operations.end());
   for (size_t i = 0; i < result.size(); ++i) rotate(result, i);
   leave_dead_out(result);
   for (size_t i = result.size(); i-- > 0;) bring_carry(result, i);
   for (size_t i = 0; i < result.size(); ++i) bring_half(result, i);
+  for (size_t i = 0; i < result.size(); ++i) bring_shifts(result, i);
   return result;
 }
 

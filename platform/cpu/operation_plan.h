@@ -21,6 +21,8 @@ std::vector<Operation> plan_operations(std::span<const Operation> operations);
 
 /// The lower and the upper half of one product, in any order, which the first leaves its factors to.
 bool are_halves(const Operation& first, const Operation& second);
+/// A shift to the left and one to the right by the rest of 32 bits, of any registers, which `join` makes one word of.
+bool are_shifts_joined(const Operation& first, const Operation& second, const Operation& join);
 /// SLTU and SLTIU: whether a sum of unsigned numbers has a carry, or a difference a borrow, is found so.
 bool makes_carry(const Operation& op);
 /// ADD and SUB that add or subtract `carry`, once.

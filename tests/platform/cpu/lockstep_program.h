@@ -195,12 +195,14 @@ class LockstepProgram {
     const bool left = random_() % 2;
     program_ << (left ? rv::slli(first, from, by) : rv::srli(first, from, by));
     if (random_() % 4 == 0) program_ << integer();
-    program_ << (left ? rv::srli(second, from, rest) : rv::slli(second, from, rest));
+    const unsigned from2 = random_() % 2 ? from : random_() % 32;  // another: a word of two
+    program_ << (left ? rv::srli(second, from2, rest) : rv::slli(second, from2, rest));
     if (random_() % 4 == 0) program_ << integer();
     const uint32_t how = random_() % 4;
     program_ << (how == 0   ? rv::add(to, second, first)
                  : how == 1 ? rv::xor_(to, first, second)
                             : rv::or_(to, second, first));
+    if (random_() % 2) program_ << rv::lui(first == to ? second : first, 1);  // nobody has seen the shift but `to`
   }
 
   /// Whether a straight-line instruction keeps to the rules above.

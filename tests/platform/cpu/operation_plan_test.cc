@@ -155,3 +155,26 @@ TEST_CASE("the halves of a product come together, unless somebody stands between
     CHECK_FALSE(are_halves(plan[0], plan[1]));
   }
 }
+
+TEST_CASE("two shifts that make one word of two registers come to where they are joined") {
+  const auto plan = plan_of({slli(14, 10, 13), lui(16, 1), srli(15, 11, 19), lui(17, 1), or_(14, 14, 15), lui(15, 1)});
+  CHECK(are_shifts_joined(plan[2], plan[3], plan[4]));
+  CHECK(plan[2].id == InstructionId::SLLI);
+  const auto over = plan_of({srli(15, 11, 19), slli(11, 10, 13), lui(16, 1), xor_(15, 11, 15), lui(11, 1)});
+  CHECK(are_shifts_joined(over[1], over[2], over[3]));
+  const std::vector<std::vector<uint32_t>> none = {
+      {slli(14, 10, 13), srli(15, 11, 19), lui(16, 1), or_(14, 14, 15)},                 // x15 is seen behind the block
+      {slli(14, 10, 13), srli(15, 11, 19), lw(16, 13, 0), or_(14, 14, 15), lui(15, 1)},  // both where the load traps
+      {slli(14, 10, 13), srli(15, 11, 19), addi(10, 10, 1), or_(14, 14, 15), lui(15, 1)},
+      {slli(14, 10, 13), srli(15, 11, 19), addi(11, 11, 1), or_(14, 14, 15), lui(15, 1)},
+      {slli(14, 10, 13), srli(15, 11, 19), addi(16, 15, 1), or_(14, 14, 15), lui(15, 1)},
+      {slli(14, 10, 13), srli(15, 14, 19), lui(16, 1), or_(14, 14, 15), lui(15, 1)},
+      {slli(14, 10, 13), srli(15, 11, 18), lui(16, 1), or_(14, 14, 15), lui(15, 1)},
+      {slli(14, 10, 13), srai(15, 11, 19), lui(16, 1), or_(14, 14, 15), lui(15, 1)},
+  };
+  for (size_t i = 0; i < none.size(); ++i) {
+    INFO("case " << i);
+    const auto kept = plan_of(none[i]);
+    for (size_t k = 0; k < kept.size(); ++k) CHECK(kept[k].id == decode(none[i][k]).id);
+  }
+}
