@@ -299,6 +299,45 @@ static uint32_t adler(uint32_t rounds) {
   return b << 16 | a;
 }
 
+static inline uint64_t turned_left_64(uint64_t value, unsigned by) {
+  return value << by | value >> (64 - by);
+}
+
+/* SipHash's rounds, two for each of 32 words (J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF",
+ * 2012). */
+static uint32_t siphash(uint32_t rounds) {
+  fill(73);
+  uint64_t v0 = 1, v1 = 2, v2 = 3, v3 = 4;
+  for (uint32_t round = 0; round < rounds; round++) {
+    for (size_t i = 0; i < 64; i += 2) {
+      const uint64_t word = (uint64_t)words[i + 1] << 32 | words[i];
+      v3 ^= word;
+      for (int twice = 0; twice < 2; twice++) {
+        v0 += v1, v1 = turned_left_64(v1, 13) ^ v0, v0 = turned_left_64(v0, 32);
+        v2 += v3, v3 = turned_left_64(v3, 16) ^ v2;
+        v0 += v3, v3 = turned_left_64(v3, 21) ^ v0;
+        v2 += v1, v1 = turned_left_64(v1, 17) ^ v2, v2 = turned_left_64(v2, 32);
+      }
+      v0 ^= word;
+    }
+  }
+  const uint64_t all = v0 ^ v1 ^ v2 ^ v3;
+  return (uint32_t)(all ^ all >> 32);
+}
+
+/* xorshift128+ (S. Vigna, "Further scramblings of Marsaglia's xorshift generators", 2017). */
+static uint32_t xorshift128(uint32_t rounds) {
+  uint64_t a = 1, b = 2, sum = 0;
+  for (uint32_t round = 0; round < rounds; round++) {
+    const uint64_t last = b;
+    sum += a + b;
+    a ^= a << 23;
+    b = a ^ last ^ a >> 18 ^ last >> 5;
+    a = last;
+  }
+  return (uint32_t)(sum ^ sum >> 32);
+}
+
 uint32_t bench_run(uint32_t rounds) {
   switch (bench_kernel()) {
 #define CODE(function, text, turns) \
