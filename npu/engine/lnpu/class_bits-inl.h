@@ -13,6 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::lnpu {
 namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET <= HWY_AVX2 && HWY_TARGET > HWY_AVX3
 /// Bitmaps of 32 classes. Their two bits are moved to the sign of their byte; no bit of a neighbour gets there.
@@ -74,6 +75,23 @@ HWY_INLINE void store_line_word(const uint8_t* classes, uint32_t count, uint64_t
   const ClassWord word = line_word(classes, count);
   *nonzero = word.nonzero;
   *high = word.high;
+#endif
+}
+
+/// A vector of classes that lie side by side, of which `count` are there; zero beyond. `readable`: bytes that may be
+/// read.
+template <class D>
+HWY_INLINE hn::Vec<D> load_line(D d8, const uint8_t* from, uint32_t count, size_t readable) {
+  const size_t lanes = hn::Lanes(d8);
+  if (count >= lanes) return hn::LoadU(d8, from);
+#if HWY_TARGET <= HWY_AVX3
+  (void)readable;
+  return hn::MaskedLoad(hn::FirstN(d8, count), d8, from);
+#else
+  if (readable >= lanes) return hn::IfThenElseZero(hn::FirstN(d8, count), hn::LoadU(d8, from));
+  HWY_ALIGN uint8_t rest[HWY_MAX_BYTES] = {};
+  std::memcpy(rest, from, count);
+  return hn::Load(d8, rest);
 #endif
 }
 

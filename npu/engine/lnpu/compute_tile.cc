@@ -3,6 +3,7 @@
 #include "npu/engine/conv_gemm.h"
 #include "npu/engine/conv_loops.h"
 #include "npu/engine/lnpu/count_products.h"
+#include "npu/engine/lnpu/few_images.h"
 #include "npu/engine/product_counts.h"
 #include "platform/check/check.h"
 
@@ -22,6 +23,7 @@ void count_dense(const LnpuConfig& config, uint64_t products, Facts& facts) {
 
 void count_classes(const LnpuConfig& config, Pass pass, const ConvTile& tile, const uint8_t* first,
                    const uint8_t* second, Facts& facts, Workspace& workspace) {
+  if (count_few_images(config, pass, tile, first, second, facts)) return;
   switch (pass) {
     case Pass::ff:
       return count_ff(config, tile, first, second, facts, workspace);

@@ -41,16 +41,11 @@ int64_t input_index(const ConvTile& t, bool backward, bool rows, uint32_t out, u
 /// The products by class: at each step, every input meets every output's operand.
 void add_pairs(const CountRows& p, const uint32_t* low, const uint32_t* high, Facts& facts) {
   const uint32_t taps = p.kh * p.kw;
-  // Input non-zero, high; operand low, high; and both.
-  uint64_t inputs[2] = {}, others[2] = {}, both[2][2] = {}, all = 0;
+  PairSums sums;
+  uint64_t all = 0;
   if (taps == 1) {
-    PairSums sums;
     sum_pairs(p, low, high, sums);
-    std::copy_n(sums.inputs, 2, inputs);
-    for (unsigned b = 0; b < 2; ++b) {
-      others[b] = p.valid[0] * sums.others[b];
-      for (unsigned a = 0; a < 2; ++a) both[a][b] = sums.both[a][b];
-    }
+    for (uint64_t& others : sums.others) others *= p.valid[0];
     all = uint64_t{p.valid[0]} * p.q;
   }
   for (uint32_t r = 0, q = 0; taps > 1 && q < p.q; ++q) {
@@ -58,29 +53,17 @@ void add_pairs(const CountRows& p, const uint32_t* low, const uint32_t* high, Fa
       const uint64_t nonzero = (uint64_t{p.total_time[r]} + p.total_extra[r]) / 2, wide = p.total_time[r] - nonzero;
       const uint64_t valid = p.valid[tap];
       all += valid;
-      inputs[0] += nonzero;
-      inputs[1] += wide;
-      others[0] += valid * low[r];
-      others[1] += valid * high[r];
-      both[0][0] += nonzero * low[r];
-      both[0][1] += nonzero * high[r];
-      both[1][0] += wide * low[r];
-      both[1][1] += wide * high[r];
+      sums.inputs[0] += nonzero;
+      sums.inputs[1] += wide;
+      sums.others[0] += valid * low[r];
+      sums.others[1] += valid * high[r];
+      sums.both[0][0] += nonzero * low[r];
+      sums.both[0][1] += nonzero * high[r];
+      sums.both[1][0] += wide * low[r];
+      sums.both[1][1] += wide * high[r];
     }
   }
-  // Pairs of (zero, low, high) inputs with operand low or high, then with all operands: the rest is with zeros.
-  uint64_t pairs[3][3];
-  for (unsigned b = 0; b < 2; ++b) {
-    pairs[kClassHigh][b + 1] = both[1][b];
-    pairs[kClassLow][b + 1] = both[0][b] - both[1][b];
-    pairs[kClassZero][b + 1] = others[b] - both[0][b];
-  }
-  const uint64_t with_all[3] = {(all - inputs[0]) * p.outputs, (inputs[0] - inputs[1]) * p.outputs,
-                                inputs[1] * p.outputs};
-  for (unsigned a = 0; a < 3; ++a) {
-    pairs[a][kClassZero] = with_all[a] - pairs[a][kClassLow] - pairs[a][kClassHigh];
-    for (unsigned b = 0; b < 3; ++b) facts.macs_by_class[a][b] += pairs[a][b];
-  }
+  add_class_pairs(sums, all, p.outputs, facts);
 }
 
 /// Geometry of the positions of one phase; FC layers have their images as the rows.
@@ -142,15 +125,9 @@ void lay_windows(CountRows& p, uint32_t rows, uint32_t width, const RowPlan& pla
   p.lanes_per_bin = plan.balanced ? 1 : p.config->lanes;
   p.bins = p.grid.strips * p.lanes_per_bin;
   uint32_t widest = 0;
-  // As strip_begin() has them, without its divisions.
-  const uint32_t strips = p.grid.strips, whole = rows / strips, rest = rows % strips;
-  for (uint32_t strip = 0, first = 0, end = 0, sum = 0; strip < strips; ++strip, first = end) {
-    end += whole;
-    sum += rest;
-    if (sum >= strips) {
-      sum -= strips;
-      ++end;
-    }
+  StripEnds ends(rows, p.grid.strips);
+  for (uint32_t strip = 0, first = 0, end = 0; strip < p.grid.strips; ++strip, first = end) {
+    end = ends.next();
     widest = std::max(widest, end - first);
     for (uint32_t row = first; row < end;) {
       const uint32_t together = std::min(plan.rows_per_window, end - row);
@@ -255,9 +232,30 @@ void count_rows(const LnpuConfig& config, const ConvTile& t, bool backward, cons
 
 }  // namespace
 
+void add_class_pairs(const PairSums& sums, uint64_t all, uint32_t outputs, Facts& facts) {
+  const auto& [inputs, others, both] = sums;
+  // Pairs of (zero, low, high) inputs with operand low or high, then with all operands: the rest is with zeros.
+  uint64_t pairs[3][3];
+  for (unsigned b = 0; b < 2; ++b) {
+    pairs[kClassHigh][b + 1] = both[1][b];
+    pairs[kClassLow][b + 1] = both[0][b] - both[1][b];
+    pairs[kClassZero][b + 1] = others[b] - both[0][b];
+  }
+  const uint64_t with_all[3] = {(all - inputs[0]) * outputs, (inputs[0] - inputs[1]) * outputs, inputs[1] * outputs};
+  for (unsigned a = 0; a < 3; ++a) {
+    pairs[a][kClassZero] = with_all[a] - pairs[a][kClassLow] - pairs[a][kClassHigh];
+    for (unsigned b = 0; b < 3; ++b) facts.macs_by_class[a][b] += pairs[a][b];
+  }
+}
+
 void add_core_times(const uint64_t* bin_times, const CoreGrid& grid, uint32_t lanes_per_bin, Facts& facts) {
   uint64_t tile = 0;
-  for (uint32_t strip = 0; strip < grid.strips; ++strip) {
+  const uint32_t cores = grid.strips * grid.columns;
+  for (uint32_t core = 0; core < cores && lanes_per_bin == 1; ++core) {
+    facts.core_half_cycles[core] += bin_times[core];
+    tile = std::max(tile, bin_times[core]);
+  }
+  for (uint32_t strip = 0; strip < grid.strips && lanes_per_bin > 1; ++strip) {
     for (uint32_t column = 0; column < grid.columns; ++column) {
       uint64_t core = 0;
       for (uint32_t lane = 0; lane < lanes_per_bin; ++lane) {

@@ -64,10 +64,15 @@ void time_images(const CountRows& problem);
 void time_groups(const CountRows& problem, uint32_t* other_low, uint32_t* other_high, uint64_t* bin_times,
                  uint64_t* busy);
 
-/// Sums over the steps of a layer with one tap: inputs non-zero and high; operands low and high; products of these.
+/// Sums over the steps of a layer: inputs non-zero and high; operands low and high; products of these.
 struct PairSums {
   uint64_t inputs[2] = {}, others[2] = {}, both[2][2] = {};
 };
+/// Of a layer with one tap.
 void sum_pairs(const CountRows& problem, const uint32_t* other_low, const uint32_t* other_high, PairSums& sums);
+
+/// Adds the products by class: `all` inputs, zeros included, of which each meets the `outputs` operands of its step.
+/// sums.others: times the inputs of a step.
+void add_class_pairs(const PairSums& sums, uint64_t all, uint32_t outputs, Facts& facts);
 
 }  // namespace backboard::npu::lnpu

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "npu/engine/lnpu/byte_times-inl.h"
+#include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_rows.h"
 #include "npu/engine/lnpu/rounds-inl.h"
 
@@ -66,22 +67,6 @@ void time_images_vector(const CountRows& p) {
 using Bytes = hn::ScalableTag<uint8_t>;
 using BytesVec = hn::Vec<Bytes>;
 
-/// A vector of classes of an image, of which `count` are its own; zero beyond. `readable`: bytes that may be read.
-HWY_INLINE BytesVec load_image(const uint8_t* from, uint32_t count, size_t readable) {
-  const Bytes d8;
-  const size_t lanes = hn::Lanes(d8);
-  if (count >= lanes) return hn::LoadU(d8, from);
-#if HWY_TARGET <= HWY_AVX3
-  (void)readable;
-  return hn::MaskedLoad(hn::FirstN(d8, count), d8, from);
-#else
-  if (readable >= lanes) return hn::IfThenElseZero(hn::FirstN(d8, count), hn::LoadU(d8, from));
-  HWY_ALIGN uint8_t rest[HWY_MAX_BYTES] = {};
-  std::memcpy(rest, from, count);
-  return hn::Load(d8, rest);
-#endif
-}
-
 /// Inputs of a window at a vector of steps: non-zero, and high.
 struct WindowCounts {
   BytesVec nonzero, high;
@@ -95,7 +80,7 @@ HWY_INLINE WindowCounts count_window(const CountRows& p, const CountWindow& wind
   // Low inputs count one, high ones two.
   auto sum = hn::Zero(d8), twice_high = hn::Zero(d8);
   for (uint32_t image = window.first; image < window.last; ++image, from += p.input_stride_n) {
-    const auto c = load_image(from, count, static_cast<size_t>(end - from));
+    const auto c = load_line(d8, from, count, static_cast<size_t>(end - from));
     sum = hn::Add(sum, c);
     twice_high = hn::Add(twice_high, hn::And(c, two));
   }

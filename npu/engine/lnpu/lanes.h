@@ -38,6 +38,24 @@ constexpr uint32_t strip_begin(uint32_t units, uint32_t strips, uint32_t strip) 
   return static_cast<uint32_t>(uint64_t{units} * strip / strips);
 }
 
+/// The ends of strips one after the other, as strip_begin() has them, without its divisions.
+class StripEnds {
+ public:
+  StripEnds(uint32_t units, uint32_t strips) : strips_(strips), whole_(units / strips), rest_(units % strips) {}
+  uint32_t next() {
+    end_ += whole_;
+    sum_ += rest_;
+    if (sum_ >= strips_) {
+      sum_ -= strips_;
+      ++end_;
+    }
+    return end_;
+  }
+
+ private:
+  uint32_t strips_, whole_, rest_, sum_ = 0, end_ = 0;
+};
+
 /// How rows of positions are cut into windows (load balancer on) or dealt to lanes (off).
 struct RowPlan {
   uint32_t segments = 1;         ///< pieces of a row

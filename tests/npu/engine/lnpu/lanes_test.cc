@@ -278,7 +278,10 @@ std::vector<ConvTile> model_shapes() {
           ConvTile::fully_connected(16, 64, 10),         ConvTile::fully_connected(1, 100, 40),
           ConvTile::fully_connected(70, 13, 29),         ConvTile::whole(3, 2, 5, 5, 7, 5, 5, 1, 0),
           ConvTile::fully_connected(40, 70, 10),         ConvTile::fully_connected(127, 66, 10),
-          ConvTile::fully_connected(140, 20, 9)};
+          ConvTile::fully_connected(140, 20, 9),         ConvTile::fully_connected(64, 24, 64),
+          ConvTile::fully_connected(64, 64, 30),         ConvTile::fully_connected(32, 40, 10),
+          ConvTile::fully_connected(5, 9, 33),           ConvTile::fully_connected(1, 64, 10),
+          ConvTile::fully_connected(30, 17, 16),         ConvTile::fully_connected(63, 64, 10)};
 }
 
 void check_model(const lnpu::LnpuConfig& config) {
@@ -348,6 +351,34 @@ TEST_CASE("Lane times are equal on every vector unit") {
           CHECK(run(config, phase, c) == first);
         });
       }
+    }
+  }
+}
+
+TEST_CASE("Facts of a slice of an FC layer are those of its elements laid side by side, on every vector unit") {
+  const ConvCase whole = test::make_case(ConvTile::fully_connected(20, 64, 40), 4);
+  // Rows that are as long as a vector, shorter, and longer than half of one.
+  for (const auto& [n, c, k] : {std::array{9u, 24u, 10u}, std::array{16u, 64u, 3u}, std::array{20u, 33u, 40u}}) {
+    ConvCase slice = whole;
+    slice.tile.n = n;
+    slice.tile.c = c;
+    slice.tile.k = k;
+    ConvCase dense = test::make_case(ConvTile::fully_connected(n, c, k), 5);
+    const auto copy = [](const std::vector<uint8_t>& from, size_t pitch, uint32_t rows, uint32_t columns,
+                         std::vector<uint8_t>& to) {
+      for (uint32_t i = 0; i < rows; ++i)
+        std::copy_n(from.begin() + ptrdiff_t(i * pitch), columns, to.begin() + i * columns);
+    };
+    copy(whole.x_classes, 64, n, c, dense.x_classes);
+    copy(whole.dy_classes, 40, n, k, dense.dy_classes);
+    copy(whole.w_classes, 64, k, c, dense.w_classes);
+    for (const Phase phase : kPhases) {
+      const Facts expected = run({}, phase, dense);
+      CHECK(expected.macs_by_class == pairs_of(phase, dense));
+      backboard::test::for_each_simd_target([&](const char* target) {
+        INFO(n << " " << c << " " << k << " phase " << static_cast<int>(phase) << " on " << target);
+        CHECK(run({}, phase, slice) == expected);
+      });
     }
   }
 }
