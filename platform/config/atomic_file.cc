@@ -12,13 +12,33 @@
 
 namespace backboard {
 
-void write_file_atomically(const std::string& path, std::span<const uint8_t> bytes) {
-  const std::filesystem::path target(path);
+namespace {
+
+/// Whether `path` is there and neither a file nor a folder: a device, a pipe, a socket.
+bool is_special(const std::string& path) {
   std::error_code error;
-  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), error);
-  const std::string temporary = fmt::format("{}.{}.part", path, getpid());
+  return std::filesystem::is_other(std::filesystem::status(path, error));
+}
+
+/// The file that `path` names, if need be through symbolic links.
+std::string target_of(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  return error ? path : target.string();
+}
+
+}  // namespace
+
+void write_file_atomically(const std::string& path, std::span<const uint8_t> bytes) {
+  const bool special = is_special(path);
+  const std::string target = special ? path : target_of(path);
+  const std::filesystem::path folder = std::filesystem::path(target).parent_path();
+  std::error_code error;
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  // What is renamed would take the place of a device.
+  const std::string temporary = special ? path : fmt::format("{}.{}.part", target, getpid());
   const auto fail = [&](int number) {
-    std::remove(temporary.c_str());
+    if (!special) std::remove(temporary.c_str());
     throw InputError(fmt::format("{}: cannot be written: {}", path, std::strerror(number)));
   };
   std::FILE* file = std::fopen(temporary.c_str(), "wb");
@@ -27,7 +47,7 @@ void write_file_atomically(const std::string& path, std::span<const uint8_t> byt
   const int write_error = errno;
   const bool closed = std::fclose(file) == 0;
   if (!written || !closed) fail(written ? errno : write_error);
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(errno);
+  if (!special && std::rename(temporary.c_str(), target.c_str()) != 0) fail(errno);
 }
 
 void write_file_atomically(const std::string& path, std::string_view text) {

@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "platform/check/check.h"
+#include "platform/check/read_file.h"
 
 namespace backboard {
 namespace {
@@ -119,14 +119,8 @@ std::string one_line(std::string text) {
 }
 
 std::string read_text(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) throw InputError(path + ": is a directory, expected a YAML file");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(path + ": cannot be read");
-  std::string text(YamlLimits::kFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(file.gcount()));
-  return text;
+  const std::vector<uint8_t> bytes = read_file(path, YamlLimits::kFileBytes);
+  return {bytes.begin(), bytes.end()};
 }
 
 std::string relative_to(const std::string& file, const std::string& name) {
@@ -246,9 +240,9 @@ YamlNode parse_yaml(const std::string& text, const std::string& origin) {
   try {
     std::istringstream stream(text);
     YAML::Parser parser(stream);
-    if (!parser.HandleNextDocument(builder)) return builder.take();
+    const bool any = parser.HandleNextDocument(builder);
     YamlNode root = builder.take();
-    if (parser.HandleNextDocument(builder)) throw InputError(origin + ": holds more than one document");
+    if (any && parser.HandleNextDocument(builder)) throw InputError(origin + ": holds more than one document");
     if (!root.place.origin) root.place = {std::make_shared<const std::string>(origin), 1};
     return root;
   } catch (const YAML::Exception& error) {

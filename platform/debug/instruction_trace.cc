@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "platform/check/input_error.h"
+#include "platform/check/lost_output.h"
 
 namespace backboard {
 namespace {
@@ -27,6 +28,11 @@ InstructionTrace::InstructionTrace(Board& board, const std::string& path)
 InstructionTrace::~InstructionTrace() {
   set(false);
   std::fclose(file_);
+}
+
+void InstructionTrace::finish() {
+  set(false);
+  if (const std::string lost = lost_output(file_); !lost.empty()) throw InputError(path_ + ": " + lost);
 }
 
 void InstructionTrace::set(bool on) {
@@ -74,7 +80,8 @@ void InstructionTrace::on_step(const TracedStep& step) {
     const char* const what = step.kind == TracedStep::Kind::exception ? "exception" : "interrupt";
     line += fmt::format(" {} {}", what, board_.core().csr(kMcause).value_or(0) & kCauseMask) + place_of(step.pc);
   }
-  fmt::print(file_, "{}\n", line);
+  line += '\n';
+  std::fwrite(line.data(), 1, line.size(), file_);
   ++lines_;
 }
 

@@ -26,6 +26,8 @@ class InstructionTrace final : public StepTracer {
   InstructionTrace& operator=(const InstructionTrace&) = delete;
 
   void set(bool on);
+  /// Ends tracing. Throws InputError when lines are lost: the disk is full.
+  void finish();
   bool on() const { return on_; }
   const std::string& path() const { return path_; }
   uint64_t lines() const { return lines_; }

@@ -54,8 +54,9 @@ BoardResult HostLink::run_until(uint64_t time_ps) {
 
 void HostLink::finish(const BoardResult& result) {
   if (gdb_) gdb_->finish(result);
-  if (trace_) trace_->set(false);
+  if (trace_) trace_->finish();
   if (input_) input_->finish();
+  if (port_) port_->finish();
 }
 
 void HostLink::unbind() {

@@ -5,13 +5,15 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "platform/check/input_error.h"
+#include "platform/check/lost_output.h"
 #include "platform/config/quantity.h"
 #include "platform/run/exit_code.h"
 
@@ -77,24 +79,25 @@ void apply_memory_limit(const std::string& size) {
   limit_memory(*bytes.value);
 }
 
-// One line, whatever a library says.
+// One line of text, whatever a library says or a file holds; without a place to print it, the exit code must do.
 void print_error(const char* kind, std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  for (char& c : text) c = c == '\n' ? ' ' : c;
+  for (char& c : text) c = std::iscntrl(static_cast<unsigned char>(c)) ? ' ' : c;
   std::fflush(stdout);
-  fmt::print(stderr, "backboard: {}{}\n", kind, text);
+  std::fputs(fmt::format("backboard: {}{}\n", kind, text).c_str(), stderr);
 }
 
 int guarded(const std::function<int()>& action) {
   try {
     const int code = action();
-    if (std::fflush(stdout) != 0) throw InputError("standard output: cannot be written");
+    if (const std::string lost = lost_output(stdout); !lost.empty()) throw InputError("standard output: " + lost);
     return code;
   } catch (const InputError& error) {
     print_error("error: ", error.what());
     return kExitBadInput;
-  } catch (const std::filesystem::filesystem_error& error) {
-    print_error("error: ", error.what());
+  } catch (const std::system_error& error) {  // of a folder, of a thread, or of printing
+    const bool printing = std::ferror(stdout) != 0 || std::ferror(stderr) != 0;
+    print_error("error: ", printing ? "standard output: cannot be written: " + error.code().message() : error.what());
     return kExitBadInput;
   } catch (const std::bad_alloc&) {
     print_error("error: ", "not enough memory (see --max-memory)");

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "platform/check/input_error.h"
+#include "platform/check/lost_output.h"
 #include "platform/check/read_file.h"
 #include "platform/socket/descriptor_watch.h"
 #include "platform/socket/server_socket.h"
@@ -74,6 +75,10 @@ class FilePort final : public TerminalPort {
   std::string read(size_t) override { return ""; }
   bool may_deliver() const override { return false; }
   int descriptor() const override { return -1; }
+  void finish() override {
+    if (const std::string lost = lost_output(file_); !lost.empty())
+      throw InputError("--uart file:" + path_ + ": " + lost);
+  }
   std::string name() const override { return "file:" + path_; }
 
  private:

@@ -19,6 +19,8 @@ class TerminalPort {
   virtual bool may_deliver() const = 0;
   /// Readable when something has arrived; -1 when nothing ever will.
   virtual int descriptor() const = 0;
+  /// Throws InputError when something written is lost that should not be: the disk is full.
+  virtual void finish() {}
   /// For people: where it is.
   virtual std::string name() const = 0;
 };

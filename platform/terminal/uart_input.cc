@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "platform/check/input_error.h"
+#include "platform/check/lost_output.h"
 #include "platform/check/read_file.h"
 #include "platform/socket/descriptor_watch.h"
 
@@ -85,7 +86,8 @@ void UartInput::on_listening() {
 void UartInput::on_input(uint8_t byte, uint64_t time_ps) {
   const uint64_t instructions = board_.core().statistics().instructions;
   if (log_) {
-    fmt::print(log_, "{} {} {:02x}\n", instructions, time_ps, byte);
+    const std::string line = fmt::format("{} {} {:02x}\n", instructions, time_ps, byte);
+    std::fwrite(line.data(), 1, line.size(), log_);
     std::fflush(log_);
   }
   if (replaying_ && arrived_ < replayed_.size() && difference_.empty() &&
@@ -136,6 +138,8 @@ BoardResult UartInput::run_until(uint64_t time_ps) {
 
 void UartInput::finish() const {
   if (!difference_.empty()) throw InputError(difference_);
+  if (!log_) return;
+  if (const std::string lost = lost_output(log_); !lost.empty()) throw InputError("--uart-log: " + lost);
 }
 
 }  // namespace backboard

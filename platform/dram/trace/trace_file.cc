@@ -1,13 +1,15 @@
 #include "platform/dram/trace/trace_file.h"
 
 #include <charconv>
-#include <fstream>
 #include <optional>
 
 #include "platform/check/input_error.h"
+#include "platform/check/read_file.h"
 
 namespace backboard::dram {
 namespace {
+
+constexpr uint64_t kLargestTrace_bytes = uint64_t{4} << 30;
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r';
@@ -101,12 +103,8 @@ bool TraceFile::next(TraceRequest& request) {
 }
 
 std::string read_trace(const std::string& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) throw InputError(path + ": cannot be read");
-  std::string text(static_cast<size_t>(std::max<std::streamoff>(file.tellg(), 0)), '\0');
-  file.seekg(0);
-  if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) throw InputError(path + ": cannot be read");
-  return text;
+  const std::vector<uint8_t> bytes = read_file(path, kLargestTrace_bytes);
+  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace backboard::dram

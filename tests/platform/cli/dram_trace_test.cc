@@ -90,7 +90,8 @@ TEST_CASE("a line that is no request is named by file and line, and nothing is p
 TEST_CASE("files that are not there, other files and wrong keys are bad input") {
   const TemporaryFolder folder;
   const std::string trace = folder.write("good.trace", "0: read 0\n");
-  check_refused(dram_trace("--memory " + kMemory + " " + folder.path("none")), folder.path("none"), "read");
+  check_refused(dram_trace("--memory " + kMemory + " " + folder.path("none")), folder.path("none"), "open");
+  check_refused(dram_trace("--memory " + kMemory + " " + folder.path()), folder.path(), "is a folder");
   check_refused(dram_trace("--memory " + folder.path("none") + " " + trace), folder.path("none"), "");
   check_refused(dram_trace("--memory " + trace + " " + trace), trace, "");
   check_refused(dram_trace("--memory " + kMemory + " --set bankz=3 " + trace), "--set", "bankz");

@@ -183,6 +183,19 @@ TEST_CASE("the board of exec is a configuration, and too little host memory is b
   CHECK(little.err.find("memory") != std::string::npos);
 }
 
+TEST_CASE("what a full disk loses of the console, the trace or the UART is an error that names it") {
+  const ProgramResult console = backboard::test::run_program(
+      "/bin/sh", "-c '\"" BACKBOARD_PROGRAM "\" exec " FIRMWARE_FOLDER "/hello.elf >/dev/full'");
+  CHECK(console.exit_code == 2);
+  CHECK(console.err.find("backboard: error: standard output: cannot be written") == 0);
+  const ProgramResult trace = exec("hello", "--trace /dev/full");
+  CHECK(trace.exit_code == 2);
+  CHECK(trace.err.find("backboard: error: /dev/full: cannot be written") == 0);
+  const ProgramResult uart = exec("hello", "--uart file:/dev/full");
+  CHECK(uart.exit_code == 2);
+  CHECK(uart.err.find("backboard: error: --uart file:/dev/full: cannot be written") == 0);
+}
+
 TEST_CASE("Ctrl-C ends an endless program at a safe point with its statistics written") {
   const TemporaryFolder folder;
   const std::string stats = folder.path("stats.json");

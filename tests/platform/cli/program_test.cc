@@ -42,6 +42,9 @@ TEST_CASE("a wrong command line is bad input") {
   CHECK(backboard_run("frobnicate").exit_code == 2);
   CHECK(backboard_run("check").exit_code == 2);
   CHECK(backboard_run("regs --format pdf").exit_code == 2);
+  check_bad_input(backboard_run("exec x --max-instructions -1"), "--max-instructions: -1 is negative (see --help)");
+  check_bad_input(backboard_run("run x --jobs=-1"), "--jobs: -1 is negative (see --help)");
+  check_bad_input(backboard_run("divergence a b --tolerance nan"), "--tolerance: nan is no number (see --help)");
 }
 
 TEST_CASE("regs prints one block or all, in each format") {
@@ -76,13 +79,36 @@ TEST_CASE("a bad file is one line with file and line, a bad override one with th
       backboard_run("check " + good + " --set sram.latency=10"),
       "--set sram.latency=10: sram.latency: '10' needs a unit: ps, ns, us, ms, s: expected time from 0 ps to 1 us");
   check_bad_input(backboard_run("check " + folder.path("absent.yaml")),
-                  folder.path("absent.yaml") + ": cannot be read");
+                  folder.path("absent.yaml") + ": cannot open: No such file or directory");
+  const std::string empty = folder.write("empty.yaml", "# nothing\n");
+  check_bad_input(backboard_run("check --kind net " + empty), empty + ":1: layers: a network needs at least one layer");
   const std::string at = folder.write("at.yaml", "timing: at\n");
   CHECK(backboard_run("check " + at).exit_code == 0);
   const std::string unknown_level = folder.write("unknown_level.yaml", "timing: all\n");
   CHECK(backboard_run("check " + unknown_level).err.find(unknown_level + ":1: timing: ") != std::string::npos);
   CHECK(backboard_run("check " + unknown_level).exit_code == 2);
   CHECK(backboard_run("check --kind cake " + good).exit_code == 2);
+}
+
+TEST_CASE("output that cannot be written is bad input, whatever its length, and so is an error without a place") {
+  const auto full = [](const std::string& command) {
+    return backboard::test::run_program("/bin/sh", "-c '\"" BACKBOARD_PROGRAM "\" " + command + "'");
+  };
+  for (const char* command : {"schema", "schema run", "regs", "--help", "run --help", "--version"}) {
+    INFO(command);
+    check_bad_input(full(std::string(command) + " >/dev/full"),
+                    "standard output: cannot be written: No space left on device");
+  }
+  CHECK(full("check absent.yaml 2>/dev/full").exit_code == 2);
+  CHECK(full("check absent.yaml >&- 2>&-").exit_code == 2);
+}
+
+TEST_CASE("what a file holds reaches no terminal as a command to it") {
+  const TemporaryFolder folder;
+  const ProgramResult result = backboard_run("dram-trace --memory " SOURCE_FOLDER "/configs/memory/lpddr4-4266.yaml " +
+                                             folder.write("trace", "\x1b[31mred\n"));
+  CHECK(result.exit_code == 2);
+  CHECK(std::count_if(result.err.begin(), result.err.end(), [](char c) { return c < ' '; }) == 1);  // its line's end
 }
 
 TEST_CASE("every kind of file has a schema that is JSON, and explain knows its keys") {

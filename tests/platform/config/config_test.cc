@@ -1,5 +1,7 @@
 #include "platform/config/config.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -179,8 +181,10 @@ TEST_CASE("errors in an extended file name that file, and cycles and missing fil
   const std::string missing = folder.write("missing.yaml", "\nextends: nothing.yaml\n");
   CHECK_THROWS_WITH(load_config<Board>(missing),
                     Catch::StartsWith(missing + ":2: extends: ") && Catch::Contains("no such file"));
-  CHECK_THROWS_WITH(load_config<Board>((folder.path() / "absent.yaml").string()), Catch::Contains("cannot be read"));
-  CHECK_THROWS_WITH(load_config<Board>(folder.path().string()), Catch::Contains("is a directory"));
+  CHECK_THROWS_WITH(load_config<Board>((folder.path() / "absent.yaml").string()), Catch::Contains("cannot open"));
+  CHECK_THROWS_WITH(load_config<Board>(folder.path().string()), Catch::Contains("is a folder"));
+  // It opens, but its first page cannot be read: an error, not an empty file.
+  CHECK_THROWS_WITH(load_config<Board>("/proc/self/mem"), Catch::StartsWith("/proc/self/mem: cannot read"));
   for (int i = 0; i < 20; ++i)
     folder.write(fmt::format("chain{}.yaml", i), fmt::format("extends: chain{}.yaml\n", i + 1));
   CHECK_THROWS_WITH(load_config<Board>((folder.path() / "chain0.yaml").string()),
@@ -286,4 +290,24 @@ TEST_CASE("an output file is whole or absent") {
   CHECK(files == 1);
   CHECK_THROWS_WITH(write_file_atomically((folder.path() / "deep").string(), "x"),
                     Catch::Contains("cannot be written"));
+}
+
+TEST_CASE("an output that is a pipe stays one, and a symbolic link goes on naming the file") {
+  const Folder folder;
+  const std::string pipe = (folder.path() / "pipe").string();
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  const int reader = open(pipe.c_str(), O_RDWR | O_NONBLOCK);
+  write_file_atomically(pipe, "through");
+  char text[16] = {};
+  CHECK(read(reader, text, sizeof text - 1) == 7);
+  CHECK(std::string(text) == "through");
+  close(reader);
+  CHECK(std::filesystem::is_fifo(pipe));
+  const std::string file = folder.write("there/file.txt", "first"), link = (folder.path() / "link").string();
+  std::filesystem::create_symlink("there/file.txt", link);
+  write_file_atomically(link, "second");
+  CHECK(std::filesystem::is_symlink(link));
+  std::string word;
+  std::ifstream(file) >> word;
+  CHECK(word == "second");
 }

@@ -222,7 +222,7 @@ TEST_CASE("a trace's requests come in their cycles, again when it repeats, and m
   config.size_bytes = 0x80;
   CHECK_THROWS_WITH(Bench(config), Catch::Contains(":3:") && Catch::Contains("exceeds"));
   config.trace->file = folder.path("none");
-  CHECK_THROWS_WITH(Bench(config), Catch::Contains("cannot be read"));
+  CHECK_THROWS_WITH(Bench(config), Catch::Contains("cannot open"));
 }
 
 TEST_CASE("a refused request is counted and does not stop the generator") {
