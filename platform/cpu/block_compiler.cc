@@ -264,6 +264,7 @@ void BlockCompiler::finish(unsigned end, uint32_t cycles, uint32_t next) {
   const uint64_t key = next | (block_.block.key & 1);
   const bool turns = loops_ && key == block_.block.key;
   if (turns) {
+    leave_dead_behind();
     settle(wanted_);
     return turn(cycles);
   }
@@ -302,6 +303,15 @@ void BlockCompiler::turn(uint32_t cycles) {
 
 void BlockCompiler::leave_turn(Label to) {
   places_now_ = at_turn();
+  for (unsigned x = 1; x < kDiscardRegister; ++x) {
+    if ((left_behind_ >> x & 1) == 0) continue;
+    if (before_turn_.held(x)) {
+      places_now_.put(x, before_turn_.host(x));
+    } else {
+      places_now_.make_known(x, before_turn_.value(x));
+    }
+    places_now_.set_stale(x, true);
+  }
   add_turns();
   settle_usually();
   a_.jmp(to);

@@ -96,6 +96,7 @@ class BlockCompiler {
   void choose_turn_counter();
   void restart_turns();
   void add_turns();
+  void leave_dead_behind();
   void write_back(unsigned x);
   void write_all_back();
   void hold_nothing();
@@ -191,12 +192,14 @@ class BlockCompiler {
   const RegisterUses uses_;
   RegisterPlaces places_now_;
   RegisterPlaces::Guests wanted_{};  ///< at the block's end, or where the loop turns
-  unsigned hosts_ = 0;               ///< registers of the host that hold the guest's, one bit each
-  unsigned now_ = 0;                 ///< operation that is being compiled
-  unsigned fresh_ = 0;               ///< its rd, when it has got a register of the host, and no value yet
-  bool only_eax_ = false;            ///< rcx and rdx hold registers of the guest too
-  bool made_constant_ = false;       ///< the operation's result is known, and nowhere yet
-  bool loops_ = false;               ///< the block's end leads to its start
+  RegisterPlaces before_turn_;  ///< where the loop turns, with registers that are out of date in memory: left_behind_
+  uint64_t left_behind_ = 0;
+  unsigned hosts_ = 0;          ///< registers of the host that hold the guest's, one bit each
+  unsigned now_ = 0;            ///< operation that is being compiled
+  unsigned fresh_ = 0;          ///< its rd, when it has got a register of the host, and no value yet
+  bool only_eax_ = false;       ///< rcx and rdx hold registers of the guest too
+  bool made_constant_ = false;  ///< the operation's result is known, and nowhere yet
+  bool loops_ = false;          ///< the block's end leads to its start
   /// Counts turns that are not accounted for yet, where a register of the host is free for it: memory would be written
   /// by each turn and read by the next.
   std::optional<Gp> turns_;

@@ -113,6 +113,20 @@ RegisterPlaces BlockCompiler::at_turn() const {
   return places;
 }
 
+/// What the next turn overwrites before anybody looks need not be in memory where a loop turns, unless it does not:
+/// what is known, or in a register of the host that nobody wants, is still there then.
+void BlockCompiler::leave_dead_behind() {
+  before_turn_ = places_now_;
+  left_behind_ = 0;
+  for (unsigned x = 1; x < kDiscardRegister; ++x) {
+    const bool stays = held(x) ? wanted_[places_now_.host(x)] == 0 : known(x);
+    const bool wanted = std::find(wanted_.begin(), wanted_.end(), x) != wanted_.end();
+    if (!places_now_.stale(x) || !stays || wanted || !uses_.is_dead(x, 0)) continue;
+    left_behind_ |= uint64_t{1} << x;
+    places_now_.set_stale(x, false);
+  }
+}
+
 /// A fresh register of the host has no value yet: what is out of date then is a constant.
 void BlockCompiler::write_back(unsigned x) {
   if (!places_now_.stale(x)) return;
