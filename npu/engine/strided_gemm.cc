@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "npu/engine/add_term-inl.h"
@@ -45,9 +46,6 @@ inline constexpr bool kPacksInPasses = true;
 #else
 inline constexpr bool kPacksInPasses = false;
 #endif
-inline constexpr uint32_t kPackedSteps = 8;
-// What was stored in half vectors can be loaded as whole ones when it is in the cache, not before.
-inline constexpr uint32_t kPackedAhead = 2 * kPackedSteps;
 
 /// B by columns: element (r, n) is from[r + n * pitch].
 struct ColumnSource {
@@ -90,22 +88,29 @@ HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t
   }
   uint32_t r = 0;
   if constexpr (kPacks) {
-    // A piece is eight columns at four steps. Few at a time, so that the host finds products to do beside them.
-    const auto to_pitch = static_cast<ptrdiff_t>(b_pitch);
-    const uint32_t pieces = kVectors * static_cast<uint32_t>(lanes) / 4, steps_a_piece = kPackedSteps / pieces;
-    const auto pack = [&](uint32_t piece, uint32_t first) HWY_ATTR {
-      const uint32_t column = piece / 2 * 8, step = first + piece % 2 * 4;
-      transpose_8x4(source.from + column * source.pitch + step, source.pitch, b + step * b_pitch + column, to_pitch);
-    };
-    const uint32_t packed = steps / kPackedSteps * kPackedSteps;
-    for (uint32_t first = 0; first < std::min(packed, kPackedAhead); first += kPackedSteps) {
-      for (uint32_t piece = 0; piece < pieces; ++piece) pack(piece, first);
-    }
-    const float* from = b;
-    for (; r + kPackedAhead < packed; r += kPackedSteps) {
-      for (uint32_t i = 0; i < kPackedSteps; ++i, from += b_pitch) {
-        if (i % steps_a_piece == 0) pack(i / steps_a_piece, r + kPackedAhead);
-        add_step<kArithmetic, kMasked>(d, rows, a_step[r + i], from, sums);
+    // Four steps at a time, from registers: they are stored for the passes that follow. What a row of A has of them
+    // comes together, for there are more rows than registers for their places.
+    constexpr uint32_t kSteps = 4;
+    const uint32_t packed = steps / kSteps * kSteps;
+    for (; r < packed; r += kSteps) {
+      hn::Vec<D> bs[kVectors][kSteps];
+      HWY_UNROLL(2)
+      for (uint32_t v = 0; v < kVectors; ++v) {
+        const ptrdiff_t column = static_cast<ptrdiff_t>(v * lanes);
+        columns_of_16x4(source.from + column * source.pitch + r, source.pitch, bs[v]);
+        HWY_UNROLL(4)
+        for (uint32_t s = 0; s < kSteps; ++s) hn::Store(bs[v][s], d, b + (r + s) * b_pitch + v * lanes);
+      }
+      HWY_UNROLL(16)
+      for (uint32_t i = 0; i < kRows; ++i) {
+        HWY_UNROLL(4)
+        for (uint32_t s = 0; s < kSteps; ++s) {
+          const auto factor = hn::Set(d, rows[i][a_step[r + s]]);
+          HWY_UNROLL(2)
+          for (uint32_t v = 0; v < kVectors; ++v) {
+            sums[i][v] = add_term<kArithmetic, kMasked>(d, sums[i][v], factor, bs[v][s]);
+          }
+        }
       }
     }
     for (uint32_t i = packed; i < steps; ++i) {
@@ -144,7 +149,8 @@ struct Panel {
 template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, class D>
 void add_block(D d, const StridedGemm& p, const GemmPart& part, const Panel& panel, float* sums, size_t pitch) {
   constexpr uint32_t kRows = kVectors == 1 ? kMaxRows : kMaxRowsOfTwo;
-  constexpr bool kMayPack = kPacksInPasses && !kMasked && kArithmetic != Arithmetic::kFp16Sum;
+  constexpr bool kMayPack =
+      kPacksInPasses && !kMasked && kArithmetic != Arithmetic::kFp16Sum && std::is_same_v<D, hn::ScalableTag<float>>;
   using RowCounts = std::make_integer_sequence<uint32_t, kRows>;
   // Passes of equal height: a short last one would wait for the latency of its few additions.
   const uint32_t rows = part.rows, passes = (rows + kRows - 1) / kRows;

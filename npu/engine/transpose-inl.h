@@ -99,6 +99,31 @@ HWY_INLINE void transpose_8x8_of(const Load& load, float* to, ptrdiff_t to_pitch
 }
 #endif
 
+#if HWY_TARGET <= HWY_AVX3
+/// Element j of each of 16 rows, for j = 0 to 3.
+HWY_INLINE void columns_of_16x4(const float* from, ptrdiff_t pitch, hn::Vec<hn::Full512<float>> (&columns)[4]) {
+  const hn::Full512<float> d;
+  const hn::Full512<double> dd;
+  // Rows i, i + 4, i + 8 and i + 12 in the blocks of a vector: what is left is 4 x 4 in each.
+  const auto rows = [&](int i) HWY_ATTR {
+    const float* const at = from + i * pitch;
+    const __m512 r0 = _mm512_castps128_ps512(_mm_loadu_ps(at));
+    const __m512 r1 = _mm512_insertf32x4(r0, _mm_loadu_ps(at + 4 * pitch), 1);
+    const __m512 r2 = _mm512_insertf32x4(r1, _mm_loadu_ps(at + 8 * pitch), 2);
+    return hn::Vec<decltype(d)>{_mm512_insertf32x4(r2, _mm_loadu_ps(at + 12 * pitch), 3)};
+  };
+  const auto r0 = rows(0), r1 = rows(1), r2 = rows(2), r3 = rows(3);
+  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
+  const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
+  const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+  columns[0] = hn::BitCast(d, hn::InterleaveLower(dd, t0, t2));
+  columns[1] = hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2));
+  columns[2] = hn::BitCast(d, hn::InterleaveLower(dd, t1, t3));
+  columns[3] = hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3));
+}
+#endif
+
 /// transpose_4x4() for eight rows of four.
 HWY_INLINE void transpose_8x4(const float* from, ptrdiff_t from_pitch, float* to, ptrdiff_t to_pitch) {
 #if HWY_TARGET <= HWY_AVX2
