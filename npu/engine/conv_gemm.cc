@@ -5,6 +5,7 @@
 
 #include "npu/engine/conv_offsets.h"
 #include "npu/engine/fully_connected.h"
+#include "npu/engine/nonfinite.h"
 #include "npu/engine/padded_image.h"
 #include "npu/engine/plane_conv.h"
 #include "npu/engine/pointwise.h"
@@ -35,29 +36,14 @@ struct Runner {
   bool sums_in_fp16() const { return !own() && arithmetic == Arithmetic::kFp16Sum; }
 };
 
-bool nonfinite_tensor(const float* values, uint32_t outer, size_t outer_stride, uint32_t inner, size_t inner_stride,
-                      size_t run) {
-  if (inner_stride == run && outer_stride == inner * run) return any_nonfinite(values, outer * outer_stride);
-  for (uint32_t i = 0; i < outer; ++i) {
-    if (inner_stride == run) {
-      if (any_nonfinite(values + i * outer_stride, inner * run)) return true;
-      continue;
-    }
-    for (uint32_t j = 0; j < inner; ++j) {
-      if (any_nonfinite(values + i * outer_stride + j * inner_stride, run)) return true;
-    }
-  }
-  return false;
-}
-
 bool nonfinite_x(const ConvTile& t, const float* x) {
-  return nonfinite_tensor(x, t.n, t.x_stride_n, t.c, t.x_stride_c, size_t{t.ih_rows} * t.w);
+  return any_nonfinite(x, t.n, t.x_stride_n, t.c, t.x_stride_c, size_t{t.ih_rows} * t.w);
 }
 bool nonfinite_y(const ConvTile& t, const float* y) {
-  return nonfinite_tensor(y, t.n, t.y_stride_n, t.k, t.y_stride_k, size_t{t.oh_rows} * t.ow);
+  return any_nonfinite(y, t.n, t.y_stride_n, t.k, t.y_stride_k, size_t{t.oh_rows} * t.ow);
 }
 bool nonfinite_w(const ConvTile& t, const float* w) {
-  return nonfinite_tensor(w, t.k, t.w_stride_k, t.c, t.w_stride_c, size_t{t.kh} * t.kw);
+  return any_nonfinite(w, t.k, t.w_stride_k, t.c, t.w_stride_c, size_t{t.kh} * t.kw);
 }
 
 /// One residue of the input positions modulo the stride: in it, each tap reads errors at a fixed distance.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu/engine/conv_offsets.h"
+#include "npu/engine/nonfinite.h"
 #include "npu/engine/sparse_gemm.h"
 
 namespace backboard::npu {
@@ -15,14 +16,6 @@ struct Matrix {
   const float* values;
   size_t row, column;
 };
-
-bool any_nonfinite_rows(const float* values, uint32_t rows, size_t stride, uint32_t columns) {
-  if (stride == columns) return any_nonfinite(values, size_t{rows} * columns);
-  for (uint32_t i = 0; i < rows; ++i) {
-    if (any_nonfinite(values + i * stride, columns)) return true;
-  }
-  return false;
-}
 
 /// What is known of infinities and NaN in the operands: none is there; they meet zeros; the sums will tell.
 enum class Look : uint8_t { kFinite, kMasked, kAtSums };
@@ -85,8 +78,8 @@ void fully_connected_ff(Arithmetic arithmetic, const ConvTile& t, const float* x
   // Sums are fewer than operands, as a rule.
   Look look = Look::kAtSums;
   if (arithmetic == Arithmetic::kFp16Sum || t.c < 4) {
-    look = look_of(any_nonfinite_rows(x, t.n, t.x_stride_n, t.c) || any_nonfinite_rows(w, t.k, t.w_stride_k, t.c) ||
-                   any_nonfinite_rows(acc, t.n, t.y_stride_n, t.k));
+    look = look_of(any_nonfinite(x, t.n, t.x_stride_n, t.c) || any_nonfinite(w, t.k, t.w_stride_k, t.c) ||
+                   any_nonfinite(acc, t.n, t.y_stride_n, t.k));
   }
   if (work(t.k, t.n) <= work(t.n, t.k)) {
     // Images are the columns: the smaller operand is packed.
@@ -114,8 +107,8 @@ void fully_connected_bp(Arithmetic arithmetic, const ConvTile& t, const float* d
                         .c_outer = t.x_stride_n},
                        workspace);
   }
-  const bool masked = errors.nonfinite || any_nonfinite_rows(w, t.k, t.w_stride_k, t.c) ||
-                      (arithmetic == Arithmetic::kFp16Sum && any_nonfinite_rows(acc, t.n, t.x_stride_n, t.c));
+  const bool masked = errors.nonfinite || any_nonfinite(w, t.k, t.w_stride_k, t.c) ||
+                      (arithmetic == Arithmetic::kFp16Sum && any_nonfinite(acc, t.n, t.x_stride_n, t.c));
   multiply(arithmetic, t.n, t.c, t.k, {dy, t.y_stride_n, 1}, {w, t.w_stride_k, 1}, acc, {nullptr, t.x_stride_n, 1},
            look_of(masked), workspace);
 }
@@ -136,8 +129,8 @@ void fully_connected_wg(Arithmetic arithmetic, const ConvTile& t, const float* x
                         .c_inner = t.w_stride_k},
                        workspace);
   }
-  const bool masked = errors.nonfinite || any_nonfinite_rows(x, t.n, t.x_stride_n, t.c) ||
-                      (arithmetic == Arithmetic::kFp16Sum && any_nonfinite_rows(acc, t.k, t.w_stride_k, t.c));
+  const bool masked = errors.nonfinite || any_nonfinite(x, t.n, t.x_stride_n, t.c) ||
+                      (arithmetic == Arithmetic::kFp16Sum && any_nonfinite(acc, t.k, t.w_stride_k, t.c));
   multiply(arithmetic, t.k, t.c, t.n, {dy, 1, t.y_stride_n}, {x, t.x_stride_n, 1}, acc, {nullptr, t.w_stride_k, 1},
            look_of(masked), workspace);
 }

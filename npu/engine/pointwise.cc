@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu/engine/conv_offsets.h"
+#include "npu/engine/nonfinite.h"
 
 namespace backboard::npu {
 namespace {
@@ -93,30 +94,6 @@ bool ends_with_vectors(uint32_t plane) {
   return plane % (kLineSlack / 2) == 0;
 }
 
-bool any_nonfinite_rows(const float* values, uint32_t rows, size_t stride, size_t count) {
-  if (stride == count) return any_nonfinite(values, rows * count);
-  for (uint32_t i = 0; i < rows; ++i) {
-    if (any_nonfinite(values + i * stride, count)) return true;
-  }
-  return false;
-}
-
-bool nonfinite_weights(const ConvTile& t, const float* w) {
-  if (t.w_stride_c == 1) return any_nonfinite_rows(w, t.k, t.w_stride_k, t.c);
-  for (uint32_t k = 0; k < t.k; ++k) {
-    if (any_nonfinite_rows(w + k * t.w_stride_k, t.c, t.w_stride_c, 1)) return true;
-  }
-  return false;
-}
-
-bool nonfinite_planes(const float* values, uint32_t images, size_t stride_n, uint32_t channels, size_t stride_c,
-                      size_t plane) {
-  for (uint32_t n = 0; n < images; ++n) {
-    if (any_nonfinite_rows(values + n * stride_n, channels, stride_c, plane)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 bool is_pointwise(const ConvTile& t) {
@@ -159,8 +136,11 @@ bool pointwise_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, cons
     p.plane_step = p.plane;
     p.plane_n = size_t{p.plane} * t.c;
   }
-  if (nonfinite_planes(p.planes, t.n, p.plane_n, t.c, p.plane_step, p.plane) || nonfinite_weights(t, w)) return false;
-  if (arithmetic == Arithmetic::kFp16Sum && nonfinite_planes(acc, t.n, t.y_stride_n, t.k, t.y_stride_k, p.plane)) {
+  if (any_nonfinite(p.planes, t.n, p.plane_n, t.c, p.plane_step, p.plane) ||
+      any_nonfinite(w, t.k, t.w_stride_k, t.c, t.w_stride_c, 1)) {
+    return false;
+  }
+  if (arithmetic == Arithmetic::kFp16Sum && any_nonfinite(acc, t.n, t.y_stride_n, t.k, t.y_stride_k, p.plane)) {
     return false;
   }
   p.a = w;
@@ -193,7 +173,10 @@ bool pointwise_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, con
     p.plane_step = p.plane;
     p.plane_n = size_t{p.plane} * t.k;
   }
-  if (nonfinite_planes(p.planes, t.n, p.plane_n, t.k, p.plane_step, p.plane) || nonfinite_weights(t, w)) return false;
+  if (any_nonfinite(p.planes, t.n, p.plane_n, t.k, p.plane_step, p.plane) ||
+      any_nonfinite(w, t.k, t.w_stride_k, t.c, t.w_stride_c, 1)) {
+    return false;
+  }
   p.a = w;
   p.a_row = t.w_stride_c;
   p.a_step = t.w_stride_k;
@@ -206,7 +189,7 @@ bool pointwise_bp(Arithmetic arithmetic, const ConvTile& t, const float* dy, con
     p.sums_row = p.plane;
     p.sums_n = size_t{p.plane} * t.c;
   }
-  if (arithmetic == Arithmetic::kFp16Sum && nonfinite_planes(p.sums, t.n, p.sums_n, t.c, p.sums_row, p.plane)) {
+  if (arithmetic == Arithmetic::kFp16Sum && any_nonfinite(p.sums, t.n, p.sums_n, t.c, p.sums_row, p.plane)) {
     return false;
   }
   multiply_planes(arithmetic, p, workspace);

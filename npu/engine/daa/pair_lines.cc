@@ -6,13 +6,13 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "npu/engine/daa/add_pairs-inl.h"
 #include "npu/engine/daa/pair_gemm.h"
 #include "npu/engine/daa/pair_layout.h"
 #include "npu/engine/daa/pair_pack-inl.h"
 #include "npu/engine/first_lanes-inl.h"
+#include "npu/engine/kernel_table.h"
 #include "platform/check/check.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -68,23 +68,18 @@ HWY_NOINLINE void element_kernel(D d, const float* HWY_RESTRICT a, const LineEle
   for (uint32_t m = 0; m < kRows; ++m) store_first(d, sums[m], c + m * c_row, count);
 }
 
-template <class D, uint32_t... kRows>
-HWY_INLINE auto pick_elements(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr decltype(&element_kernel<1, D>) kKernels[] = {element_kernel<kRows + 1, D>...};
-  return kKernels[rows - 1];
-}
-
 /// run_columns() where the elements are worked out.
 template <class D>
 HWY_INLINE void run_elements(D d, const Derivation& rule, const LineGemm& p, const LineRoom& room, const Passes& passes,
                              uint32_t line, uint32_t n0, uint32_t count) {
+  static constexpr auto kKernels = kernel_table<kPassRows>([](auto rows) { return &element_kernel<rows, D>; });
   const ptrdiff_t at = p.b_line[line] + n0;
   const float* const low = room.low + (at - room.first);
   const LineElements from{rule.all_low ? low : p.b + at, low, room.key + (at - room.first)};
   float* const c = p.c + p.c_line[line] + n0;
   const size_t pass_floats = (size_t{p.steps} + 1) / 2 * kPairFields * kPassRows;
   for (uint32_t pass = 0; pass < passes.count; ++pass) {
-    const auto kernel = pick_elements<D>(passes.height(pass), std::make_integer_sequence<uint32_t, kPassRows>());
+    const auto kernel = kKernels[passes.height(pass) - 1];
     kernel(d, room.weights + pass * pass_floats, from, p.b_step, p.steps, c + passes.first(pass) * p.c_row, p.c_row,
            count);
   }
@@ -102,16 +97,11 @@ void derive_line_elements(const Derivation& rule, const LineGemm& p, const LineR
   }
 }
 
-template <class D, uint32_t... kRows>
-HWY_INLINE auto pick_line(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr decltype(&line_kernel<1, D>) kKernels[] = {line_kernel<kRows + 1, D>...};
-  return kKernels[rows - 1];
-}
-
 /// Columns [n0, n0 + count) of a line, a vector of them at most, and all rows.
 template <class D>
 HWY_INLINE void run_columns(D d, const Derivation& rule, const LineGemm& p, const LineRoom& room, const Passes& passes,
                             uint32_t line, uint32_t n0, uint32_t count) {
+  static constexpr auto kKernels = kernel_table<kPassRows>([](auto rows) { return &line_kernel<rows, D>; });
   const float* const base = p.b + p.b_line[line] + n0;
   float* const c = p.c + p.c_line[line] + n0;
   const uint32_t pairs = (p.steps + 1) / 2;
@@ -122,7 +112,7 @@ HWY_INLINE void run_columns(D d, const Derivation& rule, const LineGemm& p, cons
     const auto load = [&](uint32_t r) HWY_ATTR { return hn::LoadU(d, base + steps[r]); };
     pack_columns<true>(d, rule, std::min(2 * some, p.steps - 2 * pair), load, nullptr, room.positions);
     for (uint32_t pass = 0; pass < passes.count; ++pass) {
-      const auto kernel = pick_line<D>(passes.height(pass), std::make_integer_sequence<uint32_t, kPassRows>());
+      const auto kernel = kKernels[passes.height(pass) - 1];
       const float* const weights = room.weights + (size_t{pass} * pairs + pair) * kPairFields * kPassRows;
       kernel(d, weights, room.positions, some, c + passes.first(pass) * p.c_row, p.c_row, count);
     }
