@@ -26,6 +26,7 @@ constexpr int32_t offset_of_tag(bool store) {
 void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store) {
   if (in_groups_ && (groups_.members >> now_ & 1) != 0) return memory_in_group(op, size_bytes, store);
   latency_own_ = data_.by_lines ? data_.hit_cycles : 0;  // the block's cycles hold that of home memory
+  const uint32_t latency = latency_;
   const CompiledSite* const at = site_of(op);
   const Label slow = a_.newLabel(), done = a_.newLabel();
   Mem place = x86::ptr(x86::rax, 0, size_bytes);
@@ -44,9 +45,13 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
   latency_own_ = 0;
   const bool keeps = !store && op.id != InstructionId::FLW && op.rd != kDiscardRegister && !held(op.rd);
   if (keeps) kept_ = op.rd;
-  later([this, op, at, slow, done, behind, size_bytes, store, keeps] {
+  later([this, op, at, slow, done, behind, size_bytes, store, keeps, latency] {
     a_.bind(slow);
-    if (!data_.by_lines && data_.misaligned && size_bytes > 1) misaligned(op, size_bytes, store, done);
+    if (data_.misaligned && size_bytes > 1) {
+      const uint32_t behind_block = std::exchange(latency_, latency);
+      misaligned(op, size_bytes, store, done);
+      latency_ = behind_block;
+    }
     write_all_back();
     load_address(op);
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
@@ -122,11 +127,27 @@ x86::Mem BlockCompiler::check_page(const Operation& op, unsigned size_bytes, boo
   return by_base ? x86::ptr(host::kHome, home_of(op.rs1).r64(), 0, op.immediate, size_bytes) : by_address;
 }
 
-/// What is not aligned, but lies in one page of home memory, is carried out all the same. Uses eax alone.
+/// What is not aligned, but lies in one page of home memory, or in one line, is carried out all the same. Uses eax
+/// alone, and with a data cache what check_line uses.
 void BlockCompiler::misaligned(const Operation& op, unsigned size_bytes, bool store, Label done) {
   static constexpr uint32_t kPageBytes = 1u << kPageShift;
   const Label no = a_.newLabel();
   load_address(op);
+  if (data_.by_lines) {
+    const uint32_t line_bytes = 1u << data_.line_shift;
+    a_.test(x86::eax, size_bytes - 1);  // what is aligned was looked up already
+    a_.jz(no);
+    a_.mov(x86::ecx, x86::eax);
+    a_.and_(x86::ecx, line_bytes - 1);
+    a_.cmp(x86::ecx, line_bytes - size_bytes);
+    a_.ja(no);
+    check_line(op, 1, store, no);
+    const Mem place = x86::ptr(x86::rax, 0, size_bytes);
+    store ? finish_store(op, place) : finish_load(op, place);
+    a_.jmp(done);
+    a_.bind(no);
+    return;
+  }
   a_.and_(x86::eax, kPageBytes - 1);
   a_.cmp(x86::eax, kPageBytes - size_bytes);  // else the last byte's page is another
   a_.ja(no);
@@ -147,8 +168,8 @@ void BlockCompiler::misaligned(const Operation& op, unsigned size_bytes, bool st
 }
 
 /// Lines of the data cache: DataPath::line_index, the comparison of tags and the counts of interpreter.cc. Turns the
-/// address in eax into the host's, in rax.
-void BlockCompiler::check_line(const Operation& op, unsigned size_bytes, bool store, Label slow) {
+/// address in eax into the host's, in rax. The address must be a multiple of `alignment`.
+void BlockCompiler::check_line(const Operation& op, unsigned alignment, bool store, Label slow) {
   a_.mov(x86::ecx, x86::eax);
   a_.shr(x86::ecx, data_.line_shift);
   a_.mov(x86::edx, x86::ecx);
@@ -158,7 +179,7 @@ void BlockCompiler::check_line(const Operation& op, unsigned size_bytes, bool st
   a_.shl(x86::ecx, kEntryBits);
   a_.add(x86::rcx, host::kTable);
   a_.mov(x86::edx, x86::eax);
-  a_.and_(x86::edx, ~((1u << data_.line_shift) - 1) | (size_bytes - 1));
+  a_.and_(x86::edx, ~((1u << data_.line_shift) - 1) | (alignment - 1));
   a_.cmp(x86::qword_ptr(x86::rcx, offset_of_tag(store)), x86::rdx);
   a_.jne(slow);
   // Pages of memory that is not cached are counted in bytes and cost something else.

@@ -10,6 +10,7 @@ namespace backboard {
 AccessResult DataPath::clean(uint32_t slot, uint64_t clock) {
   Cache& cache = *data_cache_;
   AccessResult result{AccessKind::direct, BusResponse::ok, 0};
+  forget_line(slot);  // its stores are known, and the next one is seen
   if (!cache.dirty(slot)) return result;
   const uint64_t asked_ps = clock_.time_ps(clock);
   const uint64_t start_ps = std::max(asked_ps, write_buffer_free_ps_);
@@ -26,7 +27,6 @@ AccessResult DataPath::clean(uint32_t slot, uint64_t clock) {
   if (cache.overtaken(slot) && stale_line_) {
     stale_line_({StaleLine::Kind::write_back, line, cache.line_bytes(), Initiator::core_data});
   }
-  forget_line(slot);  // its next store must be seen
   cache.set_dirty(slot, false);
   cache.set_overtaken(slot, false);  // memory holds what the line holds
   cache.set_reported(slot, false);
@@ -127,7 +127,9 @@ void DataPath::snoop(BusOp op, uint64_t first, uint64_t size_bytes, Initiator in
       forget_line(slot);  // the next access is looked at
       return;
     }
-    if (!cache.dirty(slot) || cache.reported(slot) || !stale_line_) return;
+    if (cache.reported(slot) || !stale_line_) return;
+    forget_line(slot);  // its stores are known
+    if (!cache.dirty(slot)) return;
     const auto bytes = static_cast<unsigned>(to - from + 1);
     if (std::memcmp(cache.bytes(slot) + (from - cache.line(slot)), memory_of(from, bytes), bytes) == 0) return;
     cache.set_reported(slot, true);
@@ -159,6 +161,7 @@ void DataPath::exclude_lines(uint64_t first, uint64_t last) {
   if (!data_cache_) return;
   Cache& cache = *data_cache_;
   for_each_line(cache, first, last, [&](uint32_t slot, uint64_t, uint64_t) {
+    forget_line(slot);  // its stores are known
     if (cache.has_data() && cache.dirty(slot)) {
       std::memcpy(memory_of(cache.line(slot), cache.line_bytes()), cache.bytes(slot), cache.line_bytes());
     }

@@ -76,10 +76,11 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   if (!use_direct_memory_ || cache.overtaken(slot) || watched(line, cache.line_bytes())) return;
   const Pmp::Permission permission = pmp_.permission(line, cache.line_bytes(), machine_mode);
   if (!permission.uniform) return;
+  const bool takes_stores = data_config_.writes == CacheWrites::back;  // else each goes to memory
   Page& page = page_at(pages(machine_mode), line);
   if (line_pages_[slot][machine_mode ? 0 : 1] == &page && page.read_tag == line) {  // there already, but for stores
     const bool may_write = permission.access & static_cast<uint8_t>(PmpAccess::write);
-    page.write_tag = may_write && cache.dirty(slot) ? line : kNoTag;
+    page.write_tag = may_write && takes_stores ? line : kNoTag;
     return;
   }
   release(page, machine_mode);
@@ -88,7 +89,7 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   line_pages_[slot][machine_mode ? 0 : 1] = &page;
   if (!machine_mode) tables_used_ = 2;
   page.read_tag = may_read ? line : kNoTag;
-  page.write_tag = may_write && cache.dirty(slot) ? line : kNoTag;
+  page.write_tag = may_write && takes_stores ? line : kNoTag;
   page.host_minus_guest = reinterpret_cast<uintptr_t>(bytes) - static_cast<uintptr_t>(line);
   page.read_cycles = page.write_cycles = data_config_.hit_cycles;
   page.owner = slot;

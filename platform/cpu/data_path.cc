@@ -204,6 +204,7 @@ void DataPath::count(Page& page) {
     data_cache_->counters.reads += page.reads;
     data_cache_->counters.writes += page.writes;
     data_cache_->use(page.owner, page.last_use);
+    if (page.writes != 0) data_cache_->set_dirty(page.owner, true);
   } else {
     regions_[page.owner].data_read_bytes += page.reads;
     regions_[page.owner].data_write_bytes += page.writes;

@@ -40,9 +40,9 @@ struct AccessResult {
 /// pages of direct memory, or lines of the data cache where there is one. Addresses are absolute and zero-extended.
 /// Counts direct bytes exactly, per region.
 ///
-/// Of a data cache the table holds lines that are there (written to only when they are dirty already), so that what it
-/// answers is a hit; ages and counts of such hits are kept in the table until somebody needs them. Misses, first
-/// stores, maintenance and everything uncached go through the functions.
+/// Of a data cache the table holds lines that are there, so that what it answers is a hit; ages and counts of hits, and
+/// that a store has made its line dirty, are kept in the table until somebody needs them. Misses, stores that are
+/// written through, maintenance and everything uncached go through the functions.
 class DataPath {
  public:
   static constexpr uint64_t kPageBytes = 4096;

@@ -57,6 +57,21 @@ bool RiscvCore<Xlen>::in_home_page(U address, unsigned size_bytes, uint8_t what)
          (path_.home_pages(data_machine_)[address / DataPath::kPageBytes] & what) != 0;
 }
 
+namespace {
+
+/// What the table of pages or lines says of aligned accesses, for one that is not: its granule when it lies in one and
+/// may simply be carried out, nullptr else.
+DataPath::Page* granule_that_allows(DataPath& path, uint64_t address, unsigned size_bytes, bool machine_mode,
+                                    bool write) {
+  const uint64_t number = address >> path.granule_shift();
+  if ((address + (size_bytes - 1)) >> path.granule_shift() != number) return nullptr;
+  const uint64_t place = path.has_caches() ? DataPath::line_index(number) : DataPath::page_index(address);
+  DataPath::Page& page = path.pages(machine_mode)[place];
+  return (write ? page.write_tag : page.read_tag) == number << path.granule_shift() ? &page : nullptr;
+}
+
+}  // namespace
+
 /// The block counts a load or store as one of home memory (HomeMemory): what it is beyond that is counted here.
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles_before) {
@@ -67,6 +82,15 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
     }
     if (in_home_page(address, size_bytes, DataPath::kMayRead)) {
       std::memcpy(&transfer_, reinterpret_cast<const void*>(home_.host_minus_guest + address), size_bytes);
+      return AccessKind::direct;
+    }
+    if (DataPath::Page* const page = granule_that_allows(path_, address, size_bytes, data_machine_, false)) {
+      std::memcpy(&transfer_, reinterpret_cast<const void*>(page->host_minus_guest + address), size_bytes);
+      page->reads += ((size_bytes - 1) & page->size_mask) + 1;
+      page->last_use = clock_ + cycles_before;
+      clock_ += page->read_cycles;
+      clock_ -= home_.read_cycles;
+      elsewhere_read_bytes_ += size_bytes;
       return AccessKind::direct;
     }
   }
@@ -87,6 +111,15 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
     }
     if (in_home_page(address, size_bytes, DataPath::kMayWrite)) {
       std::memcpy(reinterpret_cast<void*>(home_.host_minus_guest + address), &transfer_, size_bytes);
+      return AccessKind::direct;
+    }
+    if (DataPath::Page* const page = granule_that_allows(path_, address, size_bytes, data_machine_, true)) {
+      std::memcpy(reinterpret_cast<void*>(page->host_minus_guest + address), &transfer_, size_bytes);
+      page->writes += ((size_bytes - 1) & page->size_mask) + 1;
+      page->last_use = clock_ + cycles_before;
+      clock_ += page->write_cycles;
+      clock_ -= home_.write_cycles;
+      elsewhere_write_bytes_ += size_bytes;
       return AccessKind::direct;
     }
   }

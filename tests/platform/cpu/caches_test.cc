@@ -163,6 +163,38 @@ TEST_CASE("A misaligned access that crosses lines is two accesses") {
   CHECK(m.data().read_misses == 2);
 }
 
+TEST_CASE("A misaligned access that lies in one line is one access, whoever carries it out") {
+  constexpr uint32_t kTurns = 100;
+  Program program;
+  program << lw(5, 8, 1) << sw(11, 61, 8) << sh(11, 67, 8) << lhu(6, 8, 67) << lw(7, 8, 58) << addi(9, 9, -1);
+  program << bne(9, 0, -static_cast<int32_t>(program.here()));
+  uint64_t cycles[2] = {};
+  for (const bool data : {true, false}) {
+    for (unsigned way = 0; way < 3; ++way) {
+      INFO("data " << data << ", way " << way);
+      CoreConfig config = with_data_cache(data);
+      config.data_cache.hit_cycles = 1;
+      config.jit = way == 0 ? JitUse::on : JitUse::off;
+      config.jit_after = 0;
+      config.use_direct_memory = way != 2;  // else every access takes the general way
+      Bench m(config);
+      m.begin(program);
+      m.core->set_x(9, kTurns);
+      const uint64_t taken = m.cycles_of(7 * kTurns);
+      if (way == 0) cycles[data] = taken;
+      CHECK(taken == cycles[data]);
+      // The store at 61 crosses into the next line: two accesses.
+      CHECK(m.data().reads == 3 * kTurns);
+      CHECK(m.data().writes == 3 * kTurns);
+      CHECK(m.data().read_misses == 1);
+      CHECK(m.data().write_misses == 1);
+      CHECK(m.x(6) == 0x3344);
+      CHECK(m.x(7) == 0x44000000);
+      CHECK(m.core->statistics().instructions == 7 * kTurns);
+    }
+  }
+}
+
 TEST_CASE("Write-through: stores go to memory with their own size, and lines stay clean") {
   for (const bool allocate : {true, false}) {
     CoreConfig config = with_data_cache();
@@ -255,6 +287,52 @@ TEST_CASE("With data, what the core writes is not seen by a device before cbo.cl
       CHECK(m.log.stale_lines.size() == (data ? 1 : 0));
       CHECK(m.cycles_of(1) == 2 + (flush ? kFill : 0));
       CHECK(m.x(10) == 0x11223344);
+    }
+  }
+}
+
+TEST_CASE("A line that a load has brought is dirty behind its first store, whoever asks") {
+  enum Asker { device, clean, exclusion, eviction, saving };
+  for (const Asker asker : {device, clean, exclusion, eviction, saving}) {
+    for (const JitUse jit : {JitUse::on, JitUse::off}) {
+      INFO("asker " << asker << ", jit " << (jit == JitUse::on));
+      CoreConfig config = with_data_cache();
+      config.jit = jit;
+      config.jit_after = 0;
+      Bench m(config), other(config);
+      Program program;
+      program << lw(10, 8, 0) << sw(11, 0, 8) << cbo_clean(8) << sw(11, 0, 9) << sw(11, 0, 12);
+      m.begin(program);
+      m.core->set_x(9, Machine::kData + 512);  // the same set
+      m.core->set_x(12, Machine::kData + 1024);
+      m.run(2);
+      CHECK(m.data().write_misses == 0);
+      CHECK(m.bus.word(Machine::kData) == 0);
+      if (asker == device) {
+        m.core->snoop(BusOp::read, Machine::kData, 4, Initiator::npu);
+        REQUIRE(m.log.stale_lines.size() == 1);
+        CHECK(m.log.stale_lines[0].kind == StaleLine::Kind::master_read);
+        continue;
+      }
+      if (asker == exclusion) {
+        m.core->exclude_from_direct(Machine::kData, Machine::kData + 3);
+      } else if (asker == clean) {
+        m.run(1);
+      } else if (asker == eviction) {
+        m.core->set_pc(Machine::kBase + 12);
+        m.run(2);
+      } else {
+        other.bus.ram() = m.bus.ram();
+        StateArchive out;
+        m.queue.state(out);
+        m.core->state(out);
+        StateArchive in(out.bytes(), "core");
+        other.queue.state(in);
+        other.core->state(in);
+        other.run(1);
+      }
+      CHECK((asker == saving ? other : m).bus.word(Machine::kData) == 0x11223344);
+      CHECK((asker == saving ? other : m).data().write_backs == (asker == exclusion ? 0 : 1));
     }
   }
 }
