@@ -1,5 +1,6 @@
 #include "platform/check/read_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -22,7 +23,7 @@ InputError system_error(const std::string& path, const char* doing) {
 
 }  // namespace
 
-std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes) {
+std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes, std::string_view magic) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) throw InputError(path + ": is a folder, not a file");
   const File file(std::fopen(path.c_str(), "rb"));
@@ -34,6 +35,9 @@ std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes) {
     if (got > limit_bytes - bytes.size())
       throw InputError::at_offset(path, bytes.size(), fmt::format("the file has more than {} bytes", limit_bytes));
     bytes.insert(bytes.end(), chunk, chunk + got);
+    if (!std::equal(magic.begin(), magic.begin() + std::min(magic.size(), bytes.size()), bytes.begin(),
+                    [](char wanted, uint8_t there) { return static_cast<uint8_t>(wanted) == there; }))
+      return bytes;
   }
   if (std::ferror(file.get())) throw system_error(path, "read");
   return bytes;

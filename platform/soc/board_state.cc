@@ -106,7 +106,7 @@ void Board::save(const std::string& path) {
 
 void Board::restore(const std::string& path) {
   BB_CHECK(!impl_->started, "restore after start");
-  const std::vector<uint8_t> file = read_file(path, kLargestState);
+  const std::vector<uint8_t> file = read_file(path, kLargestState, {SaveHeader::kMagic, sizeof SaveHeader::kMagic});
   const auto fail = [&](uint64_t offset, const std::string& why) -> void {
     throw InputError::at_offset(path, offset, "saved board: " + why);
   };

@@ -249,6 +249,8 @@ TEST_CASE("damaged saves are bad input, never a crash") {
   CHECK(restore_error(folder.path("missing")).find("InputError") == 0);
   CHECK(restore_error(folder.write("empty", "")).find("InputError") == 0);
   CHECK(restore_error(folder.write("text", std::string(100, 'x'))).find("not a saved board") != std::string::npos);
+  // Read no further than it takes to see that: the device is endless.
+  CHECK(restore_error("/dev/zero").find("/dev/zero: offset 0x0: saved board: not a saved board") != std::string::npos);
   for (const size_t length : {size_t{47}, size_t{48}, good.size() / 2, good.size() - 1}) {
     CHECK(restore_error(folder.write("short", good.substr(0, length))).find("InputError") == 0);
   }
