@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu/engine/conv_offsets.h"
+#include "npu/engine/few_outputs.h"
 #include "npu/engine/nonfinite.h"
 #include "npu/engine/sparse_gemm.h"
 
@@ -73,8 +74,14 @@ bool is_fully_connected(const ConvTile& t) {
          t.y_stride_k == 1 && t.w_stride_c == 1;
 }
 
-void fully_connected_ff(Arithmetic arithmetic, const ConvTile& t, const float* x, const float* w, float* acc,
+void fully_connected_ff(Arithmetic arithmetic, const ConvTile& tile, const float* x, const float* w, float* acc,
                         Workspace& workspace) {
+  const uint32_t done = few_outputs_ff(arithmetic, tile, x, w, acc);
+  if (done == tile.n) return;
+  ConvTile t = tile;
+  t.n -= done;
+  x += done * t.x_stride_n;
+  acc += done * t.y_stride_n;
   // Sums are fewer than operands, as a rule.
   Look look = Look::kAtSums;
   if (arithmetic == Arithmetic::kFp16Sum || t.c < 4) {

@@ -70,6 +70,20 @@ HWY_INLINE void transpose_2x4(const float* from, ptrdiff_t from_pitch, float* to
 }
 
 #if HWY_TARGET <= HWY_AVX2
+/// Transposes the 4 x 4 in each 128-bit block: element i of out[j] is element j of in[i].
+template <class D>
+HWY_INLINE void transpose_blocks(D d, const hn::Vec<D> (&in)[4], hn::Vec<D> (&out)[4]) {
+  const hn::Repartition<double, D> dd;
+  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, in[0], in[1]));
+  const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, in[0], in[1]));
+  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, in[2], in[3]));
+  const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, in[2], in[3]));
+  out[0] = hn::BitCast(d, hn::InterleaveLower(dd, t0, t2));
+  out[1] = hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2));
+  out[2] = hn::BitCast(d, hn::InterleaveLower(dd, t1, t3));
+  out[3] = hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3));
+}
+
 /// Four columns of an 8 x 8 block, as rows: pair(i) gives those of rows i and i + 4 side by side in halves.
 template <class Pair>
 HWY_INLINE void transpose_columns(const Pair& pair, float* to, ptrdiff_t to_pitch) {
@@ -103,7 +117,6 @@ HWY_INLINE void transpose_8x8_of(const Load& load, float* to, ptrdiff_t to_pitch
 /// Element j of each of 16 rows, for j = 0 to 3.
 HWY_INLINE void columns_of_16x4(const float* from, ptrdiff_t pitch, hn::Vec<hn::Full512<float>> (&columns)[4]) {
   const hn::Full512<float> d;
-  const hn::Full512<double> dd;
   // Rows i, i + 4, i + 8 and i + 12 in the blocks of a vector: what is left is 4 x 4 in each.
   const auto rows = [&](int i) HWY_ATTR {
     const float* const at = from + i * pitch;
@@ -112,15 +125,8 @@ HWY_INLINE void columns_of_16x4(const float* from, ptrdiff_t pitch, hn::Vec<hn::
     const __m512 r2 = _mm512_insertf32x4(r1, _mm_loadu_ps(at + 8 * pitch), 2);
     return hn::Vec<decltype(d)>{_mm512_insertf32x4(r2, _mm_loadu_ps(at + 12 * pitch), 3)};
   };
-  const auto r0 = rows(0), r1 = rows(1), r2 = rows(2), r3 = rows(3);
-  const auto t0 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
-  const auto t1 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
-  const auto t2 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
-  const auto t3 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
-  columns[0] = hn::BitCast(d, hn::InterleaveLower(dd, t0, t2));
-  columns[1] = hn::BitCast(d, hn::InterleaveUpper(dd, t0, t2));
-  columns[2] = hn::BitCast(d, hn::InterleaveLower(dd, t1, t3));
-  columns[3] = hn::BitCast(d, hn::InterleaveUpper(dd, t1, t3));
+  const hn::Vec<decltype(d)> in_blocks[4] = {rows(0), rows(1), rows(2), rows(3)};
+  transpose_blocks(d, in_blocks, columns);
 }
 #endif
 

@@ -189,6 +189,74 @@ TEST_CASE("FC layers equal plain loops however many of their errors are zero, on
   }
 }
 
+/// Checks FF of an FC layer on every vector unit, and that it touches no sums but its own.
+void check_fully_connected_ff(Kind kind, const ConvCase& c, bool zero_sums, uint32_t seed) {
+  constexpr size_t kBehind = 16;
+  const ConvTile& t = c.tile;
+  std::vector<float> start = start_sums(t.n * t.y_stride_n + kBehind, seed);
+  if (zero_sums) std::fill(start.begin(), start.end(), 0.0f);
+  std::vector<float> expected = start;
+  run_scalar(kind, Phase::kFf, c, expected.data());
+  backboard::test::for_each_simd_target([&](const char* target) {
+    std::vector<float> sums = start;
+    Facts facts;
+    Workspace workspace;
+    run(kind, Phase::kFf, t, c.x_operand(), c.w_operand(), c.dy_operand(), sums.data(), facts, workspace);
+    INFO(test::describe(t) << " kind " << static_cast<int>(kind) << " seed " << seed << " on " << target);
+    CHECK(same_values(sums, expected));
+  });
+}
+
+TEST_CASE("FF of FC layers equals plain loops around the sizes of vectors, on every vector unit") {
+  uint32_t seed = 700;
+  for (const uint32_t images : {1, 7, 8, 9, 15, 16, 17, 31, 33, 64}) {
+    for (const uint32_t outputs : {1, 3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17}) {
+      for (const uint32_t inputs : {1, 3, 63, 64, 65}) {
+        const Kind kind = kKinds[++seed % std::size(kKinds)];
+        // Rows that follow each other and rows that do not.
+        const uint32_t pads = seed % 2 * 3;
+        ConvCase c = test::make_case(ConvTile::fully_connected(images, inputs + pads, outputs), seed, 0.4, 0.3,
+                                     kind == Kind::kReference ? 1.1f : 1.0f);
+        c.tile.c = inputs;
+        c.tile.y_stride_n += pads;
+        check_fully_connected_ff(kind, c, seed % 5 == 0, seed);
+      }
+    }
+  }
+}
+
+TEST_CASE("FF of FC layers with few outputs leaves out zeros that meet an infinity or NaN, on every vector unit") {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  uint32_t seed = 800;
+  for (const Kind kind : kKinds) {
+    for (const uint32_t images : {8, 9, 17, 31, 33, 64}) {
+      for (const uint32_t outputs : {4, 10, 13}) {
+        const ConvTile tile = ConvTile::fully_connected(images, 37, outputs);
+        // In the first vector of images, among the last images, and in the weights.
+        for (const uint32_t at : {uint32_t{0}, images - 1, images}) {
+          ConvCase c = test::make_case(tile, ++seed);
+          std::vector<float>& values = at < images ? c.x : c.w;
+          const size_t row = at < images ? at * tile.x_stride_n : 2 * tile.w_stride_k;
+          values[row + 5] = seed % 2 == 0 ? infinity : nan;
+          std::vector<float>& others = at < images ? c.w : c.x;
+          const size_t pitch = at < images ? tile.w_stride_k : tile.x_stride_n;
+          // Half of the products with it have a zero.
+          for (size_t i = 5; i < others.size(); i += 2 * pitch) others[i] = 0;
+          check_fully_connected_ff(kind, c, seed % 3 == 0, seed);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("FF of FC layers overflows like plain loops, on every vector unit") {
+  ConvCase c = test::make_case(ConvTile::fully_connected(25, 20, 10), 900);
+  // The sums of one of the last images overflow.
+  std::fill_n(c.x.begin() + 23 * 20, 20, 3e38f);
+  std::fill_n(c.w.begin(), 20, 1.5f);
+  check_fully_connected_ff(Kind::kReference, c, false, 901);
+}
+
 /// The part of a tile with some of its channels, images or rows, over the same arrays.
 struct Part {
   ConvTile tile;
