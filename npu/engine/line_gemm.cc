@@ -5,10 +5,10 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "npu/engine/add_term-inl.h"
 #include "npu/engine/first_lanes-inl.h"
+#include "npu/engine/kernel_table.h"
 #include "npu/engine/strided_gemm.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -64,25 +64,18 @@ HWY_NOINLINE void line_kernel(D d, const LineGemm& p, const ptrdiff_t* a_row, co
   }
 }
 
-template <class D>
-using LineKernel = void (*)(D, const LineGemm&, const ptrdiff_t*, const float*, float*, size_t);
-
-template <Arithmetic kArithmetic, uint32_t kVectors, class D, uint32_t... kRows>
-HWY_INLINE LineKernel<D> pick_line(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr LineKernel<D> kKernels[] = {line_kernel<kArithmetic, kRows + 1, kVectors, D>...};
-  return kKernels[rows - 1];
-}
-
 /// Columns [n0, n0 + columns) of all lines and rows.
 template <Arithmetic kArithmetic, uint32_t kVectors, class D>
 void run_lines(D d, const LineGemm& p, uint32_t n0, uint32_t columns) {
   constexpr uint32_t kRows = kVectors == 1 ? kLineRows : kLineRowsOfTwo;
+  static constexpr auto kKernels =
+      kernel_table<kRows>([](auto rows) { return &line_kernel<kArithmetic, rows, kVectors, D>; });
   const size_t last = columns - (kVectors - 1) * hn::Lanes(d);
   const uint32_t passes = (p.rows + kRows - 1) / kRows;
   uint32_t m = 0;
   for (uint32_t pass = 0; pass < passes; ++pass) {
     const uint32_t end = (pass + 1) * p.rows / passes;
-    const auto kernel = pick_line<kArithmetic, kVectors, D>(end - m, std::make_integer_sequence<uint32_t, kRows>());
+    const auto kernel = kKernels[end - m - 1];
     for (uint32_t l = 0; l < p.lines; ++l) {
       kernel(d, p, p.a_row + m, p.b + p.b_line[l] + n0, p.c + p.c_line[l] + m * p.c_row + n0, last);
     }

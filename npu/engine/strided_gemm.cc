@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <utility>
 
 #include "npu/engine/add_term-inl.h"
 #include "npu/engine/gemm_pack.h"
+#include "npu/engine/kernel_table.h"
 #include "npu/engine/strided_gemm.h"
 #include "npu/engine/transpose-inl.h"
 
@@ -128,16 +128,6 @@ HWY_NOINLINE void micro_kernel(D d, const float* HWY_RESTRICT a, const ptrdiff_t
   }
 }
 
-template <class D>
-using MicroKernel = void (*)(D, const float*, const ptrdiff_t*, const ptrdiff_t*, float*, size_t, uint32_t, float*,
-                             size_t, ColumnSource);
-
-template <Arithmetic kArithmetic, bool kMasked, uint32_t kVectors, bool kPacks, class D, uint32_t... kRows>
-HWY_INLINE MicroKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr MicroKernel<D> kKernels[] = {micro_kernel<kArithmetic, kMasked, kRows + 1, kVectors, kPacks, D>...};
-  return kKernels[rows - 1];
-}
-
 /// A panel of B, which the first pass over it may have to fill.
 struct Panel {
   float* values;
@@ -151,7 +141,8 @@ void add_block(D d, const StridedGemm& p, const GemmPart& part, const Panel& pan
   constexpr uint32_t kRows = kVectors == 1 ? kMaxRows : kMaxRowsOfTwo;
   constexpr bool kMayPack =
       kPacksInPasses && !kMasked && kArithmetic != Arithmetic::kFp16Sum && std::is_same_v<D, hn::ScalableTag<float>>;
-  using RowCounts = std::make_integer_sequence<uint32_t, kRows>;
+  static constexpr auto kKernels =
+      kernel_table<kRows>([](auto height) { return &micro_kernel<kArithmetic, kMasked, height, kVectors, false, D>; });
   // Passes of equal height: a short last one would wait for the latency of its few additions.
   const uint32_t rows = part.rows, passes = (rows + kRows - 1) / kRows;
   for (uint32_t r = 0; r < p.steps; r += kStepBlock) {
@@ -159,11 +150,13 @@ void add_block(D d, const StridedGemm& p, const GemmPart& part, const Panel& pan
     uint32_t m = 0;
     for (uint32_t pass = 0; pass < passes; ++pass) {
       const uint32_t end = (pass + 1) * rows / passes;
-      auto kernel = pick_rows<kArithmetic, kMasked, kVectors, false, D>(end - m, RowCounts());
+      auto kernel = kKernels[end - m - 1];
       ColumnSource source;
       if constexpr (kMayPack) {
+        static constexpr auto kPackingKernels = kernel_table<kRows>(
+            [](auto height) { return &micro_kernel<kArithmetic, kMasked, height, kVectors, true, D>; });
         if (pass == 0 && !panel.filled) {
-          kernel = pick_rows<kArithmetic, kMasked, kVectors, true, D>(end - m, RowCounts());
+          kernel = kPackingKernels[end - m - 1];
           source = {p.b + p.b_step[r] + static_cast<ptrdiff_t>(part.first_column) * p.b_column, p.b_column};
         }
       }

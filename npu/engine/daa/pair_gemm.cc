@@ -5,7 +5,6 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "npu/engine/daa/add_pairs-inl.h"
 #include "npu/engine/daa/pair_gemm.h"
@@ -13,6 +12,7 @@
 #include "npu/engine/daa/pair_pack-inl.h"
 #include "npu/engine/daa/pair_taps.h"
 #include "npu/engine/gemm_pack.h"
+#include "npu/engine/kernel_table.h"
 #include "npu/sgd/random_stream.h"
 #include "platform/check/check.h"
 
@@ -31,15 +31,6 @@ HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const float* HWY
   add_pairs<kMasked>(d, a, b, pairs, sums);
   HWY_UNROLL(8)
   for (uint32_t m = 0; m < kRows; ++m) hn::StoreU(sums[m], d, c + m * pitch);
-}
-
-template <class D>
-using PairKernel = void (*)(D, const float*, const float*, uint32_t, float*, ptrdiff_t);
-
-template <bool kMasked, class D, uint32_t... kRows>
-HWY_INLINE PairKernel<D> pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr PairKernel<D> kKernels[] = {pair_kernel<kMasked, kRows + 1, D>...};
-  return kKernels[rows - 1];
 }
 
 /// Rows [m0, m0 + passes.rows) at the pairs [pair, pair + pairs).
@@ -99,10 +90,11 @@ struct Sums {
 template <class D>
 void run_panel(D d, bool masked, const Passes& passes, const float* rows, const float* panel, uint32_t pairs,
                const Sums& sums) {
-  constexpr auto kHeights = std::make_integer_sequence<uint32_t, kPassRows>();
+  static constexpr auto kKernels = kernel_table<kPassRows>([](auto height) { return &pair_kernel<false, height, D>; });
+  static constexpr auto kMaskedKernels =
+      kernel_table<kPassRows>([](auto height) { return &pair_kernel<true, height, D>; });
   for (uint32_t pass = 0; pass < passes.count; ++pass) {
-    const uint32_t height = passes.height(pass);
-    const auto kernel = masked ? pick_rows<true, D>(height, kHeights) : pick_rows<false, D>(height, kHeights);
+    const auto kernel = (masked ? kMaskedKernels : kKernels)[passes.height(pass) - 1];
     kernel(d, rows + pass * kPassFloats, panel, pairs, sums.first + passes.first(pass) * sums.pitch, sums.pitch);
   }
 }

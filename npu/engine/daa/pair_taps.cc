@@ -7,7 +7,6 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "npu/engine/daa/add_pairs-inl.h"
 #include "npu/engine/daa/pair_layout.h"
@@ -15,6 +14,7 @@
 #include "npu/engine/daa/pair_taps.h"
 #include "npu/engine/first_lanes-inl.h"
 #include "npu/engine/gemm_pack.h"
+#include "npu/engine/kernel_table.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
@@ -72,16 +72,11 @@ HWY_NOINLINE void tap_kernel(D d, const float* const* row, const ptrdiff_t* step
   for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * lanes);
 }
 
-template <class D, uint32_t... kRows>
-HWY_INLINE auto pick_taps(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr decltype(&tap_kernel<1, D>) kKernels[] = {tap_kernel<kRows + 1, D>...};
-  return kKernels[rows - 1];
-}
-
 /// Columns [n0, n0 + columns), a vector at most.
 template <class D>
 void run_tap_panel(D d, const Derivation& rule, const StridedGemm& p, const TapRoom& room, uint32_t n0,
                    uint32_t columns) {
+  static constexpr auto kKernels = kernel_table<kTapRows>([](auto rows) { return &tap_kernel<rows, D>; });
   const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), pairs = p.steps / 2;
   const uint32_t passes = (p.rows + kTapRows - 1) / kTapRows;
   pack_panel(p, n0, columns, width, room.packed);
@@ -93,8 +88,7 @@ void run_tap_panel(D d, const Derivation& rule, const StridedGemm& p, const TapR
     pack_columns<true>(d, rule, 2 * some, load, nullptr, room.panel);
     for (uint32_t pass = 0; pass < passes; ++pass) {
       const uint32_t m = pass * p.rows / passes, height = (pass + 1) * p.rows / passes - m;
-      const auto kernel = pick_taps<D>(height, std::make_integer_sequence<uint32_t, kTapRows>());
-      kernel(d, room.row + m, p.a_step + 2 * pair, room.panel, some, room.block + size_t{m} * width);
+      kKernels[height - 1](d, room.row + m, p.a_step + 2 * pair, room.panel, some, room.block + size_t{m} * width);
     }
   }
   store_sums(p, {0, p.rows, n0, columns}, width, room.block);

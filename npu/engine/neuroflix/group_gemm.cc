@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
 
 #include "npu/engine/gemm_pack.h"
+#include "npu/engine/kernel_table.h"
 #include "npu/engine/neuroflix/group_align-inl.h"
 #include "npu/engine/neuroflix/group_gemm.h"
 #include "npu/engine/neuroflix/group_layout.h"
@@ -158,21 +158,16 @@ HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HW
   for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * pitch);
 }
 
-template <class D, uint32_t... kRows>
-HWY_INLINE auto pick_rows(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr decltype(&group_kernel<1, D>) kKernels[] = {group_kernel<kRows + 1, D>...};
-  return kKernels[rows - 1];
-}
-
 /// Passes of equal height: a short last one would wait for the latency of its few sums.
 template <class D>
 void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, uint32_t last, const float* panel, float* c,
                size_t pitch) {
+  static constexpr auto kKernels = kernel_table<kPassRows>([](auto height) { return &group_kernel<height, D>; });
   const uint32_t passes = (rows + kPassRows - 1) / kPassRows;
   for (uint32_t pass = 0, m = 0; pass < passes; ++pass) {
     const uint32_t end = (pass + 1) * rows / passes;
     const size_t place = m * room.row_groups;
-    const auto kernel = pick_rows<D>(end - m, std::make_integer_sequence<uint32_t, kPassRows>());
+    const auto kernel = kKernels[end - m - 1];
     kernel(d, room.rows + place * kGroup, room.row_units + place, room.row_groups, panel, groups, last, c + m * pitch,
            pitch);
     m = end;

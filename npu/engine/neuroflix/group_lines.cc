@@ -6,9 +6,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "npu/engine/first_lanes-inl.h"
+#include "npu/engine/kernel_table.h"
 #include "npu/engine/neuroflix/group_align-inl.h"
 #include "npu/engine/neuroflix/group_gemm.h"
 #include "npu/engine/neuroflix/group_layout.h"
@@ -57,16 +57,11 @@ HWY_NOINLINE void line_kernel(D d, const LineWeights& w, const float* HWY_RESTRI
   for (uint32_t m = 0; m < kRows; ++m) store_first(d, sums[m], c + m * c_row, count);
 }
 
-template <class D, uint32_t... kRows>
-HWY_INLINE auto pick_line(uint32_t rows, std::integer_sequence<uint32_t, kRows...>) {
-  static constexpr decltype(&line_kernel<1, D>) kKernels[] = {line_kernel<kRows + 1, D>...};
-  return kKernels[rows - 1];
-}
-
 /// Columns [n0, n0 + count) of a line, a vector of them at most, and all rows.
 template <class D>
 HWY_INLINE void run_columns(D d, uint32_t position_bits, const LineGemm& p, const LineRoom& room, uint32_t line,
                             uint32_t n0, uint32_t count) {
+  static constexpr auto kKernels = kernel_table<kLineRows>([](auto rows) { return &line_kernel<rows, D>; });
   const size_t lanes = hn::Lanes(d);
   const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
   const float* const base = p.b + p.b_line[line] + n0;
@@ -83,8 +78,8 @@ HWY_INLINE void run_columns(D d, uint32_t position_bits, const LineGemm& p, cons
     const uint32_t m = pass * p.rows / passes, height = (pass + 1) * p.rows / passes - m;
     const LineWeights w{room.weights + size_t{pass} * p.steps * kLineRows,
                         room.units + size_t{pass} * groups * kLineRows};
-    const auto kernel = pick_line<D>(height, std::make_integer_sequence<uint32_t, kLineRows>());
-    kernel(d, w, room.positions, groups, p.steps - (groups - 1) * kGroup, c + m * p.c_row, p.c_row, count);
+    kKernels[height - 1](d, w, room.positions, groups, p.steps - (groups - 1) * kGroup, c + m * p.c_row, p.c_row,
+                         count);
   }
 }
 

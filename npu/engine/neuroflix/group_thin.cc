@@ -6,9 +6,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "npu/engine/first_lanes-inl.h"
+#include "npu/engine/kernel_table.h"
 #include "npu/engine/neuroflix/group_align-inl.h"
 #include "npu/engine/neuroflix/group_thin.h"
 #include "npu/engine/run_length-inl.h"
@@ -105,12 +105,6 @@ HWY_NOINLINE void thin_kernel(const float* HWY_RESTRICT a, const float* HWY_REST
   }
 }
 
-template <uint32_t... kSizes>
-HWY_INLINE auto pick_thin(uint32_t m, uint32_t n, std::integer_sequence<uint32_t, kSizes...>) {
-  static constexpr decltype(&thin_kernel<1, 1>) kKernels[] = {thin_kernel<kSizes / 4 + 1, kSizes % 4 + 1>...};
-  return kKernels[(m - 1) * 4 + n - 1];
-}
-
 /// Adds the terms of `groups` groups to the sums in their order.
 HWY_INLINE void add_terms(const float* HWY_RESTRICT terms, uint32_t outputs, uint32_t groups,
                           float* HWY_RESTRICT sums) {
@@ -128,6 +122,10 @@ HWY_INLINE void add_terms(const float* HWY_RESTRICT terms, uint32_t outputs, uin
 }
 
 void run_thin(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const ThinRoom& room) {
+  constexpr uint32_t kMostRows = 3, kMostColumns = 4;
+  static constexpr auto kKernels = kernel_table<kMostRows>([](auto rows) {
+    return kernel_table<kMostColumns>([rows](auto columns) { return &thin_kernel<rows, columns>; });
+  });
   cut_steps(p.a_step, p.steps, p.a_run, room.a_runs);
   cut_steps(p.b_step, p.steps, p.b_run, room.b_runs);
   const ThinRun *a_run = room.a_runs, *b_run = room.b_runs;
@@ -145,12 +143,11 @@ void run_thin(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Thin
       align_block(values, b_bits, b + n * kAlignedFloats);
     }
     for (uint32_t m = 0, height; m < p.rows; m += height) {
-      height = std::min(3u, p.rows - m);
+      height = std::min(kMostRows, p.rows - m);
       for (uint32_t n = 0, width; n < p.columns; n += width) {
-        width = std::min(4u, p.columns - n);
-        const auto kernel = pick_thin(height, width, std::make_integer_sequence<uint32_t, 12>());
-        kernel(room.aligned + m * kAlignedFloats, b + n * kAlignedFloats,
-               room.terms + (size_t{m} * p.columns + n) * kLaneGroups, p.columns);
+        width = std::min(kMostColumns, p.columns - n);
+        kKernels[height - 1][width - 1](room.aligned + m * kAlignedFloats, b + n * kAlignedFloats,
+                                        room.terms + (size_t{m} * p.columns + n) * kLaneGroups, p.columns);
       }
     }
     add_terms(room.terms, p.rows * p.columns, (count + kGroup - 1) / kGroup, room.sums);
