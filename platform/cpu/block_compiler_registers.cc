@@ -249,7 +249,7 @@ void BlockCompiler::hold(unsigned x, unsigned place, bool load) {
     places_now_.drop(other);
   }
   if (load) {
-    const Gp to = host::kHosts[place];
+    const Gp& to = host::kHosts[place];
     if (at_hand(x)) {
       a_.mov(to, x86::eax);
     } else if (places_now_.known(x)) {

@@ -296,18 +296,17 @@ std::string OnnxImporter::layer_name(const OnnxNode& node, LayerKind kind, int w
   if (model_.producer_name() == kOnnxProducer) candidates.push_back(node.proto().name());
   if (weight_slot > 0) {
     const OnnxConstant* weight = std::get_if<OnnxConstant>(&value(node, weight_slot));
-    if (weight != nullptr && weight->initializer >= 0 && weight->direct)
+    if (weight != nullptr && weight->initializer >= 0 && (weight->direct || weight->transposed)) {
       candidates.push_back(name_of_weight(graph_.initializer(weight->initializer).name()));
-    else if (weight != nullptr && weight->transposed)
-      candidates.push_back(name_of_weight(graph_.initializer(weight->initializer).name()));
+    }
     candidates.push_back(name_of_node(node.proto().name()));
   }
   for (const std::string& candidate : candidates) {
-    const std::string name = shortened(candidate, kLongestLayerName);
+    std::string name = shortened(candidate, kLongestLayerName);
     if (!name.empty() && layer_names_.insert(name).second) return name;
   }
   for (;;) {
-    const std::string name = fmt::format("{}{}", name_of(kind), ++numbers_[kind]);
+    std::string name = fmt::format("{}{}", name_of(kind), ++numbers_[kind]);
     if (layer_names_.insert(name).second) return name;
   }
 }
