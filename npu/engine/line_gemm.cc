@@ -9,6 +9,7 @@
 #include "npu/engine/add_term-inl.h"
 #include "npu/engine/first_lanes-inl.h"
 #include "npu/engine/kernel_table.h"
+#include "npu/engine/row_passes.h"
 #include "npu/engine/strided_gemm.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -71,15 +72,13 @@ void run_lines(D d, const LineGemm& p, uint32_t n0, uint32_t columns) {
   static constexpr auto kKernels =
       kernel_table<kRows>([](auto rows) { return &line_kernel<kArithmetic, rows, kVectors, D>; });
   const size_t last = columns - (kVectors - 1) * hn::Lanes(d);
-  const uint32_t passes = (p.rows + kRows - 1) / kRows;
-  uint32_t m = 0;
-  for (uint32_t pass = 0; pass < passes; ++pass) {
-    const uint32_t end = (pass + 1) * p.rows / passes;
-    const auto kernel = kKernels[end - m - 1];
+  const RowPasses passes(p.rows, kRows);
+  for (uint32_t pass = 0; pass < passes.count; ++pass) {
+    const uint32_t m = passes.first(pass);
+    const auto kernel = kKernels[passes.height(pass) - 1];
     for (uint32_t l = 0; l < p.lines; ++l) {
       kernel(d, p, p.a_row + m, p.b + p.b_line[l] + n0, p.c + p.c_line[l] + m * p.c_row + n0, last);
     }
-    m = end;
   }
 }
 

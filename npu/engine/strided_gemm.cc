@@ -10,6 +10,7 @@
 #include "npu/engine/add_term-inl.h"
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/kernel_table.h"
+#include "npu/engine/row_passes.h"
 #include "npu/engine/strided_gemm.h"
 #include "npu/engine/transpose-inl.h"
 
@@ -143,26 +144,23 @@ void add_block(D d, const StridedGemm& p, const GemmPart& part, const Panel& pan
       kPacksInPasses && !kMasked && kArithmetic != Arithmetic::kFp16Sum && std::is_same_v<D, hn::ScalableTag<float>>;
   static constexpr auto kKernels =
       kernel_table<kRows>([](auto height) { return &micro_kernel<kArithmetic, kMasked, height, kVectors, false, D>; });
-  // Passes of equal height: a short last one would wait for the latency of its few additions.
-  const uint32_t rows = part.rows, passes = (rows + kRows - 1) / kRows;
+  const RowPasses passes(part.rows, kRows);
   for (uint32_t r = 0; r < p.steps; r += kStepBlock) {
     const uint32_t steps = std::min(kStepBlock, p.steps - r);
-    uint32_t m = 0;
-    for (uint32_t pass = 0; pass < passes; ++pass) {
-      const uint32_t end = (pass + 1) * rows / passes;
-      auto kernel = kKernels[end - m - 1];
+    for (uint32_t pass = 0; pass < passes.count; ++pass) {
+      const uint32_t m = passes.first(pass), rows = passes.height(pass);
+      auto kernel = kKernels[rows - 1];
       ColumnSource source;
       if constexpr (kMayPack) {
         static constexpr auto kPackingKernels = kernel_table<kRows>(
             [](auto height) { return &micro_kernel<kArithmetic, kMasked, height, kVectors, true, D>; });
         if (pass == 0 && !panel.filled) {
-          kernel = kPackingKernels[end - m - 1];
+          kernel = kPackingKernels[rows - 1];
           source = {p.b + p.b_step[r] + static_cast<ptrdiff_t>(part.first_column) * p.b_column, p.b_column};
         }
       }
       kernel(d, p.a, p.a_row + part.first_row + m, p.a_step + r, panel.values + r * panel.pitch, panel.pitch, steps,
              sums + m * pitch, pitch, source);
-      m = end;
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "npu/engine/daa/pair_taps.h"
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/kernel_table.h"
+#include "npu/engine/row_passes.h"
 #include "npu/sgd/random_stream.h"
 #include "platform/check/check.h"
 
@@ -35,7 +36,7 @@ HWY_NOINLINE void pair_kernel(D d, const float* HWY_RESTRICT a, const float* HWY
 
 /// Rows [m0, m0 + passes.rows) at the pairs [pair, pair + pairs).
 void pack_rows(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t m0,
-               const Passes& passes, uint32_t pair, uint32_t pairs) {
+               const RowPasses& passes, uint32_t pair, uint32_t pairs) {
   const uint32_t step = 2 * pair, steps = std::min(2 * pairs, p.steps - step);
   for (uint32_t pass = 0; pass < passes.count; ++pass) {
     const uint32_t m = m0 + passes.first(pass), rows = passes.height(pass);
@@ -88,7 +89,7 @@ struct Sums {
 };
 
 template <class D>
-void run_panel(D d, bool masked, const Passes& passes, const float* rows, const float* panel, uint32_t pairs,
+void run_panel(D d, bool masked, const RowPasses& passes, const float* rows, const float* panel, uint32_t pairs,
                const Sums& sums) {
   static constexpr auto kKernels = kernel_table<kPassRows>([](auto height) { return &pair_kernel<false, height, D>; });
   static constexpr auto kMaskedKernels =
@@ -127,7 +128,7 @@ void run_group(const Derivation& rule, const Coins& coins, const StridedGemm& p,
     }
   });
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
-    const Passes passes(std::min(kRowBlock, p.rows - m0));
+    const RowPasses passes(std::min(kRowBlock, p.rows - m0), kPassRows);
     // Whole vectors of sums that lie evenly apart stay where they are.
     const bool even = p.c_column == 1 && is_even(p.c_row + m0, passes.rows);
     const auto in_place = [&](uint32_t columns, uint32_t width) { return even && columns == width; };

@@ -27,14 +27,6 @@ struct Derivation {
   bool all_low, by_exponent;
 };
 
-/// The passes of a block of rows: of equal height, as a short last one would wait for the latency of its few additions.
-struct Passes {
-  explicit Passes(uint32_t block_rows) : rows(block_rows), count((block_rows + kPassRows - 1) / kPassRows) {}
-  uint32_t first(uint32_t pass) const { return pass * rows / count; }
-  uint32_t height(uint32_t pass) const { return first(pass + 1) - first(pass); }
-  uint32_t rows, count;
-};
-
 /// Whether places lie evenly apart.
 inline bool is_even(const ptrdiff_t* places, uint32_t count) {
   for (uint32_t i = 2; i < count; ++i) {

@@ -13,6 +13,7 @@
 #include "npu/engine/daa/pair_pack-inl.h"
 #include "npu/engine/first_lanes-inl.h"
 #include "npu/engine/kernel_table.h"
+#include "npu/engine/row_passes.h"
 #include "platform/check/check.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -70,8 +71,8 @@ HWY_NOINLINE void element_kernel(D d, const float* HWY_RESTRICT a, const LineEle
 
 /// run_columns() where the elements are worked out.
 template <class D>
-HWY_INLINE void run_elements(D d, const Derivation& rule, const LineGemm& p, const LineRoom& room, const Passes& passes,
-                             uint32_t line, uint32_t n0, uint32_t count) {
+HWY_INLINE void run_elements(D d, const Derivation& rule, const LineGemm& p, const LineRoom& room,
+                             const RowPasses& passes, uint32_t line, uint32_t n0, uint32_t count) {
   static constexpr auto kKernels = kernel_table<kPassRows>([](auto rows) { return &element_kernel<rows, D>; });
   const ptrdiff_t at = p.b_line[line] + n0;
   const float* const low = room.low + (at - room.first);
@@ -99,8 +100,8 @@ void derive_line_elements(const Derivation& rule, const LineGemm& p, const LineR
 
 /// Columns [n0, n0 + count) of a line, a vector of them at most, and all rows.
 template <class D>
-HWY_INLINE void run_columns(D d, const Derivation& rule, const LineGemm& p, const LineRoom& room, const Passes& passes,
-                            uint32_t line, uint32_t n0, uint32_t count) {
+HWY_INLINE void run_columns(D d, const Derivation& rule, const LineGemm& p, const LineRoom& room,
+                            const RowPasses& passes, uint32_t line, uint32_t n0, uint32_t count) {
   static constexpr auto kKernels = kernel_table<kPassRows>([](auto rows) { return &line_kernel<rows, D>; });
   const float* const base = p.b + p.b_line[line] + n0;
   float* const c = p.c + p.c_line[line] + n0;
@@ -123,7 +124,7 @@ void run_lines(const Derivation& rule, const LineGemm& p, const LineRoom& room) 
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 8> half;
   const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), half_lanes = static_cast<uint32_t>(hn::Lanes(half));
-  const Passes passes(p.rows);
+  const RowPasses passes(p.rows, kPassRows);
   const uint32_t pairs = (p.steps + 1) / 2;
   for (uint32_t pass = 0; pass < passes.count; ++pass) {
     const RawRows from{p.a, p.a_row + passes.first(pass), passes.height(pass), p.a_step, p.steps};
@@ -166,12 +167,12 @@ constexpr uint32_t kFewPasses = 2;
 void pair_lines(const PairRule& rule, const LineGemm& p, Workspace& workspace) {
   BB_CHECK(rule.arbiter != Arbiter::kRandom);
   if (p.rows == 0 || p.columns == 0 || p.steps == 0 || p.lines == 0) return;
-  const size_t pairs = (size_t{p.steps} + 1) / 2;
+  const size_t pairs = (size_t{p.steps} + 1) / 2, passes = RowPasses(p.rows, kPassRows).count;
   LineRoom room{};
-  room.weights = workspace.array<float>(1, Passes(p.rows).count * pairs * kPairFields * kPassRows);
+  room.weights = workspace.array<float>(1, passes * pairs * kPairFields * kPassRows);
   room.raw = workspace.array<float>(13, (p.steps + kPassRows) * kPassRows);
   room.positions = workspace.array<float>(0, size_t{kPairBlock} * kPairFields * kWidest);
-  if (Passes(p.rows).count <= kFewPasses) {
+  if (passes <= kFewPasses) {
     const auto lines = std::minmax_element(p.b_line, p.b_line + p.lines);
     const auto steps = std::minmax_element(p.b_step, p.b_step + p.steps);
     room.first = *lines.first + *steps.first;

@@ -15,6 +15,7 @@
 #include "npu/engine/first_lanes-inl.h"
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/kernel_table.h"
+#include "npu/engine/row_passes.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
@@ -78,7 +79,7 @@ void run_tap_panel(D d, const Derivation& rule, const StridedGemm& p, const TapR
                    uint32_t columns) {
   static constexpr auto kKernels = kernel_table<kTapRows>([](auto rows) { return &tap_kernel<rows, D>; });
   const uint32_t width = static_cast<uint32_t>(hn::Lanes(d)), pairs = p.steps / 2;
-  const uint32_t passes = (p.rows + kTapRows - 1) / kTapRows;
+  const RowPasses passes(p.rows, kTapRows);
   pack_panel(p, n0, columns, width, room.packed);
   if (columns < width) std::fill_n(room.block, size_t{p.rows} * width, 0.0f);
   load_sums(p, {0, p.rows, n0, columns}, width, room.block);
@@ -86,9 +87,10 @@ void run_tap_panel(D d, const Derivation& rule, const StridedGemm& p, const TapR
     some = std::min(kPairBlock, pairs - pair);
     const auto load = [&](uint32_t r) HWY_ATTR { return hn::Load(d, room.packed + (size_t{pair} * 2 + r) * width); };
     pack_columns<true>(d, rule, 2 * some, load, nullptr, room.panel);
-    for (uint32_t pass = 0; pass < passes; ++pass) {
-      const uint32_t m = pass * p.rows / passes, height = (pass + 1) * p.rows / passes - m;
-      kKernels[height - 1](d, room.row + m, p.a_step + 2 * pair, room.panel, some, room.block + size_t{m} * width);
+    for (uint32_t pass = 0; pass < passes.count; ++pass) {
+      const uint32_t m = passes.first(pass);
+      const auto kernel = kKernels[passes.height(pass) - 1];
+      kernel(d, room.row + m, p.a_step + 2 * pair, room.panel, some, room.block + size_t{m} * width);
     }
   }
   store_sums(p, {0, p.rows, n0, columns}, width, room.block);

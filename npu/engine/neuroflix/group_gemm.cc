@@ -13,6 +13,7 @@
 #include "npu/engine/neuroflix/group_gemm.h"
 #include "npu/engine/neuroflix/group_layout.h"
 #include "npu/engine/neuroflix/group_thin.h"
+#include "npu/engine/row_passes.h"
 #include "npu/engine/transpose-inl.h"
 #include "platform/check/check.h"
 
@@ -158,19 +159,18 @@ HWY_NOINLINE void group_kernel(D d, const float* HWY_RESTRICT a, const float* HW
   for (uint32_t m = 0; m < kRows; ++m) hn::Store(sums[m], d, c + m * pitch);
 }
 
-/// Passes of equal height: a short last one would wait for the latency of its few sums.
+/// Adds to a block of rows the groups of a panel.
 template <class D>
 void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, uint32_t last, const float* panel, float* c,
                size_t pitch) {
   static constexpr auto kKernels = kernel_table<kPassRows>([](auto height) { return &group_kernel<height, D>; });
-  const uint32_t passes = (rows + kPassRows - 1) / kPassRows;
-  for (uint32_t pass = 0, m = 0; pass < passes; ++pass) {
-    const uint32_t end = (pass + 1) * rows / passes;
+  const RowPasses passes(rows, kPassRows);
+  for (uint32_t pass = 0; pass < passes.count; ++pass) {
+    const uint32_t m = passes.first(pass);
     const size_t place = m * room.row_groups;
-    const auto kernel = kKernels[end - m - 1];
+    const auto kernel = kKernels[passes.height(pass) - 1];
     kernel(d, room.rows + place * kGroup, room.row_units + place, room.row_groups, panel, groups, last, c + m * pitch,
            pitch);
-    m = end;
   }
 }
 

@@ -37,10 +37,6 @@ struct GroupRoom {
 };
 
 inline constexpr uint32_t kLineRows = 8;  ///< rows of a pass over a line, at most
-/// Passes of about equal height over all rows.
-inline uint32_t line_passes(uint32_t rows) {
-  return (rows + kLineRows - 1) / kLineRows;
-}
 
 /// Where the kernel over lines keeps things.
 struct LineRoom {

@@ -12,6 +12,7 @@
 #include "npu/engine/neuroflix/group_align-inl.h"
 #include "npu/engine/neuroflix/group_gemm.h"
 #include "npu/engine/neuroflix/group_layout.h"
+#include "npu/engine/row_passes.h"
 #include "platform/check/check.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -73,13 +74,13 @@ HWY_INLINE void run_columns(D d, uint32_t position_bits, const LineGemm& p, cons
     hn::Store(align_lanes(d, position_bits, std::min(kGroup, p.steps - g * kGroup), to + lanes, lanes, load), d, to);
   }
   float* const c = p.c + p.c_line[line] + n0;
-  const uint32_t passes = line_passes(p.rows);
-  for (uint32_t pass = 0; pass < passes; ++pass) {
-    const uint32_t m = pass * p.rows / passes, height = (pass + 1) * p.rows / passes - m;
+  const RowPasses passes(p.rows, kLineRows);
+  for (uint32_t pass = 0; pass < passes.count; ++pass) {
+    const auto kernel = kKernels[passes.height(pass) - 1];
     const LineWeights w{room.weights + size_t{pass} * p.steps * kLineRows,
                         room.units + size_t{pass} * groups * kLineRows};
-    kKernels[height - 1](d, w, room.positions, groups, p.steps - (groups - 1) * kGroup, c + m * p.c_row, p.c_row,
-                         count);
+    kernel(d, w, room.positions, groups, p.steps - (groups - 1) * kGroup, c + passes.first(pass) * p.c_row, p.c_row,
+           count);
   }
 }
 
@@ -87,10 +88,11 @@ HWY_INLINE void run_columns(D d, uint32_t position_bits, const LineGemm& p, cons
 void pack_weights(uint32_t bits, const LineGemm& p, const LineRoom& room) {
   const hn::CappedTag<float, kGroup> d;
   constexpr uint32_t kVectors = kGroup / hn::MaxLanes(d);
-  const uint32_t groups = (p.steps + kGroup - 1) / kGroup, passes = line_passes(p.rows);
+  const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
+  const RowPasses passes(p.rows, kLineRows);
   HWY_ALIGN float integers[kGroup];
-  for (uint32_t pass = 0; pass < passes; ++pass) {
-    const uint32_t m0 = pass * p.rows / passes, end = (pass + 1) * p.rows / passes;
+  for (uint32_t pass = 0; pass < passes.count; ++pass) {
+    const uint32_t m0 = passes.first(pass), end = passes.first(pass + 1);
     float* const to = room.weights + size_t{pass} * p.steps * kLineRows;
     float* const units = room.units + size_t{pass} * groups * kLineRows;
     for (uint32_t m = m0; m < end; ++m) {
@@ -140,7 +142,7 @@ void group_lines(uint32_t weight_bits, uint32_t position_bits, const LineGemm& p
   BB_CHECK(weight_bits >= 4 && position_bits >= 4 && weight_bits + position_bits <= 20, "{} and {} bits", weight_bits,
            position_bits);
   if (p.rows == 0 || p.columns == 0 || p.steps == 0) return;
-  const size_t groups = (p.steps + kGroup - 1) / kGroup, passes = line_passes(p.rows);
+  const size_t groups = (p.steps + kGroup - 1) / kGroup, passes = RowPasses(p.rows, kLineRows).count;
   LineRoom room{};
   room.positions = workspace.array<float>(0, groups * (kGroup + 1) * kWidest);
   room.weights = workspace.array<float>(1, passes * p.steps * kLineRows);
