@@ -73,6 +73,27 @@ TEST_CASE("uart_put gives up after UART_POLLS polls and writes nothing") {
   CHECK(stuck.writes == 0);
 }
 
+TEST_CASE("uart_write sends all bytes in order, and touches no register for a null pointer") {
+  MmioScript script(kBase);
+  uart device{kBase, 0};
+  script.read8(UART_LSR_OFFSET, UART_LSR_THRE_MASK)
+      .write8(UART_THR_OFFSET, 'a')
+      .write8(UART_THR_OFFSET, 'b')
+      .write8(UART_THR_OFFSET, 'c');
+  CHECK(uart_write(&device, "abc", 3) == UART_OK);
+  CHECK(uart_write(&device, nullptr, 0) == UART_OK);
+  CHECK(uart_write(&device, nullptr, 1) == UART_BAD_ARGUMENT);
+  CHECK(uart_write(nullptr, "abc", 3) == UART_BAD_ARGUMENT);
+}
+
+TEST_CASE("uart_write ends at the first byte that finds no room") {
+  ConstantDevice stuck(0);
+  uart device{kBase, 1};
+  CHECK(uart_write(&device, "abc", 3) == UART_TIMEOUT);
+  CHECK(stuck.writes == 1);
+  CHECK(stuck.reads == UART_POLLS);
+}
+
 TEST_CASE("uart_get tells empty, a byte, and a byte after a loss apart") {
   MmioScript script(kBase);
   uart device{kBase, 0};
@@ -104,6 +125,13 @@ TEST_CASE("clint_set_deadline never shows a compare value below the old and the 
       .write32(CLINT_MTIMECMP_HI_OFFSET, 5)
       .write32(CLINT_MTIMECMP_LO_OFFSET, 6);
   clint_set_deadline(kBase, 0x500000006);
+}
+
+TEST_CASE("clint_set_software_interrupt writes 1 for every level but 0") {
+  MmioScript script(kBase);
+  script.write32(CLINT_MSIP_OFFSET, 1).write32(CLINT_MSIP_OFFSET, 0);
+  clint_set_software_interrupt(kBase, 2);
+  clint_set_software_interrupt(kBase, 0);
 }
 
 TEST_CASE("plic_enable changes one bit of one word") {
@@ -148,6 +176,18 @@ TEST_CASE("watchdog_start writes nothing to a locked watchdog or to something el
   script.read32(WATCHDOG_ID_OFFSET, 0);
   CHECK(watchdog_start(kBase, 1000, true) == WATCHDOG_NOT_FOUND);
   CHECK(watchdog_start(kBase, 0, true) == WATCHDOG_BAD_ARGUMENT);
+}
+
+TEST_CASE("watchdog_lock keeps what runs, and then watchdog_stop writes nothing, but watchdog_kick does") {
+  MmioScript script(kBase);
+  script.read32(WATCHDOG_CTRL_OFFSET, 3)
+      .write32(WATCHDOG_CTRL_OFFSET, 3 | WATCHDOG_CTRL_LOCK_MASK)
+      .read32(WATCHDOG_ID_OFFSET, 0x474F4457)
+      .read32(WATCHDOG_CTRL_OFFSET, 3 | WATCHDOG_CTRL_LOCK_MASK)
+      .write32(WATCHDOG_KICK_OFFSET, 0x4B49434B);
+  watchdog_lock(kBase);
+  CHECK(watchdog_stop(kBase) == WATCHDOG_LOCKED);
+  watchdog_kick(kBase);
 }
 
 TEST_CASE("watchdog_reset_cause reads why the board started") {

@@ -1,6 +1,8 @@
 // The flash driver against a flash behind registers.
 #include <catch2/catch.hpp>
 #include <numeric>
+#include <set>
+#include <string>
 
 #include "drivers/flash/flash.h"
 #include "tests/drivers/fake_flash.h"
@@ -78,4 +80,13 @@ TEST_CASE("a refused command and a flash that never ends are told apart") {
   CHECK(flash_program(&device, 0, &byte, 1) == FLASH_OK);
   fake.never_ready = true;
   CHECK(flash_erase(&device, 0, 4096) == FLASH_TIMEOUT);
+}
+
+TEST_CASE("flash_result_text has a text of its own for every result") {
+  std::set<std::string> texts;
+  for (int result = FLASH_OK; result <= FLASH_DIFFERS; ++result) {
+    texts.insert(flash_result_text(static_cast<flash_result>(result)));
+  }
+  CHECK(texts.size() == FLASH_DIFFERS + 1);
+  CHECK(texts.count("unknown") == 0);
 }
