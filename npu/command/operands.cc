@@ -95,10 +95,6 @@ static_assert(std::size(kOperandRows) < kNoRow);
 
 }  // namespace
 
-std::span<const OperandRow> operand_rows() {
-  return kOperandRows;
-}
-
 const OpcodeRow* opcode_row(uint8_t opcode) {
   for (const OpcodeRow& row : kOpcodeRows) {
     if (static_cast<uint8_t>(row.opcode) == opcode) return &row;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "npu/command/job.h"
 
@@ -40,8 +39,6 @@ struct OpcodeRow {
   uint16_t flags;
   uint16_t uses;
 };
-
-std::span<const OperandRow> operand_rows();
 
 /// The row of an opcode number; null when there is no such opcode.
 const OpcodeRow* opcode_row(uint8_t opcode);

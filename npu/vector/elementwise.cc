@@ -105,10 +105,4 @@ void copy_channels(const ConstTile& x, int64_t shift, const Tile& y) {
   });
 }
 
-std::optional<size_t> first_bad_gather_index(std::span<const uint32_t> list, uint32_t images) {
-  for (size_t i = 0; i < list.size(); ++i)
-    if (list[i] >= images) return i;
-  return std::nullopt;
-}
-
 }  // namespace backboard::npu

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "npu/vector/tile.h"
@@ -41,8 +40,5 @@ VectorFacts add_bias(const ConstTile& x, std::span<const float> bias, bool relu,
 /// accumulators of channels c0 to c0 + c and starts at zero. A sum over several tiles equals the sum over one when the
 /// tiles come in the order of (n, h) and a tile of more than one image has all `rows` rows of the tensor (checked).
 VectorFacts accumulate_bias_gradient(const ConstTile& dy, uint32_t rows, std::span<float> sums);
-
-/// Position of the first index of a gather list that is not below `images`; none when the list is good.
-std::optional<size_t> first_bad_gather_index(std::span<const uint32_t> list, uint32_t images);
 
 }  // namespace backboard::npu

@@ -151,11 +151,3 @@ TEST_CASE("the bias gradient of an FC layer adds the images in order") {
   accumulate_bias_gradient(dense_tensor(dy.data() + 2 * 33, 3, 33, 1, 1), 1, split);
   CHECK(bytes_of(split) == bytes_of(expected));
 }
-
-TEST_CASE("the first gather index beyond the images is found") {
-  const std::vector<uint32_t> list = {0, 9, 10, 11, 0xffffffffu};
-  CHECK(first_bad_gather_index(list, 10) == 2u);
-  CHECK(first_bad_gather_index(std::span(list).first(2), 10) == std::nullopt);
-  CHECK(first_bad_gather_index({}, 0) == std::nullopt);
-  CHECK(first_bad_gather_index(list, 0xffffffffu) == 4u);
-}
