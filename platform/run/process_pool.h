@@ -22,8 +22,9 @@ inline constexpr int kSignalled = 128;
 /// "ended by signal 9 (Killed)", or "" for the exit code of a process that ended by itself.
 std::string signal_text(int code);
 
-/// Runs jobs in their order, at most `processes` at a time, and returns when no child is left. After an interrupt
-/// (process.h) none is started, and those that run are told once by SIGTERM.
+/// Runs jobs in their order, at most `processes` at a time (fewer where the host starts no more), and returns when no
+/// child is left. After an interrupt (process.h) none is started, and those that run are told once by SIGTERM. Throws
+/// InputError when no process can be started.
 void run_in_processes(const PoolJobs& jobs, unsigned processes);
 
 /// `processes`, or one for each processor when it is 0.
