@@ -169,13 +169,16 @@ HWY_INLINE Halves no_halves() {
 using DH = hn::Full128<uint16_t>;
 using Halves = hn::Vec<DH>;
 
-HWY_INLINE Halves expand_halves(const uint8_t* high_at, const uint8_t* low_at, const NextBits& bits) {
+HWY_INLINE Halves expand_halves(const uint8_t* high_at, const uint8_t* low_at, uint32_t high_bits, uint32_t low_bits) {
   const hn::Full128<uint8_t> d8;
   const hn::CappedTag<uint8_t, 8> half;
-  const auto high = hn::TableLookupBytesOr0(hn::LoadU(d8, high_at), hn::Load(d8, kExpandTables.half[bits.high].data()));
+  const auto high = hn::TableLookupBytesOr0(hn::LoadU(d8, high_at), hn::Load(d8, kExpandHalf[high_bits].data()));
   const auto low = hn::TableLookupBytesOr0(hn::ZeroExtendVector(d8, hn::LoadU(half, low_at)),
-                                           hn::Load(d8, kExpandTables.upper[bits.low()].data()));
+                                           hn::Load(d8, kExpandUpper[low_bits].data()));
   return hn::BitCast(DH(), hn::Or(high, low));
+}
+HWY_INLINE Halves expand_halves(const uint8_t* high_at, const uint8_t* low_at, const NextBits& bits) {
+  return expand_halves(high_at, low_at, bits.high, bits.low());
 }
 
 HWY_INLINE void store_eight(Halves halves, float* to) {
@@ -309,16 +312,17 @@ HWY_INLINE void decode_whole_word(const WordMaps& maps, const uint8_t* high_at, 
   const uint64_t highs = counts_up_to(maps.high);
   // (No byte borrows: there are at least as many non-zeros.)
   const uint64_t lows = kMixed ? counts_up_to(maps.nonzero) - highs : 0;
-  const uint64_t highs_before = highs << 8, lows_before = lows << 8;
+  // By way of memory: a byte takes one operation from there, two or three from a word in a register.
+  uint64_t words[4] = {maps.high, maps.nonzero & ~maps.high, highs << 8, lows << 8};
+  asm("" : "+m"(words));
+  const uint8_t *const high = reinterpret_cast<const uint8_t*>(words), *const low = high + 8;
+  const uint8_t *const highs_before = high + 16, *const lows_before = high + 24;
   HWY_UNROLL(8)
-  for (uint32_t i = 0; i < kWordElements; i += kTogether) {
-    NextBits bits{};
-    bits.nonzero = static_cast<uint8_t>(maps.nonzero >> i);
-    bits.high = static_cast<uint8_t>(maps.high >> i);
-    const Halves halves = expand_halves(high_at + 2 * size_t{static_cast<uint8_t>(highs_before >> i)},
-                                        low_at + static_cast<uint8_t>(lows_before >> i), bits);
+  for (uint32_t i = 0; i < kWordElements / kTogether; ++i) {
+    const Halves halves =
+        expand_halves(high_at + 2 * size_t{highs_before[i]}, low_at + lows_before[i], high[i], low[i]);
     largest = larger_magnitude(largest, halves);
-    store_values(halves, kTogether, values + i);
+    store_values(halves, kTogether, values + i * kTogether);
   }
   if constexpr (kClasses) {
     for (uint32_t i = 0; i < kWordElements; i += 32) {
@@ -332,9 +336,10 @@ HWY_INLINE void decode_whole_word(const WordMaps& maps, const uint8_t* high_at, 
 #endif
 
 /// A block of one word: see small_blocks-inl.h. room: whole vectors may be written behind the block.
-template <bool kMixed, bool kClasses, bool kWhole>
+template <bool kMixed, bool kClasses, Extent kExtent>
 HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
                                   bool room, float* values, uint8_t* classes, Halves& largest) {
+  constexpr bool kWhole = kExtent == Extent::kWhole;
 #if HWY_TARGET > HWY_AVX3
   if constexpr (kWhole) {
     return decode_whole_word<kMixed, kClasses>(maps, high_at, low_at, values, classes, largest);

@@ -34,6 +34,10 @@ HWY_NOINLINE void make_nan_canonical(float* values, uint32_t count) {
 
 inline constexpr uint32_t kWordElements = 64;
 
+/// Elements of a block of one word: few enough for both maps to lie in eight bytes; any number; all 64.
+enum class Extent : uint8_t { kShort, kSome, kWhole };
+inline constexpr uint32_t kShortElements = 16;
+
 /// 64 bits from bit `at` on; nine bytes are read.
 HWY_INLINE uint64_t bits_at(const uint8_t* bytes, size_t at) {
   uint64_t low;

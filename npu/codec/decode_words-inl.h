@@ -36,19 +36,42 @@ HWY_INLINE __m512i load_stream(const uint8_t* from) {
   return _mm512_loadu_si512(from);
 }
 
-/// Stores 32 half-precision values, or the first `count` of them (0 to 64 are allowed).
-template <bool kWhole>
-HWY_INLINE void store_halves(__m512i halves, uint32_t count, float* to) {
+/// Converts 16 half-precision values that lie in memory. (Behind the compiler's back, which would take them from the
+/// register that they were stored from: that costs two operations on the port of shuffles, where expansions wait.)
+HWY_INLINE __m512 convert_stored(const __m256i& halves) {
+  __m512 values;
+  asm("vcvtph2ps %1, %0" : "=v"(values) : "m"(halves));
+  return values;
+}
+
+/// Stores 32 half-precision values.
+HWY_INLINE void store_all_halves(__m512i halves, float* to) {
+  _mm512_storeu_ps(to, _mm512_cvtph_ps(_mm512_castsi512_si256(halves)));
+  _mm512_storeu_ps(to + 16, _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1)));
+}
+/// The same by way of memory: faster for blocks of one word, slower for long ones.
+HWY_INLINE void store_all_halves_by_memory(__m512i halves, float* to) {
+  alignas(64) __m256i parts[2];
+  _mm512_store_si512(parts, halves);
+  _mm512_storeu_ps(to, convert_stored(parts[0]));
+  _mm512_storeu_ps(to + 16, convert_stored(parts[1]));
+}
+
+/// Stores the first `count` of 32 half-precision values (0 to 64 are allowed).
+HWY_INLINE void store_some_halves(__m512i halves, uint32_t count, float* to) {
   const __m512 lower = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
-  if constexpr (kWhole) {
-    _mm512_storeu_ps(to, lower);
-    _mm512_storeu_ps(to + 16, _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1)));
-  } else {
-    _mm512_mask_storeu_ps(to, static_cast<__mmask16>(_bzhi_u32(0xffffu, count)), lower);
-    if (count <= 16) return;
-    const __m512 upper = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
-    _mm512_mask_storeu_ps(to + 16, static_cast<__mmask16>(_bzhi_u32(0xffffu, count - 16)), upper);
-  }
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>(_bzhi_u32(0xffffu, count)), lower);
+  if (count <= 16) return;
+  const __m512 upper = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
+  _mm512_mask_storeu_ps(to + 16, static_cast<__mmask16>(_bzhi_u32(0xffffu, count - 16)), upper);
+}
+
+/// Stores 32 half-precision values, or the first `count` of them. kOneWord: of a block of one word.
+template <bool kWhole, bool kOneWord = false>
+HWY_INLINE void store_halves(__m512i halves, uint32_t count, float* to) {
+  if constexpr (!kWhole) return store_some_halves(halves, count, to);
+  if constexpr (kOneWord) return store_all_halves_by_memory(halves, to);
+  store_all_halves(halves, to);
 }
 
 template <bool kWhole>
@@ -82,7 +105,7 @@ struct UpperBytes {
 inline constexpr UpperBytes kUpperBytes;
 
 /// Decodes a word (all 64 elements of it, or the first `count`) from its streams; keeps the largest magnitudes met.
-template <bool kMixed, bool kWhole>
+template <bool kMixed, bool kWhole, bool kOneWord = false>
 HWY_INLINE void decode_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
                             float* values, __m512i& largest) {
   __m512i low_bytes = _mm512_setzero_si512();
@@ -91,14 +114,16 @@ HWY_INLINE void decode_word(const WordMaps& maps, const uint8_t* high_at, const 
     low_bytes = _mm512_mask_expand_epi8(new_zero(), low, load_stream(low_at));
   }
   const auto decode_half = [&](auto part, uint32_t high, const uint8_t* stream) HWY_ATTR {
-    __m512i halves = new_zero();
+    __m512i halves;
     if constexpr (kMixed) {
       const __m512i order = _mm512_load_si512(kUpperBytes.from[part()]);
       halves = _mm512_maskz_permutexvar_epi8(0xaaaaaaaaaaaaaaaau, order, low_bytes);
+    } else {
+      halves = new_zero();
     }
     halves = _mm512_mask_expand_epi16(halves, _cvtu32_mask32(high), load_stream(stream));
     largest = larger_magnitude(largest, halves);
-    store_halves<kWhole>(halves, count - 32 * part(), values + 32 * part());
+    store_halves<kWhole, kOneWord>(halves, count - 32 * part(), values + 32 * part());
   };
   const uint32_t first_high = static_cast<uint32_t>(maps.high);
   decode_half(std::integral_constant<uint32_t, 0>(), first_high, high_at);
@@ -198,11 +223,40 @@ HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, 
   if (HWY_UNLIKELY(any_nan(largest))) make_nan_canonical(values, block.elements);
 }
 
+/// decode_word() and classes for up to 16 elements.
+template <bool kMixed, bool kClasses>
+HWY_INLINE void decode_short_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
+                                  float* values, uint8_t* classes, __m512i& largest) {
+  const __mmask16 nonzero = static_cast<__mmask16>(maps.nonzero), high = static_cast<__mmask16>(maps.high);
+  __m256i halves;
+  if constexpr (kMixed) {
+    const __m128i lows = _mm_mask_expand_epi8(_mm512_castsi512_si128(new_zero()), _kandn_mask16(high, nonzero),
+                                              _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(low_at)));
+    halves = _mm256_maskz_permutexvar_epi8(0xaaaaaaaau,
+                                           _mm256_load_si256(reinterpret_cast<const __m256i*>(kUpperBytes.from[0])),
+                                           _mm256_castsi128_si256(lows));
+  } else {
+    halves = _mm512_castsi512_si256(new_zero());
+  }
+  halves = _mm256_mask_expand_epi16(halves, high, _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(high_at)));
+  largest = larger_magnitude(largest, _mm512_zextsi256_si512(halves));
+  const __mmask16 inside = static_cast<__mmask16>(_bzhi_u32(0xffffu, count));
+  _mm512_mask_storeu_ps(values, inside, _mm512_cvtph_ps(halves));
+  if constexpr (kClasses) {
+    const __m128i low_classes = _mm_maskz_mov_epi8(nonzero, _mm_set1_epi8(kClassLow));
+    _mm_mask_storeu_epi8(classes, inside, _mm_mask_mov_epi8(low_classes, high, _mm_set1_epi8(kClassHigh)));
+  }
+}
+
 /// A block of one word: see small_blocks-inl.h.
-template <bool kMixed, bool kClasses, bool kWhole>
+template <bool kMixed, bool kClasses, Extent kExtent>
 HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
                                   bool /*room*/, float* values, uint8_t* classes, __m512i& largest) {
-  decode_word<kMixed, kWhole>(maps, high_at, low_at, count, values, largest);
+  if constexpr (kExtent == Extent::kShort) {
+    return decode_short_word<kMixed, kClasses>(maps, high_at, low_at, count, values, classes, largest);
+  }
+  constexpr bool kWhole = kExtent == Extent::kWhole;
+  decode_word<kMixed, kWhole, true>(maps, high_at, low_at, count, values, largest);
   if constexpr (kClasses) store_word_classes<kWhole>(maps, count, classes);
 }
 

@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "npu/engine/add_term-inl.h"
 #include "npu/engine/few_outputs.h"
@@ -41,11 +42,12 @@ using Whole = hn::Full512<float>;
 using Whole = Half;
 #endif
 
-/// Four steps of the images of a vector.
-template <class D>
-HWY_INLINE void load_steps(D d, const float* x, ptrdiff_t pitch, hn::Vec<D> (&steps)[kTogether]) {
+/// Four or, of 16 images, eight steps of the images of a vector.
+template <uint32_t kSteps, class D>
+HWY_INLINE void load_steps(D d, const float* x, ptrdiff_t pitch, hn::Vec<D> (&steps)[kSteps]) {
 #if HWY_TARGET <= HWY_AVX3
-  if constexpr (hn::MaxLanes(D()) == 16) return columns_of_16x4(x, pitch, steps);
+  if constexpr (kSteps == 2 * kTogether) return columns_of_16x8(x, pitch, steps);
+  if constexpr (kSteps == kTogether && hn::MaxLanes(D()) == 16) return columns_of_16x4(x, pitch, steps);
 #endif
   if constexpr (hn::MaxLanes(D()) == 8) {
     const hn::Full128<float> four;
@@ -136,17 +138,23 @@ HWY_NOINLINE bool add_images(const ConvTile& t, const float* HWY_RESTRICT x, con
     for (uint32_t k = 0; k < kOutputs; ++k) sums[k] = gather(d, acc + k, pitch);
   }
   uint32_t c = 0;
-  for (; c + kTogether <= t.c; c += kTogether) {
-    hn::Vec<D> steps[kTogether];
-    load_steps(d, x + c, static_cast<ptrdiff_t>(x_pitch), steps);
+  const auto add_steps = [&](auto count) HWY_ATTR {
+    constexpr uint32_t kSteps = count();
+    hn::Vec<D> steps[kSteps];
+    load_steps<kSteps>(d, x + c, static_cast<ptrdiff_t>(x_pitch), steps);
     HWY_UNROLL(16)
     for (uint32_t k = 0; k < kOutputs; ++k) {
-      HWY_UNROLL(4)
-      for (uint32_t i = 0; i < kTogether; ++i) {
+      HWY_UNROLL(8)
+      for (uint32_t i = 0; i < kSteps; ++i) {
         sums[k] = add_term<kArithmetic, false>(d, sums[k], hn::Set(d, w[k * w_pitch + c + i]), steps[i]);
       }
     }
+    c += kSteps;
+  };
+  if constexpr (hn::MaxLanes(D()) == 16) {
+    while (c + 2 * kTogether <= t.c) add_steps(std::integral_constant<uint32_t, 2 * kTogether>());
   }
+  while (c + kTogether <= t.c) add_steps(std::integral_constant<uint32_t, kTogether>());
   for (; c < t.c; ++c) {
     const hn::Vec<D> step = gather(d, x + c, x_pitch);
     HWY_UNROLL(16)

@@ -128,6 +128,28 @@ HWY_INLINE void columns_of_16x4(const float* from, ptrdiff_t pitch, hn::Vec<hn::
   const hn::Vec<decltype(d)> in_blocks[4] = {rows(0), rows(1), rows(2), rows(3)};
   transpose_blocks(d, in_blocks, columns);
 }
+
+/// The same for j = 0 to 7, with half as many loads.
+HWY_INLINE void columns_of_16x8(const float* from, ptrdiff_t pitch, hn::Vec<hn::Full512<float>> (&columns)[8]) {
+  const hn::Full512<float> d;
+  using V = hn::Vec<decltype(d)>;
+  // Rows i and i + 4 in the halves of a vector: 4 x 4 in each block then, columns 4 to 7 in the odd ones.
+  const auto rows = [&](int i) HWY_ATTR {
+    const __m512 lower = _mm512_castps256_ps512(_mm256_loadu_ps(from + i * pitch));
+    const __m256 upper = _mm256_loadu_ps(from + (i + 4) * pitch);
+    return V{_mm512_castpd_ps(_mm512_insertf64x4(_mm512_castps_pd(lower), _mm256_castps_pd(upper), 1))};
+  };
+  const V first_rows[4] = {rows(0), rows(1), rows(2), rows(3)};
+  const V last_rows[4] = {rows(8), rows(9), rows(10), rows(11)};
+  V first[4], last[4];
+  transpose_blocks(d, first_rows, first);
+  transpose_blocks(d, last_rows, last);
+  HWY_UNROLL(4)
+  for (int i = 0; i < 4; ++i) {
+    columns[i] = V{_mm512_shuffle_f32x4(first[i].raw, last[i].raw, _MM_SHUFFLE(2, 0, 2, 0))};
+    columns[i + 4] = V{_mm512_shuffle_f32x4(first[i].raw, last[i].raw, _MM_SHUFFLE(3, 1, 3, 1))};
+  }
+}
 #endif
 
 /// transpose_4x4() for eight rows of four.

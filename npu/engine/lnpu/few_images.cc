@@ -92,7 +92,7 @@ HWY_INLINE void sum_steps(const StepCounts& inputs, const StepCounts& others, ui
   const hn::Rebind<uint8_t, decltype(d16)> half;
   const Words d64;
   auto counted = hn::Zero(d64);  // of 16 bits each
-  for (uint32_t r = 0; r < steps; r += static_cast<uint32_t>(hn::Lanes(d8))) {
+  for (uint32_t r = 0, end = step_end(steps, hn::Lanes(d8)); r < end; r += static_cast<uint32_t>(hn::Lanes(d8))) {
     const auto sum = [&](const uint8_t* from) HWY_ATTR { return hn::SumsOf8(hn::Load(d8, from + r)); };
     const auto low = hn::Add(sum(inputs.nonzero), hn::ShiftLeft<16>(sum(inputs.high)));
     const auto upper = hn::Add(sum(others.nonzero), hn::ShiftLeft<16>(sum(others.high)));
@@ -225,7 +225,7 @@ void lay_bins(FewImages& p, uint32_t inputs, uint32_t together) {
   for (uint32_t strip = 0; strip < p.grid.strips; ++strip) {
     for (const uint32_t end = ends.next(); first < end; first = std::min(first + together, end)) {
       p.begin[p.bins] = static_cast<uint8_t>(first);
-      p.strip[p.bins++] = static_cast<uint8_t>(strip);
+      p.first_core[p.bins++] = static_cast<uint8_t>(strip * p.grid.columns);
     }
   }
   p.begin[p.bins] = static_cast<uint8_t>(inputs);

@@ -34,8 +34,8 @@ struct FewImages {
   CoreGrid grid;
   uint32_t chunk;  ///< steps of a window
   uint32_t bins = 0;
-  uint8_t begin[kMostFew + 1];  ///< inputs of bin b: [begin[b], begin[b + 1])
-  uint8_t strip[kMostFew];      ///< of bin b
+  uint8_t begin[kMostFew + 1];        ///< inputs of bin b: [begin[b], begin[b + 1])
+  uint8_t first_core[kMostFew] = {};  ///< of bin b's strip
 };
 
 }  // namespace backboard::npu::lnpu

@@ -29,6 +29,11 @@ using Words = hn::Repartition<uint64_t, Bytes>;
 
 inline constexpr uint32_t kTogether = 4;  // bins whose counts lie in one word, 16 bits each
 
+/// Steps that a loop over vectors of `per_vector` steps goes to: a constant where one vector has them all.
+HWY_INLINE uint32_t step_end(uint32_t steps, size_t per_vector) {
+  return per_vector >= kMostFew ? kMostFew : steps;
+}
+
 /// How many elements are not zero, and high, at each step; zero behind the last.
 struct StepCounts {
   alignas(64) uint8_t nonzero[kMostFew], high[kMostFew];
@@ -41,10 +46,11 @@ struct RowBits {
 
 /// Adds the times of a group in bins 4 * quad to 4 * quad + 3, 16 bits each.
 HWY_INLINE void add_four(const FewImages& p, uint32_t quad, uint32_t column, uint64_t times, uint64_t* core_times) {
-  const uint32_t end = std::min(p.bins, kTogether * (quad + 1));
-  for (uint32_t bin = kTogether * quad; bin < end; ++bin, times >>= 16) {
-    core_times[p.strip[bin] * p.grid.columns + column] += times & 0xffff;
-  }
+  // (Bins behind the last one take no time.)
+  const uint8_t* const first = p.first_core + kTogether * quad;
+  uint64_t* const to = core_times + column;
+  HWY_UNROLL(4)
+  for (uint32_t i = 0; i < kTogether; ++i) to[first[i]] += times >> (16 * i) & 0xffff;
 }
 
 /// Rounds of windows of kChunk steps (8: or more) that the inputs of four bins take; inputs(bin of these, first step)
@@ -57,11 +63,11 @@ HWY_INLINE uint64_t four_rounds(const FewImages& p, const ByteRounds& rounds, In
   const Words d64;
   const auto as_bytes = [&](auto v) HWY_ATTR { return hn::BitCast(d8, v); };
   auto all = hn::Zero(d64);
-  for (uint32_t r = 0; r < p.steps; r += static_cast<uint32_t>(hn::Lanes(d8))) {
+  for (uint32_t r = 0, end = step_end(p.steps, hn::Lanes(d8)); r < end; r += static_cast<uint32_t>(hn::Lanes(d8))) {
     auto four = hn::Zero(d64);
     HWY_UNROLL(4)
-    for (uint32_t i = kTogether; i-- > 0;) {
-      auto bytes = inputs(i, r);
+    for (uint32_t i = 0; i < kTogether; ++i) {
+      auto bytes = inputs(kTogether - 1 - i, r);
       if constexpr (kChunk == 1) bytes = rounds(d8, bytes);
       if constexpr (kChunk == 2) bytes = as_bytes(rounds.of_pairs(sum_byte_pairs(d16, bytes)));
       if constexpr (kChunk == 4) {
@@ -123,7 +129,7 @@ void time_columns(const FewImages& p, const StepCounts* bins, const StepCounts& 
                    : common[quad];
       add_four(p, quad, column, times, core_times);
     }
-    for (uint32_t r = 0; r < p.steps; r += static_cast<uint32_t>(hn::Lanes(d8))) {
+    for (uint32_t r = 0, end = step_end(p.steps, hn::Lanes(d8)); r < end; r += static_cast<uint32_t>(hn::Lanes(d8))) {
       worked = hn::Add(worked, hn::Add(hn::SumsOf8(issued(all, r)), hn::SumsOf8(slow(all, r))));
     }
     if (++column == p.grid.columns) column = 0;
@@ -201,7 +207,7 @@ HWY_INLINE void time_rows(const FewImages& p, const FourBins& inputs, const RowB
     if (groups == p.grid.columns) {
       // Each core has a group.
       for (uint32_t bin = kTogether * quad, end = std::min(p.bins, bin + kTogether); bin < end; ++bin) {
-        uint64_t* const to = core_times + p.strip[bin] * groups + g0;
+        uint64_t* const to = core_times + p.first_core[bin] + g0;
         hn::StoreU(hn::Add(hn::LoadU(d, to), hn::And(time, hn::Set(d, uint64_t{0xffff}))), d, to);
         time = hn::ShiftRight<16>(time);
       }
