@@ -218,9 +218,77 @@ HWY_INLINE void store_values(const Halves& halves, uint32_t count, float* values
 
 #endif
 
-/// Decodes pairs of whole vectors; returns the largest magnitudes.
+#if HWY_TARGET <= HWY_AVX2 && HWY_TARGET > HWY_AVX3
+/// 0xff in byte i where bit i is set.
+HWY_INLINE __m256i spread_bits(uint32_t bits) {
+  const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i places = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
+  const __m256i copies = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), bytes);
+  return _mm256_cmpeq_epi8(_mm256_and_si256(copies, places), places);
+}
+
+/// Byte i: the bits set in bytes 0 to i, at most 64.
+HWY_INLINE uint64_t counts_up_to(uint64_t bits) {
+  bits -= bits >> 1 & 0x5555555555555555u;
+  bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+  return ((bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u;
+}
+
+/// A word of 64 elements: where each eight lie in the streams is known at once.
 template <bool kMixed, bool kClasses>
-HWY_INLINE Halves decode_pairs(BlockReader& in, float* HWY_RESTRICT values, uint8_t* HWY_RESTRICT classes) {
+HWY_INLINE void decode_whole_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, float* values,
+                                  uint8_t* classes, Halves& largest) {
+  const uint64_t highs = counts_up_to(maps.high);
+  // (No byte borrows: there are at least as many non-zeros.)
+  const uint64_t lows = kMixed ? counts_up_to(maps.nonzero) - highs : 0;
+  // By way of memory: a byte takes one operation from there, two or three from a word in a register.
+  uint64_t words[4] = {maps.high, maps.nonzero & ~maps.high, highs << 8, lows << 8};
+  asm("" : "+m"(words));
+  const uint8_t *const high = reinterpret_cast<const uint8_t*>(words), *const low = high + 8;
+  const uint8_t *const highs_before = high + 16, *const lows_before = high + 24;
+  HWY_UNROLL(8)
+  for (uint32_t i = 0; i < kWordElements / kTogether; ++i) {
+    const Halves halves =
+        expand_halves(high_at + 2 * size_t{highs_before[i]}, low_at + lows_before[i], high[i], low[i]);
+    largest = larger_magnitude(largest, halves);
+    store_values(halves, kTogether, values + i * kTogether);
+  }
+  if constexpr (kClasses) {
+    for (uint32_t i = 0; i < kWordElements; i += 32) {
+      const __m256i nonzero = spread_bits(static_cast<uint32_t>(maps.nonzero >> i));
+      const __m256i high = spread_bits(static_cast<uint32_t>(maps.high >> i));
+      const __m256i all = _mm256_sub_epi8(_mm256_sub_epi8(_mm256_setzero_si256(), nonzero), high);
+      _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(classes + i), all);
+    }
+  }
+}
+
+/// Decodes whole words; returns the largest magnitudes.
+template <bool kMixed, bool kClasses>
+HWY_INLINE Halves decode_whole(BlockReader& in, float* values, uint8_t* classes) {
+  Halves largest = no_halves();
+  for (; in.element + kWordElements <= in.elements; in.element += kWordElements) {
+    WordMaps maps;
+    std::memcpy(&maps.nonzero, in.bytes + in.element / 8, 8);
+    maps.nonzeros = maps.highs = count_bits(maps.nonzero);
+    maps.high = maps.nonzero;
+    if constexpr (kMixed) {
+      maps.high = _pdep_u64(bits_at(in.bytes, in.elements + in.nonzeros), maps.nonzero);
+      maps.highs = count_bits(maps.high);
+    }
+    uint8_t* const to = kClasses ? classes + in.element : nullptr;
+    decode_whole_word<kMixed, kClasses>(maps, in.high_at(), in.low_at(), values + in.element, to, largest);
+    in.nonzeros += maps.nonzeros;
+    in.highs += maps.highs;
+  }
+  return largest;
+}
+
+#else
+
+/// Decodes whole pairs of vectors; returns the largest magnitudes.
+template <bool kMixed, bool kClasses>
+HWY_INLINE Halves decode_whole(BlockReader& in, float* HWY_RESTRICT values, uint8_t* HWY_RESTRICT classes) {
   const uint8_t* const bytes = in.bytes;
   const uint8_t *zero_map = bytes, *high_at = in.high, *low_at = in.low;
   size_t precision_at = in.elements;
@@ -260,6 +328,8 @@ HWY_INLINE Halves decode_pairs(BlockReader& in, float* HWY_RESTRICT values, uint
   return largest;
 }
 
+#endif
+
 /// Decodes the next elements; keeps the largest magnitudes met.
 HWY_INLINE void decode_next(BlockReader& in, float* values, uint8_t* classes, Halves& largest) {
   const uint32_t count = std::min(kTogether, in.elements - in.element);
@@ -280,61 +350,15 @@ HWY_INLINE void decode_checked(const CheckedBlock& block, const uint8_t* bytes, 
   Halves largest;
   if (classes == nullptr) {
     largest =
-        in.mixed ? decode_pairs<true, false>(in, values, classes) : decode_pairs<false, false>(in, values, classes);
+        in.mixed ? decode_whole<true, false>(in, values, classes) : decode_whole<false, false>(in, values, classes);
   } else {
-    largest = in.mixed ? decode_pairs<true, true>(in, values, classes) : decode_pairs<false, true>(in, values, classes);
+    largest = in.mixed ? decode_whole<true, true>(in, values, classes) : decode_whole<false, true>(in, values, classes);
   }
   while (in.element < in.elements) decode_next(in, values, classes, largest);
   if (HWY_UNLIKELY(any_nan(largest))) make_nan_canonical(values, in.elements);
 }
 
 #if HWY_TARGET <= HWY_AVX2
-#if HWY_TARGET > HWY_AVX3
-/// 0xff in byte i where bit i is set.
-HWY_INLINE __m256i spread_bits(uint32_t bits) {
-  const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-  const __m256i places = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
-  const __m256i copies = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), bytes);
-  return _mm256_cmpeq_epi8(_mm256_and_si256(copies, places), places);
-}
-
-/// Byte i: the bits set in bytes 0 to i, at most 64.
-HWY_INLINE uint64_t counts_up_to(uint64_t bits) {
-  bits -= bits >> 1 & 0x5555555555555555u;
-  bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
-  return ((bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u;
-}
-
-/// decode_small_word() for all 64 elements: where each eight lie in the streams is known at once.
-template <bool kMixed, bool kClasses>
-HWY_INLINE void decode_whole_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, float* values,
-                                  uint8_t* classes, Halves& largest) {
-  const uint64_t highs = counts_up_to(maps.high);
-  // (No byte borrows: there are at least as many non-zeros.)
-  const uint64_t lows = kMixed ? counts_up_to(maps.nonzero) - highs : 0;
-  // By way of memory: a byte takes one operation from there, two or three from a word in a register.
-  uint64_t words[4] = {maps.high, maps.nonzero & ~maps.high, highs << 8, lows << 8};
-  asm("" : "+m"(words));
-  const uint8_t *const high = reinterpret_cast<const uint8_t*>(words), *const low = high + 8;
-  const uint8_t *const highs_before = high + 16, *const lows_before = high + 24;
-  HWY_UNROLL(8)
-  for (uint32_t i = 0; i < kWordElements / kTogether; ++i) {
-    const Halves halves =
-        expand_halves(high_at + 2 * size_t{highs_before[i]}, low_at + lows_before[i], high[i], low[i]);
-    largest = larger_magnitude(largest, halves);
-    store_values(halves, kTogether, values + i * kTogether);
-  }
-  if constexpr (kClasses) {
-    for (uint32_t i = 0; i < kWordElements; i += 32) {
-      const __m256i nonzero = spread_bits(static_cast<uint32_t>(maps.nonzero >> i));
-      const __m256i high = spread_bits(static_cast<uint32_t>(maps.high >> i));
-      const __m256i all = _mm256_sub_epi8(_mm256_sub_epi8(_mm256_setzero_si256(), nonzero), high);
-      _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(classes + i), all);
-    }
-  }
-}
-#endif
-
 /// A block of one word: see small_blocks-inl.h. room: whole vectors may be written behind the block.
 template <bool kMixed, bool kClasses, Extent kExtent>
 HWY_INLINE void decode_small_word(const WordMaps& maps, const uint8_t* high_at, const uint8_t* low_at, uint32_t count,
