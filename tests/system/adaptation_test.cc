@@ -1,4 +1,4 @@
-// The pairs of docs/training.md, run as their run files say under `reference`, beside the same recipe in a
+// The pairs of docs/accuracy.md, run as their run files say under `reference`, beside the same recipe in a
 // double-precision trainer that shares no code with the board: same images, same order, same rates, same pretrained
 // weights. What differs from accuracies published for other pretrained weights is then a matter of those weights alone.
 #include <yaml-cpp/yaml.h>

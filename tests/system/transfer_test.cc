@@ -1,4 +1,4 @@
-// Accuracies by policy that were published for net S with other pretrained weights (docs/training.md): configs/runs/
+// Accuracies by policy that were published for net S with other pretrained weights (docs/accuracy.md): configs/runs/
 // transfer_*.yaml reach 20 of 25 from our weights; the others are held where they are. `lnpu` stays beside `reference`,
 // as the files themselves ask.
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@ using namespace backboard::test;
 
 namespace {
 
-/// An accuracy that was published, percent; and ours, where it is further away (docs/training.md says why).
+/// An accuracy that was published, percent; and ours, where it is further away (docs/accuracy.md says why).
 struct Row {
   double published;
   std::optional<double> ours = {};
