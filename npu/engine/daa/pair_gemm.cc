@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "npu/engine/column_vectors-inl.h"
 #include "npu/engine/daa/add_pairs-inl.h"
 #include "npu/engine/daa/pair_gemm.h"
 #include "npu/engine/daa/pair_layout.h"
@@ -20,6 +21,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
+using npu::HWY_NAMESPACE::for_column_vectors;
 
 /// kRows packed rows of A by the vectors of a panel; rows of C are `pitch` apart. kMasked: some operand is an infinity
 /// or NaN; slower.
@@ -100,39 +102,26 @@ void run_panel(D d, bool masked, const RowPasses& passes, const float* rows, con
   }
 }
 
-/// Columns of a panel, the first of `left`: a whole vector while there are enough, then half a one.
-HWY_INLINE uint32_t panel_width(uint32_t left) {
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(hn::ScalableTag<float>()));
-  const uint32_t half = static_cast<uint32_t>(hn::Lanes(hn::CappedTag<float, 8>()));
-  return left > half ? lanes : half;
-}
-
 /// Columns [n0, end), kPanelGroup panels at most: each block of rows is packed once for all of them.
 void run_group(const Derivation& rule, const Coins& coins, const StridedGemm& p, const Room& room, uint32_t n0,
                uint32_t end) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 8> half;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), pairs = (p.steps + 1) / 2;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(hn::ScalableTag<float>())), pairs = (p.steps + 1) / 2;
   const size_t panel_floats = size_t{pairs} * kPairFields * lanes, block_floats = size_t{kRowBlock} * lanes;
   const auto for_panels = [&](const auto& visit) HWY_ATTR {
-    for (uint32_t n = n0, panel = 0, width; n < end; n += width, ++panel) {
-      width = panel_width(end - n);
-      visit(n, std::min(width, end - n), width, room.panels + panel * panel_floats, room.block + panel * block_floats);
-    }
+    for_column_vectors(end - n0, [&](auto d, uint32_t n, uint32_t columns) HWY_ATTR {
+      const uint32_t panel = n / lanes;
+      visit(d, n0 + n, columns, room.panels + panel * panel_floats, room.block + panel * block_floats);
+    });
   };
-  for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float* panel, float*) HWY_ATTR {
-    if (width == lanes) {
-      pack_panel_columns(d, rule, coins, p, room, n, columns, panel);
-    } else {
-      pack_panel_columns(half, rule, coins, p, room, n, columns, panel);
-    }
-  });
+  for_panels([&](auto d, uint32_t n, uint32_t columns, float* panel, float*)
+                 HWY_ATTR { pack_panel_columns(d, rule, coins, p, room, n, columns, panel); });
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const RowPasses passes(std::min(kRowBlock, p.rows - m0), kPassRows);
     // Whole vectors of sums that lie evenly apart stay where they are.
     const bool even = p.c_column == 1 && is_even(p.c_row + m0, passes.rows);
     const auto in_place = [&](uint32_t columns, uint32_t width) { return even && columns == width; };
-    for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float*, float* block) HWY_ATTR {
+    for_panels([&](auto d, uint32_t n, uint32_t columns, float*, float* block) HWY_ATTR {
+      const uint32_t width = static_cast<uint32_t>(hn::Lanes(d));
       if (in_place(columns, width)) return;
       if (columns < width) std::fill_n(block, size_t{passes.rows} * width, 0.0f);
       load_sums(p, {m0, passes.rows, n, columns}, width, block);
@@ -140,20 +129,18 @@ void run_group(const Derivation& rule, const Coins& coins, const StridedGemm& p,
     for (uint32_t i = 0; i < pairs; i += kPairBlock) {
       const uint32_t some = std::min(kPairBlock, pairs - i);
       pack_rows(rule, coins, p, room, m0, passes, i, some);
-      for_panels([&](uint32_t n, uint32_t columns, uint32_t width, const float* panel, float* block) HWY_ATTR {
+      for_panels([&](auto d, uint32_t n, uint32_t columns, const float* panel, float* block) HWY_ATTR {
+        const uint32_t width = static_cast<uint32_t>(hn::Lanes(d));
         const float* const from = panel + size_t{i} * kPairFields * width;
         Sums sums{block, static_cast<ptrdiff_t>(width)};
         if (in_place(columns, width)) {
           sums = {p.c + p.c_row[m0] + n, passes.rows > 1 ? p.c_row[m0 + 1] - p.c_row[m0] : 0};
         }
-        if (width == lanes) {
-          run_panel(d, p.masked, passes, room.rows, from, some, sums);
-        } else {
-          run_panel(half, p.masked, passes, room.rows, from, some, sums);
-        }
+        run_panel(d, p.masked, passes, room.rows, from, some, sums);
       });
     }
-    for_panels([&](uint32_t n, uint32_t columns, uint32_t width, float*, float* block) HWY_ATTR {
+    for_panels([&](auto d, uint32_t n, uint32_t columns, float*, float* block) HWY_ATTR {
+      const uint32_t width = static_cast<uint32_t>(hn::Lanes(d));
       if (!in_place(columns, width)) store_sums(p, {m0, passes.rows, n, columns}, width, block);
     });
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "npu/engine/column_vectors-inl.h"
 #include "npu/engine/daa/add_pairs-inl.h"
 #include "npu/engine/daa/pair_gemm.h"
 #include "npu/engine/daa/pair_layout.h"
@@ -19,6 +20,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
+using npu::HWY_NAMESPACE::for_column_vectors;
 using npu::HWY_NAMESPACE::load_first;
 using npu::HWY_NAMESPACE::store_first;
 
@@ -121,9 +123,6 @@ HWY_INLINE void run_columns(D d, const Derivation& rule, const LineGemm& p, cons
 }
 
 void run_lines(const Derivation& rule, const LineGemm& p, const LineRoom& room) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 8> half;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), half_lanes = static_cast<uint32_t>(hn::Lanes(half));
   const RowPasses passes(p.rows, kPassRows);
   const uint32_t pairs = (p.steps + 1) / 2;
   for (uint32_t pass = 0; pass < passes.count; ++pass) {
@@ -131,20 +130,11 @@ void run_lines(const Derivation& rule, const LineGemm& p, const LineRoom& room) 
     pack_pass<true>(rule, from, room.raw, room.weights + size_t{pass} * pairs * kPairFields * kPassRows);
   }
   if (room.count > 0) derive_line_elements(rule, p, room);
-  const auto run = [&](auto tag, uint32_t line, uint32_t n0, uint32_t count) HWY_ATTR {
-    if (room.count > 0) return run_elements(tag, rule, p, room, passes, line, n0, count);
-    run_columns(tag, rule, p, room, passes, line, n0, count);
-  };
   for (uint32_t line = 0; line < p.lines; ++line) {
-    for (uint32_t n0 = 0, count; n0 < p.columns; n0 += count) {
-      const uint32_t left = p.columns - n0;
-      count = std::min(left, lanes);
-      if (left > half_lanes) {
-        run(d, line, n0, count);
-      } else {
-        run(half, line, n0, count);
-      }
-    }
+    for_column_vectors(p.columns, [&](auto d, uint32_t n0, uint32_t count) HWY_ATTR {
+      if (room.count > 0) return run_elements(d, rule, p, room, passes, line, n0, count);
+      run_columns(d, rule, p, room, passes, line, n0, count);
+    });
   }
 }
 

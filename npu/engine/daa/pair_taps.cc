@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "npu/engine/column_vectors-inl.h"
 #include "npu/engine/daa/add_pairs-inl.h"
 #include "npu/engine/daa/pair_layout.h"
 #include "npu/engine/daa/pair_pack-inl.h"
@@ -20,6 +21,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::daa {
 namespace HWY_NAMESPACE {
+using npu::HWY_NAMESPACE::for_column_vectors;
 using npu::HWY_NAMESPACE::load_first;
 
 // Rows whose sums are in registers.
@@ -97,20 +99,9 @@ void run_tap_panel(D d, const Derivation& rule, const StridedGemm& p, const TapR
 }
 
 void run_taps(const Derivation& rule, const StridedGemm& p, const TapRoom& room) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 8> half;
   derive_elements(rule, p.a + room.first, room.count, room.elements);
-  for (uint32_t n0 = 0; n0 < p.columns;) {
-    const uint32_t left = p.columns - n0;
-    if (left > hn::Lanes(half)) {
-      const uint32_t columns = std::min(left, static_cast<uint32_t>(hn::Lanes(d)));
-      run_tap_panel(d, rule, p, room, n0, columns);
-      n0 += columns;
-    } else {
-      run_tap_panel(half, rule, p, room, n0, left);
-      n0 += left;
-    }
-  }
+  for_column_vectors(
+      p.columns, [&](auto d, uint32_t n0, uint32_t columns) HWY_ATTR { run_tap_panel(d, rule, p, room, n0, columns); });
 }
 
 }  // namespace HWY_NAMESPACE

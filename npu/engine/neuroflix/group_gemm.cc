@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "npu/engine/column_vectors-inl.h"
 #include "npu/engine/gemm_pack.h"
 #include "npu/engine/kernel_table.h"
 #include "npu/engine/neuroflix/group_align-inl.h"
@@ -21,6 +22,7 @@ HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::neuroflix {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using npu::HWY_NAMESPACE::for_column_vectors;
 using npu::HWY_NAMESPACE::transpose_8x8;
 
 #if HWY_TARGET <= HWY_AVX2
@@ -174,30 +176,14 @@ void run_panel(D d, const GroupRoom& room, uint32_t rows, uint32_t groups, uint3
   }
 }
 
-/// Columns of a panel from n0 on: whole vectors while there are enough, then half ones.
-HWY_INLINE uint32_t panel_width(uint32_t left) {
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(hn::ScalableTag<float>()));
-  const uint32_t half = static_cast<uint32_t>(hn::Lanes(hn::CappedTag<float, 8>()));
-  return left > half ? lanes : half;
-}
-
 void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const GroupRoom& room) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 8> half;
   const uint32_t groups = (p.steps + kGroup - 1) / kGroup;
   const size_t column_floats = size_t{groups} * (kGroup + 1);
-  for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
-    width = panel_width(p.columns - n0);
-    const uint32_t columns = std::min(width, p.columns - n0);
+  for_column_vectors(p.columns, [&](auto d, uint32_t n0, uint32_t columns) HWY_ATTR {
     float* const panel = room.panels + n0 * column_floats;
-    if (p.b_column != 1) {
-      pack_columns(p, room.b_runs, b_bits, n0, columns, width, panel);
-    } else if (width == hn::Lanes(d)) {
-      pack_neighbours(d, p, room.b_steps, b_bits, n0, columns, panel);
-    } else {
-      pack_neighbours(half, p, room.b_steps, b_bits, n0, columns, panel);
-    }
-  }
+    if (p.b_column == 1) return pack_neighbours(d, p, room.b_steps, b_bits, n0, columns, panel);
+    pack_columns(p, room.b_runs, b_bits, n0, columns, static_cast<uint32_t>(hn::Lanes(d)), panel);
+  });
   const size_t pitch = room.pitch;
   for (uint32_t m0 = 0; m0 < p.rows; m0 += kRowBlock) {
     const uint32_t rows = std::min(kRowBlock, p.rows - m0);
@@ -207,15 +193,10 @@ void run_groups(uint32_t a_bits, uint32_t b_bits, const StridedGemm& p, const Gr
       const uint32_t count = std::min(kGroupBlock, groups - g0);
       const uint32_t last = std::min(kGroup, p.steps - (g0 + count - 1) * kGroup);
       pack_rows(p, room, a_bits, m0, rows, g0, count);
-      for (uint32_t n0 = 0, width; n0 < p.columns; n0 += width) {
-        width = panel_width(p.columns - n0);
-        const float* panel = room.panels + n0 * column_floats + size_t{g0} * (kGroup + 1) * width;
-        if (width == hn::Lanes(d)) {
-          run_panel(d, room, rows, count, last, panel, room.block + n0, pitch);
-        } else {
-          run_panel(half, room, rows, count, last, panel, room.block + n0, pitch);
-        }
-      }
+      for_column_vectors(p.columns, [&](auto d, uint32_t n0, uint32_t) HWY_ATTR {
+        const float* panel = room.panels + n0 * column_floats + size_t{g0} * (kGroup + 1) * hn::Lanes(d);
+        run_panel(d, room, rows, count, last, panel, room.block + n0, pitch);
+      });
     }
     store_sums(p, {m0, rows, 0, p.columns}, static_cast<uint32_t>(pitch), room.block);
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "npu/engine/column_vectors-inl.h"
 #include "npu/engine/first_lanes-inl.h"
 #include "npu/engine/kernel_table.h"
 #include "npu/engine/neuroflix/group_align-inl.h"
@@ -18,6 +19,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace backboard::npu::neuroflix {
 namespace HWY_NAMESPACE {
+using npu::HWY_NAMESPACE::for_column_vectors;
 using npu::HWY_NAMESPACE::load_first;
 using npu::HWY_NAMESPACE::store_first;
 
@@ -111,21 +113,10 @@ void pack_weights(uint32_t bits, const LineGemm& p, const LineRoom& room) {
 }
 
 void run_lines(uint32_t weight_bits, uint32_t position_bits, const LineGemm& p, const LineRoom& room) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 8> half;
-  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d)), half_lanes = static_cast<uint32_t>(hn::Lanes(half));
   pack_weights(weight_bits, p, room);
   for (uint32_t line = 0; line < p.lines; ++line) {
-    for (uint32_t n0 = 0, count; n0 < p.columns; n0 += count) {
-      const uint32_t left = p.columns - n0;
-      if (left > half_lanes) {
-        count = std::min(left, lanes);
-        run_columns(d, position_bits, p, room, line, n0, count);
-      } else {
-        count = left;
-        run_columns(half, position_bits, p, room, line, n0, count);
-      }
-    }
+    for_column_vectors(p.columns, [&](auto d, uint32_t n0, uint32_t count)
+                                      HWY_ATTR { run_columns(d, position_bits, p, room, line, n0, count); });
   }
 }
 
