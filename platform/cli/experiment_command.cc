@@ -8,6 +8,7 @@
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
 #include "platform/experiment/experiment.h"
+#include "platform/experiment/folder_lock.h"
 #include "platform/experiment/report.h"
 #include "platform/run/process.h"
 
@@ -35,6 +36,7 @@ bool run_one(const ExperimentOptions& options, const ExperimentPlan& plan) {
   runner.jobs = options.jobs;
   runner.resume = options.resume;
   runner.progress = !options.quiet && progress_wanted();
+  const FolderLock lock(runner.folder);
   const ExperimentResult result = evaluate(plan, run_jobs(plan.jobs, runner));
   const auto file = [&](const char* name) { return (std::filesystem::path(runner.folder) / name).string(); };
   write_file_atomically(file("results.json"), experiment_json(plan, result));

@@ -8,6 +8,7 @@
 #include "platform/cli/commands.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
+#include "platform/experiment/folder_lock.h"
 #include "platform/experiment/search.h"
 #include "platform/run/process.h"
 
@@ -76,13 +77,14 @@ int search(SearchOptions options) {
   const SearchConfig config = load_search(options.file, overrides);
   check_search(config);
   if (options.out.empty()) options.out = "out/searches/" + config.name;
+  const FolderLock lock(options.out);
   install_stop_handlers(nullptr);
   PlatformTrials trials(config, {options.out, options.jobs, options.resume, !options.quiet && progress_wanted()});
   SearchReport report;
   try {
     report = config.widths ? report_of(*config.widths, search_widths(*config.widths, trials))
                            : report_of(*config.thresholds, search_thresholds(*config.thresholds, trials));
-  } catch (const InputError& error) {
+  } catch (const SearchFailure& error) {
     for (const std::string& failure : trials.failures()) fmt::print(stderr, "backboard: failed: {}\n", failure);
     fmt::print(stderr, "backboard: {}\n", error.what());
     return kExitFailed;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "platform/config/suggest.h"
+#include "platform/experiment/config_rules.h"
 #include "platform/experiment/formula.h"
 #include "platform/run/run_config.h"
 
@@ -29,15 +30,15 @@ void check_names(const std::string& key, const std::vector<T>& items) {
   }
 }
 
-/// What an experiment sets itself, or leaves out of the run.
 void check_set(const std::string& key, const Overrides& set) {
-  for (const Overrides::Item& item : set.items) {
-    for (const char* part : {"variants", "compare", "subsets", "expect", "name"}) {
-      if (item.key.substr(0, item.key.find('.')) == part) {
-        throw ConfigRule(key, fmt::format("an experiment cannot set {}", part));
-      }
-    }
-  }
+  check_set(key, set, "an experiment");
+}
+
+/// Cases of an axis or a sensitivity, the list `key`.
+void check_cases(const std::string& key, const std::vector<NamedOverrides>& cases) {
+  if (cases.empty()) throw ConfigRule(key, "is missing");
+  check_names(key, cases);
+  for (const NamedOverrides& one : cases) check_set(key, one.set);
 }
 
 Formula parse_formula(const std::string& key, const std::string& text) {
@@ -87,12 +88,13 @@ void ExperimentConfig::check() const {
   if (!name.empty()) check_name("name", name);
   check_set("set", set);
   check_set("quick.set", quick.set);
+  check_seeds(seeds, seed_keys);
+  check_distinct("quick.seeds", quick.seeds);
   if (points.empty() == axes.empty()) throw ConfigRule("points", "an experiment has points or axes, one of them");
   check_names("points", points);
   size_t combinations = axes.empty() ? points.size() : 1;
   for (size_t i = 0; i < axes.size(); ++i) {
-    check_names(fmt::format("axes.{}.cases", i), axes[i].cases);
-    for (const NamedOverrides& one : axes[i].cases) check_set(fmt::format("axes.{}.cases", i), one.set);
+    check_cases(fmt::format("axes.{}.cases", i), axes[i].cases);
     combinations *= axes[i].cases.size();
     if (combinations > kMostPoints) throw ConfigRule("axes", fmt::format("more than {} points", kMostPoints));
   }
@@ -120,8 +122,7 @@ void ExperimentConfig::check() const {
   for (size_t i = 0; i < sensitivities.size(); ++i) {
     const std::string key = fmt::format("sensitivities.{}", i);
     if (sensitivities[i].name.empty()) throw ConfigRule(key + ".name", "is missing");
-    check_names(key + ".cases", sensitivities[i].cases);
-    for (const NamedOverrides& one : sensitivities[i].cases) check_set(key + ".cases", one.set);
+    check_cases(key + ".cases", sensitivities[i].cases);
     for (const std::string& point : sensitivities[i].points) {
       if (!contains(point_names, point)) {
         throw ConfigRule(key + ".points",

@@ -137,7 +137,8 @@ std::string failure_of(const std::string& folder, int code) {
   for (const std::string_view prefix : {"backboard: error: ", "backboard: "}) {
     if (line.starts_with(prefix)) line.erase(0, prefix.size());
   }
-  return line.empty() ? fmt::format("the process ended with code {}", code) : line;
+  if (!line.empty()) return line;
+  return fmt::format("the process ended with code {} and could leave no word in {}", code, path_in(folder, kErrors));
 }
 
 }  // namespace

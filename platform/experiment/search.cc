@@ -35,8 +35,19 @@ SearchConfig load_search(const std::string& path, std::span<const Overrides::Ite
 
 void check_search(const SearchConfig& config) {
   const uint32_t* seed = config.seeds.empty() ? nullptr : config.seeds.data();
-  point_of_candidate(config, {}, seed);
-  if (config.widths) point_of_candidate(config, config.widths->baseline, seed);
+  const RunPoint first = point_of_candidate(config, {}, seed);
+  const std::string& engine = first.config.platform.npu.engine;
+  if (config.thresholds && engine != "lnpu") {
+    throw InputError(fmt::format("{}: thresholds are lnpu's, and the run has the engine {}", config.run, engine));
+  }
+  if (!config.widths) return;
+  const RunPoint baseline = point_of_candidate(config, config.widths->baseline, seed);
+  for (const RunPoint* point : {&first, &baseline}) {
+    const DataConfig& data = point->config.data;
+    if (!data.eval && data.eval_file.empty()) {
+      throw InputError(fmt::format("{}: widths are searched by accuracy, and the run has no data.eval", config.run));
+    }
+  }
 }
 
 std::vector<std::vector<std::optional<double>>> PlatformTrials::run(const std::vector<Candidate>& candidates,
@@ -57,7 +68,7 @@ std::vector<std::vector<std::optional<double>>> PlatformTrials::run(const std::v
     }
   }
   const std::vector<PointOutcome> outcomes = run_jobs(jobs, runner_);
-  if (interrupted()) throw InputError("interrupted; --resume goes on from the finished points");
+  if (interrupted()) throw SearchFailure("interrupted; --resume goes on from the finished points");
   std::vector<std::vector<std::optional<double>>> results;
   for (size_t c = 0; c < candidates.size(); ++c) {
     std::vector<std::optional<double>> means(values.size(), 0.0);

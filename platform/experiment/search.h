@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,15 @@ namespace backboard {
 /// Reads a search file with overrides. Throws InputError, also for what is wrong with the run file.
 SearchConfig load_search(const std::string& path, std::span<const Overrides::Item> overrides);
 SearchConfig search_from(const YamlNode& root, const std::string& name);
-/// Builds the first point of a search, so that its run file is checked. Throws InputError.
+/// Builds the first point of a search, so that its run file is checked. Throws InputError, also where the run cannot
+/// have what is looked for: thresholds without lnpu, an accuracy without data to evaluate on.
 void check_search(const SearchConfig& config);
+
+/// Why a search came to no end: an interrupt, or a trial that it needs and that did not come out.
+class SearchFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /// A configuration to try.
 struct Candidate {
@@ -48,8 +56,8 @@ struct WidthResult {
 };
 
 /// First each layer alone loses as many fraction bits, then integer bits, as the loss allows; then all together; while
-/// that loses too much, the layer whose bit helps most gets one back. Throws InputError when the baseline or the start
-/// fails.
+/// that loses too much, the layer whose bit helps most gets one back. Throws SearchFailure when the baseline or the
+/// start fails.
 WidthResult search_widths(const WidthSearch& config, Trials& trials);
 
 struct ThresholdResult {
@@ -63,7 +71,7 @@ struct ThresholdResult {
 };
 
 /// Cuts log2(threshold) into parts until the shares of all classes are within the tolerance; shares fall as thresholds
-/// rise. Throws InputError when a trial fails.
+/// rise. Throws SearchFailure when a trial fails.
 ThresholdResult search_thresholds(const ThresholdSearch& config, Trials& trials);
 
 /// The overrides that a result stands for, as a YAML text that a run file can extend.

@@ -58,7 +58,7 @@ ThresholdResult search_thresholds(const ThresholdSearch& config, Trials& trials)
     for (size_t i = 0; i < brackets.size(); ++i) {
       Bracket& bracket = brackets[i];
       for (size_t p = 0; p < tried.size(); ++p) {
-        if (!shares[p][i]) throw InputError(fmt::format("a trial of the search has no {}", values[i]));
+        if (!shares[p][i]) throw SearchFailure(fmt::format("a trial of the search has no {}", values[i]));
         const double share = *shares[p][i], distance = std::abs(share - config.share);
         if (distance < bracket.best_distance) {
           bracket.best_distance = distance;

@@ -27,7 +27,7 @@ class WidthSearcher {
   WidthResult search() {
     const std::vector<LayerCut> none(config_.layers.size());
     const auto first = accuracies({{"baseline", config_.baseline}, candidate("start", none)});
-    if (!first[0] || !first[1]) throw InputError("the baseline or the first widths of the search did not finish");
+    if (!first[0] || !first[1]) throw SearchFailure("the baseline or the first widths of the search did not finish");
     result_.baseline = *first[0];
     result_.start = *first[1];
     result_.cuts = none;

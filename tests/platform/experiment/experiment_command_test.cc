@@ -162,6 +162,24 @@ TEST_CASE("Ctrl-C ends the points that run, and --resume goes on from those that
   CHECK(files.results()["runs"][2]["finished"] == true);
 }
 
+TEST_CASE("a second experiment or search leaves a folder alone in which one works") {
+  const Files files(kExperiment);
+  const std::string second = BACKBOARD_PROGRAM " experiment " + files.file + " --quiet --out " + files.out();
+  const ProgramResult result = experiment_meanwhile(
+      files, "1",
+      second + "; echo experiment $?; " BACKBOARD_PROGRAM " search " +
+          files.folder.write("t.yaml", "run: run.yaml\nset: {platform.npu.engine: lnpu}\nthresholds: {}\n") +
+          " --out " + files.out() + "; echo search $?; kill -TERM $pid");
+  INFO(result.err);
+  CHECK(result.out.find("experiment 2\nsearch 2\n") != std::string::npos);
+  const std::string refusal =
+      "backboard: error: " + files.out() + ": another experiment or search works in this folder\n";
+  CHECK(result.err.find(refusal + refusal) != std::string::npos);
+  CHECK(result.exit_code == 1);
+  CHECK(files.results()["runs"][1]["finished"] == true);
+  CHECK(experiment(files.file + " --quiet --resume --out " + files.out()).exit_code == 0);  // nobody holds it now
+}
+
 TEST_CASE("a point whose process is killed has failed by a signal, and the others go on") {
   const Files files(kExperiment);
   const ProgramResult result = experiment_meanwhile(files, "1 2", "kill -KILL $(cat /proc/$pid/task/$pid/children)");
@@ -214,6 +232,10 @@ TEST_CASE("bad input to experiment is one line and exit code 2") {
   CHECK(error(files.file + " --set set.weights=/nowhere/w.npz").find("/nowhere/w.npz") != std::string::npos);
   CHECK(error(files.file + " " + files.file).find("another file has the name two, too") != std::string::npos);
   CHECK(error("").find("FILES") != std::string::npos);
+  CHECK(error(files.file + " --out " + files.file) ==
+        "backboard: error: " + files.file + ": cannot be made a folder: Not a directory\n");
+  CHECK(error(files.file + " --out /proc/results") ==
+        "backboard: error: /proc/results: cannot be made a folder: No such file or directory\n");
   CHECK(experiment("--help").exit_code == 0);
 }
 
@@ -255,4 +277,8 @@ TEST_CASE("a search for thresholds runs the platform, comes to the share and res
   CHECK(changed() == first);
   CHECK(files.results() == results);
   CHECK(search(" --set thresholds.classes='[wieght]'").exit_code == 2);
+  // A file that a point needs and that is not there is bad input, as anywhere.
+  const ProgramResult bare = search(" --set set.firmware=nowhere");
+  CHECK(bare.exit_code == 2);
+  CHECK(bare.err.find("backboard: error: firmware nowhere: no such file") == 0);
 }

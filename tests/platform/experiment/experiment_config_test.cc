@@ -117,6 +117,15 @@ TEST_CASE("what is wrong with an experiment file is one line with file, line and
         "/e/x.yaml:4: headlines.0.source: a published figure needs one");
   CHECK(error_of(kRun + kMetrics + points + "set: {variants: []}\n") ==
         "/e/x.yaml:4: set: an experiment cannot set variants");
+  CHECK(error_of(kRun + kMetrics + "axes: [{cases: [{name: a}]}, {}]\n") == "/e/x.yaml:3: axes.1.cases: is missing");
+  CHECK(error_of(kRun + kMetrics + points + "sensitivities: [{name: s}]\n") ==
+        "/e/x.yaml:4: sensitivities.0.cases: is missing");
+  // Equal seeds, or seeds that go nowhere, would look like several runs.
+  CHECK(error_of(kRun + kMetrics + points + "seeds: [1, 2, 1]\n") == "/e/x.yaml:4: seeds.2: 1 is there twice");
+  CHECK(error_of(kRun + kMetrics + points + "quick: {seeds: [1, 1]}\n") ==
+        "/e/x.yaml:4: quick.seeds.1: 1 is there twice");
+  CHECK(error_of(kRun + kMetrics + points + "seeds: [1, 2]\nseed_keys: []\n") ==
+        "/e/x.yaml:5: seed_keys: several seeds need a key to be put into");
   // A point's own configuration is checked as a whole, at the line that says it.
   CHECK(error_of(kRun + kMetrics + "points:\n  - {name: a, set: {platform.npu.daa.rows: 0}}\n").find("/e/x.yaml:4: ") ==
         0);

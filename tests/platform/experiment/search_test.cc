@@ -101,7 +101,7 @@ TEST_CASE("widths: a trial that fails is not allowed, a baseline that fails ends
   });
   CHECK(search_widths(width_search(), some).cuts == std::vector<LayerCut>{{1, 0}, {6, 0}});
   Formulas none([](const Candidate&, const std::string&) { return std::nullopt; });
-  CHECK_THROWS_AS(search_widths(width_search(), none), InputError);
+  CHECK_THROWS_AS(search_widths(width_search(), none), SearchFailure);
 }
 
 TEST_CASE("thresholds: the search closes in on the share of every class") {
@@ -159,6 +159,20 @@ TEST_CASE("search files are checked, those of the repository too") {
             .find("leave nothing of 12 bits") != std::string::npos);
   CHECK(error_of(run + "widths: {layers: [0], baseline: {polcy: full}}\n").find("did you mean 'policy'?") !=
         std::string::npos);
+  const std::string widths = run + "widths: {layers: [0, 2, 0], baseline: {policy: full}}\n";
+  CHECK(error_of(widths) == "/e/s.yaml:2: widths.layers.2: 0 is there twice");
+  CHECK(error_of(run + "thresholds: {classes: [error, error]}\n") ==
+        "/e/s.yaml:2: thresholds.classes.1: error is there twice");
+  CHECK(error_of(run + "thresholds: {}\nseeds: [3, 3]\n") == "/e/s.yaml:3: seeds.1: 3 is there twice");
+  CHECK(error_of(run + "thresholds: {}\nseeds: [3, 4]\nseed_keys: []\n") ==
+        "/e/s.yaml:4: seed_keys: several seeds need a key to be put into");
+  CHECK(error_of(run + "thresholds: {}\nset: {variants: []}\n") == "/e/s.yaml:3: set: a search cannot set variants");
+  CHECK(error_of(run + "widths: {layers: [0], baseline: {subsets: [1]}}\n") ==
+        "/e/s.yaml:2: widths.baseline: a search cannot set subsets");
+  CHECK(error_of(run + "thresholds: {}\nset: {platform.npu.engine: daa}\n")
+            .find("thresholds are lnpu's, and the run has the engine daa") != std::string::npos);
+  CHECK(error_of("run: /dev/null\nwidths: {layers: [0], baseline: {platform.npu.engine: reference}}\n")
+            .find("the run has no data.eval") != std::string::npos);
   for (const char* name : {"taxonn_widths", "lnpu_thresholds"}) {
     CHECK_NOTHROW(check_search(load_search(std::string(SOURCE_FOLDER "/configs/searches/") + name + ".yaml", {})));
   }
