@@ -99,7 +99,7 @@ SemihostingReply Semihosting::call(uint64_t operation, uint64_t parameter, unsig
 }
 
 void Semihosting::refuse(uint64_t operation, const std::string& why) {
-  if (reported_.insert(operation).second) report_(fmt::format("semihosting: {}; it returns -1", why));
+  if (reported_.insert(operation).second) report_(why + "; it returns -1");
 }
 
 SemihostingReply Semihosting::write_handle(const Arguments& arguments, GuestMemory& memory) {

@@ -81,10 +81,10 @@ Board::Impl::Impl(const BoardConfig& board_config, BoardOutput board_output)
       wiring("board", queue, (name_generators(config), config.traffic.size())),
       core(make_core(core_config(config), wiring.port(BusMaster::core), queue)),
       semihosting(
-          [this](SemihostingStream, std::string_view text) { put_text(output.semihosting, text, queue.now_ps()); },
+          [this](SemihostingStream, std::string_view text) { put_text(output.semihosting, text, core->time_ps()); },
           [this](const std::string& line) {
             Finding finding;
-            finding.time_ps = queue.now_ps();
+            finding.time_ps = core->time_ps();  // ahead of the queue within a quantum
             finding.block = "semihosting";
             finding.reason = line;
             log.report(std::move(finding));

@@ -83,7 +83,7 @@ TEST_CASE("Operations that are not modelled return -1 and are reported once") {
   Console console;
   CHECK(call(console, 0x0d, Machine::kData, {}) == 0xffffffff);
   CHECK(call(console, 0x0d, Machine::kData, {}) == 0xffffffff);
-  CHECK(console.reports == "semihosting: operation 0xd is not modelled; it returns -1\n");
+  CHECK(console.reports == "operation 0xd is not modelled; it returns -1\n");
 }
 
 TEST_CASE("Wild pointers are errors of the guest, not of the simulator") {

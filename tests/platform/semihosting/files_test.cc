@@ -98,6 +98,10 @@ TEST_CASE("without a folder there are no files, and that is reported once") {
   const size_t first = result.err.find("--semihosting-dir");
   CHECK(first != std::string::npos);
   CHECK(result.err.find("SYS_OPEN", first) == std::string::npos);
+  // At the moment of the call, not at the start of the quantum that it is made in.
+  CHECK(result.err.find("finding: ") == 0);
+  CHECK(std::stod(result.err.substr(std::string("finding: ").size())) > 0.0);
+  CHECK(result.err.find("us: semihosting: SYS_OPEN of") != std::string::npos);
   const ProgramResult nowhere =
       run_program(BACKBOARD_PROGRAM, "exec '" + kGuest + "' --semihosting-dir /nowhere/at/all");
   CHECK(nowhere.exit_code == 2);
