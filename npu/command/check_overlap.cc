@@ -19,31 +19,6 @@ struct Extent {
   bool overlaps(const Extent& other) const { return first < other.first + other.bytes && other.first < first + bytes; }
 };
 
-bool element_wise(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kRELU_FF:
-    case Opcode::kRELU_BP:
-    case Opcode::kBIAS_FF:
-    case Opcode::kSOFTMAX_CE:
-    case Opcode::kMSE:
-    case Opcode::kADD:
-    case Opcode::kBN_FF:
-    case Opcode::kBN_BP:
-    case Opcode::kLEAKY_FF:
-    case Opcode::kLEAKY_BP:
-    case Opcode::kSIGMOID_FF:
-    case Opcode::kSIGMOID_BP:
-    case Opcode::kTANH_FF:
-    case Opcode::kTANH_BP:
-    case Opcode::kGELU_FF:
-    case Opcode::kGELU_BP:
-    case Opcode::kDROPOUT:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /// The very same bytes in the very same order.
 bool same_tensor(const Tensor& a, const Tensor& b) {
   return a.address == b.address && a.shape == b.shape && a.stride == b.stride && a.format == b.format;
@@ -85,9 +60,9 @@ Extents extents_of(const Job& job) {
   return extents;
 }
 
-/// An element-wise command on dense tensors may work in place: its output may be one of its inputs.
+/// Whether the output is one of the inputs, dense, of a command that may work in place.
 bool in_place(const Job& job, const Extent& a, const Extent& b) {
-  if (!element_wise(job.opcode()) || !a.data || !b.data) return false;
+  if (!opcode_row(job.command.opcode)->in_place || !a.data || !b.data) return false;
   const Tensor& x = job[a.slot];
   return !x.coded() && same_tensor(x, job[b.slot]);
 }

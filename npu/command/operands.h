@@ -33,11 +33,13 @@ enum FieldUse : uint16_t {
   kUsesImmediate = 1 << 9,
 };
 
-/// One opcode: flags that may be set and fields that are read.
+/// One opcode: flags that may be set, fields that are read, and whether an output may be one of the inputs (each
+/// element of it depends on those of the inputs at its place alone, or on such as are read before it is written).
 struct OpcodeRow {
   Opcode opcode;
   uint16_t flags;
   uint16_t uses;
+  bool in_place = false;
 };
 
 /// The row of an opcode number; null when there is no such opcode.

@@ -40,6 +40,32 @@ TEST_CASE("ReLU, its error and bias equal element-wise loops") {
   });
 }
 
+TEST_CASE("Element-wise commands work in place, and others are refused") {
+  NpuBench bench;
+  bench.start();
+  const std::array<uint32_t, 4> shape{2, 3, 5, 4};
+  const BenchTensor x = bench.tensor(shape), y = bench.tensor(shape);
+  const std::vector<float> values = noise(x.elements(), 1);
+  const auto execute = [&](Opcode opcode, const BenchTensor& to) {
+    bench.fill(x, values);
+    Command command = command_of(opcode);
+    command.tensor0 = x.descriptor_address;
+    command.tensor2 = to.descriptor_address;
+    return bench.execute(command);
+  };
+  for (const Opcode opcode :
+       {Opcode::kRELU_FF, Opcode::kLEAKY_FF, Opcode::kSIGMOID_FF, Opcode::kTANH_FF, Opcode::kGELU_FF}) {
+    INFO(name_of(opcode));
+    REQUIRE(execute(opcode, y) == ErrorCode::kNONE);
+    const std::vector<uint8_t> apart = bench.bytes(y);
+    REQUIRE(execute(opcode, x) == ErrorCode::kNONE);
+    CHECK(bench.bytes(x) == apart);
+  }
+  Command copy = command_of(Opcode::kCOPY);
+  copy.tensor0 = copy.tensor1 = x.descriptor_address;
+  CHECK(bench.execute(copy) == ErrorCode::kOVERLAP);
+}
+
 TEST_CASE("Pooling in both directions equals whole-tensor loops, with index and mask") {
   const Window windows[] = {{.kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2},
                             {.kh = 3, .kw = 3, .stride_h = 2, .stride_w = 1, .pad_h = 1, .pad_w = 1},
