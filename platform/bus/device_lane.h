@@ -47,6 +47,8 @@ struct DeviceLane {
   }
 };
 
+class MemoryLane;
+
 /// A port that knows lanes, which are for one master. They belong to the bus, and stay where they are as long as it
 /// lives.
 class BusLanes {
@@ -56,7 +58,7 @@ class BusLanes {
   virtual DeviceLane* device_lane(uint64_t address) = 0;
   /// A way to the memory at an absolute address, for accesses that lie within it whole and are no debug accesses: the
   /// same times, responses and counters as by the port itself, and no direct regions. nullptr when there is none.
-  virtual BusPort* memory_lane(uint64_t address) = 0;
+  virtual MemoryLane* memory_lane(uint64_t address) = 0;
 };
 
 }  // namespace backboard

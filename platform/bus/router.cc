@@ -53,8 +53,7 @@ tlm_utils::simple_initiator_socket_tagged<Router>& Router::target_socket(uint32_
 }
 
 void Router::watch_writes(uint64_t first, uint64_t last, WriteWatch callback) {
-  watch_first_ = first;
-  watch_last_ = last;
+  watched_ = {first, last};
   watch_ = std::move(callback);
   for (DeviceLane& lane : device_lanes_) {  // what is watched takes the long way from now on
     if (lane.first <= last && first <= lane.last) lane.allowed[static_cast<size_t>(BusOp::write)] = false;
@@ -228,13 +227,11 @@ void Router::tell_of(const BurstRuns& runs, size_t master) {
   if (!snoops && !watches) return;
   const uint8_t* data = runs.data;
   for (const MemoryRun& run : runs.runs) {
-    const bool watched = watches && run.address <= watch_last_ && run.address + (run.bytes - 1) >= watch_first_;
+    const bool watched = watches && watched_.meet(run.address, run.bytes);
     if (snoops || watched) {
       runs.for_each_burst(run, [&](uint64_t at, uint32_t bytes) {
         if (snoops) snoop_(runs.op, at, bytes, runs.who.initiator);
-        if (watched && at <= watch_last_ && at + (bytes - 1) >= watch_first_) {
-          watch_(at, data + (at - run.address), bytes);
-        }
+        if (watched && watched_.meet(at, bytes)) watch_(at, data + (at - run.address), bytes);
       });
     }
     data += run.bytes;

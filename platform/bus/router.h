@@ -12,6 +12,7 @@
 #include "platform/bus/address_map.h"
 #include "platform/bus/burst_run.h"
 #include "platform/bus/device_lane.h"
+#include "platform/bus/memory_lane.h"
 #include "platform/bus/port_counters.h"
 #include "platform/bus/request_bus.h"
 #include "platform/bus/router_config.h"
@@ -123,7 +124,6 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   template <class Forward>
   BusResponse cross(const Crossing& crossing, uint32_t target, uint64_t offered_ps, uint64_t& end_ps, Forward forward);
   class RunPacer;
-  class MemoryLane;
   struct Lane final : BusPort, BurstPort, BusLanes {
     Router* router = nullptr;
     size_t master = 0;
@@ -139,7 +139,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
     bool reaches(const BurstRuns& runs);
     std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
     DeviceLane* device_lane(uint64_t address) override;
-    BusPort* memory_lane(uint64_t address) override;
+    MemoryLane* memory_lane(uint64_t address) override;
   };
 
   void b_transport(int master, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -161,9 +161,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
     return found;
   }
   void tell_of(const BurstRuns& runs, size_t master);
-  bool watches(uint64_t address, uint64_t size) const {
-    return watch_ && address <= watch_last_ && size != 0 && address + (size - 1) >= watch_first_;
-  }
+  bool watches(uint64_t address, uint64_t size) const { return watched_.meet(address, size); }
   uint64_t beats_ps(uint64_t size) const;
 
   RouterConfig config_;
@@ -182,7 +180,7 @@ class Router final : public sc_core::sc_module, public RequestRoutes, public Sav
   std::vector<std::shared_ptr<MemoryLane>> memory_lanes_;
   std::array<AccessWindows, kMostBusMasters> windows_;
   std::array<uint32_t, kMostBusMasters> last_target_{};  ///< found last; a hint, not state
-  uint64_t watch_first_ = 1, watch_last_ = 0;
+  WatchedBytes watched_;                                 ///< by `watch_`
   WriteWatch watch_;
   Snoop snoop_;
 

@@ -180,9 +180,7 @@ void Router::answered(const BusRequest& request, uint32_t target, BusResponse re
     snoop_(request.op, request.address, request.size, request.who.initiator);
   }
   if (target == traffic_target_) record(request.who, request.op, request.size);
-  const bool watched = watch_ && request.op == BusOp::write && request.address <= watch_last_ &&
-                       request.address + (request.size - 1) >= watch_first_;
-  if (watched) watch_(request.address, data, request.size);
+  if (request.op == BusOp::write && watches(request.address, request.size)) watch_(request.address, data, request.size);
 }
 
 BusResponse Router::access(uint32_t target, BusAccess& access, uint64_t& delay_ps) {

@@ -47,16 +47,6 @@ uint32_t Cache::victim(uint64_t line) const {
   return low;
 }
 
-void Cache::fill(uint32_t slot, uint64_t line, const uint8_t* bytes, uint64_t age) {
-  BB_CHECK(line == line_of(line) && first_slot(line) == slot / config_.ways * config_.ways, "{:#x} in slot {}", line,
-           slot);
-  lines_[slot] = line;
-  ages_[slot] = age;
-  flags_[slot] = 0;
-  fill_numbers_[slot] = kAlwaysThere + 1 + static_cast<uint32_t>(fills_++ % kFillNumbers);
-  if (config_.data) std::memcpy(bytes_.data() + size_t{slot} * config_.line_bytes, bytes, config_.line_bytes);
-}
-
 void Cache::drop(uint32_t slot) {
   lines_[slot] = kNoLine;
   fill_numbers_[slot] = 0;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
 #include "platform/cache/cache_config.h"
+#include "platform/check/check.h"
 #include "platform/state/archive.h"
 
 namespace backboard {
@@ -105,5 +107,15 @@ class Cache {
   std::vector<uint8_t> bytes_;
   uint64_t fills_ = 0;
 };
+
+inline void Cache::fill(uint32_t slot, uint64_t line, const uint8_t* bytes, uint64_t age) {
+  BB_CHECK(line == line_of(line) && first_slot(line) == slot / config_.ways * config_.ways, "{:#x} in slot {}", line,
+           slot);
+  lines_[slot] = line;
+  ages_[slot] = age;
+  flags_[slot] = 0;
+  fill_numbers_[slot] = kAlwaysThere + 1 + static_cast<uint32_t>(fills_++ % kFillNumbers);
+  if (config_.data) std::memcpy(bytes_.data() + size_t{slot} * config_.line_bytes, bytes, config_.line_bytes);
+}
 
 }  // namespace backboard

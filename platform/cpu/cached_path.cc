@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "platform/cpu/data_path.h"
+#include "platform/memory/memory_access.h"
 
 namespace backboard {
 
@@ -69,6 +70,20 @@ inline uint64_t DataPath::write_back(uint64_t line, uint8_t* bytes, uint64_t tim
   return delay_ps;
 }
 
+[[gnu::always_inline]] inline void DataPath::enter(uint32_t slot, uint64_t line, bool machine_mode, uint8_t* bytes,
+                                                   bool may_read, bool may_write) {
+  Page& page = page_at(pages(machine_mode), line);
+  release(page, machine_mode);
+  line_pages_[slot][machine_mode ? 0 : 1] = &page;
+  if (!machine_mode) tables_used_ = 2;
+  page.read_tag = may_read ? line : kNoTag;
+  page.write_tag = may_write ? line : kNoTag;
+  page.host_minus_guest = reinterpret_cast<uintptr_t>(bytes) - static_cast<uintptr_t>(line);
+  page.read_cycles = page.write_cycles = data_config_.hit_cycles;
+  page.owner = slot;
+  page.size_mask = kOfCache;
+}
+
 /// Lets the interpreter touch a line that is there, as far as it may without anybody noticing.
 void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   Cache& cache = *data_cache_;
@@ -83,17 +98,9 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
     page.write_tag = may_write && takes_stores ? line : kNoTag;
     return;
   }
-  release(page, machine_mode);
   const bool may_read = permission.access & static_cast<uint8_t>(PmpAccess::read);
   const bool may_write = permission.access & static_cast<uint8_t>(PmpAccess::write);
-  line_pages_[slot][machine_mode ? 0 : 1] = &page;
-  if (!machine_mode) tables_used_ = 2;
-  page.read_tag = may_read ? line : kNoTag;
-  page.write_tag = may_write && takes_stores ? line : kNoTag;
-  page.host_minus_guest = reinterpret_cast<uintptr_t>(bytes) - static_cast<uintptr_t>(line);
-  page.read_cycles = page.write_cycles = data_config_.hit_cycles;
-  page.owner = slot;
-  page.size_mask = kOfCache;
+  enter(slot, line, machine_mode, bytes, may_read, may_write && takes_stores);
 }
 
 void DataPath::forget_line(uint32_t slot) {
@@ -169,6 +176,7 @@ uint32_t DataPath::bring(uint64_t line, uint64_t clock, uint32_t region, AccessR
   cache.fill(slot, line, bytes, clock);
   cache.counters.fills++;
   if (requests_) brought_[brought_[0] == Cache::kNoLine ? 0 : 1] = line;
+  if (usual_memory_.lane == nullptr && region != kNoRegion) remember_memory(regions_[region]);
   return slot;
 }
 
@@ -264,6 +272,88 @@ AccessResult DataPath::access_lines(BusOp op, uint64_t address, unsigned size_by
   }
   brought_ = kNothing;
   return sum;
+}
+
+void DataPath::remember_memory(const Region& region) {
+  const uint64_t line_bytes = data_cache_->line_bytes();
+  const bool usual = use_direct_memory_ && !requests_ && watchpoints_.empty() &&
+                     data_config_.writes == CacheWrites::back && data_config_.write_allocate &&
+                     data_config_.replacement == CacheReplacement::lru;
+  if (!usual || region.lane == nullptr || !region.lane->carries_lines()) return;
+  const uint64_t first = (region.first + (line_bytes - 1)) & ~(line_bytes - 1);
+  const uint64_t end = (region.last + 1) & ~(line_bytes - 1);
+  if (end <= first) return;
+  const uintptr_t of_address_0 = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
+  usual_memory_ = {first, end - first, reinterpret_cast<uint8_t*>(of_address_0), region.lane};
+}
+
+/// Equal to read_line and write_line where they call `bring` (their comments say why things are done), because of what
+/// remember_memory has made sure of. The set is looked at once: a line's age is the table's or the cache's, whichever
+/// is later, and only what gives way is collected.
+uint8_t* DataPath::bring_usual_line(BusOp op, uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles) {
+  Cache& cache = *data_cache_;
+  const auto in_memory = [this](uint64_t at) {
+    return reinterpret_cast<uint8_t*>(reinterpret_cast<uintptr_t>(usual_memory_.bytes) + static_cast<uintptr_t>(at));
+  };
+  const bool write = op == BusOp::write;
+  const uint32_t line_bytes = cache.line_bytes();
+  const uint64_t line = cache.line_of(address);
+  const Pmp::Permission permission = pmp_.permission(line, line_bytes, machine_mode);
+  const auto may = [&](PmpAccess what) { return (permission.access & static_cast<uint8_t>(what)) != 0; };
+  if (!permission.uniform || !may(write ? PmpAccess::write : PmpAccess::read)) return nullptr;
+  if (excluded(line, line_bytes)) return nullptr;
+
+  const uint32_t first = cache.first_slot(line), end = first + cache.ways();
+  const uint64_t* const ages = cache.ages();
+  const std::array<Page*, 2>* const granules = line_pages_.data();
+  const bool by_users_too = tables_used_ == 2;
+  uint32_t slot = first;
+  uint64_t least = UINT64_MAX;
+  for (uint32_t i = first; i < end; ++i) {
+    const uint64_t there = cache.line(i);
+    if (there == line) return nullptr;
+    uint64_t age = ages[i];
+    if (const Page* const page = granules[i][0]) age = std::max(age, page->last_use);
+    if (by_users_too) [[unlikely]] {
+      if (const Page* const page = granules[i][1]) age = std::max(age, page->last_use);
+    }
+    const uint64_t rank = there == Cache::kNoLine ? 0 : age + 1;  // an empty slot comes first
+    slot = rank < least ? i : slot;
+    least = std::min(rank, least);
+  }
+
+  const uint64_t old_line = cache.line(slot);
+  const bool evicts = old_line != Cache::kNoLine;
+  if (evicts) {
+    if (cache.overtaken(slot) || !is_usual(old_line)) return nullptr;
+    if (usual_memory_.lane->watches(old_line, line_bytes)) return nullptr;
+    forget_line(slot);
+  }
+  const bool dirty = evicts && cache.dirty(slot);
+  const uint64_t asked_ps = clock_.time_ps(clock);
+  const uint64_t start_ps = dirty ? std::max(asked_ps, write_buffer_free_ps_) : asked_ps;
+  MemoryLane& lane = *usual_memory_.lane;
+  const uint64_t brought_ps = lane.carry_line(BusOp::read, line, line_bytes, start_ps, line_access_.who);
+  cycles = data_config_.hit_cycles + cycles_of(brought_ps - asked_ps) + data_config_.miss_cycles;
+  if (dirty) {
+    if (cache.has_data()) copy_line(in_memory(old_line), cache.bytes(slot), line_bytes);
+    cache.counters.write_backs++;
+    write_buffer_free_ps_ = lane.carry_line(BusOp::write, old_line, line_bytes, brought_ps, line_access_.who);
+  }
+  uint8_t* bytes = in_memory(line);
+  cache.fill(slot, line, bytes, clock);
+  if (cache.has_data()) bytes = cache.bytes(slot);
+  cache.counters.fills++;
+  if (write) {
+    cache.counters.writes++;
+    cache.counters.write_misses++;
+    cache.set_dirty(slot, true);
+  } else {
+    cache.counters.reads++;
+    cache.counters.read_misses++;
+  }
+  enter(slot, line, machine_mode, bytes, may(PmpAccess::read), may(PmpAccess::write));
+  return bytes + (address - line);
 }
 
 AccessResult DataPath::fetch_line(uint64_t line, uint64_t clock) {

@@ -1,6 +1,7 @@
 // Running compiled blocks, and what they call back for.
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "platform/check/check.h"
 #include "platform/cpu/fast_float.h"
@@ -213,10 +214,56 @@ void RiscvCore<Xlen>::count_compiled() {
   });
 }
 
+/// `loaded`: what the load has read, in its low bytes.
+template <class Xlen>
+inline void RiscvCore<Xlen>::finish_load(const CompiledSite& site, uint32_t loaded) {
+  const Operation& op = *site.operation;
+  const unsigned above = 32 - 8 * site.size_bytes;
+  const uint32_t value = loaded << above;
+  if (site.floating) {
+    f_[op.rd] = value;
+    fs_ = 3;
+  } else {
+    x_[op.rd] = site.sign_extends ? static_cast<U>(static_cast<int32_t>(value) >> above) : value >> above;
+  }
+}
+
+/// A load or store that misses and that nobody could notice (DataPath::bring_at_once): nothing has been scheduled or
+/// raised, so that of goes_on only the time is left to ask for. False: nothing is done.
+template <class Xlen>
+inline bool RiscvCore<Xlen>::bring_compiled(const CompiledSite& site, U address) {
+  const uint32_t size_bytes = site.size_bytes;
+  if (!(site.load || site.store) || (address & (size_bytes - 1)) != 0) return false;
+  const Operation& op = *site.operation;
+  uint32_t cycles = 0;
+  uint8_t* const place = path_.bring_at_once(site.store ? BusOp::write : BusOp::read, address, data_machine_,
+                                             clock_ + op.cycles_before, cycles);
+  if (place == nullptr) return false;
+  clock_ += cycles;
+  uint32_t word = 0;
+  if (site.store) {
+    word = static_cast<uint32_t>(site.floating ? f_[op.rs2] : x_[op.rs2]);
+    size_bytes == 4 ? std::memcpy(place, &word, 4) : std::memcpy(place, &word, size_bytes);
+    clock_ -= home_.write_cycles;
+    elsewhere_write_bytes_ += size_bytes;
+  } else {
+    size_bytes == 4 ? std::memcpy(&word, place, 4) : std::memcpy(&word, place, size_bytes);
+    finish_load(site, word);
+    clock_ -= home_.read_cycles;
+    elsewhere_read_bytes_ += size_bytes;
+  }
+  return true;
+}
+
 template <class Xlen>
 CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U address, uint64_t clock) {
   const Operation& op = *site.operation;
   clock_ = clock + site.latency_before;
+  if (bring_compiled(site, address)) {
+    if (may_run(site.block->block)) return {clock_ - site.latency_before - site.latency_own, CompiledExit::goes_on};
+    leave(site.block->block, op, clock_, true);
+    return {0, CompiledExit::left};
+  }
   pc_ = static_cast<U>(site.block->block.pc()) + op.pc_offset;
   AccessKind kind = AccessKind::fault;
   if (site.load) {
@@ -232,16 +279,7 @@ CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U addr
     take_pending_trap();
     return {0, CompiledExit::left};
   }
-  if (site.load) {
-    const unsigned above = 32 - 8 * site.size_bytes;
-    const auto value = static_cast<uint32_t>(transfer_) << above;
-    if (site.floating) {
-      f_[op.rd] = value;
-      fs_ = 3;
-    } else {
-      x_[op.rd] = site.sign_extends ? static_cast<U>(static_cast<int32_t>(value) >> above) : value >> above;
-    }
-  }
+  if (site.load) finish_load(site, static_cast<uint32_t>(transfer_));
   if (kind == AccessKind::bus && !goes_on(site.block->block.worst_cycles)) {
     leave(site.block->block, op, clock_, true);
     return {0, CompiledExit::left};

@@ -134,8 +134,8 @@ uint32_t DataPath::find_region(uint64_t address, unsigned size_bytes) {
   it->cacheable = std::any_of(cacheable_.begin(), cacheable_.end(), [&](const CoreConfig::MemoryRange& range) {
     return it->first >= range.first && it->last <= range.last;
   });
-  BusPort* const lane = lanes_ != nullptr ? lanes_->memory_lane(it->first) : nullptr;
-  it->lines = lane != nullptr ? lane : &bus_;
+  it->lane = lanes_ != nullptr ? lanes_->memory_lane(it->first) : nullptr;
+  it->lines = it->lane != nullptr ? it->lane : &bus_;
   if (!it->cacheable || !data_cache_) {
     largest_latency_cycles_ = std::max({largest_latency_cycles_, it->read_cycles, it->write_cycles});
   }
@@ -201,10 +201,7 @@ void DataPath::enter_home(uint64_t page, bool machine_mode, bool may_read, bool 
 
 void DataPath::count(Page& page) {
   if (page.size_mask == kOfCache) {
-    data_cache_->counters.reads += page.reads;
-    data_cache_->counters.writes += page.writes;
-    data_cache_->use(page.owner, page.last_use);
-    if (page.writes != 0) data_cache_->set_dirty(page.owner, true);
+    count_line(page);
   } else {
     regions_[page.owner].data_read_bytes += page.reads;
     regions_[page.owner].data_write_bytes += page.writes;
@@ -220,6 +217,7 @@ void DataPath::collect_pages() {
 }
 
 void DataPath::flush_pages() {
+  usual_memory_ = {};
   for (unsigned mode = 0; mode < entered_.size(); ++mode) {
     for (const uint32_t page : entered_[mode]) home_pages_[mode]->bytes()[page] = 0;
     entered_[mode].clear();
@@ -229,6 +227,7 @@ void DataPath::flush_pages() {
       collect(page);
       page.read_tag = kNoTag;
       page.write_tag = kNoTag;
+      page.last_use = 0;  // of another time, if the core is being restored
     }
   }
 }

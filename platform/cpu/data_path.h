@@ -12,6 +12,7 @@
 
 #include "platform/bus/access.h"
 #include "platform/bus/device_lane.h"
+#include "platform/bus/memory_lane.h"
 #include "platform/cache/cache.h"
 #include "platform/cpu/core.h"
 #include "platform/cpu/core_clock.h"
@@ -84,7 +85,8 @@ class DataPath {
     uint64_t data_read_bytes = 0;
     uint64_t data_write_bytes = 0;
     uint64_t code_read_bytes = 0;
-    BusPort* lines = nullptr;  ///< by which its lines go
+    BusPort* lines = nullptr;    ///< by which its lines go
+    MemoryLane* lane = nullptr;  ///< nullptr: they go by the bus
     bool holds(uint64_t address, unsigned size_bytes) const {
       const uint64_t end = address + (size_bytes - 1);
       return bytes && address >= first && end <= last && end >= address;
@@ -129,6 +131,14 @@ class DataPath {
     std::memcpy(bytes, value, sizeof bytes);
     return look(cross(*lane, BusOp::write, address, size_bytes, clock_.time_ps(clock), bytes), WatchKind::write,
                 address, size_bytes);
+  }
+
+  /// The short way of a miss (cached_path.cc): an aligned load or store whose line is not there, of which nobody could
+  /// notice anything. Brings the line, counts the access, and gives its place and `cycles`, as `read` or `write` would;
+  /// the caller moves the bytes. nullptr, and nothing is done: the others are to be called.
+  uint8_t* bring_at_once(BusOp op, uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles) {
+    if (!is_usual(address)) return nullptr;
+    return bring_usual_line(op, address, machine_mode, clock, cycles);
   }
 
   /// Instruction bytes outside direct memory.
@@ -224,6 +234,13 @@ class DataPath {
     if (page.reads + page.writes != 0) count(page);
   }
   void count(Page& page);
+  void count_line(Page& page) {
+    Cache& cache = *data_cache_;
+    cache.counters.reads += page.reads;
+    cache.counters.writes += page.writes;
+    cache.use(page.owner, page.last_use);
+    if (page.writes != 0) cache.set_dirty(page.owner, true);
+  }
   /// Before a granule of a table holds something else.
   void release(Page& page, bool machine_mode) {
     collect(page);
@@ -288,6 +305,11 @@ class DataPath {
   BusPort& way_of_lines(uint32_t region) { return region == kNoRegion ? bus_ : *regions_[region].lines; }
   AccessResult clean(uint32_t slot, uint64_t clock);
   void enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes);
+  /// Makes the table's granule of `line` that of `slot`.
+  void enter(uint32_t slot, uint64_t line, bool machine_mode, uint8_t* bytes, bool may_read, bool may_write);
+  void remember_memory(const Region& region);
+  bool is_usual(uint64_t address) const { return address - usual_memory_.first < usual_memory_.size_bytes; }
+  uint8_t* bring_usual_line(BusOp op, uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles);
   [[gnu::always_inline]] void collect_set(uint32_t first_slot);
   void forget_line(uint32_t slot);
   void drop_line(uint32_t slot);
@@ -329,7 +351,15 @@ class DataPath {
   std::vector<std::array<Page*, 2>> line_pages_;
   bool has_caches_;
   unsigned granule_shift_;
-  BusAccess line_access_;              ///< what is the same for all lines of the data cache
+  BusAccess line_access_;  ///< what is the same for all lines of the data cache
+  /// The whole lines of the region that one was brought from last, if its misses may take the short way. Forgotten with
+  /// the pages.
+  struct UsualMemory {
+    uint64_t first = 0;
+    uint64_t size_bytes = 0;
+    uint8_t* bytes = nullptr;  ///< of address 0
+    MemoryLane* lane = nullptr;
+  } usual_memory_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;
   std::array<PageTable, 2> pages_;

@@ -94,7 +94,15 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
       return AccessKind::direct;
     }
   }
-  const AccessResult result = path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+  AccessResult result{AccessKind::bus, BusResponse::ok, 0};
+  uint8_t* const place = address % size_bytes != 0 ? nullptr
+                                                   : path_.bring_at_once(BusOp::read, address, data_machine_,
+                                                                         clock_ + cycles_before, result.cycles);
+  if (place != nullptr) {
+    std::memcpy(&transfer_, place, size_bytes);
+  } else {
+    result = path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+  }
   const AccessKind kind = finish_access(result, TrapCause::load_access, address);
   if (kind == AccessKind::fault) return kind;
   clock_ -= home_.read_cycles;
@@ -123,7 +131,15 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
       return AccessKind::direct;
     }
   }
-  const AccessResult result = path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+  AccessResult result{AccessKind::bus, BusResponse::ok, 0};
+  uint8_t* const place = address % size_bytes != 0 ? nullptr
+                                                   : path_.bring_at_once(BusOp::write, address, data_machine_,
+                                                                         clock_ + cycles_before, result.cycles);
+  if (place != nullptr) {
+    std::memcpy(place, &transfer_, size_bytes);
+  } else {
+    result = path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+  }
   const AccessKind kind = finish_access(result, TrapCause::store_access, address);
   if (kind == AccessKind::fault) return kind;
   clock_ -= home_.write_cycles;

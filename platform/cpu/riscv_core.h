@@ -175,6 +175,8 @@ class RiscvCore final : public Core, private GuestMemory {
   void place_lines(CompiledBlock& compiled);
   void forget_compiled();
   void count_compiled();
+  void finish_load(const CompiledSite& site, uint32_t loaded);
+  bool bring_compiled(const CompiledSite& site, U address);
   CompiledReturn access_compiled(const CompiledSite& site, U address, uint64_t clock);
   CompiledReturn floating_compiled(const CompiledSite& site, uint64_t clock);
   CompiledReturn csr_compiled(const CompiledSite& site, uint64_t clock);

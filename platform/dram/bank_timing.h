@@ -1,6 +1,7 @@
 // When a DRAM with banks and open rows delivers: closed forms over the row state, in memory clocks.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -52,14 +53,24 @@ class BankTiming {
   };
   static constexpr uint64_t kNoRow = UINT64_MAX;
 
+  uint64_t serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts);
   uint64_t serve_row(bool write, uint64_t bank_index, uint64_t row, uint64_t bursts, uint64_t now, RowFacts& facts);
   uint64_t open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts);
   uint64_t after_activates(uint64_t clock) const;
   void close(const Bank& bank, uint64_t clock);
-  uint64_t epoch_of(uint64_t clock) {
-    // Most commands lie in the interval of the one before: a division less.
-    if (clock - near_epoch_ * refi_ >= refi_) near_epoch_ = clock / refi_;
-    return near_epoch_;
+  /// What lies between two refreshes.
+  struct Interval {
+    uint64_t epoch = 0;        ///< so many refreshes came before
+    uint64_t refresh_end = 0;  ///< of the last of them; 0: there was none
+    uint64_t next_refresh = 0;
+  };
+  const Interval& interval_of(uint64_t clock) {
+    // Most commands lie in the interval of the one before: a division less. Unsigned: what lies before is far behind.
+    if (clock + refi_ - near_.next_refresh >= refi_) [[unlikely]] {
+      const uint64_t epoch = clock / refi_;
+      near_ = {epoch, epoch == 0 ? 0 : epoch * refi_ + rfc_, refresh_after(epoch)};
+    }
+    return near_;
   }
   uint64_t refresh_after(uint64_t epoch) const { return (epoch + 1) * refi_; }
   uint64_t data_latency(bool write) const { return write ? write_data_ : read_data_; }
@@ -80,7 +91,117 @@ class BankTiming {
   dram::EnergyFacts energy_;  ///< of rows that are closed again; commands of all
   uint64_t rank_epoch_ = 0;   ///< refresh interval of the last activates
   uint64_t rank_since_ = 0;   ///< the first of them, plus one; 0: none
-  uint64_t near_epoch_ = 0;   ///< refresh interval asked for last; a hint, not state
+  Interval near_;             ///< asked for last; a hint, not state
 };
+
+// In the header, for a line that a cache misses is not worth a call.
+
+/// A row that was open until `clock`.
+inline void BankTiming::close(const Bank& bank, uint64_t clock) {
+  ++energy_.precharges;
+  if (clock > bank.opened) energy_.bank_active_clocks += clock - bank.opened;
+}
+
+/// Earliest clock for an activate by RRD and FAW.
+[[gnu::always_inline]] inline uint64_t BankTiming::after_activates(uint64_t clock) const {
+  if (activates_[3] != 0) clock = std::max(clock, activates_[3] - 1 + gaps_.activate_to_activate_l);
+  if (activates_[0] != 0) clock = std::max(clock, activates_[0] - 1 + gaps_.activate_window);
+  return clock;
+}
+
+/// Opens `row`, precharging where another is open; returns the earliest column command.
+[[gnu::always_inline]] inline uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest,
+                                                            uint64_t refresh_end, RowFacts& facts) {
+  uint64_t activate = std::max({earliest, refresh_end, bank.activate_ready});
+  if (bank.row != kNoRow) {
+    const uint64_t precharge = std::max({earliest, refresh_end, bank.precharge_ready});
+    activate = precharge + gaps_.precharge_pb_to_activate;
+    ++facts.precharges;
+    close(bank, precharge);
+  }
+  if (bank.last_activate != 0) activate = std::max(activate, bank.last_activate - 1 + gaps_.activate_to_activate_same);
+  activate = after_activates(activate);
+  activates_ = {activates_[1], activates_[2], activates_[3], activate + 1};
+  bank.last_activate = activate + 1;
+  bank.row = row;
+  bank.opened = activate;
+  ++energy_.activates;
+  const uint64_t epoch = interval_of(activate).epoch;
+  if (rank_since_ == 0 || epoch != rank_epoch_) {
+    if (rank_since_ != 0) energy_.rank_active_clocks += refresh_after(rank_epoch_) - (rank_since_ - 1);
+    rank_epoch_ = epoch;
+    rank_since_ = activate + 1;
+  }
+  bank.precharge_ready = activate + gaps_.activate_to_precharge;
+  bank.activate_ready = 0;
+  ++facts.activates;
+  return activate + gaps_.activate_to_column;
+}
+
+/// Serves bursts of one row; returns when the last one's data has passed.
+[[gnu::always_inline]] inline uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row,
+                                                             uint64_t bursts, uint64_t now, RowFacts& facts) {
+  Bank& bank = banks_[bank_index];
+  facts.bursts += bursts;
+  (write ? energy_.writes : energy_.reads) += bursts;
+  while (true) {
+    // The controller takes a clock to choose, and cannot use the bus before it is free.
+    const uint64_t gap = last_write_ == write || bus_free_ == 0 ? 0 : (write ? read_to_write_ : write_to_read_);
+    uint64_t column = now + 1;
+    if (bus_free_ + gap > column + data_latency(write)) column = bus_free_ + gap - data_latency(write);
+
+    // Refresh number k >= 1 occupies [k REFI, k REFI + RFC).
+    const Interval& interval = interval_of(column);
+    const uint64_t epoch = interval.epoch, refresh_end = interval.refresh_end, next_refresh = interval.next_refresh;
+    if (column < refresh_end) {
+      column = refresh_end;
+      ++facts.refresh_stalls;
+    }
+    if (bank.epoch != epoch) {  // the refresh closed the row
+      if (bank.row != kNoRow) close(bank, refresh_after(bank.epoch));
+      bank.row = kNoRow;
+      bank.epoch = epoch;
+      bank.precharge_ready = bank.activate_ready = 0;
+    }
+
+    uint64_t hits = bursts;
+    if (bank.row != row) {
+      column = std::max(column, open_row(bank, row, now + 1, refresh_end, facts));
+      --hits;
+    }
+    // Bursts whose command comes before the next refresh; the rest waits for it and opens the row again.
+    uint64_t now_served = bursts;
+    if (column + ((bursts - 1) << burst_clock_bits_) >= next_refresh) [[unlikely]] {
+      now_served = column >= next_refresh ? 0 : ((next_refresh - column - 1) >> burst_clock_bits_) + 1;
+    }
+    if (now_served > 0) {
+      facts.row_hits += std::min(hits, now_served - (bursts - hits));
+      const uint64_t last_column = column + ((now_served - 1) << burst_clock_bits_);
+      bus_free_ = column + data_latency(write) + (now_served << burst_clock_bits_);
+      last_write_ = write;
+      bank.precharge_ready =
+          std::max(bank.precharge_ready, last_column + (write ? gaps_.write_to_precharge : gaps_.read_to_precharge));
+      if (close_pages_) {
+        close(bank, bank.precharge_ready);
+        bank.row = kNoRow;
+        bank.activate_ready = bank.precharge_ready + gaps_.precharge_pb_to_activate;
+      }
+    }
+    bursts -= now_served;
+    if (bursts == 0) [[likely]]
+      return bus_free_;
+    now = next_refresh;
+  }
+}
+
+[[gnu::always_inline]] inline uint64_t BankTiming::serve(bool write, uint64_t address, uint64_t size, uint64_t now,
+                                                         RowFacts& facts) {
+  const uint64_t only_page = address >> page_bits_;
+  if ((address + size - 1) >> page_bits_ == only_page) [[likely]] {
+    const uint64_t bursts = ((address + size - 1) >> burst_bits_) - (address >> burst_bits_) + 1;
+    return serve_row(write, only_page & (banks_count_ - 1), only_page >> bank_bits_, bursts, now, facts);
+  }
+  return serve_rows(write, address, size, now, facts);
+}
 
 }  // namespace backboard

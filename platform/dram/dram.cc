@@ -104,10 +104,10 @@ BusResponse Dram::serve_in_line(BusAccess& access, uint64_t& delay_ps) {
   return BusResponse::ok;
 }
 
-[[gnu::always_inline]] inline void Dram::count(const Attribution& who, BusOp op, uint64_t bytes, uint64_t transactions,
+[[gnu::always_inline]] inline void Dram::count(Initiator initiator, BusOp op, uint64_t bytes, uint64_t transactions,
                                                const RowFacts& facts) {
   const bool write = op == BusOp::write;
-  DramCounters& counters = counters_[static_cast<size_t>(who.initiator)];
+  DramCounters& counters = counters_[static_cast<size_t>(initiator)];
   (write ? counters.write_bytes : counters.read_bytes) += bytes;
   (write ? counters.writes : counters.reads) += transactions;
   (write ? counters.write_bursts : counters.read_bursts) += facts.bursts;
@@ -123,13 +123,24 @@ BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
   }
   const BusResponse response = copy_access(store_, access);
   if (response != BusResponse::ok || access.debug || access.size == 0) return response;
-  const bool write = access.op == BusOp::write;
-  RowFacts facts;
-  const uint64_t done = timing_.serve(write, access.address, access.size, grid_.edge_from(access.time_ps), facts);
-  delay_ps += grid_.time_at(done) - access.time_ps;
-  bandwidth_.add(access.who.initiator, access.size, grid_.time_at(done));
-  count(access.who, access.op, access.size, 1, facts);
+  delay_ps +=
+      time_access(access.op, access.address, access.size, access.who.initiator, access.time_ps) - access.time_ps;
   return response;
+}
+
+/// When `size` bytes that reach the memory at `time_ps` have passed; they are counted.
+[[gnu::always_inline]] inline uint64_t Dram::time_access(BusOp op, uint64_t address, uint32_t size, Initiator initiator,
+                                                         uint64_t time_ps) {
+  RowFacts facts;
+  const uint64_t done = timing_.serve(op == BusOp::write, address, size, grid_.edge_from(time_ps), facts);
+  const uint64_t done_ps = grid_.time_at(done);
+  bandwidth_.add(initiator, size, done_ps);
+  count(initiator, op, size, 1, facts);
+  return done_ps;
+}
+
+uint64_t Dram::time_line(BusOp op, uint64_t address, uint32_t size, Initiator initiator, uint64_t time_ps) {
+  return time_access(op, address, size, initiator, time_ps);
 }
 
 BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {
@@ -159,7 +170,7 @@ BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {
     data += run.bytes;
     totals.bytes += run.bytes;
   }
-  count(runs.who, runs.op, totals.bytes, totals.bursts, facts);
+  count(runs.who.initiator, runs.op, totals.bytes, totals.bursts, facts);
   return totals;
 }
 

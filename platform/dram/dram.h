@@ -9,6 +9,7 @@
 
 #include "platform/bus/access.h"
 #include "platform/bus/burst_run.h"
+#include "platform/bus/line_timing.h"
 #include "platform/dram/bank_timing.h"
 #include "platform/dram/dram_config.h"
 #include "platform/dram/dram_counters.h"
@@ -22,11 +23,14 @@ namespace backboard {
 /// access is answered when its last burst has passed, by a closed form over the row state. `timing: at`
 /// (`take_requests`): requests go to the command-level model; accesses, whose masters wait for nothing else, are served
 /// by it in line. Direct accesses of the core cost constants at both levels and never touch the row state.
-class Dram final : public BusTarget, public BurstPort, public Saved, public HasStats {
+class Dram final : public BusTarget, public LineTiming, public BurstPort, public Saved, public HasStats {
  public:
   Dram(const DramConfig& config, uint64_t size_bytes);
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
+  /// `lt` only.
+  bool times_lines() const override { return !target_; }
+  uint64_t time_line(BusOp op, uint64_t address, uint32_t size, Initiator initiator, uint64_t time_ps) override;
   std::optional<DirectRegion> direct(uint64_t address) override;
   /// `lt` only; runs that leave the memory go burst by burst.
   BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override;
@@ -55,8 +59,9 @@ class Dram final : public BusTarget, public BurstPort, public Saved, public HasS
  private:
   class Watch;
 
+  uint64_t time_access(BusOp op, uint64_t address, uint32_t size, Initiator initiator, uint64_t time_ps);
   BusResponse serve_in_line(BusAccess& access, uint64_t& delay_ps);
-  void count(const Attribution& who, BusOp op, uint64_t bytes, uint64_t transactions, const RowFacts& facts);
+  void count(Initiator initiator, BusOp op, uint64_t bytes, uint64_t transactions, const RowFacts& facts);
 
   DramConfig config_;
   ClockGrid grid_;

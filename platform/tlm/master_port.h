@@ -44,7 +44,9 @@ class MasterPort final : public sc_core::sc_module,
   DeviceLane* device_lane(uint64_t address) override {
     return lanes_ != nullptr ? lanes_->device_lane(address) : nullptr;
   }
-  BusPort* memory_lane(uint64_t address) override { return lanes_ != nullptr ? lanes_->memory_lane(address) : nullptr; }
+  MemoryLane* memory_lane(uint64_t address) override {
+    return lanes_ != nullptr ? lanes_->memory_lane(address) : nullptr;
+  }
 
   uint64_t submit(const BusRequest& request) override;
   void set_client(RequestClient& client) override { client_ = &client; }
