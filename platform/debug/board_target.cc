@@ -294,7 +294,7 @@ std::string BoardTarget::trace(std::string_view what) {
   if (what == "on" || what == "off" || what == "status") {
     return fmt::format("trace is {}: {}, {} lines\n", trace_->on() ? "on" : "off", trace_->path(), trace_->lines());
   }
-  return "error: trace on, trace off or trace status\n";
+  return "error: expected trace on, trace off or trace status\n";
 }
 
 std::string BoardTarget::info(std::string_view what) {
@@ -303,14 +303,18 @@ std::string BoardTarget::info(std::string_view what) {
   for (const InfoBlock& block : kInfoBlocks) {
     if (what == block.name) return registers_text(block.name, block.place);
   }
-  return fmt::format("error: unknown subject '{}'; see monitor help\n", what);
+  std::string known = "irq, dram";
+  for (const InfoBlock& block : kInfoBlocks) known += fmt::format(", {}", block.name);
+  return fmt::format("error: info of '{}'; known: {}\n", what, known);
 }
 
 std::string BoardTarget::monitor(std::string_view command) {
-  static constexpr std::string_view kInfo = "info ", kTrace = "trace ";
+  const size_t space = command.find(' ');
+  const std::string_view word = command.substr(0, space);
+  const std::string_view what = space == std::string_view::npos ? "" : command.substr(space + 1);
+  if (word == "info") return info(what);
+  if (word == "trace") return trace(what);
   if (command == "help") return kHelp;
-  if (command.substr(0, kInfo.size()) == kInfo) return info(command.substr(kInfo.size()));
-  if (command.substr(0, kTrace.size()) == kTrace) return trace(command.substr(kTrace.size()));
   if (command == "time") {
     return fmt::format("{} ps, {} instructions\n", std::max(board_.time_ps(), board_.core().time_ps()),
                        board_.core().statistics().instructions);

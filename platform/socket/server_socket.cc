@@ -42,7 +42,7 @@ struct ServerSocket::Sockets {
   Stream::socket client{context};
 };
 
-SocketAddress parse_socket_address(std::string_view text, std::string_view option) {
+SocketAddress parse_socket_address(std::string_view text, std::string_view option, std::string_view others) {
   SocketAddress address;
   if (text.substr(0, kUnixPrefix.size()) == kUnixPrefix) {
     address.path = text.substr(kUnixPrefix.size());
@@ -64,7 +64,8 @@ SocketAddress parse_socket_address(std::string_view text, std::string_view optio
   boost::system::error_code bad_host;
   asio::ip::make_address(address.host, bad_host);
   if (port.empty() || error != std::errc() || end != port.data() + port.size() || bad_host) {
-    throw InputError(fmt::format("{} {}: expected PORT, HOST:PORT with a numeric host, or unix:PATH", option, text));
+    throw InputError(
+        fmt::format("{} {}: expected {}PORT, HOST:PORT with a numeric host, or unix:PATH", option, text, others));
   }
   return address;
 }

@@ -16,8 +16,9 @@ struct SocketAddress {
   std::string path;   ///< Unix socket when not empty
 };
 
-/// `[HOST:]PORT` or `unix:PATH`; loopback unless a numeric host is named. Throws InputError, naming `option`.
-SocketAddress parse_socket_address(std::string_view text, std::string_view option);
+/// `[HOST:]PORT` or `unix:PATH`; loopback unless a numeric host is named. Throws InputError, naming `option` and what
+/// `others` it takes ("stdio, pty, ").
+SocketAddress parse_socket_address(std::string_view text, std::string_view option, std::string_view others = "");
 
 /// One client at a time: others wait in the queue of the host. Nothing here blocks longer than it is told to, whatever
 /// a client does.

@@ -129,7 +129,8 @@ class PtyPort final : public TerminalPort {
 /// One client at a time. What the guest says while there is none is kept for the next, up to a limit.
 class SocketPort final : public TerminalPort {
  public:
-  explicit SocketPort(const std::string& where) : socket_(parse_socket_address(where, "--uart"), "--uart") {}
+  explicit SocketPort(const std::string& where)
+      : socket_(parse_socket_address(where, "--uart", "stdio, pty, file:PATH, "), "--uart") {}
 
   void write(std::string_view bytes) override {
     greet();

@@ -30,7 +30,7 @@ HWY_INLINE hn::Vec<D> halve(D d8, hn::Vec<D> even) {
 #endif
 }
 
-/// ceil(n / lanes) as rounds_table() has it, for n up to 255: a lane is at most 64 inputs wide, so the product of
+/// What Rounds gives, for n up to 255: a lane is at most 64 inputs wide, so the product of
 /// (n + lanes - 1) with what the factor is too large stays below 2^16.
 class ByteRounds {
  public:

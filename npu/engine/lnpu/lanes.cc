@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "platform/check/check.h"
-
 namespace backboard::npu::lnpu {
 
 bool LnpuConfig::valid() const {
@@ -45,16 +43,6 @@ uint32_t steps_per_window(const LnpuConfig& config, uint32_t positions) {
 uint32_t channels_per_window(const LnpuConfig& config, uint32_t positions) {
   if (config.ilb_window == 1 || positions == 0) return 1;
   return std::max(1u, config.ilb_window * config.lanes / positions);
-}
-
-std::vector<uint16_t> rounds_table(const LnpuConfig& config, uint32_t largest) {
-  const uint32_t lanes = config.ilb_window > 1 ? config.lanes : 1;
-  std::vector<uint16_t> table(largest + 1);
-  for (uint32_t n = 0; n <= largest; ++n) {
-    BB_CHECK((n + lanes - 1) / lanes <= UINT16_MAX, "{} inputs in a window", n);
-    table[n] = static_cast<uint16_t>((n + lanes - 1) / lanes);
-  }
-  return table;
 }
 
 }  // namespace backboard::npu::lnpu

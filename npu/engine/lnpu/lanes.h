@@ -74,9 +74,6 @@ uint32_t steps_per_window(const LnpuConfig& config, uint32_t positions);
 /// WG: output channels in one window when a tile has `positions` positions.
 uint32_t channels_per_window(const LnpuConfig& config, uint32_t positions);
 
-/// table[n] = ceil(n / lanes) for n up to ilb_window * lanes; the identity when the balancer is off.
-std::vector<uint16_t> rounds_table(const LnpuConfig& config, uint32_t largest);
-
 /// Adds the times of all lanes ([strip][lane][column]) to the facts: slowest lane of each core, slowest core.
 void add_core_times(const uint64_t* bin_times, const CoreGrid& grid, uint32_t lanes_per_bin, Facts& facts);
 

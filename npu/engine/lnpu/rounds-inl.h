@@ -26,8 +26,9 @@ HWY_INLINE V multiply_halves(V a, V b) {
 #endif
 }
 
-/// ceil(n / lanes) as rounds_table() has it, by a multiplication. Exact for the inputs of a window: n is at most 256 x
-/// lanes (see LnpuConfig::valid), so (n + lanes - 1) * lanes stays below 2^21 and the product below 2^32.
+/// ceil(n / lanes), the cycles of n inputs that balanced lanes share (n without the balancer), by a multiplication.
+/// Exact for the inputs of a window: n is at most 256 x lanes (see LnpuConfig::valid), so (n + lanes - 1) * lanes stays
+/// below 2^21 and the product below 2^32.
 class Rounds {
  public:
   explicit Rounds(const LnpuConfig& config)

@@ -365,8 +365,11 @@ TEST_CASE("monitor trace writes every step between on and off, and changes nothi
                                         "stepi 20\n"
                                         "monitor trace off\n"
                                         "monitor trace up\n"
+                                        "monitor info\n"
+                                        "monitor info cpu\n"
                                         "continue\n");
-    check_says(log, {"trace is off", "trace is on", "trace is off", "20 lines", "error: trace on", "exited normally"});
+    check_says(log, {"trace is off", "trace is on", "trace is off", "20 lines", "error: expected trace on",
+                     "error: info of ''; known: irq, dram, npu", "error: info of 'cpu'", "exited normally"});
     const std::string part = read_text(folder.path("part")), whole = read_text(folder.path("whole"));
     CHECK(std::count(part.begin(), part.end(), '\n') == 20);
     CHECK(part.find(" main+0x") != std::string::npos);

@@ -152,6 +152,12 @@ TEST_CASE("TCP: loopback, one client at a time, the next one gets what was said 
   CHECK(program.exit_code() == 0);
 }
 
+TEST_CASE("an unknown other end of the UART is refused with all that there are") {
+  const ProgramResult unknown = run("exec '" FIRMWARE_FOLDER "/hello.elf' --uart abc");
+  CHECK(unknown.exit_code == 2);
+  CHECK(unknown.err.find("--uart abc: expected stdio, pty, file:PATH, PORT, HOST:PORT") != std::string::npos);
+}
+
 TEST_CASE("a busy guest does not keep a client waiting, nor a silent client the guest") {
   const TemporaryFolder folder;
   const ProgramResult result = run("exec '" FIRMWARE_FOLDER "/hello.elf' --uart 'unix:" + folder.path("uart") + "'");
