@@ -68,9 +68,20 @@ std::vector<float> operand(size_t elements, double zeros, NumberFormat format, u
   return values;
 }
 
-/// Fills in what is measured; the row has its names.
-void measure(const EngineKernel& kernel, const BenchLayer& layer, BenchPhase phase, const EngineKernelOptions& options,
-             EngineKernelRow& row) {
+/// A row while it is measured.
+struct MeasuredRow {
+  EngineKernelRow row;  ///< has its names from the beginning
+  const EngineKernel* kernel;
+  const BenchLayer* layer;
+  BenchPhase phase;
+  LeastTime all, counting;
+};
+
+void measure(MeasuredRow& measured, const EngineKernelOptions& options, double seconds) {
+  EngineKernelRow& row = measured.row;
+  const EngineKernel& kernel = *measured.kernel;
+  const BenchLayer& layer = *measured.layer;
+  const BenchPhase phase = measured.phase;
   const ConvTile t = ConvTile::whole(row.batch, layer.c, layer.size, layer.size, layer.k, layer.kernel, layer.kernel,
                                      layer.stride, layer.pad);
   const std::vector<float> x = operand(size_t{t.n} * t.c * t.h * t.w, options.activation_zeros, kernel.activation, 1);
@@ -83,14 +94,13 @@ void measure(const EngineKernel& kernel, const BenchLayer& layer, BenchPhase pha
   Workspace workspace;
   Facts facts;
   const auto count = [&] { kernel.count(pass, t, first.data(), second.data(), facts, workspace); };
-  const double seconds = median_seconds(options.seconds_per_row, [&] {
+  measured.all.take(median_seconds(seconds, [&] {
     std::fill(acc.begin(), acc.end(), 0.0f);
     kernel.multiply(pass, t, first.data(), second.data(), acc.data(), workspace);
     count();
-  });
-  row.count_share = median_seconds(options.seconds_per_row / 4, count) / seconds;
+  }));
+  measured.counting.take(median_seconds(seconds / 4, count));
   row.macs = uint64_t{t.n} * t.oh * t.ow * t.c * t.kh * t.kw * t.k;
-  row.gmac_per_s = static_cast<double>(row.macs) / seconds / 1e9;
 }
 
 }  // namespace
@@ -106,7 +116,7 @@ std::vector<std::string> engines_with_kernels() {
 }
 
 std::vector<EngineKernelRow> measure_engine_kernels(const EngineKernelOptions& options) {
-  std::vector<EngineKernelRow> rows;
+  std::vector<MeasuredRow> table;
   for (const EngineKernel& kernel : kEngineKernels) {
     for (const BenchLayer& layer : kBenchLayers) {
       for (const BenchPhase phase : {BenchPhase::kFf, BenchPhase::kBp, BenchPhase::kWg}) {
@@ -114,12 +124,23 @@ std::vector<EngineKernelRow> measure_engine_kernels(const EngineKernelOptions& o
         const uint32_t batch = layer.size == 1 ? options.fc_batch : options.batch;
         EngineKernelRow row{kernel.name, layer.net, layer.name, name_of(phase), batch, 0, 0, 0};
         if (row.name().find(options.filter) == std::string::npos) continue;
-        measure(kernel, layer, phase, options, row);
-        if (options.on_row) options.on_row(row);
-        rows.push_back(std::move(row));
+        table.push_back({std::move(row), &kernel, &layer, phase, {}, {}});
       }
     }
   }
+  std::vector<EngineKernelRow> rows;
+  measure_in_rounds(
+      table, options.seconds_per_row,
+      [&](MeasuredRow& row, double seconds) {
+        if (options.on_measure) options.on_measure(row.row);
+        measure(row, options, seconds);
+      },
+      [&](const MeasuredRow& measured) {
+        EngineKernelRow& row = rows.emplace_back(measured.row);
+        row.count_share = measured.counting.seconds() / measured.all.seconds();
+        row.gmac_per_s = static_cast<double>(row.macs) / measured.all.seconds() / 1e9;
+        if (options.on_row) options.on_row(row);
+      });
   return rows;
 }
 

@@ -15,17 +15,18 @@ struct EngineKernelRow {
   std::string engine, net, layer, phase;
   uint32_t batch = 0;
   uint64_t macs = 0;       ///< of one run, padding included
-  double gmac_per_s = 0;   ///< median run
+  double gmac_per_s = 0;   ///< median run of the best round
   double count_share = 0;  ///< time of counting alone over that of the run
 };
 
 struct EngineKernelOptions {
   uint32_t batch = 16;
   uint32_t fc_batch = 64;
-  double seconds_per_row = 0.1;
-  std::string filter;  ///< only rows whose name contains it
-  /// Not empty: called with each row as soon as it is measured.
-  std::function<void(const EngineKernelRow&)> on_row = {};
+  double seconds_per_row = 0.1;  ///< of all rounds (timing.h)
+  std::string filter;            ///< only rows whose name contains it
+  std::function<void(const EngineKernelRow&)> on_measure =
+      {};  ///< not empty: called in each round before a row is measured
+  std::function<void(const EngineKernelRow&)> on_row = {};  ///< not empty: called with each row in the last round
   double activation_zeros = 0.5, error_zeros = 0.9, weight_zeros = 0.01;
 };
 

@@ -196,24 +196,41 @@ class LayerRun {
   Workspace workspace_;
 };
 
-/// Fills in what is measured; the row has its names.
-void measure(const BenchLayer& layer, BenchPhase phase, const KernelOptions& options, KernelRow& row) {
-  LayerRun run(layer, phase, row.batch, options);
+/// A row while it is measured.
+struct MeasuredRow {
+  KernelRow row;  ///< has its names from the beginning
+  const BenchLayer* layer;
+  BenchPhase phase;
+  LeastTime all, decoding, counting, plain;
+};
+
+void measure(MeasuredRow& measured, const KernelOptions& options, double seconds) {
+  KernelRow& row = measured.row;
+  LayerRun run(*measured.layer, measured.phase, row.batch, options);
   const ConvTile& tile = run.tile();
-  const double time = options.seconds_per_row;
-  const double seconds = median_seconds(time, [&] { run.run(); });
+  measured.all.take(median_seconds(seconds, [&] { run.run(); }));
   row.facts = run.facts();
-  row.decode_share = median_seconds(time / 4, [&] { run.decode(); }) / seconds;
-  row.count_share = median_seconds(time / 4, [&] { run.count(); }) / seconds;
+  measured.decoding.take(median_seconds(seconds / 4, [&] { run.decode(); }));
+  measured.counting.take(median_seconds(seconds / 4, [&] { run.count(); }));
   const uint32_t positions = tile.n * tile.oh * tile.ow, taps = tile.c * tile.kh * tile.kw;
   row.macs = uint64_t{positions} * taps * tile.k;
-  row.gmac_per_s = static_cast<double>(row.macs) / seconds / 1e9;
   if (!options.plain) return;
-  const double plain = phase == BenchPhase::kFf   ? plain_gemm_seconds(positions, tile.k, taps, time)
-                       : phase == BenchPhase::kBp ? plain_gemm_seconds(positions, taps, tile.k, time)
-                                                  : plain_gemm_seconds(taps, tile.k, positions, time);
-  row.plain_gmac_per_s = static_cast<double>(row.macs) / plain / 1e9;
+  measured.plain.take(measured.phase == BenchPhase::kFf   ? plain_gemm_seconds(positions, tile.k, taps, seconds)
+                      : measured.phase == BenchPhase::kBp ? plain_gemm_seconds(positions, taps, tile.k, seconds)
+                                                          : plain_gemm_seconds(taps, tile.k, positions, seconds));
+}
+
+/// Turns the times of all rounds into figures.
+KernelRow figures(const MeasuredRow& measured, const KernelOptions& options) {
+  KernelRow row = measured.row;
+  const double seconds = measured.all.seconds();
+  row.decode_share = measured.decoding.seconds() / seconds;
+  row.count_share = measured.counting.seconds() / seconds;
+  row.gmac_per_s = static_cast<double>(row.macs) / seconds / 1e9;
+  if (!options.plain) return row;
+  row.plain_gmac_per_s = static_cast<double>(row.macs) / measured.plain.seconds() / 1e9;
   row.ratio = row.gmac_per_s / row.plain_gmac_per_s;
+  return row;
 }
 
 }  // namespace
@@ -223,7 +240,7 @@ std::string KernelRow::name() const {
 }
 
 std::vector<KernelRow> measure_kernels(const KernelOptions& options) {
-  std::vector<KernelRow> rows;
+  std::vector<MeasuredRow> table;
   for (const BenchLayer& layer : kBenchLayers) {
     for (const BenchPhase phase : {BenchPhase::kFf, BenchPhase::kBp, BenchPhase::kWg}) {
       if (layer.first && phase == BenchPhase::kBp) continue;
@@ -234,12 +251,21 @@ std::vector<KernelRow> measure_kernels(const KernelOptions& options) {
         row.phase = name_of(phase);
         row.batch = batch;
         if (row.name().find(options.filter) == std::string::npos) continue;
-        measure(layer, phase, options, row);
-        if (options.on_row) options.on_row(row);
-        rows.push_back(std::move(row));
+        table.push_back({std::move(row), &layer, phase, {}, {}, {}, {}});
       }
     }
   }
+  std::vector<KernelRow> rows;
+  measure_in_rounds(
+      table, options.seconds_per_row,
+      [&](MeasuredRow& row, double seconds) {
+        if (options.on_measure) options.on_measure(row.row);
+        measure(row, options, seconds);
+      },
+      [&](const MeasuredRow& row) {
+        rows.push_back(figures(row, options));
+        if (options.on_row) options.on_row(rows.back());
+      });
   return rows;
 }
 

@@ -18,8 +18,8 @@ struct KernelRow {
   std::string net, layer, phase;
   uint32_t batch = 0;
   uint64_t macs = 0;            ///< of one run, padding included
-  double gmac_per_s = 0;        ///< lnpu, median run
-  double plain_gmac_per_s = 0;  ///< plain binary32 GEMM, median run
+  double gmac_per_s = 0;        ///< lnpu, median run of the best round
+  double plain_gmac_per_s = 0;  ///< plain binary32 GEMM, median run of its best round
   double ratio = 0;             ///< gmac_per_s / plain_gmac_per_s
   double decode_share = 0;      ///< time of decoding alone over that of the run
   double count_share = 0;       ///< time of the facts alone over that of the run
@@ -30,15 +30,17 @@ struct KernelOptions {
   uint32_t batch = 16;  ///< images, convolutions
   /// Images, FC layers: every weight is decoded and packed once a run. The demo trains with 16.
   std::vector<uint32_t> fc_batches = {64, 16};
-  double seconds_per_row = 0.2;  ///< least time for the lnpu runs and again for the plain ones; at least 3 samples
-  bool plain = true;             ///< measure the plain GEMM too
-  std::string filter;            ///< only rows whose name contains it
-  std::function<void(const KernelRow&)> on_row = {};  ///< not empty: called with each row as soon as it is measured
+  /// Least time of all rounds (timing.h) for the lnpu runs and again for the plain ones; at least 3 samples a round.
+  double seconds_per_row = 0.2;
+  bool plain = true;                                      ///< measure the plain GEMM too
+  std::string filter;                                     ///< only rows whose name contains it
+  std::function<void(const KernelRow&)> on_measure = {};  ///< not empty: called in each round before a row is measured
+  std::function<void(const KernelRow&)> on_row = {};      ///< not empty: called with each row in the last round
   double activation_zeros = 0.5, error_zeros = 0.9, weight_zeros = 0.01;
   double threshold = 1.3;  ///< tau over values of unit variance: about a fifth of the non-zeros become FP16
 };
 
-/// Measures every row; deterministic operands. BP of the first layers is left out: training does not need it.
+/// Measures every row in rounds; deterministic operands. BP of the first layers is left out: training does not need it.
 std::vector<KernelRow> measure_kernels(const KernelOptions& options);
 
 /// Median time of a plain binary32 GEMM, rows x columns outputs of `steps` products each, dense operands, one thread.

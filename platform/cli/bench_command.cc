@@ -12,6 +12,7 @@
 #include "platform/cli/commands.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/suggest.h"
+#include "platform/run/process.h"
 
 namespace backboard {
 namespace {
@@ -57,6 +58,11 @@ void print_line(const Measurement& m) {
   std::fflush(stdout);
 }
 
+void show_progress(const std::string& what) {
+  fmt::print(stderr, "\r{:<60}\r{}", "", what);
+  std::fflush(stderr);
+}
+
 void print(const std::vector<Measurement>& measurements) {
   if (!measurements.empty() && !measurements.front().column.empty()) return print_table(measurements);
   for (const Measurement& m : measurements) print_line(m);
@@ -89,7 +95,10 @@ int bench(Request& options) {
     refuse_others(options.of_kernels, benchmark.options == Benchmark::Options::kernels, "kernels");
     // What was measured until someone loses patience is on paper.
     bool printed = false;
+    const bool progress = progress_wanted();
+    if (progress) options.options.on_progress = show_progress;
     options.options.on_measured = [&](const Measurement& m) {
+      if (progress) show_progress("");
       print_line(m);
       printed = true;
     };

@@ -21,8 +21,9 @@ struct Measurement {
 
 /// What may be chosen.
 struct BenchOptions {
-  /// A benchmark of many rows calls it with each as soon as it is measured.
+  /// A benchmark of many rows calls it with each as soon as its figure is there.
   std::function<void(const Measurement&)> on_measured;
+  std::function<void(const std::string&)> on_progress;  ///< and this with what it is about to measure; may be empty
   // Of `kernels` and `kernels-avx2`.
   std::string filter;  ///< only rows whose name contains it
   // Of `core`.

@@ -32,11 +32,16 @@ std::vector<Measurement> measure_kernels(const BenchOptions& options) {
     if (options.on_measured) options.on_measured(m);
     measurements.push_back(std::move(m));
   };
+  const auto tell = [&](const auto& row) {
+    if (options.on_progress) options.on_progress(row.name());
+  };
   npu::KernelOptions of_lnpu;
+  of_lnpu.on_measure = tell;
   of_lnpu.filter = options.filter;
   of_lnpu.on_row = [&, goal = npu::goal_gmac_per_s()](const npu::KernelRow& row) { add(figure_of(row, goal)); };
   npu::measure_kernels(of_lnpu);
   npu::EngineKernelOptions of_others;
+  of_others.on_measure = tell;
   of_others.filter = options.filter;
   of_others.on_row = [&](const npu::EngineKernelRow& row) { add(figure_of(row)); };
   npu::measure_engine_kernels(of_others);

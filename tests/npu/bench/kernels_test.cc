@@ -3,6 +3,7 @@
 
 #include "npu/bench/engine_kernels.h"
 #include "npu/bench/kernels.h"
+#include "npu/bench/timing.h"
 
 namespace backboard::npu {
 namespace {
@@ -17,8 +18,11 @@ TEST_CASE("Kernel rows name their layer and phase and count every product") {
     CHECK(row.gmac_per_s > 0);
     seen.push_back(row.name());
   };
+  std::vector<std::string> measured;
+  options.on_measure = [&](const KernelRow& row) { measured.push_back(row.phase); };
   const std::vector<KernelRow> rows = measure_kernels(options);
   REQUIRE(rows.size() == 3);
+  CHECK(measured == std::vector<std::string>{"FF", "BP", "WG", "FF", "BP", "WG", "FF", "BP", "WG"});  // three rounds
   CHECK(seen == std::vector<std::string>{"lnpu S fc1 FF x3", "lnpu S fc1 BP x3", "lnpu S fc1 WG x3"});
   const char* phases[] = {"FF", "BP", "WG"};
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -49,6 +53,24 @@ TEST_CASE("Every engine with kernels has its rows") {
       CHECK(row.count_share > 0);
     }
   }
+}
+
+TEST_CASE("Rounds go over the whole table, and a row has the least of its times") {
+  struct Row {
+    double times[3];
+    LeastTime least;
+    int round = 0;
+  };
+  std::vector<Row> rows{{{3, 1, 2}, {}}, {{1, 5, 5}, {}}, {{4, 4, 3}, {}}};
+  std::vector<double> done;
+  measure_in_rounds(
+      rows, 6.0,
+      [](Row& row, double seconds) {
+        CHECK(seconds == 2.0);
+        row.least.take(row.times[row.round++]);
+      },
+      [&](const Row& row) { done.push_back(row.least.seconds()); });
+  CHECK(done == std::vector<double>{1, 1, 3});
 }
 
 TEST_CASE("A row below the goal says whether the plain GEMM is, too") {
