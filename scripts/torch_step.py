@@ -32,9 +32,9 @@ def module_of(layer):
     if kind == "batchnorm":
         return nn.BatchNorm2d(c)
     if kind == "maxpool":
-        return nn.MaxPool2d(layer["kernel"], layer["stride"], layer["pad"])
+        return nn.MaxPool2d(layer["kernel"], layer["stride"], layer["pad"], ceil_mode=layer["ceil"])
     if kind == "avgpool":
-        return nn.AvgPool2d(layer["kernel"], layer["stride"], layer["pad"])
+        return nn.AvgPool2d(layer["kernel"], layer["stride"], layer["pad"], layer["ceil"], layer["count_include_pad"])
     if kind == "dropout":
         return nn.Dropout(layer["rate"])
     simple = {"relu": nn.ReLU, "relu6": nn.ReLU6, "leakyrelu": nn.LeakyReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh,

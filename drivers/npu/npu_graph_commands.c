@@ -204,3 +204,10 @@ npu_result npu_sum(npu_command* command) {
   command->flags |= NPU_FLAG_SUM;
   return NPU_OK;
 }
+
+npu_result npu_exclude_pad(npu_command* command) {
+  if (command == NULL) return NPU_BAD_ARGUMENT;
+  if (command->opcode != NPU_OP_AVGPOOL_FF && command->opcode != NPU_OP_AVGPOOL_BP) return NPU_BAD_ARGUMENT;
+  command->flags |= NPU_FLAG_EXCLUDE_PAD;
+  return NPU_OK;
+}

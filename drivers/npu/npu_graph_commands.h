@@ -145,6 +145,8 @@ npu_result npu_adam_update(npu_command* command, const npu_adam_arguments* argum
 npu_result npu_clip6(npu_command* command);
 /** Lets average pooling add instead. NPU_BAD_ARGUMENT: no command, or not an average pooling. */
 npu_result npu_sum(npu_command* command);
+/** Lets average pooling divide by the elements that lie in the input, without padding. NPU_BAD_ARGUMENT: as npu_sum. */
+npu_result npu_exclude_pad(npu_command* command);
 
 #ifdef __cplusplus
 }

@@ -113,10 +113,9 @@ Checked check_layer(const Job& job, const Offer& offer, bool convolution) {
   }
 }
 
-/// Maxima may be taken of windows that the end of the input cuts off, too: the shape of the result says so.
+/// Windows may be cut off by the end of the input, too: the shape of the result says so.
 Checked check_pool(const Job& job) {
   const bool backward = job.opcode() == Opcode::kMAXPOOL_BP || job.opcode() == Opcode::kAVGPOOL_BP;
-  const bool maximum = job.opcode() == Opcode::kMAXPOOL_FF || job.opcode() == Opcode::kMAXPOOL_BP;
   const Tensor& input = backward ? job[2] : job[0];
   const Tensor& output = backward ? job[0] : job[2];
   const Command& command = job.command;
@@ -128,7 +127,7 @@ Checked check_pool(const Job& job) {
   const Shape whole = shape_of(false), cut = shape_of(true);
   if (whole[2] == 0) return CommandError{ErrorCode::kSHAPE, input.descriptor_address, descriptor_field::shape_h};
   if (whole[3] == 0) return CommandError{ErrorCode::kSHAPE, input.descriptor_address, descriptor_field::shape_w};
-  const Shape& shape = maximum && output.shape == cut ? cut : whole;
+  const Shape& shape = output.shape == cut ? cut : whole;
   if (const Checked error = expect_shape(output, shape)) return error;
   if (const Checked error = expect_shape(job[3], shape)) return error;
   return job.opcode() == Opcode::kMAXPOOL_BP ? expect_shape(job[1], shape) : Checked{};

@@ -118,6 +118,7 @@ VectorShape vector_shape(const Job& job) {
     const Tensor& input = is_pool_error(opcode) ? job[2] : job[0];
     shape.pool = {command.kernel_h, command.kernel_w, command.stride_h, command.stride_w, command.pad_h,
                   command.pad_w,    input.shape[2],   input.shape[3],   job.has(kFlagSUM)};
+    shape.pool.exclude_pad = job.has(kFlagEXCLUDE_PAD);
     const Tensor& output = is_pool_error(opcode) ? job[0] : job[2];  // its shape says which windows there are
     shape.pool.ceil = output.shape[2] != shape.pool.output_h() || output.shape[3] != shape.pool.output_w();
   }

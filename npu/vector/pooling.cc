@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "npu/vector/canonical.h"
 #include "npu/vector/row_kernels.h"
@@ -28,6 +29,18 @@ Span1 uncut_outputs(uint32_t outputs, uint32_t stride, uint32_t pad, uint32_t ke
   const int64_t room = int64_t{size} + pad - kernel;
   const int64_t end = room < 0 ? 0 : std::min<int64_t>(room / stride + 1, outputs);
   return {begin, std::max(begin, end)};
+}
+
+/// Elements of window `output` that an average is divided by along one axis.
+uint32_t divisor(uint32_t output, uint32_t stride, uint32_t pad, uint32_t kernel, uint32_t size, bool exclude_pad) {
+  if (exclude_pad) return taps_inside(output, stride, pad, kernel, size).count();
+  const int64_t to_end = int64_t{size} + 2 * int64_t{pad} - int64_t{output} * stride;
+  return static_cast<uint32_t>(std::min<int64_t>(kernel, to_end));
+}
+
+/// What the sum of a window is multiplied by.
+float window_factor(const PoolShape& s, uint32_t oh, uint32_t ow) {
+  return s.sum ? 1.0f : mean_factor(uint64_t{s.divisor_h(oh)} * s.divisor_w(ow));
 }
 
 /// A tile of inputs must cover the rows `needed`, and hold the same images and channels as the tile of outputs.
@@ -160,6 +173,20 @@ bool PoolShape::valid() const {
          uint64_t{input_w} + 2 * uint64_t{pad_w} >= kernel_w;
 }
 
+uint32_t PoolShape::divisor_h(uint32_t oh) const {
+  return divisor(oh, stride_h, pad_h, kernel_h, input_h, exclude_pad);
+}
+
+uint32_t PoolShape::divisor_w(uint32_t ow) const {
+  return divisor(ow, stride_w, pad_w, kernel_w, input_w, exclude_pad);
+}
+
+bool PoolShape::one_divisor() const {
+  // The first and the last window are the shortest.
+  return divisor_h(0) == kernel_h && divisor_h(output_h() - 1) == kernel_h && divisor_w(0) == kernel_w &&
+         divisor_w(output_w() - 1) == kernel_w;
+}
+
 PoolRows PoolShape::input_rows(PoolRows outputs) const {
   const int64_t begin = std::max<int64_t>(int64_t{outputs.first} * stride_h - pad_h, 0);
   const int64_t last_start = (int64_t{outputs.first} + outputs.count - 1) * stride_h - pad_h;
@@ -206,12 +233,11 @@ MaxPoolBackward max_pool_bp(const PoolShape& shape, const ConstTile& dy, const T
 
 VectorFacts average_pool_ff(const PoolShape& shape, const ConstTile& x, const Tile& y) {
   check_forward(shape, x, y);
-  const float factor = shape.sum ? 1.0f : mean_factor(uint64_t{shape.kernel_h} * shape.kernel_w);
   for_each_channel(y, [&](uint32_t image, uint32_t channel) {
     for (uint32_t oh = y.h0; oh < y.h0 + y.h; ++oh) {
       float* out = y.row(image, channel, oh);
       for_each_pool_row(shape, x, image, channel, oh, [&](const row_kernels::PoolRow& row, uint32_t ow) {
-        row_kernels::average_pool(row, factor, out + ow);
+        row_kernels::average_pool(row, window_factor(shape, oh, ow), out + ow);
       });
     }
   });
@@ -220,7 +246,10 @@ VectorFacts average_pool_ff(const PoolShape& shape, const ConstTile& x, const Ti
 
 VectorFacts average_pool_bp(const PoolShape& shape, const ConstTile& dy, const Tile& dx) {
   check_backward(shape, dy, dx);
+  // One factor is taken out of the sums.
+  const bool shared = shape.sum || shape.one_divisor();
   const float factor = shape.sum ? 1.0f : mean_factor(uint64_t{shape.kernel_h} * shape.kernel_w);
+  std::vector<float> scaled(shared ? 0 : dy.w);
   VectorFacts facts;
   for_each_channel(dx, [&](uint32_t image, uint32_t channel) {
     zero_channel(dx, image, channel);
@@ -229,6 +258,11 @@ VectorFacts average_pool_bp(const PoolShape& shape, const ConstTile& dy, const T
       const PoolRows outputs = shape.output_rows({h, 1});
       for (uint32_t oh = outputs.first; oh < outputs.first + outputs.count; ++oh) {
         const float* errors = dy.row(image, channel, oh);
+        if (!shared) {
+          for (uint32_t ow = 0; ow < dy.w; ++ow) scaled[ow] = errors[ow] * window_factor(shape, oh, ow);
+          errors = scaled.data();
+          facts.multiplies += dy.w;
+        }
         // Last column of the window first: an input column then meets its windows from left to right.
         for (uint32_t kw = shape.kernel_w; kw-- > 0;) {
           const Span1 windows = windows_at(shape, kw);
@@ -238,10 +272,10 @@ VectorFacts average_pool_bp(const PoolShape& shape, const ConstTile& dy, const T
           facts.adds += windows.count();
         }
       }
-      row_kernels::scale(sums, factor, sums, dx.w);
+      row_kernels::scale(sums, shared ? factor : 1.0f, sums, dx.w);
     }
   });
-  facts.multiplies = dx.elements();
+  if (shared) facts.multiplies = dx.elements();
   return facts;
 }
 

@@ -37,6 +37,7 @@ struct PoolShape {
   /// Besides the windows that fit, one that the end of the padded input cuts off, along each axis where such a one
   /// starts before the padding of that end.
   bool ceil = false;
+  bool exclude_pad = false;  ///< average pooling: the divisor leaves padding out
 
   /// Whether kernel and stride are positive, the padding is below the kernel (so that every window sees an input) and
   /// a window fits in the padded input. The functions below require it.
@@ -50,6 +51,12 @@ struct PoolShape {
   /// Output rows whose windows touch one of the input rows `inputs` (not empty); the count may be 0 when strides skip
   /// rows.
   PoolRows output_rows(PoolRows inputs) const;
+  /// What an average over window (oh, ow) is divided by: the elements of the window in the padded input, or in the
+  /// input alone when `exclude_pad`. Only windows that `ceil` adds reach beyond the padded input.
+  uint32_t divisor_h(uint32_t oh) const;
+  uint32_t divisor_w(uint32_t ow) const;
+  /// Whether every window has the divisor kernel_h * kernel_w.
+  bool one_divisor() const;
 };
 
 /// y = maximum of the window, padding left out; the first of equals in (kh, kw) order, where -0 equals +0. The first
@@ -77,13 +84,14 @@ inline float mean_factor(uint64_t count) {
   return 1.0f / static_cast<float>(count);
 }
 
-/// y = (sum of the window in (kh, kw) order, from +0, each addition rounded) * mean_factor(kernel_h * kernel_w), or
+/// y = (sum of the window in (kh, kw) order, from +0, each addition rounded) * mean_factor(divisor_h * divisor_w), or
 /// * 1 when shape.sum: so average_pool_bp repeats elements when windows tile the input, and average_pool_ff is its
 /// transpose.
-/// Padding counts as zero and in the divisor. x covers input_rows() of y's rows, with the same images and channels.
+/// Padding counts as zero. x covers input_rows() of y's rows, with the same images and channels.
 VectorFacts average_pool_ff(const PoolShape& shape, const ConstTile& x, const Tile& y);
 
-/// dx = (sum of dy of the windows over this element, in (oh, ow) order, from +0) * mean_factor(kernel_h * kernel_w).
+/// dx = (sum of dy of the windows over this element, in (oh, ow) order, from +0) * mean_factor(kernel_h * kernel_w);
+/// where divisors differ the sum of dy * mean_factor(divisor_h * divisor_w), each product rounded.
 /// dy covers output_rows() of dx's rows, with the same images and channels.
 VectorFacts average_pool_bp(const PoolShape& shape, const ConstTile& dy, const Tile& dx);
 

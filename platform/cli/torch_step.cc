@@ -23,6 +23,8 @@ nlohmann::json layer_json(const NetLayer& layer) {
           {"stride", {layer.stride_h, layer.stride_w}},
           {"pad", {layer.pad_h, layer.pad_w}},
           {"pad_more", {layer.pad_more_h, layer.pad_more_w}},
+          {"ceil", layer.ceil},
+          {"count_include_pad", layer.count_include_pad},
           {"dilation", {layer.dilation_h, layer.dilation_w}},
           {"groups", layer.groups},
           {"bias", layer.bias},

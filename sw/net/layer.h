@@ -40,6 +40,7 @@ enum LayerKey : uint16_t {
   kKeyRate = 1 << 6,
   kKeyKernel = 1 << 7,  ///< kernel alone
   kKeyCeil = 1 << 8,
+  kKeyCountPad = 1 << 9,
 };
 
 /// One kind of layer: the only place that lists names, keys and numbers of inputs.
@@ -62,7 +63,7 @@ inline constexpr LayerKindRow kLayerKinds[] = {
     {LayerKind::tanh, "tanh", 0, 1, 1, "Hyperbolic tangent"},
     {LayerKind::gelu, "gelu", 0, 1, 1, "x * (1 + erf(x / sqrt(2))) / 2"},
     {LayerKind::maxpool, "maxpool", kKeyWindow | kKeyCeil, 1, 1, "Maximum over windows; padding is left out"},
-    {LayerKind::avgpool, "avgpool", kKeyWindow, 1, 1, "Mean over windows; padding counts, in the divisor too"},
+    {LayerKind::avgpool, "avgpool", kKeyWindow | kKeyCeil | kKeyCountPad, 1, 1, "Mean over windows; padding is zero"},
     {LayerKind::globalpool, "globalpool", 0, 1, 1, "Mean over (h, w)"},
     {LayerKind::add, "add", 0, 2, 2, "Sum of two inputs of one shape"},
     {LayerKind::concat, "concat", 0, 2, 2, "Channels of the first input, then those of the second"},
@@ -96,7 +97,8 @@ struct NetLayer {
   std::vector<uint32_t> dilation;        ///< conv: as kernel
   uint32_t groups = 1;                   ///< conv
   bool bias = true;                      ///< conv, fc
-  bool ceil = false;                     ///< maxpool: windows that the end of the input cuts off, too
+  bool ceil = false;                     ///< pooling: windows that the end of the input cuts off, too
+  bool count_include_pad = true;         ///< avgpool: whether padding counts in the divisor
   double epsilon = 1e-5;                 ///< batchnorm: added to the variance
   double momentum = 0.1;                 ///< batchnorm: running = (1 - momentum) running + momentum of the batch
   double slope = 0.01;                   ///< leakyrelu
@@ -139,7 +141,8 @@ struct NetLayer {
     v("stride", stride, Each{Range{1, 255}, Count{0, 2}}, "Stride; absent: 1 (conv), the kernel (pooling)");
     v("pad", pad, Each{Range{0, 255}, Count{0, 4}},
       "Zero padding: one number, rows and columns, or of a convolution top, left, bottom, right; absent: 0");
-    v("ceil", ceil, "Max pooling: windows that the end of the input cuts off count, too");
+    v("ceil", ceil, "Pooling: windows that the end of the input cuts off count, too");
+    v("count_include_pad", count_include_pad, "Average pooling: whether padding counts in the divisor");
     v("dilation", dilation, Each{Range{1, 255}, Count{0, 2}}, "Distance between taps of a convolution; absent: 1");
     v("groups", groups, Range{1, 65535}, "Groups of a convolution; as many as channels: depthwise");
     v("bias", bias, "Whether a convolution or FC layer has a bias");

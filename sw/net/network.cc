@@ -54,6 +54,7 @@ class LayerChecker {
     refuse(kKeyWindow, "stride", !layer_.stride.empty());
     refuse(kKeyWindow, "pad", !layer_.pad.empty());
     refuse(kKeyCeil, "ceil", layer_.ceil);
+    refuse(kKeyCountPad, "count_include_pad", !layer_.count_include_pad);
     refuse(kKeyGroups, "dilation", !layer_.dilation.empty());
     refuse(kKeyGroups, "groups", layer_.groups != 1);
     refuse(kKeyNorm, "epsilon", layer_.epsilon != standard.epsilon);

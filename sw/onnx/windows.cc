@@ -79,14 +79,17 @@ OnnxImporter::Window OnnxImporter::read_window(OnnxNode& node, const OnnxTensor&
   return window;
 }
 
-/// Our windows of pooling have the same padding on both sides, and those of a maximum may be cut off at the end. Uneven
-/// padding is the same when the windows do not reach what is missing or too much there, or reach it and take a maximum;
-/// convolutions have it as it is.
+/// Our windows of pooling have the same padding on both sides and may be cut off at the end. Uneven padding is the same
+/// when the windows do not reach what is missing or too much there, or reach it and leave padding out; convolutions
+/// have it as it is.
 void OnnxImporter::set_window(OnnxNode& node, const Window& window, const ImageShape& in, bool ceil_mode,
                               NetLayer& layer) {
   const uint32_t size[] = {in.h, in.w};
-  const bool maximum = layer.kind == LayerKind::maxpool;
-  bool is_cut = false, same_whole = true, same_cut = true;
+  const bool average = layer.kind == LayerKind::avgpool;
+  const bool leaves_out = layer.kind == LayerKind::maxpool || (average && !layer.count_include_pad);
+  const bool even = window.pads[0] == window.pads[2] && window.pads[1] == window.pads[3];
+  const bool may_be_cut = leaves_out || (average && even);
+  bool same_whole = true, same_cut = true;
   for (int i = 0; i < 2; ++i) {
     const int64_t reach = int64_t{window.dilation[i]} * (window.kernel[i] - 1) + 1, stride = window.stride[i];
     const int64_t room = int64_t{size[i]} + window.pads[i] + window.pads[i + 2] - reach;
@@ -100,27 +103,25 @@ void OnnxImporter::set_window(OnnxNode& node, const Window& window, const ImageS
       return space / stride + 1 + more;
     };
     const int64_t windows = ceil_mode ? cut_windows(room) : room / stride + 1;
-    is_cut |= windows != room / stride + 1;
     same_whole &= even_room >= 0 && windows == even_room / stride + 1;
     same_cut &= even_room >= 0 && windows == cut_windows(even_room);
   }
   const bool uneven = !same_whole && layer.kind == LayerKind::conv;
-  if (!same_whole && !uneven && !(maximum && same_cut)) {
-    if (is_cut && !maximum)
-      node.fail_attribute("ceil_mode",
-                          fmt::format("a last window that is cut off (input {} x {}) is not supported", in.h, in.w));
+  if (!same_whole && !uneven && !(may_be_cut && same_cut)) {
     node.fail_attribute(
         window.pads_attribute,
         fmt::format("padding of {} above, {} left, {} below, {} right: only a convolution may have it uneven",
                     window.pads[0], window.pads[1], window.pads[2], window.pads[3]));
   }
-  layer.ceil = !same_whole && maximum;
+  layer.ceil = !same_whole && may_be_cut;
   layer.kernel = window.kernel;
   layer.stride = window.stride;
   if (uneven)
     layer.pad.assign(window.pads.begin(), window.pads.end());
   else if (window.pads[0] != 0 || window.pads[1] != 0)
     layer.pad = {window.pads[0], window.pads[1]};
+  else
+    layer.count_include_pad = true;  // without padding it is the same
 }
 
 /// Zeros around rows and columns, and around the zeros of a Pad in front.
@@ -205,9 +206,9 @@ OnnxTensor OnnxImporter::avgpool(OnnxNode& node) {
   NetLayer layer;
   layer.kind = LayerKind::avgpool;
   const Window window = read_window(node, x, 0, 0, false);
-  const bool counts_padding = node.integer("count_include_pad", 0) != 0;
-  if (window.has_own_pads && !counts_padding)
-    node.fail_attribute("count_include_pad", "0 with padding is not supported: padding counts in the divisor");
+  layer.count_include_pad = node.integer("count_include_pad", 0) != 0 || !window.has_own_pads;
+  if (!layer.count_include_pad && x.pending == OnnxPending::padded)
+    node.fail_attribute("count_include_pad", "0 with padding of its own behind a Pad, which counts, is not supported");
   set_window(node, window, shape_of(x), node.integer("ceil_mode", 0) != 0, layer);
   return add_layer(node, std::move(layer), {x});
 }

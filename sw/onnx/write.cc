@@ -145,10 +145,9 @@ void ModelMaker::add_window(const char* operation, const NetLayer& layer, std::v
   if (layer.kind == LayerKind::conv) {
     set(node, "dilations", Ints{layer.dilation_h, layer.dilation_w});
     set(node, "group", int64_t{layer.groups});
-  } else if (layer.kind == LayerKind::avgpool) {
-    set(node, "count_include_pad", int64_t{1});
-  } else if (layer.ceil) {
-    set(node, "ceil_mode", int64_t{1});
+  } else {
+    if (layer.kind == LayerKind::avgpool) set(node, "count_include_pad", int64_t{layer.count_include_pad});
+    if (layer.ceil) set(node, "ceil_mode", int64_t{1});
   }
 }
 

@@ -149,8 +149,11 @@ void Lowering::send_error(size_t i, size_t input, const Error& error) {
     }
     case LayerKind::avgpool:
     case LayerKind::globalpool:
-      bp(layer.pools_whole_map() ? Opcode::kGLOBALPOOL_BP : Opcode::kAVGPOOL_BP, {error.tensor, -1, dx, -1, -1, -1}, 0,
-         false);
+      if (layer.pools_whole_map())
+        bp(Opcode::kGLOBALPOOL_BP, {error.tensor, -1, dx, -1, -1, -1}, 0, false);
+      else
+        bp(Opcode::kAVGPOOL_BP, {error.tensor, -1, dx, -1, -1, -1},
+           flag_if(!layer.count_include_pad, npu::kFlagEXCLUDE_PAD), false);
       return;
     case LayerKind::concat:
       bp(Opcode::kSLICE, {error.tensor, -1, dx, mask, -1, -1}, mask_flags, mask != kNoTensor).fields.first_channel =

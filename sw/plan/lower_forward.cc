@@ -81,7 +81,10 @@ void Lowering::forward_node(plan_program_kind program, size_t i) {
     }
     case LayerKind::avgpool:
     case LayerKind::globalpool:
-      ff(layer.pools_whole_map() ? Opcode::kGLOBALPOOL_FF : Opcode::kAVGPOOL_FF, kNoTensor, kNoTensor, 0);
+      if (layer.pools_whole_map())
+        ff(Opcode::kGLOBALPOOL_FF, kNoTensor, kNoTensor, 0);
+      else
+        ff(Opcode::kAVGPOOL_FF, kNoTensor, kNoTensor, flag_if(!layer.count_include_pad, npu::kFlagEXCLUDE_PAD));
       return;
     case LayerKind::add:
       ff(Opcode::kADD, input_of(program, i, 1), kNoTensor, relu);

@@ -317,6 +317,12 @@ TEST_CASE("numbers of graph commands come out in their fields, and bad ones are 
   REQUIRE(npu_avgpool_ff(&c, &pool) == NPU_OK);
   REQUIRE(npu_sum(&c) == NPU_OK);
   CHECK(c.flags == NPU_FLAG_SUM);
+  REQUIRE(npu_avgpool_ff(&c, &pool) == NPU_OK);
+  REQUIRE(npu_exclude_pad(&c) == NPU_OK);
+  CHECK(c.flags == NPU_FLAG_EXCLUDE_PAD);
+  REQUIRE(npu_relu_ff(&c, &relu) == NPU_OK);
+  CHECK(npu_exclude_pad(&c) == NPU_BAD_ARGUMENT);
+  CHECK(npu_exclude_pad(nullptr) == NPU_BAD_ARGUMENT);
 }
 
 TEST_CASE("strides and dilations of zero mean one, and the pooling window itself") {

@@ -27,6 +27,16 @@ size_t windows(size_t size, size_t pads, size_t kernel, size_t dilation, size_t 
   return (size + pads - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
+/// What an average over window (oy, ox) is divided by, by PyTorch's definition (AvgPool2d).
+double divisor(const GraphOp& op, const Maps& in, size_t oy, size_t ox) {
+  const auto along = [&](size_t place, size_t stride, size_t pad, size_t kernel, size_t size) {
+    const size_t start = place * stride, end = std::min(start + kernel, size + 2 * pad);  // in the padded input
+    if (op.count_pad) return end - start;
+    return std::min(end, size + pad) - std::max(start, pad);
+  };
+  return static_cast<double>(along(oy, op.sh, op.ph, op.kh, in.h) * along(ox, op.sw, op.pw, op.kw, in.w));
+}
+
 /// Calls visit(image, channel, oy, ox, y, x) for the inputs of every pooling window; padding is left out.
 template <class Visit>
 void each_pooled(const GraphOp& op, const Maps& in, const Maps& out, const Visit& visit) {
@@ -120,7 +130,7 @@ void GraphTrainer::op_forward(size_t i, bool training, bool move) {
     each_pooled(op, x, y, [&](size_t n, size_t c, size_t oy, size_t ox, size_t iy, size_t ix) {
       const size_t out = ((n * y.c + c) * y.h + oy) * y.w + ox, in = ((n * x.c + c) * x.h + iy) * x.w + ix;
       if (!maximum) {
-        y.v[out] += x.v[in] / static_cast<double>(op.kh * op.kw);
+        y.v[out] += x.v[in] / divisor(op, x, oy, ox);
       } else if (places[out] == SIZE_MAX || x.v[in] > x.v[places[out]]) {
         places[out] = in;
         y.v[out] = x.v[in];
@@ -217,7 +227,7 @@ void GraphTrainer::op_backward(size_t i, Arrays& gradients) {
     for (size_t j = 0; j < dy.v.size(); ++j) dx.v[places_[i][j]] += dy.v[j];
   } else if (op.op == "avgpool") {
     each_pooled(op, x, dy, [&](size_t n, size_t c, size_t oy, size_t ox, size_t iy, size_t ix) {
-      dx.at(n, c, iy, ix) += dy.at(n, c, oy, ox) / static_cast<double>(op.kh * op.kw);
+      dx.at(n, c, iy, ix) += dy.at(n, c, oy, ox) / divisor(op, x, oy, ox);
     });
   } else if (op.op == "globalpool") {
     const size_t pixels = x.h * x.w;

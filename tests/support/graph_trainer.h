@@ -28,7 +28,8 @@ struct GraphOp {
   std::vector<int> sources;  ///< -1: the images
   size_t outputs = 0, kh = 1, kw = 1, sh = 1, sw = 1, ph = 0, pw = 0, dh = 1, dw = 1, groups = 1;
   size_t ph_end = 0, pw_end = 0;  ///< conv: padding below and right; ph and pw are above and left
-  bool ceil = false;              ///< maxpool: a last window that is cut off counts
+  bool ceil = false;              ///< maxpool, avgpool: a last window that is cut off counts
+  bool count_pad = true;          ///< avgpool: padding counts in the divisor
   bool bias = true;
   double epsilon = 1e-5, momentum = 0.1, slope = 0.01;
   bool batch_moments = true;  ///< batchnorm: while training

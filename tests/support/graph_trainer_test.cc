@@ -82,9 +82,26 @@ double gradient_error(GraphTrainer& trainer, Maps images, const std::vector<uint
 }  // namespace
 
 TEST_CASE("gradients of every operation of the graph trainer agree with central differences") {
-  for (const std::string name :
-       {"batchnorm", "frozen", "relu", "relu6", "leakyrelu", "sigmoid", "tanh", "gelu", "maxpool", "maxpool cut off",
-        "avgpool", "globalpool", "add", "concat", "dropout", "upsample", "conv", "depthwise"}) {
+  for (const std::string name : {"batchnorm",
+                                 "frozen",
+                                 "relu",
+                                 "relu6",
+                                 "leakyrelu",
+                                 "sigmoid",
+                                 "tanh",
+                                 "gelu",
+                                 "maxpool",
+                                 "maxpool cut off",
+                                 "avgpool",
+                                 "avgpool cut off",
+                                 "avgpool without padding",
+                                 "globalpool",
+                                 "add",
+                                 "concat",
+                                 "dropout",
+                                 "upsample",
+                                 "conv",
+                                 "depthwise"}) {
     for (const auto& [c, h, w] : std::vector<std::array<size_t, 3>>{{1, 1, 1}, {2, 3, 5}, {6, 7, 4}}) {
       for (const bool squared : {false, true}) {
         CAPTURE(name, c, h, w, squared);
@@ -97,6 +114,10 @@ TEST_CASE("gradients of every operation of the graph trainer agree with central 
         }
         if (name == "maxpool cut off")
           op.op = "maxpool", op.kh = 3, op.kw = 2, op.sh = 3, op.sw = 3, op.ph = op.pw = 1, op.ceil = true;
+        if (name == "avgpool cut off")
+          op.op = "avgpool", op.kh = 3, op.kw = 2, op.sh = 3, op.sw = 3, op.ph = op.pw = 1, op.ceil = true;
+        if (name == "avgpool without padding")
+          op.op = "avgpool", op.kh = op.kw = 3, op.sh = 2, op.ph = op.pw = 2, op.ceil = true, op.count_pad = false;
         if (name == "maxpool" || name == "avgpool") op.kh = 3, op.kw = 2, op.sh = 2, op.ph = 1, op.pw = 1;
         if (name == "upsample") op.kh = 2, op.kw = 3;
         std::mt19937 random(7);

@@ -167,23 +167,51 @@ Values golden_max_pool_bp(const Values& dy, const std::vector<uint8_t>& index, c
   return dx;
 }
 
+namespace {
+
+/// 1 / elements of window (oh, ow), found by walking over them; h, w: size of the input.
+float mean_of_window(const Window& window, uint32_t oh, uint32_t ow, uint32_t h, uint32_t w) {
+  const auto count = [&](uint32_t output, uint32_t stride, uint32_t pad, uint32_t kernel, uint32_t size) {
+    uint32_t elements = 0;
+    for (uint32_t tap = 0; tap < kernel; ++tap) {
+      const uint32_t place = output * stride + tap;  // in the padded input
+      const bool padding = place < pad || place >= pad + size;
+      elements += place < size + 2 * pad && !(padding && window.exclude_pad);
+    }
+    return elements;
+  };
+  return 1.0f / static_cast<float>(count(oh, window.stride_h, window.pad_h, window.kh, h) *
+                                   count(ow, window.stride_w, window.pad_w, window.kw, w));
+}
+
+}  // namespace
+
 Values golden_average_pool(const Values& x, const Window& window) {
   Values y = pooled_shape(x, window);
   each_input(x, window, [&](auto n, auto c, auto oh, auto ow, auto, auto ih, auto iw) {
     y.at(n, c, oh, ow) = y.at(n, c, oh, ow) + x.at(n, c, ih, iw);
   });
-  const float factor = 1.0f / static_cast<float>(window.kh * window.kw);
-  for (float& v : y.data) v = v * factor;
+  for (uint32_t n = 0; n < y.shape[0]; ++n)
+    for (uint32_t c = 0; c < y.shape[1]; ++c)
+      for (uint32_t h = 0; h < y.shape[2]; ++h)
+        for (uint32_t w = 0; w < y.shape[3]; ++w)
+          y.at(n, c, h, w) = y.at(n, c, h, w) * mean_of_window(window, h, w, x.shape[2], x.shape[3]);
   return y;
 }
 
 Values golden_average_pool_bp(const Values& dy, const Window& window, std::array<uint32_t, 4> shape) {
   Values dx(shape);
+  const float whole = 1.0f / static_cast<float>(window.kh * window.kw);
+  bool same = true;
+  for (uint32_t oh = 0; oh < dy.shape[2]; ++oh)
+    for (uint32_t ow = 0; ow < dy.shape[3]; ++ow)
+      same = same && mean_of_window(window, oh, ow, shape[2], shape[3]) == whole;
   each_input(dx, window, [&](auto n, auto c, auto oh, auto ow, auto, auto ih, auto iw) {
-    dx.at(n, c, ih, iw) = dx.at(n, c, ih, iw) + dy.at(n, c, oh, ow);
+    const float share = dy.at(n, c, oh, ow) * (same ? 1.0f : mean_of_window(window, oh, ow, shape[2], shape[3]));
+    dx.at(n, c, ih, iw) = dx.at(n, c, ih, iw) + share;
   });
-  const float factor = 1.0f / static_cast<float>(window.kh * window.kw);
-  for (float& v : dx.data) v = v * factor;
+  if (same)
+    for (float& v : dx.data) v = v * whole;
   return dx;
 }
 

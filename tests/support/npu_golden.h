@@ -30,7 +30,8 @@ struct Values {
 struct Window {
   uint32_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
   uint32_t groups = 1;
-  bool ceil = false;                       ///< a last window of a maximum that the end cuts off counts
+  bool ceil = false;                       ///< a last window of pooling that the end cuts off counts
+  bool exclude_pad = false;                ///< an average's divisor leaves padding out
   int32_t pad_more_h = 0, pad_more_w = 0;  ///< convolution: padding below beyond pad_h, right beyond pad_w
   uint32_t out_h(uint32_t h) const { return out(h, pad_h, pad_more_h, dilation_h * (kh - 1) + 1, stride_h); }
   uint32_t out_w(uint32_t w) const { return out(w, pad_w, pad_more_w, dilation_w * (kw - 1) + 1, stride_w); }

@@ -67,11 +67,14 @@ TEST_CASE("Element-wise commands work in place, and others are refused") {
 }
 
 TEST_CASE("Pooling in both directions equals whole-tensor loops, with index and mask") {
-  const Window windows[] = {{.kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2},
-                            {.kh = 3, .kw = 3, .stride_h = 2, .stride_w = 1, .pad_h = 1, .pad_w = 1},
-                            {.kh = 2, .kw = 1, .stride_h = 3, .stride_w = 2},
-                            {.kh = 2, .kw = 3, .stride_h = 2, .stride_w = 2, .ceil = true},
-                            {.kh = 3, .kw = 3, .stride_h = 3, .stride_w = 2, .pad_h = 1, .pad_w = 1, .ceil = true}};
+  const Window windows[] = {
+      {.kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2},
+      {.kh = 3, .kw = 3, .stride_h = 2, .stride_w = 1, .pad_h = 1, .pad_w = 1},
+      {.kh = 2, .kw = 1, .stride_h = 3, .stride_w = 2},
+      {.kh = 2, .kw = 3, .stride_h = 2, .stride_w = 2, .ceil = true},
+      {.kh = 3, .kw = 3, .stride_h = 3, .stride_w = 2, .pad_h = 1, .pad_w = 1, .ceil = true},
+      {.kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1, .exclude_pad = true},
+      {.kh = 3, .kw = 2, .stride_h = 3, .stride_w = 2, .pad_h = 1, .pad_w = 1, .ceil = true, .exclude_pad = true}};
   for (const Window& window : windows) {
     everywhere([&](NpuBench& bench, const TensorOptions& in, const TensorOptions& out, const Tiles& tiles) {
       const std::array<uint32_t, 4> shape{2, 4, 9, 8};
@@ -99,8 +102,8 @@ TEST_CASE("Pooling in both directions equals whole-tensor loops, with index and 
       error.tensor2 = dx.descriptor_address, error.tensor3 = mask.descriptor_address;
       REQUIRE(bench.execute(error) == ErrorCode::kNONE);
       expect_bytes(bench, dx, golden_max_pool_bp(golden_mask(dyv, mv), golden.index, window, shape).data, out);
-      if (window.ceil) return;  // of maxima only
-      command.opcode = static_cast<uint8_t>(Opcode::kAVGPOOL_FF), command.flags = 0, command.tensor3 = 0;
+      command.opcode = static_cast<uint8_t>(Opcode::kAVGPOOL_FF), command.tensor3 = 0;
+      command.flags = window.exclude_pad ? kFlagEXCLUDE_PAD : 0;
       REQUIRE(bench.execute(command) == ErrorCode::kNONE);
       expect_bytes(bench, y, golden_average_pool(xv, window).data, out);
       command.opcode = static_cast<uint8_t>(Opcode::kAVGPOOL_BP);

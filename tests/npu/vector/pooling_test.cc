@@ -1,6 +1,7 @@
 // Pooling against a definition that walks over every tap of every window, and against itself cut into tiles.
 #include "npu/vector/pooling.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include <cmath>
@@ -22,7 +23,7 @@ struct Case {
     return "kernel " + std::to_string(shape.kernel_h) + "x" + std::to_string(shape.kernel_w) + " stride " +
            std::to_string(shape.stride_h) + "x" + std::to_string(shape.stride_w) + " pad " +
            std::to_string(shape.pad_h) + "x" + std::to_string(shape.pad_w) + " on " + std::to_string(shape.input_h) +
-           "x" + std::to_string(shape.input_w) + (shape.ceil ? " ceil" : "");
+           "x" + std::to_string(shape.input_w) + (shape.ceil ? " ceil" : "") + (shape.exclude_pad ? " exclude" : "");
   }
 };
 
@@ -205,13 +206,44 @@ TEST_CASE("the first of equal maxima wins, signed zeros are equal, the first NaN
   CHECK(index == std::vector<uint8_t>{1, 0, 0, 0});
 }
 
-TEST_CASE("average pooling sums in (kh, kw) order, counts padding in the divisor, and backward mirrors it") {
-  for (const Case& c : cases()) {
+/// The divisor of each window, found by walking over its elements.
+std::vector<float> define_factors(const PoolShape& s) {
+  std::vector<uint32_t> elements(Sizes(s).out, 0);
+  for (uint32_t oh = 0; oh < s.output_h(); ++oh)
+    for (uint32_t ow = 0; ow < s.output_w(); ++ow)
+      for (uint32_t kh = 0; kh < s.kernel_h; ++kh)
+        for (uint32_t kw = 0; kw < s.kernel_w; ++kw) {
+          const uint32_t h = oh * s.stride_h + kh, w = ow * s.stride_w + kw;  // in the padded input
+          const bool in_padded = h < s.input_h + 2 * s.pad_h && w < s.input_w + 2 * s.pad_w;
+          const bool in_input = h >= s.pad_h && h < s.input_h + s.pad_h && w >= s.pad_w && w < s.input_w + s.pad_w;
+          elements[oh * s.output_w() + ow] += s.exclude_pad ? in_input : in_padded;
+        }
+  std::vector<float> factors;
+  for (const uint32_t count : elements) factors.push_back(1.0f / static_cast<float>(count));
+  return factors;
+}
+
+/// Every case, with padding in the divisor and without.
+std::vector<Case> average_cases() {
+  std::vector<Case> all = cases();
+  const size_t count = all.size();
+  for (size_t i = 0; i < count; ++i) all.emplace_back(all[i]).shape.exclude_pad = true;
+  return all;
+}
+
+TEST_CASE(
+    "average pooling sums in (kh, kw) order over its divisor, padding counted or left out, and backward mirrors it") {
+  size_t several = 0;
+  for (const Case& c : average_cases()) {
     INFO(c.name());
     const PoolShape& s = c.shape;
     const Sizes size(s);
     auto x = rough_values(kPlanes * size.in, 17), dy = rough_values(kPlanes * size.out, 18);
     const float factor = 1.0f / static_cast<float>(s.kernel_h * s.kernel_w);
+    const std::vector<float> factors = define_factors(s);
+    const bool shared = std::all_of(factors.begin(), factors.end(), [&](float f) { return f == factor; });
+    several += !shared;
+    CHECK(s.one_divisor() == shared);
     std::vector<float> expected_y(dy.size(), 0.0f), expected_dx(x.size(), 0.0f);
     for (size_t p = 0; p < kPlanes; ++p)
       for_each_tap(s, [&](size_t out, long in, uint32_t) {
@@ -219,10 +251,11 @@ TEST_CASE("average pooling sums in (kh, kw) order, counts padding in the divisor
         float& sum = expected_y[p * size.out + out];
         sum = sum + x[p * size.in + static_cast<size_t>(in)];
         float& error = expected_dx[p * size.in + static_cast<size_t>(in)];
-        error = error + dy[p * size.out + out];
+        const float share = dy[p * size.out + out] * (shared ? 1.0f : factors[out]);
+        error = error + share;
       });
-    for (float& value : expected_y) value = stored(value * factor);
-    for (float& value : expected_dx) value = stored(value * factor);
+    for (size_t i = 0; i < expected_y.size(); ++i) expected_y[i] = stored(expected_y[i] * factors[i % size.out]);
+    for (float& value : expected_dx) value = stored(value * (shared ? factor : 1.0f));
     for (uint32_t rows = 1; rows <= s.output_h(); ++rows) {
       std::vector<float> y(dy.size(), 99.0f);
       for (uint32_t h0 = 0; h0 < s.output_h(); h0 += rows) {
@@ -242,6 +275,7 @@ TEST_CASE("average pooling sums in (kh, kw) order, counts padding in the divisor
       REQUIRE(bytes_of(dx) == bytes_of(expected_dx));
     }
   }
+  CHECK(several > 100);
 }
 
 TEST_CASE("global pooling sums over (h, w) in order through any tiles and shares the error equally") {

@@ -90,7 +90,7 @@ TEST_CASE("pooling steps by its kernel unless told otherwise") {
   CHECK(net.layers[0].out == ImageShape{3, 2, 2});
 }
 
-TEST_CASE("max pooling with ceil counts a window that is cut off, but none that sees padding alone") {
+TEST_CASE("pooling with ceil counts a window that is cut off, but none that sees padding alone") {
   // 8 x 6: from 0, 3, 6 of 8 rows by 3 (the last is cut off), from 0, 3 of 6 columns by 2 at stride 3 (4 are left
   // over).
   const auto out = [](const std::string& keys) {
@@ -104,8 +104,11 @@ TEST_CASE("max pooling with ceil counts a window that is cut off, but none that 
   // With padding 1 a third window of columns would start at column 6 of the padding behind the last one, 6.
   CHECK(out("kernel: 2, stride: [3, 7], pad: 1, ceil: on") == ImageShape{3, 3, 1});
   CHECK(out("kernel: 2, stride: [3, 5], pad: 1, ceil: on") == ImageShape{3, 3, 2});
-  CHECK_THROWS_WITH(parse("  - {type: avgpool, kernel: 3, ceil: on}\n  - {type: fc, channels: 2}\n"),
-                    Contains("net.yaml:4:") && Contains("avgpool layer has no such key"));
+  for (const std::string key : {"ceil: on", "count_include_pad: off"}) {
+    CHECK(parse("  - {type: avgpool, kernel: 3, " + key + "}\n  - {type: fc, channels: 2}\n").layers.size() == 2);
+    CHECK_THROWS_WITH(parse("  - {type: conv, channels: 2, kernel: 3, " + key + "}\n  - {type: fc, channels: 2}\n"),
+                      Contains("net.yaml:4:") && Contains("conv layer has no such key"));
+  }
 }
 
 TEST_CASE("layers read the layers that they name, else the one above") {

@@ -147,6 +147,8 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
       "  - {type: concat, name: j1, inputs: [g1, s1]}\n  - {type: maxpool, name: m1, kernel: 3, stride: 2, pad: 1, "
       "ceil: on}\n"
       "  - {type: upsample, name: u1, kernel: [2, 1]}\n  - {type: avgpool, name: a1, kernel: 2, stride: 1, pad: 1}\n"
+      "  - {type: avgpool, name: a2, kernel: 3, stride: 2, pad: 1, ceil: on, count_include_pad: off}\n"
+      "  - {type: avgpool, name: a3, kernel: 2, stride: 1, pad: [0, 1], count_include_pad: off}\n"
       "  - {type: dropout, name: d1, rate: 0.3}\n  - {type: globalpool, name: p1}\n"
       "  - {type: fc, name: f1, channels: 12, bias: off}\n  - {type: batchnorm, name: n2}\n  - {type: tanh, name: t1}\n"
       "  - {type: gelu, name: e1}\n  - {type: add, name: s2, inputs: [e1, p1]}\n  - {type: conv, name: c3, channels: "
@@ -177,6 +179,7 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
     CHECK((a.kernel_h == b.kernel_h && a.kernel_w == b.kernel_w && a.stride_h == b.stride_h && a.pad_h == b.pad_h));
     CHECK((a.pad_w == b.pad_w && a.pad_more_h == b.pad_more_h && a.pad_more_w == b.pad_more_w));
     CHECK((a.dilation_h == b.dilation_h && a.groups == b.groups && a.bias == b.bias && a.ceil == b.ceil));
+    CHECK(a.count_include_pad == b.count_include_pad);
     CHECK((a.epsilon == b.epsilon && a.momentum == b.momentum && a.slope == b.slope && a.rate == b.rate));
   }
   Arrays fewer = weights;

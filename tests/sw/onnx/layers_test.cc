@@ -70,7 +70,7 @@ TEST_CASE("onnx: auto_pad and uneven padding become even padding where the windo
   CHECK_THROWS_WITH(padding("", {0, 0, 3, 3}, 8), Catch::Contains("node 0 'y': Conv: pad: must be below the kernel"));
 }
 
-TEST_CASE("onnx: uneven padding of an average is refused") {
+TEST_CASE("onnx: uneven padding of an average that counts it is refused, and padding of two kinds") {
   const auto average = [](ModelBuilder& model) {
     model.node("AveragePool", {"x"}, "y",
                {{"kernel_shape", std::vector<int64_t>{2, 2}},
@@ -79,6 +79,39 @@ TEST_CASE("onnx: uneven padding of an average is refused") {
   };
   CHECK_THROWS_WITH(between(2, average), Catch::Contains("'pads': padding of 0 above, 0 left, 1 below, 1 right: only a "
                                                          "convolution may have it uneven"));
+  const auto twice = [](ModelBuilder& model) {
+    model.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1});
+    model.node("Pad", {"x", "pads"}, "p");
+    model.node("AveragePool", {"p"}, "y",
+               {{"kernel_shape", std::vector<int64_t>{3, 3}}, {"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  };
+  CHECK_THROWS_WITH(between(2, twice), Catch::Contains("AveragePool: attribute 'count_include_pad': 0 with padding"));
+}
+
+TEST_CASE("onnx: averages leave padding out or count it, and may be cut off") {
+  const auto average = [](std::vector<int64_t> pads, int64_t counts, int64_t ceil, int64_t stride = 2) {
+    const Network network = between(2, [&](ModelBuilder& model) {  // of 6 x 6
+      model.node("AveragePool", {"x"}, "y",
+                 {{"kernel_shape", std::vector<int64_t>{3, 3}},
+                  {"strides", std::vector<int64_t>{stride, stride}},
+                  {"pads", pads},
+                  {"count_include_pad", counts},
+                  {"ceil_mode", ceil}});
+    });
+    const NetLayer& layer = network.layers[0];
+    return std::tuple(layer.pad_h, layer.out.h, layer.ceil, layer.count_include_pad);
+  };
+  CHECK(average({1, 1, 1, 1}, 1, 0) == std::tuple(1u, 3u, false, true));
+  CHECK(average({1, 1, 1, 1}, 0, 0) == std::tuple(1u, 3u, false, false));
+  CHECK(average({1, 1, 1, 1}, 0, 1) == std::tuple(1u, 4u, true, false));
+  CHECK(average({1, 1, 1, 1}, 1, 1) == std::tuple(1u, 4u, true, true));
+  // Without padding that a window sees nothing is left out.
+  CHECK(average({0, 0, 0, 0}, 0, 0) == std::tuple(0u, 2u, false, true));
+  CHECK(average({0, 0, 0, 0}, 0, 1) == std::tuple(0u, 3u, true, true));
+  // As TensorFlow pads: what lies behind the end is left out, as of a window that is cut off.
+  CHECK(average({0, 0, 1, 1}, 0, 0) == std::tuple(0u, 3u, true, true));
+  CHECK_THROWS_WITH(average({0, 0, 1, 1}, 1, 0), Catch::Contains("AveragePool: attribute 'pads'"));
+  CHECK_THROWS_WITH(average({0, 0, 1, 1}, 0, 0, 1), Catch::Contains("AveragePool: attribute 'pads'"));
 }
 
 TEST_CASE("onnx: a Pad in front of a convolution or average pooling is its padding") {

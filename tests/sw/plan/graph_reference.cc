@@ -18,6 +18,7 @@ test::GraphTrainer graph_trainer(const Network& network, const Arrays& weights, 
     op.sources = layer.sources;
     op.outputs = layer.channels;
     op.kh = layer.kernel_h, op.kw = layer.kernel_w, op.ceil = layer.ceil;
+    op.count_pad = layer.count_include_pad;
     op.sh = layer.stride_h, op.sw = layer.stride_w;
     op.ph = layer.pad_h, op.pw = layer.pad_w;
     op.ph_end = layer.pad_h + layer.pad_more_h, op.pw_end = layer.pad_w + layer.pad_more_w;

@@ -364,9 +364,10 @@ struct RandomChain {
         window.pad_h = up_to(0, window.kh - 1), window.pad_w = up_to(0, window.kw - 1);
         if (h + 2 * window.pad_h < window.kh || w + 2 * window.pad_w < window.kw) continue;
         const bool maximum = random() % 2 == 0;
-        window.ceil = maximum && random() % 2 == 0;
+        window.ceil = random() % 2 == 0;
         shape = {n, c, window.out_h(h), window.out_w(w)};
         command = command_of(maximum ? Opcode::kMAXPOOL_FF : Opcode::kAVGPOOL_FF);
+        if (!maximum && random() % 2 == 0) command.flags = kFlagEXCLUDE_PAD;
         set_window(command, window, true);
       } else if (kind == 3) {
         command = command_of(Opcode::kTANH_FF);
