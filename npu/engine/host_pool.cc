@@ -10,8 +10,9 @@
 namespace backboard::npu {
 namespace {
 
-/// How long a thread looks for work, or for the end of it, before it sleeps: waking one takes longer.
-constexpr auto kPatience = std::chrono::microseconds(40);
+/// How long a thread looks for work, or for the end of it, before it sleeps. Waking one takes tens of microseconds on a
+/// virtual machine, where the interrupt leaves the guest; ResNet-18's step has a tile every few hundred.
+constexpr auto kPatience = std::chrono::microseconds(200);
 
 /// Whether `reached` came true within the patience of a thread.
 template <class Condition>
