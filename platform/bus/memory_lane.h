@@ -72,7 +72,8 @@ class MemoryLane final : public BusPort {
   /// Like `access` for `size` bytes at an absolute address, a cache's line which lies in the memory whole and is
   /// offered at `time_ps`, but that the master itself copies its bytes, by the direct region. A memory refuses no such
   /// line. Gives the time at which it has passed.
-  uint64_t carry_line(BusOp op, uint64_t address, uint32_t size, uint64_t time_ps, const Attribution& who) {
+  [[gnu::always_inline]] uint64_t carry_line(BusOp op, uint64_t address, uint32_t size, uint64_t time_ps,
+                                             const Attribution& who) {
     const uint64_t end_ps = cross(op, size, time_ps, [&](uint64_t arrival_ps) {
       return lines_->time_line(op, address - parts_.base, size, who.initiator, arrival_ps);
     });

@@ -60,6 +60,13 @@ class Cache {
 
   /// Puts `line`, clean, into `slot` of its set. `bytes`: its contents; not looked at when lines hold none.
   void fill(uint32_t slot, uint64_t line, const uint8_t* bytes, uint64_t age);
+  /// The same but for the bytes, for who knows that the slot is of the line's set; the line may be dirty at once.
+  void place(uint32_t slot, uint64_t line, uint64_t age, bool dirty) {
+    lines_[slot] = line;
+    ages_[slot] = age;
+    flags_[slot] = dirty ? kDirty : uint8_t{0};
+    fill_numbers_[slot] = kAlwaysThere + 1 + static_cast<uint32_t>(fills_++ % kFillNumbers);
+  }
   void drop(uint32_t slot);
   void drop_all();
 
@@ -76,9 +83,12 @@ class Cache {
   /// The line's own bytes; nullptr when lines hold none.
   uint8_t* bytes(uint32_t slot) { return config_.data ? bytes_.data() + size_t{slot} * config_.line_bytes : nullptr; }
 
-  /// For the core's fast path: ages and fill numbers by slot. A slot keeps its number as long as it holds the bytes of
-  /// one fill; numbers repeat after kFillNumbers fills. Behind the slots lies one more, whose number never changes.
+  /// For the core's fast path: lines, ages and fill numbers by slot. A slot keeps its number as long as it holds the
+  /// bytes of one fill; numbers repeat after kFillNumbers fills. Behind the slots lies one more, whose number never
+  /// changes.
   uint64_t* ages() { return ages_.data(); }
+  const uint64_t* ages() const { return ages_.data(); }
+  const uint64_t* lines() const { return lines_.data(); }
   const uint32_t* fill_numbers() const { return fill_numbers_.data(); }
   uint32_t fill_number(uint32_t slot) const { return fill_numbers_[slot]; }
   static constexpr uint64_t kFillNumbers = uint64_t{1} << 31;
@@ -109,12 +119,8 @@ class Cache {
 };
 
 inline void Cache::fill(uint32_t slot, uint64_t line, const uint8_t* bytes, uint64_t age) {
-  BB_CHECK(line == line_of(line) && first_slot(line) == slot / config_.ways * config_.ways, "{:#x} in slot {}", line,
-           slot);
-  lines_[slot] = line;
-  ages_[slot] = age;
-  flags_[slot] = 0;
-  fill_numbers_[slot] = kAlwaysThere + 1 + static_cast<uint32_t>(fills_++ % kFillNumbers);
+  BB_CHECK(line == line_of(line) && first_slot(line) == (slot & ~(config_.ways - 1)), "{:#x} in slot {}", line, slot);
+  place(slot, line, age, false);
   if (config_.data) std::memcpy(bytes_.data() + size_t{slot} * config_.line_bytes, bytes, config_.line_bytes);
 }
 

@@ -58,6 +58,8 @@ const CompiledSite* BlockCompiler::site_of(const Operation& op) {
   site.sign_extends = op.id == InstructionId::LB || op.id == InstructionId::LH;
   site.floating = op.id == InstructionId::FLW || op.id == InstructionId::FSW;
   site.size_bytes = moved_bytes(op.id);
+  site.cycles_before = op.cycles_before;
+  site.worst_cycles = block_.block.worst_cycles;
   code_.sites_.push_back(site);
   return &code_.sites_.back();
 }
@@ -207,7 +209,7 @@ void BlockCompiler::operation(const Operation& op) {
       break;
   }
   if (kind_of(op.id) == InstructionKind::atomic) {
-    call(code_.call_access_, op);
+    call(code_.call_atomic_, op);
     return wrote(op);
   }
   if (kind_of(op.id) == InstructionKind::csr) {

@@ -55,7 +55,7 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
     write_all_back();
     load_address(op);
     a_.mov(x86::rcx, reinterpret_cast<uint64_t>(at));
-    a_.call(imm(code_.call_access_));
+    a_.call(imm(store ? code_.call_store_ : code_.call_load_));
     reload_held();
     if (keeps) a_.mov(x86::eax, x_place(op.rd));
     a_.jmp(behind);

@@ -103,14 +103,19 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   enter(slot, line, machine_mode, bytes, may_read, may_write && takes_stores);
 }
 
-void DataPath::forget_line(uint32_t slot) {
-  for (Page*& page : line_pages_[slot]) {
-    if (page == nullptr) continue;
-    collect(*page);
-    page->read_tag = page->write_tag = kNoTag;
-    page->size_mask = kOfRegion;
-    page = nullptr;
+[[gnu::always_inline]] inline void DataPath::forget_granule(Page*& page) {
+  if (page == nullptr) return;
+  if (page->reads + page->writes != 0) {
+    count_line(*page);
+    page->reads = page->writes = 0;
   }
+  page->read_tag = page->write_tag = kNoTag;
+  page->size_mask = kOfRegion;
+  page = nullptr;
+}
+
+void DataPath::forget_line(uint32_t slot) {
+  for (Page*& page : line_pages_[slot]) forget_granule(page);
 }
 
 void DataPath::drop_line(uint32_t slot) {
@@ -284,70 +289,94 @@ void DataPath::remember_memory(const Region& region) {
   const uint64_t end = (region.last + 1) & ~(line_bytes - 1);
   if (end <= first) return;
   const uintptr_t of_address_0 = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
-  usual_memory_ = {first, end - first, reinterpret_cast<uint8_t*>(of_address_0), region.lane};
+  usual_memory_ = {first, end - first, reinterpret_cast<uint8_t*>(of_address_0), region.lane, {}};
+  for (const bool machine_mode : {true, false}) {
+    const Pmp::Permission permission = pmp_.permission(first, end - first, machine_mode);
+    usual_memory_.access[machine_mode ? 0 : 1] = permission.uniform ? permission.access : UsualMemory::kAskPmp;
+  }
+}
+
+/// A line's age is the table's or the cache's, whichever is later. `kWays` of the cache, 0 for any number: most have
+/// four, and for them it is worth to have no loop. Nobody foresees which slot it is, so there is no branch for it.
+template <uint32_t kWays>
+[[gnu::always_inline]] inline uint32_t DataPath::oldest_slot(uint64_t line) const {
+  constexpr unsigned kWayBits = 4;  // CacheConfig::ways; ages have more than enough bits left
+  const Cache& cache = *data_cache_;
+  const uint32_t first = cache.first_slot(line), ways = kWays == 0 ? cache.ways() : kWays;
+  const uint64_t* const lines = cache.lines() + first;
+  const uint64_t* const ages = cache.ages() + first;
+  const std::array<Page*, 2>* const granules = line_pages_.data() + first;
+  const bool by_users_too = kWays == 0 && tables_used_ == 2;
+  uint64_t least = UINT64_MAX;
+#pragma GCC unroll 4
+  for (uint32_t way = 0; way < ways; ++way) {
+    const uint64_t there = lines[way];
+    if (there == line) return Cache::kNowhere;
+    uint64_t age = ages[way];
+    if (const Page* const page = granules[way][0]) age = std::max(age, page->last_use);
+    if (by_users_too) {
+      if (const Page* const page = granules[way][1]) age = std::max(age, page->last_use);
+    }
+    // The first empty slot comes first, and the first of those that are equally old.
+    const uint64_t rank = there == Cache::kNoLine ? way : (age + 1) << kWayBits | way;
+    least = std::min(least, rank);
+  }
+  return first + static_cast<uint32_t>(least % (1u << kWayBits));
 }
 
 /// Equal to read_line and write_line where they call `bring` (their comments say why things are done), because of what
-/// remember_memory has made sure of. The set is looked at once: a line's age is the table's or the cache's, whichever
-/// is later, and only what gives way is collected.
-uint8_t* DataPath::bring_usual_line(BusOp op, uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles) {
+/// remember_memory has made sure of. The set is looked at once, and only what gives way is collected.
+template <BusOp kOp>
+uint8_t* DataPath::bring_usual_line(uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles) {
+  constexpr bool kWrite = kOp == BusOp::write;
   Cache& cache = *data_cache_;
   const auto in_memory = [this](uint64_t at) {
     return reinterpret_cast<uint8_t*>(reinterpret_cast<uintptr_t>(usual_memory_.bytes) + static_cast<uintptr_t>(at));
   };
-  const bool write = op == BusOp::write;
   const uint32_t line_bytes = cache.line_bytes();
   const uint64_t line = cache.line_of(address);
-  const Pmp::Permission permission = pmp_.permission(line, line_bytes, machine_mode);
-  const auto may = [&](PmpAccess what) { return (permission.access & static_cast<uint8_t>(what)) != 0; };
-  if (!permission.uniform || !may(write ? PmpAccess::write : PmpAccess::read)) return nullptr;
-  if (excluded(line, line_bytes)) return nullptr;
+  uint8_t access = usual_memory_.access[machine_mode ? 0 : 1];
+  if (access == UsualMemory::kAskPmp) [[unlikely]] {
+    const Pmp::Permission permission = pmp_.permission(line, line_bytes, machine_mode);
+    if (!permission.uniform) return nullptr;
+    access = permission.access;
+  }
+  const auto may = [access](PmpAccess what) { return (access & static_cast<uint8_t>(what)) != 0; };
+  if (!may(kWrite ? PmpAccess::write : PmpAccess::read) || excluded(line, line_bytes)) [[unlikely]]
+    return nullptr;
 
-  const uint32_t first = cache.first_slot(line), end = first + cache.ways();
-  const uint64_t* const ages = cache.ages();
-  const std::array<Page*, 2>* const granules = line_pages_.data();
   const bool by_users_too = tables_used_ == 2;
-  uint32_t slot = first;
-  uint64_t least = UINT64_MAX;
-  for (uint32_t i = first; i < end; ++i) {
-    const uint64_t there = cache.line(i);
-    if (there == line) return nullptr;
-    uint64_t age = ages[i];
-    if (const Page* const page = granules[i][0]) age = std::max(age, page->last_use);
-    if (by_users_too) [[unlikely]] {
-      if (const Page* const page = granules[i][1]) age = std::max(age, page->last_use);
-    }
-    const uint64_t rank = there == Cache::kNoLine ? 0 : age + 1;  // an empty slot comes first
-    slot = rank < least ? i : slot;
-    least = std::min(rank, least);
-  }
-
+  const uint32_t slot = cache.ways() == 4 && !by_users_too ? oldest_slot<4>(line) : oldest_slot<0>(line);
+  if (slot == Cache::kNowhere) return nullptr;
+  MemoryLane& lane = *usual_memory_.lane;
   const uint64_t old_line = cache.line(slot);
-  const bool evicts = old_line != Cache::kNoLine;
-  if (evicts) {
+  bool dirty = false;
+  if (old_line != Cache::kNoLine) {
     if (cache.overtaken(slot) || !is_usual(old_line)) return nullptr;
-    if (usual_memory_.lane->watches(old_line, line_bytes)) return nullptr;
-    forget_line(slot);
+    forget_granule(line_pages_[slot][0]);
+    if (by_users_too) forget_granule(line_pages_[slot][1]);
+    dirty = cache.dirty(slot);
+    if (dirty && lane.watches(old_line, line_bytes)) return nullptr;
   }
-  const bool dirty = evicts && cache.dirty(slot);
   const uint64_t asked_ps = clock_.time_ps(clock);
   const uint64_t start_ps = dirty ? std::max(asked_ps, write_buffer_free_ps_) : asked_ps;
-  MemoryLane& lane = *usual_memory_.lane;
-  const uint64_t brought_ps = lane.carry_line(BusOp::read, line, line_bytes, start_ps, line_access_.who);
-  cycles = data_config_.hit_cycles + cycles_of(brought_ps - asked_ps) + data_config_.miss_cycles;
+  const uint64_t brought_ps = lane.carry_line(BusOp::read, line, line_bytes, start_ps, kOwner);
+  cycles = data_config_.hit_cycles + data_config_.miss_cycles + cycles_of(brought_ps - asked_ps);
   if (dirty) {
     if (cache.has_data()) copy_line(in_memory(old_line), cache.bytes(slot), line_bytes);
     cache.counters.write_backs++;
-    write_buffer_free_ps_ = lane.carry_line(BusOp::write, old_line, line_bytes, brought_ps, line_access_.who);
+    write_buffer_free_ps_ = lane.carry_line(BusOp::write, old_line, line_bytes, brought_ps, kOwner);
   }
+  cache.place(slot, line, clock, kWrite);
   uint8_t* bytes = in_memory(line);
-  cache.fill(slot, line, bytes, clock);
-  if (cache.has_data()) bytes = cache.bytes(slot);
+  if (cache.has_data()) {
+    copy_line(cache.bytes(slot), bytes, line_bytes);
+    bytes = cache.bytes(slot);
+  }
   cache.counters.fills++;
-  if (write) {
+  if (kWrite) {
     cache.counters.writes++;
     cache.counters.write_misses++;
-    cache.set_dirty(slot, true);
   } else {
     cache.counters.reads++;
     cache.counters.read_misses++;
@@ -355,6 +384,9 @@ uint8_t* DataPath::bring_usual_line(BusOp op, uint64_t address, bool machine_mod
   enter(slot, line, machine_mode, bytes, may(PmpAccess::read), may(PmpAccess::write));
   return bytes + (address - line);
 }
+
+template uint8_t* DataPath::bring_usual_line<BusOp::read>(uint64_t, bool, uint64_t, uint32_t&);
+template uint8_t* DataPath::bring_usual_line<BusOp::write>(uint64_t, bool, uint64_t, uint32_t&);
 
 AccessResult DataPath::fetch_line(uint64_t line, uint64_t clock) {
   Cache& cache = *code_cache_;

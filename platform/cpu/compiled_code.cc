@@ -67,8 +67,8 @@ bool CompiledCode::make_frame() {
   CodeHolder holder;
   if (holder.init(Environment::host(), reinterpret_cast<uint64_t>(memory_.next())) != kErrorOk) return false;
   x86::Assembler a(&holder);
-  const Label leave = a.newLabel(), leave_stored = a.newLabel(), access = a.newLabel(), floating = a.newLabel(),
-              csr = a.newLabel(), system = a.newLabel();
+  const Label leave = a.newLabel(), leave_stored = a.newLabel(), load = a.newLabel(), store = a.newLabel(),
+              atomic = a.newLabel(), floating = a.newLabel(), csr = a.newLabel(), system = a.newLabel();
   for (const x86::Gp& saved : kSaved) a.push(saved);
   a.sub(x86::rsp, kRoomBytes);
   a.mov(host::kX, x86::rsi);
@@ -87,8 +87,12 @@ bool CompiledCode::make_frame() {
   for (size_t i = std::size(kSaved); i-- > 0;) a.pop(kSaved[i]);
   a.ret();
 
-  a.bind(access);
-  emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.access), leave_stored);
+  a.bind(load);
+  emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.load), leave_stored);
+  a.bind(store);
+  emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.store), leave_stored);
+  a.bind(atomic);
+  emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.atomic), leave_stored);
   a.bind(floating);
   emit_call(a, places_.core, reinterpret_cast<uint64_t>(places_.floating), leave_stored);
   a.bind(csr);
@@ -100,7 +104,9 @@ bool CompiledCode::make_frame() {
   if (!assemble(holder, memory_)) return false;
   enter_ = reinterpret_cast<Enter>(base);
   leave_ = base + holder.labelOffset(leave);
-  call_access_ = base + holder.labelOffset(access);
+  call_load_ = base + holder.labelOffset(load);
+  call_store_ = base + holder.labelOffset(store);
+  call_atomic_ = base + holder.labelOffset(atomic);
   call_floating_ = base + holder.labelOffset(floating);
   call_csr_ = base + holder.labelOffset(csr);
   call_system_ = base + holder.labelOffset(system);

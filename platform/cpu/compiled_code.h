@@ -31,6 +31,8 @@ struct CompiledSite {
   bool sign_extends = false;
   bool floating = false;
   uint32_t size_bytes = 0;
+  uint32_t cycles_before = 0;  ///< of the operation
+  uint32_t worst_cycles = 0;   ///< of the block
 };
 
 /// Why compiled code was left, or whether it goes on behind a call.
@@ -63,8 +65,10 @@ struct CompiledPlaces {
   uint8_t* fs = nullptr;
   uint32_t* frm = nullptr;
   uint32_t* fflags = nullptr;
-  /// A load, store or atomic instruction that is not simply one of home memory.
-  CompiledReturn (*access)(void* core, const CompiledSite* site, uint32_t address, uint64_t clock) = nullptr;
+  /// A load, a store or an atomic instruction that is not simply one of home memory.
+  CompiledReturn (*load)(void* core, const CompiledSite* site, uint32_t address, uint64_t clock) = nullptr;
+  CompiledReturn (*store)(void* core, const CompiledSite* site, uint32_t address, uint64_t clock) = nullptr;
+  CompiledReturn (*atomic)(void* core, const CompiledSite* site, uint32_t address, uint64_t clock) = nullptr;
   /// Floating point.
   CompiledReturn (*floating)(void* core, const CompiledSite* site, uint32_t unused, uint64_t clock) = nullptr;
   /// CSR instructions, which end their block.
@@ -171,7 +175,8 @@ class CompiledCode {
   // The frame around all code: made once.
   Enter enter_ = nullptr;
   size_t frame_bytes_ = 0;
-  uint64_t leave_ = 0, call_access_ = 0, call_floating_ = 0, call_csr_ = 0, call_system_ = 0;
+  uint64_t leave_ = 0, call_load_ = 0, call_store_ = 0, call_atomic_ = 0, call_floating_ = 0, call_csr_ = 0,
+           call_system_ = 0;
 };
 
 }  // namespace backboard

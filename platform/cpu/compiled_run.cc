@@ -30,7 +30,13 @@ void RiscvCore<Xlen>::start_tier() {
     places.fs = &fs_;
     places.frm = &frm_;
     places.fflags = &fflags_;
-    places.access = [](void* core, const CompiledSite* site, uint32_t address, uint64_t clock) {
+    places.load = [](void* core, const CompiledSite* site, uint32_t address, uint64_t clock) {
+      return static_cast<RiscvCore*>(core)->template bring_compiled<BusOp::read>(*site, address, clock);
+    };
+    places.store = [](void* core, const CompiledSite* site, uint32_t address, uint64_t clock) {
+      return static_cast<RiscvCore*>(core)->template bring_compiled<BusOp::write>(*site, address, clock);
+    };
+    places.atomic = [](void* core, const CompiledSite* site, uint32_t address, uint64_t clock) {
       return static_cast<RiscvCore*>(core)->access_compiled(*site, address, clock);
     };
     places.floating = [](void* core, const CompiledSite* site, uint32_t, uint64_t clock) {
@@ -228,42 +234,44 @@ inline void RiscvCore<Xlen>::finish_load(const CompiledSite& site, uint32_t load
   }
 }
 
-/// A load or store that misses and that nobody could notice (DataPath::bring_at_once): nothing has been scheduled or
-/// raised, so that of goes_on only the time is left to ask for. False: nothing is done.
+/// A load or store. If it misses and nobody could notice that (DataPath::bring_at_once), nothing has been scheduled or
+/// raised, so that of goes_on only the time is left to ask for.
 template <class Xlen>
-inline bool RiscvCore<Xlen>::bring_compiled(const CompiledSite& site, U address) {
+template <BusOp kOp>
+CompiledReturn RiscvCore<Xlen>::bring_compiled(const CompiledSite& site, U address, uint64_t clock) {
   const uint32_t size_bytes = site.size_bytes;
-  if (!(site.load || site.store) || (address & (size_bytes - 1)) != 0) return false;
-  const Operation& op = *site.operation;
+  const bool aligned = (address & (size_bytes - 1)) == 0;
+  uint64_t now = clock + site.latency_before;
   uint32_t cycles = 0;
-  uint8_t* const place = path_.bring_at_once(site.store ? BusOp::write : BusOp::read, address, data_machine_,
-                                             clock_ + op.cycles_before, cycles);
-  if (place == nullptr) return false;
-  clock_ += cycles;
-  uint32_t word = 0;
-  if (site.store) {
-    word = static_cast<uint32_t>(site.floating ? f_[op.rs2] : x_[op.rs2]);
+  uint8_t* const place =
+      aligned ? path_.bring_at_once(kOp, address, data_machine_, now + site.cycles_before, cycles) : nullptr;
+  if (place == nullptr) return access_compiled(site, address, clock);
+  const Operation& op = *site.operation;
+  now += cycles;
+  if constexpr (kOp == BusOp::write) {
+    const uint32_t word = static_cast<uint32_t>(site.floating ? f_[op.rs2] : x_[op.rs2]);
     size_bytes == 4 ? std::memcpy(place, &word, 4) : std::memcpy(place, &word, size_bytes);
-    clock_ -= home_.write_cycles;
+    now -= home_.write_cycles;
     elsewhere_write_bytes_ += size_bytes;
   } else {
+    uint32_t word = 0;
     size_bytes == 4 ? std::memcpy(&word, place, 4) : std::memcpy(&word, place, size_bytes);
     finish_load(site, word);
-    clock_ -= home_.read_cycles;
+    now -= home_.read_cycles;
     elsewhere_read_bytes_ += size_bytes;
   }
-  return true;
+  if (now + site.worst_cycles <= block_limit_) [[likely]] {
+    return {now - site.latency_before - site.latency_own, CompiledExit::goes_on};
+  }
+  leave(site.block->block, op, now, true);
+  return {0, CompiledExit::left};
 }
 
+/// The long way of any access.
 template <class Xlen>
 CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U address, uint64_t clock) {
   const Operation& op = *site.operation;
   clock_ = clock + site.latency_before;
-  if (bring_compiled(site, address)) {
-    if (may_run(site.block->block)) return {clock_ - site.latency_before - site.latency_own, CompiledExit::goes_on};
-    leave(site.block->block, op, clock_, true);
-    return {0, CompiledExit::left};
-  }
   pc_ = static_cast<U>(site.block->block.pc()) + op.pc_offset;
   AccessKind kind = AccessKind::fault;
   if (site.load) {

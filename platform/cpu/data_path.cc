@@ -28,8 +28,7 @@ DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const C
     largest_latency_cycles_ = data_config_.hit_cycles;
     line_pages_.resize(data_cache_->slots());
     line_access_.size = data_cache_->line_bytes();
-    line_access_.who.initiator = Initiator::core_data;
-    line_access_.who.phase = Phase::kCODE;
+    line_access_.who = kOwner;
   }
 }
 

@@ -138,7 +138,8 @@ class DataPath {
   /// the caller moves the bytes. nullptr, and nothing is done: the others are to be called.
   uint8_t* bring_at_once(BusOp op, uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles) {
     if (!is_usual(address)) return nullptr;
-    return bring_usual_line(op, address, machine_mode, clock, cycles);
+    return op == BusOp::write ? bring_usual_line<BusOp::write>(address, machine_mode, clock, cycles)
+                              : bring_usual_line<BusOp::read>(address, machine_mode, clock, cycles);
   }
 
   /// Instruction bytes outside direct memory.
@@ -309,7 +310,12 @@ class DataPath {
   void enter(uint32_t slot, uint64_t line, bool machine_mode, uint8_t* bytes, bool may_read, bool may_write);
   void remember_memory(const Region& region);
   bool is_usual(uint64_t address) const { return address - usual_memory_.first < usual_memory_.size_bytes; }
-  uint8_t* bring_usual_line(BusOp op, uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles);
+  template <BusOp kOp>
+  uint8_t* bring_usual_line(uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles);
+  /// The slot that gives way to `line`, which is not there; kNowhere: it is.
+  template <uint32_t kWays>
+  uint32_t oldest_slot(uint64_t line) const;
+  void forget_granule(Page*& page);
   [[gnu::always_inline]] void collect_set(uint32_t first_slot);
   void forget_line(uint32_t slot);
   void drop_line(uint32_t slot);
@@ -352,6 +358,7 @@ class DataPath {
   bool has_caches_;
   unsigned granule_shift_;
   BusAccess line_access_;  ///< what is the same for all lines of the data cache
+  static constexpr Attribution kOwner{.initiator = Initiator::core_data, .phase = Phase::kCODE};  ///< of those lines
   /// The whole lines of the region that one was brought from last, if its misses may take the short way. Forgotten with
   /// the pages.
   struct UsualMemory {
@@ -359,6 +366,9 @@ class DataPath {
     uint64_t size_bytes = 0;
     uint8_t* bytes = nullptr;  ///< of address 0
     MemoryLane* lane = nullptr;
+    /// What each table's privilege may do everywhere there, as or-ed PmpAccess; kAskPmp: it depends on the line.
+    std::array<uint8_t, 2> access{};
+    static constexpr uint8_t kAskPmp = 0x80;
   } usual_memory_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;

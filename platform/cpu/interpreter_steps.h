@@ -147,6 +147,11 @@ template <unsigned kSizeBytes>
   pages[kLines ? DataPath::line_index((address) >> granule_shift) : DataPath::page_index(address)]
 #define ALIGNED_PAGE(type, address_value) ((address_value) & (granule_mask | (sizeof(type) - 1)))
 #define IN_HOME(type, address, what) (home_pages[home_place<sizeof(type)>(static_cast<uint32_t>(address))] & (what))
+// The same of what is not aligned, but lies in one page.
+#define MISALIGNED_IN_HOME(type, address, what)                                      \
+  (sizeof(type) > 1 && (address) % sizeof(type) != 0 && !config_.misaligned_traps && \
+   (address) % DataPath::kPageBytes <= DataPath::kPageBytes - sizeof(type) &&        \
+   (home_pages[static_cast<uint32_t>(address) / DataPath::kPageBytes] & (what)) != 0)
 #define COUNT(accesses, type)                                \
   do {                                                       \
     if (kLines) {                                            \
@@ -207,31 +212,42 @@ template <unsigned kSizeBytes>
       WRITE_PAGE(id, at);                                                              \
     }                                                                                  \
   } while (false)
-#define FAR_LOAD(id)                                                                 \
-  far_##id : {                                                                       \
-    const U address = far_address;                                                   \
-    if constexpr (kHome) {                                                           \
-      DataPath::Page& page = PAGE_OF(address);                                       \
-      if (page.read_tag == ALIGNED_PAGE(TYPE_##id, uint64_t{address})) {             \
-        READ_PAGE(id);                                                               \
-        clock -= home_.read_cycles;                                                  \
-        elsewhere_read_bytes_ += sizeof value;                                       \
-        NEXT();                                                                      \
-      }                                                                              \
-    }                                                                                \
-    clock_ = clock;                                                                  \
-    pc_ = OWN_PC; /* whose access it is, for what the bus reports */                 \
-    const AccessKind kind = load(address, sizeof(TYPE_##id), op->cycles_before);     \
-    clock = clock_;                                                                  \
-    if (kind == AccessKind::fault) goto leave_for_trap;                              \
-    TAKE_##id(static_cast<TYPE_##id>(transfer_));                                    \
-    if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind; \
-    NEXT();                                                                          \
+#define FAR_LOAD(id)                                                                      \
+  far_##id : {                                                                            \
+    const U address = far_address;                                                        \
+    if constexpr (kHome) {                                                                \
+      if (MISALIGNED_IN_HOME(TYPE_##id, address, DataPath::kMayRead)) {                   \
+        TYPE_##id value;                                                                  \
+        std::memcpy(&value, reinterpret_cast<const void*>(home + address), sizeof value); \
+        TAKE_##id(value);                                                                 \
+        NEXT();                                                                           \
+      }                                                                                   \
+      DataPath::Page& page = PAGE_OF(address);                                            \
+      if (page.read_tag == ALIGNED_PAGE(TYPE_##id, uint64_t{address})) {                  \
+        READ_PAGE(id);                                                                    \
+        clock -= home_.read_cycles;                                                       \
+        elsewhere_read_bytes_ += sizeof value;                                            \
+        NEXT();                                                                           \
+      }                                                                                   \
+    }                                                                                     \
+    clock_ = clock;                                                                       \
+    pc_ = OWN_PC; /* whose access it is, for what the bus reports */                      \
+    const AccessKind kind = load(address, sizeof(TYPE_##id), op->cycles_before);          \
+    clock = clock_;                                                                       \
+    if (kind == AccessKind::fault) goto leave_for_trap;                                   \
+    TAKE_##id(static_cast<TYPE_##id>(transfer_));                                         \
+    if (kind == AccessKind::bus && !goes_on(block->worst_cycles)) goto leave_behind;      \
+    NEXT();                                                                               \
   }
 #define FAR_STORE(id)                                                                \
   far_##id : {                                                                       \
     const U address = far_address;                                                   \
     if constexpr (kHome) {                                                           \
+      if (MISALIGNED_IN_HOME(TYPE_##id, address, DataPath::kMayWrite)) {             \
+        const auto value = static_cast<TYPE_##id>(VALUE_##id(x));                    \
+        std::memcpy(reinterpret_cast<void*>(home + address), &value, sizeof value);  \
+        NEXT();                                                                      \
+      }                                                                              \
       DataPath::Page& page = PAGE_OF(address);                                       \
       if (page.write_tag == ALIGNED_PAGE(TYPE_##id, uint64_t{address})) {            \
         WRITE_PAGE(id, x);                                                           \

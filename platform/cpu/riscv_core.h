@@ -176,7 +176,8 @@ class RiscvCore final : public Core, private GuestMemory {
   void forget_compiled();
   void count_compiled();
   void finish_load(const CompiledSite& site, uint32_t loaded);
-  bool bring_compiled(const CompiledSite& site, U address);
+  template <BusOp kOp>
+  CompiledReturn bring_compiled(const CompiledSite& site, U address, uint64_t clock);
   CompiledReturn access_compiled(const CompiledSite& site, U address, uint64_t clock);
   CompiledReturn floating_compiled(const CompiledSite& site, uint64_t clock);
   CompiledReturn csr_compiled(const CompiledSite& site, uint64_t clock);

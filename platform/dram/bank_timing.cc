@@ -40,18 +40,25 @@ BankTiming::BankTiming(const dram::MemoryConfig& config)
 }
 
 /// Several rows, one after the other.
-uint64_t BankTiming::serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts) {
-  uint64_t done = now;
+RowFacts BankTiming::serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now) {
+  RowFacts facts;
   uint64_t first = address >> burst_bits_ << burst_bits_;
   const uint64_t end = address + size;
   while (first < end) {
     const uint64_t page = first >> page_bits_;
     const uint64_t stop = std::min(end, (page + 1) << page_bits_);
     const uint64_t bursts = ((stop - first - 1) >> burst_bits_) + 1;
-    done = serve_row(write, page & (banks_count_ - 1), page >> bank_bits_, bursts, now, facts);
+    serve_row(write, page & (banks_count_ - 1), page >> bank_bits_, bursts, now, facts);
     first = stop;
   }
-  return done;
+  return facts;
+}
+
+/// What a refresh at `now` has kept serve_row from.
+RowFacts BankTiming::serve_behind_refresh(bool write, Bank& bank, uint64_t row, uint64_t bursts, uint64_t now) {
+  RowFacts facts;
+  while (bursts != 0) bursts = serve_until_refresh(write, bank, row, bursts, now, facts);
+  return facts;
 }
 
 dram::EnergyFacts BankTiming::energy_facts(uint64_t now) const {

@@ -19,6 +19,15 @@ struct RowFacts {
   uint64_t activates = 0;
   uint64_t precharges = 0;      ///< because another row was open
   uint64_t refresh_stalls = 0;  ///< times that a refresh was waited for
+
+  RowFacts& operator+=(const RowFacts& other) {
+    bursts += other.bursts;
+    row_hits += other.row_hits;
+    activates += other.activates;
+    precharges += other.precharges;
+    refresh_stalls += other.refresh_stalls;
+    return *this;
+  }
 };
 
 /// The first timing model (`timing: lt`): accesses are served in the order in which they are made. For each the model
@@ -31,8 +40,8 @@ class BankTiming {
  public:
   explicit BankTiming(const dram::MemoryConfig& config);
 
-  /// Serves `size` bytes at `address`, offered at clock `now`. Returns the clock at which the last burst's data has
-  /// passed.
+  /// Serves `size` bytes, at least one, at `address`, offered at clock `now`. Returns the clock at which the last
+  /// burst's data has passed.
   uint64_t serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts);
 
   /// What energy depends on, up to clock `now`: commands, and how long banks were active. Where all rows are kept open
@@ -53,8 +62,11 @@ class BankTiming {
   };
   static constexpr uint64_t kNoRow = UINT64_MAX;
 
-  uint64_t serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts);
+  // What a line seldom needs gives its facts, so that those of all others stay in registers.
+  RowFacts serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now);
+  RowFacts serve_behind_refresh(bool write, Bank& bank, uint64_t row, uint64_t bursts, uint64_t now);
   uint64_t serve_row(bool write, uint64_t bank_index, uint64_t row, uint64_t bursts, uint64_t now, RowFacts& facts);
+  uint64_t serve_until_refresh(bool write, Bank& bank, uint64_t row, uint64_t bursts, uint64_t& now, RowFacts& facts);
   uint64_t open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts);
   uint64_t after_activates(uint64_t clock) const;
   void close(const Bank& bank, uint64_t clock);
@@ -138,60 +150,65 @@ inline void BankTiming::close(const Bank& bank, uint64_t clock) {
   return activate + gaps_.activate_to_column;
 }
 
+/// Serves the bursts of one row whose commands come before the next refresh, in whose interval the first one may be.
+/// Returns how many are left; they wait for that refresh, which is at `now` then.
+[[gnu::always_inline]] inline uint64_t BankTiming::serve_until_refresh(bool write, Bank& bank, uint64_t row,
+                                                                       uint64_t bursts, uint64_t& now,
+                                                                       RowFacts& facts) {
+  // The controller takes a clock to choose, and cannot use the bus before it is free.
+  const uint64_t gap = last_write_ == write || bus_free_ == 0 ? 0 : (write ? read_to_write_ : write_to_read_);
+  uint64_t column = std::max(now + 1 + data_latency(write), bus_free_ + gap) - data_latency(write);
+
+  // Refresh number k >= 1 occupies [k REFI, k REFI + RFC).
+  const Interval& interval = interval_of(column);
+  const uint64_t epoch = interval.epoch, refresh_end = interval.refresh_end, next_refresh = interval.next_refresh;
+  if (column < refresh_end) [[unlikely]] {
+    column = refresh_end;
+    ++facts.refresh_stalls;
+  }
+  if (bank.epoch != epoch) {  // the refresh closed the row
+    if (bank.row != kNoRow) close(bank, refresh_after(bank.epoch));
+    bank.row = kNoRow;
+    bank.epoch = epoch;
+    bank.precharge_ready = bank.activate_ready = 0;
+  }
+
+  uint64_t opened = 0;
+  if (bank.row != row) {
+    column = std::max(column, open_row(bank, row, now + 1, refresh_end, facts));
+    opened = 1;
+  }
+  uint64_t served = bursts;
+  if (column + ((bursts - 1) << burst_clock_bits_) >= next_refresh) [[unlikely]] {
+    now = next_refresh;
+    if (column >= next_refresh) return bursts;
+    served = ((next_refresh - column - 1) >> burst_clock_bits_) + 1;
+  }
+  facts.row_hits += served - opened;
+  const uint64_t data_clocks = served << burst_clock_bits_;
+  bus_free_ = column + data_latency(write) + data_clocks;
+  last_write_ = write;
+  const uint64_t last_column = column + data_clocks - burst_;
+  bank.precharge_ready =
+      std::max(bank.precharge_ready, last_column + (write ? gaps_.write_to_precharge : gaps_.read_to_precharge));
+  if (close_pages_) {
+    close(bank, bank.precharge_ready);
+    bank.row = kNoRow;
+    bank.activate_ready = bank.precharge_ready + gaps_.precharge_pb_to_activate;
+  }
+  return bursts - served;
+}
+
 /// Serves bursts of one row; returns when the last one's data has passed.
 [[gnu::always_inline]] inline uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row,
                                                              uint64_t bursts, uint64_t now, RowFacts& facts) {
   Bank& bank = banks_[bank_index];
   facts.bursts += bursts;
   (write ? energy_.writes : energy_.reads) += bursts;
-  while (true) {
-    // The controller takes a clock to choose, and cannot use the bus before it is free.
-    const uint64_t gap = last_write_ == write || bus_free_ == 0 ? 0 : (write ? read_to_write_ : write_to_read_);
-    uint64_t column = now + 1;
-    if (bus_free_ + gap > column + data_latency(write)) column = bus_free_ + gap - data_latency(write);
-
-    // Refresh number k >= 1 occupies [k REFI, k REFI + RFC).
-    const Interval& interval = interval_of(column);
-    const uint64_t epoch = interval.epoch, refresh_end = interval.refresh_end, next_refresh = interval.next_refresh;
-    if (column < refresh_end) {
-      column = refresh_end;
-      ++facts.refresh_stalls;
-    }
-    if (bank.epoch != epoch) {  // the refresh closed the row
-      if (bank.row != kNoRow) close(bank, refresh_after(bank.epoch));
-      bank.row = kNoRow;
-      bank.epoch = epoch;
-      bank.precharge_ready = bank.activate_ready = 0;
-    }
-
-    uint64_t hits = bursts;
-    if (bank.row != row) {
-      column = std::max(column, open_row(bank, row, now + 1, refresh_end, facts));
-      --hits;
-    }
-    // Bursts whose command comes before the next refresh; the rest waits for it and opens the row again.
-    uint64_t now_served = bursts;
-    if (column + ((bursts - 1) << burst_clock_bits_) >= next_refresh) [[unlikely]] {
-      now_served = column >= next_refresh ? 0 : ((next_refresh - column - 1) >> burst_clock_bits_) + 1;
-    }
-    if (now_served > 0) {
-      facts.row_hits += std::min(hits, now_served - (bursts - hits));
-      const uint64_t last_column = column + ((now_served - 1) << burst_clock_bits_);
-      bus_free_ = column + data_latency(write) + (now_served << burst_clock_bits_);
-      last_write_ = write;
-      bank.precharge_ready =
-          std::max(bank.precharge_ready, last_column + (write ? gaps_.write_to_precharge : gaps_.read_to_precharge));
-      if (close_pages_) {
-        close(bank, bank.precharge_ready);
-        bank.row = kNoRow;
-        bank.activate_ready = bank.precharge_ready + gaps_.precharge_pb_to_activate;
-      }
-    }
-    bursts -= now_served;
-    if (bursts == 0) [[likely]]
-      return bus_free_;
-    now = next_refresh;
-  }
+  const uint64_t left = serve_until_refresh(write, bank, row, bursts, now, facts);
+  if (left != 0) [[unlikely]]
+    facts += serve_behind_refresh(write, bank, row, left, now);
+  return bus_free_;
 }
 
 [[gnu::always_inline]] inline uint64_t BankTiming::serve(bool write, uint64_t address, uint64_t size, uint64_t now,
@@ -201,7 +218,8 @@ inline void BankTiming::close(const Bank& bank, uint64_t clock) {
     const uint64_t bursts = ((address + size - 1) >> burst_bits_) - (address >> burst_bits_) + 1;
     return serve_row(write, only_page & (banks_count_ - 1), only_page >> bank_bits_, bursts, now, facts);
   }
-  return serve_rows(write, address, size, now, facts);
+  facts += serve_rows(write, address, size, now);
+  return bus_free_;
 }
 
 }  // namespace backboard

@@ -140,7 +140,9 @@ BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
 }
 
 uint64_t Dram::time_line(BusOp op, uint64_t address, uint32_t size, Initiator initiator, uint64_t time_ps) {
-  return time_access(op, address, size, initiator, time_ps);
+  // Two copies of one function, each without the other's half.
+  return op == BusOp::write ? time_access(BusOp::write, address, size, initiator, time_ps)
+                            : time_access(BusOp::read, address, size, initiator, time_ps);
 }
 
 BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {

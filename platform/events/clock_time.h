@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "platform/events/fixed_divisor.h"
+
 namespace backboard {
 
 __extension__ typedef unsigned __int128 WideTime;
@@ -24,7 +26,9 @@ constexpr uint64_t cycles_until(uint64_t time_ps, uint64_t hz) {
 class ClockGrid {
  public:
   explicit constexpr ClockGrid(uint64_t hz)
-      : hz_(hz), period_ps_(kPicosecondsPerSecond % hz == 0 ? kPicosecondsPerSecond / hz : 0) {}
+      : hz_(hz),
+        period_ps_(kPicosecondsPerSecond % hz == 0 ? kPicosecondsPerSecond / hz : 0),
+        by_period_(period_ps_ != 0 ? period_ps_ : 1) {}
 
   constexpr uint64_t hz() const { return hz_; }
   /// Time of edge `edge`.
@@ -33,17 +37,18 @@ class ClockGrid {
   }
   /// The first edge not before `time_ps`.
   constexpr uint64_t edge_from(uint64_t time_ps) const {
-    if (period_ps_ != 0) return (time_ps + period_ps_ - 1) / period_ps_;
+    if (period_ps_ != 0) return by_period_.quotient(time_ps + period_ps_ - 1);
     const uint64_t edge = cycles_until(time_ps, hz_);
     return time_of_cycle(edge, hz_) >= time_ps ? edge : edge + 1;
   }
   /// The last edge not after `time_ps`.
   constexpr uint64_t edge_until(uint64_t time_ps) const {
-    return period_ps_ != 0 ? time_ps / period_ps_ : cycles_until(time_ps, hz_);
+    return period_ps_ != 0 ? by_period_.quotient(time_ps) : cycles_until(time_ps, hz_);
   }
 
  private:
   uint64_t hz_, period_ps_;
+  FixedDivisor by_period_;
 };
 
 }  // namespace backboard

@@ -23,7 +23,7 @@ class TimeBins {
   /// Adds to the bin of a moment.
   void add(size_t column, T amount, uint64_t time_ps) {
     // Most amounts fall where the last one fell: no division then. Unsigned: what lies before is far behind.
-    if (time_ps - last_start_ps_ >= width_ps_ || last_ >= bins_.size()) [[unlikely]]
+    if (time_ps - last_start_ps_ >= last_width_ps_) [[unlikely]]
       go_to(time_ps);
     bins_[last_][column] += amount;
   }
@@ -52,6 +52,7 @@ class TimeBins {
     reach(time_ps);
     last_ = time_ps / width_ps_;
     last_start_ps_ = last_ * width_ps_;
+    last_width_ps_ = width_ps_;
   }
   void reach(uint64_t time_ps) {
     while (time_ps / width_ps_ >= kMostBins) merge();
@@ -71,12 +72,14 @@ class TimeBins {
     forget_last();
   }
 
-  void forget_last() { last_ = last_start_ps_ = 0; }
+  void forget_last() { last_width_ps_ = 0; }
 
   uint64_t width_ps_;
   std::vector<Bin> bins_;
-  size_t last_ = 0;  ///< the bin that add() met last and its start; a hint, not state
+  // The bin that add() met last; a hint, not state. No width: it is to be found.
+  size_t last_ = 0;
   uint64_t last_start_ps_ = 0;
+  uint64_t last_width_ps_ = 0;
 };
 
 }  // namespace backboard
