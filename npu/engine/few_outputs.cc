@@ -29,6 +29,10 @@ inline constexpr uint32_t kMostOutputs = 16;
 #else
 inline constexpr uint32_t kMostOutputs = 11;
 #endif
+// Outputs whose products take turns, as a sum waits for its last one. (With AVX2 registers are few.)
+inline constexpr uint32_t kInTurns = HWY_TARGET <= HWY_AVX3 ? 5 : 1;
+// Most outputs whose kernel has registers left for the steps that come next.
+inline constexpr uint32_t kMostAhead = 12;
 // Longest rows that are read as they lie, and most weights: they share the first-level cache.
 inline constexpr uint32_t kMostSteps = 512, kMostWeights = 7 << 10;
 // Offsets of a gather are 32 bits wide.
@@ -122,6 +126,56 @@ HWY_INLINE void store_all(D d, const hn::Vec<D> (&sums)[kOutputs], float* acc, s
   if constexpr (kOutputs > kTogether) store_outputs<kOutputs - kTogether>(d, sums, acc, pitch);
 }
 
+/// Adds the products of some steps to the outputs [kFirst, kEnd). row: weights of the first of these outputs; it is
+/// moved behind the last.
+template <Arithmetic kArithmetic, uint32_t kFirst, uint32_t kEnd, class D, uint32_t kSteps, uint32_t kOutputs>
+HWY_INLINE void add_outputs(D d, const float*& row, size_t w_pitch, const hn::Vec<D> (&steps)[kSteps],
+                            hn::Vec<D> (&sums)[kOutputs]) {
+  if constexpr (kFirst < kEnd) {
+    constexpr uint32_t kCount = HWY_MIN(kInTurns, kEnd - kFirst);
+    const float* rows[kCount];
+    HWY_UNROLL(8)
+    for (uint32_t k = 0; k < kCount; ++k, row += w_pitch) {
+      // (As a pointer of its own: an address of two registers costs an operation more at each of its uses.)
+      asm("" : "+r"(row));
+      rows[k] = row;
+    }
+    HWY_UNROLL(8)
+    for (uint32_t i = 0; i < kSteps; ++i) {
+      HWY_UNROLL(8)
+      for (uint32_t k = 0; k < kCount; ++k) {
+        sums[kFirst + k] = add_term<kArithmetic, false>(d, sums[kFirst + k], hn::Set(d, rows[k][i]), steps[i]);
+      }
+    }
+    add_outputs<kArithmetic, kFirst + kCount, kEnd>(d, row, w_pitch, steps, sums);
+  }
+}
+
+/// Adds the products of whole blocks of kSteps steps from c on, and moves c behind them. The next steps are brought
+/// while products are added: both need the port of shuffles.
+template <Arithmetic kArithmetic, uint32_t kSteps, class D, uint32_t kOutputs>
+HWY_INLINE void add_ahead(D d, const ConvTile& t, const float* x, const float* w, hn::Vec<D> (&sums)[kOutputs],
+                          uint32_t& c) {
+  constexpr uint32_t kHalf = HWY_MIN((kOutputs + 1) / 2, kInTurns);
+  const size_t w_pitch = t.w_stride_k;
+  const ptrdiff_t x_pitch = static_cast<ptrdiff_t>(t.x_stride_n);
+  if (c + kSteps > t.c) return;
+  hn::Vec<D> steps[kSteps];
+  load_steps<kSteps>(d, x + c, x_pitch, steps);
+  for (; c + 2 * kSteps <= t.c; c += kSteps) {
+    const float* row = w + c;
+    add_outputs<kArithmetic, 0, kHalf>(d, row, w_pitch, steps, sums);
+    hn::Vec<D> next[kSteps];
+    load_steps<kSteps>(d, x + c + kSteps, x_pitch, next);
+    add_outputs<kArithmetic, kHalf, kOutputs>(d, row, w_pitch, steps, sums);
+    HWY_UNROLL(8)
+    for (uint32_t i = 0; i < kSteps; ++i) steps[i] = next[i];
+  }
+  const float* row = w + c;
+  add_outputs<kArithmetic, 0, kOutputs>(d, row, w_pitch, steps, sums);
+  c += kSteps;
+}
+
 /// All outputs of a vector of images, whose sums are `pitch` apart. False, and nothing is written, when one is an
 /// infinity or NaN.
 template <Arithmetic kArithmetic, uint32_t kOutputs, class D>
@@ -142,16 +196,12 @@ HWY_NOINLINE bool add_images(const ConvTile& t, const float* HWY_RESTRICT x, con
     constexpr uint32_t kSteps = count();
     hn::Vec<D> steps[kSteps];
     load_steps<kSteps>(d, x + c, static_cast<ptrdiff_t>(x_pitch), steps);
-    HWY_UNROLL(16)
-    for (uint32_t k = 0; k < kOutputs; ++k) {
-      HWY_UNROLL(8)
-      for (uint32_t i = 0; i < kSteps; ++i) {
-        sums[k] = add_term<kArithmetic, false>(d, sums[k], hn::Set(d, w[k * w_pitch + c + i]), steps[i]);
-      }
-    }
+    const float* row = w + c;
+    add_outputs<kArithmetic, 0, kOutputs>(d, row, w_pitch, steps, sums);
     c += kSteps;
   };
   if constexpr (hn::MaxLanes(D()) == 16) {
+    if constexpr (kOutputs <= kMostAhead) add_ahead<kArithmetic, 2 * kTogether>(d, t, x, w, sums, c);
     while (c + 2 * kTogether <= t.c) add_steps(std::integral_constant<uint32_t, 2 * kTogether>());
   }
   while (c + kTogether <= t.c) add_steps(std::integral_constant<uint32_t, kTogether>());

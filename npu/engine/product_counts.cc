@@ -1,5 +1,6 @@
 #include "npu/engine/product_counts.h"
 
+#include "npu/engine/fully_connected.h"
 #include "npu/engine/operand_sizes.h"
 
 namespace backboard::npu {
@@ -49,6 +50,7 @@ ProductCounts products_of_inputs(const ConvTile& t) {
 }  // namespace
 
 ProductCounts products_of(Pass pass, const ConvTile& tile) {
+  if (is_fully_connected(tile) && tile.ih_rows == 1) return {uint64_t{tile.n} * tile.c * tile.k, 0};
   return pass == Pass::bp ? products_of_inputs(tile) : products_of_outputs(tile);
 }
 

@@ -11,7 +11,9 @@
 #include "npu/engine/fully_connected.h"
 #include "npu/engine/lnpu/class_bits-inl.h"
 #include "npu/engine/lnpu/count_rows.h"
+#include "npu/engine/lnpu/few_bits-inl.h"
 #include "npu/engine/lnpu/few_images.h"
+#include "npu/engine/lnpu/few_rows-inl.h"
 #include "npu/engine/lnpu/few_times-inl.h"
 #include "npu/engine/lnpu/lane_sum-inl.h"
 
@@ -22,7 +24,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR
 
-bool count_few_vector(const FewImages&, uint64_t*, uint64_t*, PairSums*) {
+bool count_few_vector(const FewImages&, PairSums*, Facts&) {
   return false;
 }
 
@@ -64,6 +66,8 @@ HWY_INLINE void count_columns(const FewRows& p, const uint8_t* begin, uint32_t c
   }
 }
 
+inline constexpr uint32_t kSlack = 8;  // times of cores that a vector goes beyond the last
+
 /// Bitmaps of rows, and how many bits of each are set.
 HWY_INLINE void count_rows(const FewRows& p, RowBits& bits, StepCounts& counts) {
   const Words d;
@@ -84,50 +88,18 @@ HWY_INLINE void count_rows(const FewRows& p, RowBits& bits, StepCounts& counts) 
   }
 }
 
-/// Sums over the steps of both operands' counts and of their products.
-HWY_INLINE void sum_steps(const StepCounts& inputs, const StepCounts& others, uint32_t steps, PairSums* sums) {
-  const Bytes d8;
-  const hn::Repartition<int16_t, Bytes> d16;
-  const hn::Repartition<int32_t, Bytes> d32;
-  const hn::Rebind<uint8_t, decltype(d16)> half;
-  const Words d64;
-  auto counted = hn::Zero(d64);  // of 16 bits each
-  for (uint32_t r = 0, end = step_end(steps, hn::Lanes(d8)); r < end; r += static_cast<uint32_t>(hn::Lanes(d8))) {
-    const auto sum = [&](const uint8_t* from) HWY_ATTR { return hn::SumsOf8(hn::Load(d8, from + r)); };
-    const auto low = hn::Add(sum(inputs.nonzero), hn::ShiftLeft<16>(sum(inputs.high)));
-    const auto upper = hn::Add(sum(others.nonzero), hn::ShiftLeft<16>(sum(others.high)));
-    counted = hn::Add(counted, hn::Add(low, hn::ShiftLeft<32>(upper)));
+HWY_INLINE CountVectors load_counts(const StepCounts& counts) {
+  CountVectors all;
+  HWY_UNROLL(4)
+  for (uint32_t v = 0; v < kRowVectors; ++v) {
+    all.nonzero[v] = hn::Load(Bytes(), counts.nonzero + v * kRowLanes);
+    all.high[v] = hn::Load(Bytes(), counts.high + v * kRowLanes);
   }
-  auto nn = hn::Zero(d32), nh = nn, hn_ = nn, hh = nn, unused = nn;
-  for (uint32_t r = 0; r < steps; r += static_cast<uint32_t>(hn::Lanes(d16))) {
-    const auto load = [&](const uint8_t* from) HWY_ATTR { return hn::PromoteTo(d16, hn::Load(half, from + r)); };
-    const auto in = load(inputs.nonzero), ih = load(inputs.high), on = load(others.nonzero), oh = load(others.high);
-    nn = hn::ReorderWidenMulAccumulate(d32, in, on, nn, unused);
-    nh = hn::ReorderWidenMulAccumulate(d32, in, oh, nh, unused);
-    hn_ = hn::ReorderWidenMulAccumulate(d32, ih, on, hn_, unused);
-    hh = hn::ReorderWidenMulAccumulate(d32, ih, oh, hh, unused);
-  }
-  // Two sums in the halves of a word.
-  const auto two_sums = [&](auto a, auto b) HWY_ATTR {
-    const auto lower = hn::Set(d64, uint64_t{0xffffffff});
-    const auto x = hn::BitCast(d64, a), y = hn::BitCast(d64, b);
-    const auto even = hn::Add(hn::And(x, lower), hn::ShiftRight<32>(x));
-    return lane_sum(d64, hn::Add(even, hn::ShiftLeft<32>(hn::Add(y, hn::ShiftRight<32>(y)))));
-  };
-  const uint64_t of_nonzero = two_sums(nn, nh), of_high = two_sums(hn_, hh), all = lane_sum(d64, counted);
-  const uint64_t other_high = all >> 48;
-  sums->inputs[0] = all & 0xffff;
-  sums->inputs[1] = all >> 16 & 0xffff;
-  sums->others[0] = (all >> 32 & 0xffff) - other_high;
-  sums->others[1] = other_high;
-  sums->both[0][1] = of_nonzero >> 32;
-  sums->both[0][0] = (of_nonzero & 0xffffffff) - (of_nonzero >> 32);
-  sums->both[1][1] = of_high >> 32;
-  sums->both[1][0] = (of_high & 0xffffffff) - (of_high >> 32);
+  return all;
 }
 
 void count_ff_vector(const FewImages& p, uint64_t* core_times, uint64_t* busy, PairSums* sums) {
-  const uint32_t width = p.config->multipliers_per_lane, group_count = (p.outputs + width - 1) / width;
+  const uint32_t width = p.config->multipliers_per_lane, group_count = p.groups;
   StepCounts bins[kMostFew], groups[kMostFew], inputs, others;
   uint8_t begin[kMostFew + 1];
   for (uint32_t g = 0; g <= group_count; ++g) begin[g] = static_cast<uint8_t>(std::min(g * width, p.outputs));
@@ -135,13 +107,12 @@ void count_ff_vector(const FewImages& p, uint64_t* core_times, uint64_t* busy, P
   count_columns(p.inputs, p.begin, p.bins, bins, inputs);
   for (uint32_t i = p.bins; i < whole; ++i) bins[i] = {};
   count_columns(p.others, begin, group_count, groups, others);
-  sum_steps(inputs, others, p.steps, sums);
+  sum_steps(load_counts(inputs), load_counts(others), sums);
   const auto time = [&](auto chunk)
                         HWY_ATTR { time_columns_of<chunk()>(p, bins, inputs, groups, group_count, core_times, busy); };
   if (p.chunk == 1) return time(std::integral_constant<uint32_t, 1>());
   if (p.chunk == 2) return time(std::integral_constant<uint32_t, 2>());
-  if (p.chunk == 4) return time(std::integral_constant<uint32_t, 4>());
-  time(std::integral_constant<uint32_t, 8>());
+  time(std::integral_constant<uint32_t, 4>());
 }
 
 void count_bp_vector(const FewImages& p, uint64_t* core_times, uint64_t* busy, PairSums* sums) {
@@ -153,7 +124,7 @@ void count_bp_vector(const FewImages& p, uint64_t* core_times, uint64_t* busy, P
   FourBins four;
   count_columns(p.inputs, p.begin, p.bins, bins, inputs);
   count_rows(p.others, bits, others);
-  sum_steps(inputs, others, p.steps, sums);
+  sum_steps(load_counts(inputs), load_counts(others), sums);
   for (uint32_t quad = 0; kTogether * quad < p.bins; ++quad) {
     const StepCounts* const first = bins + kTogether * quad;
     const auto load = [&](const uint8_t* from)
@@ -173,7 +144,7 @@ void count_wg_vector(const FewImages& p, uint64_t* core_times, uint64_t* busy, P
   FourBins four;
   count_rows(p.inputs, input_bits, inputs);
   count_rows(p.others, bits, others);
-  sum_steps(inputs, others, p.steps, sums);
+  sum_steps(load_counts(inputs), load_counts(others), sums);
   for (uint32_t quad = 0; kTogether * quad < p.bins; ++quad) {
     uint64_t own[kTogether];  // the bin's bits of a row
     const uint32_t bins = std::min(kTogether, p.bins - kTogether * quad);
@@ -190,15 +161,36 @@ void count_wg_vector(const FewImages& p, uint64_t* core_times, uint64_t* busy, P
   }
 }
 
-bool count_few_vector(const FewImages& p, uint64_t* core_times, uint64_t* busy, PairSums* sums) {
-  if (!p.others.by_step) {
-    if (p.chunk > hn::Lanes(Bytes())) return false;
-    count_ff_vector(p, core_times, busy, sums);
-  } else if (p.inputs.by_step) {
-    count_wg_vector(p, core_times, busy, sums);
-  } else {
-    count_bp_vector(p, core_times, busy, sums);
+/// Adds the times of the cores; zero behind the last one.
+HWY_INLINE void add_times(const uint64_t* core_times, uint32_t cores, Facts& facts) {
+  const Words d;
+  auto most = hn::Zero(d);
+  for (uint32_t core = 0; core < cores; core += static_cast<uint32_t>(hn::Lanes(d))) {
+    uint64_t* const to = facts.core_half_cycles.data() + core;
+    const auto times = hn::Load(d, core_times + core);
+    hn::StoreU(hn::Add(hn::LoadU(d, to), times), d, to);
+    most = hn::Max(most, times);
   }
+  facts.slowest_half_cycles += hn::GetLane(hn::MaxOfLanes(d, most));
+}
+
+bool count_few_vector(const FewImages& p, PairSums* sums, Facts& facts) {
+  if (!p.others.by_step && p.chunk >= 8) {
+    count_ff_bits(p, sums, facts);
+    return true;
+  }
+  alignas(64) uint64_t core_times[kMaxCores + kSlack];
+  for (uint32_t core = 0; core < p.config->cores + kSlack; core += static_cast<uint32_t>(hn::Lanes(Words()))) {
+    hn::Store(hn::Zero(Words()), Words(), core_times + core);
+  }
+  if (!p.others.by_step) {
+    count_ff_vector(p, core_times, &facts.busy_half_cycles, sums);
+  } else if (p.inputs.by_step) {
+    count_wg_vector(p, core_times, &facts.busy_half_cycles, sums);
+  } else {
+    count_bp_vector(p, core_times, &facts.busy_half_cycles, sums);
+  }
+  add_times(core_times, p.config->cores, facts);
   return true;
 }
 
@@ -216,10 +208,23 @@ HWY_EXPORT(count_few_vector);
 namespace {
 
 constexpr uint32_t kMostBlocks = 8;  // of channels (WG): with more, bitmaps of whole windows take less time
-constexpr uint32_t kSlack = 8;       // times of cores that a vector goes beyond the last
 
-/// Cuts the inputs of a step into bins of up to `together` inputs that do not cross strips.
-void lay_bins(FewImages& p, uint32_t inputs, uint32_t together) {
+/// Makes each strip a bin (FF, BP).
+void lay_strips(FewImages& p, uint32_t inputs) {
+  StripEnds ends(inputs, p.grid.strips);
+  const uint32_t bins = p.grid.strips, columns = p.grid.columns;
+  p.bins = bins;
+  p.most = ends.widest();
+  // (In locals: bytes may be stored to anything.)
+  p.begin[0] = 0;
+  for (uint32_t bin = 0, core = 0; bin < bins; core += columns) {
+    p.first_core[bin] = static_cast<uint8_t>(core);
+    p.begin[++bin] = static_cast<uint8_t>(ends.next());
+  }
+}
+
+/// Cuts the inputs of a step into bins of up to `together` inputs that do not cross strips (WG).
+void lay_blocks(FewImages& p, uint32_t inputs, uint32_t together) {
   StripEnds ends(inputs, p.grid.strips);
   uint32_t first = 0;
   for (uint32_t strip = 0; strip < p.grid.strips; ++strip) {
@@ -240,34 +245,45 @@ bool count_few_images(const LnpuConfig& config, Pass pass, const ConvTile& t, co
   if (config.ilb_window == 1 || window > 255 || !is_fully_connected(t)) return false;
   FewImages p;
   p.config = &config;
-  const FewRows x{first, t.x_stride_n, t.n, t.c, pass == Pass::wg};
-  const FewRows y{pass == Pass::bp ? first : second, t.y_stride_n, t.n, t.k, pass == Pass::wg};
-  const FewRows w{second, t.w_stride_k, t.k, t.c, pass == Pass::bp};
-  p.inputs = pass == Pass::ff ? x : y;
-  p.others = pass == Pass::wg ? x : w;
-  p.steps = pass == Pass::ff ? t.c : pass == Pass::bp ? t.k : t.n;
-  p.outputs = pass == Pass::ff ? t.k : t.c;
+  switch (pass) {
+    case Pass::ff:
+      p.inputs = {first, t.x_stride_n, t.n, t.c, false};
+      p.others = {second, t.w_stride_k, t.k, t.c, false};
+      p.steps = t.c;
+      p.outputs = t.k;
+      break;
+    case Pass::bp:
+      p.inputs = {first, t.y_stride_n, t.n, t.k, false};
+      p.others = {second, t.w_stride_k, t.k, t.c, true};
+      p.steps = t.k;
+      p.outputs = t.c;
+      break;
+    case Pass::wg:
+      p.inputs = {second, t.y_stride_n, t.n, t.k, true};
+      p.others = {first, t.x_stride_n, t.n, t.c, true};
+      p.steps = t.n;
+      p.outputs = t.c;
+      break;
+  }
   const uint32_t inputs = pass == Pass::wg ? t.k : t.n, width = config.multipliers_per_lane;
   if (pass != Pass::ff && width != 8) return false;
-  p.grid = core_grid(config, (p.outputs + width - 1) / width);
+  p.groups = (p.outputs + width - 1) / width;
+  p.grid = core_grid(config, p.groups);
   if (pass == Pass::wg) {
     p.chunk = window;
     const uint32_t together = t.n <= window ? channels_per_window(config, t.n) : 1;
     if (inputs > kMostBlocks * together) return false;
-    lay_bins(p, inputs, together);
+    lay_blocks(p, inputs, together);
   } else {
-    const uint32_t widest = (inputs + p.grid.strips - 1) / p.grid.strips;
-    if (widest > window) return false;
-    p.chunk = steps_per_window(config, widest);
-    lay_bins(p, inputs, widest);
+    lay_strips(p, inputs);
+    if (p.most > window) return false;
+    p.chunk = steps_per_window(config, p.most);
   }
-  uint64_t core_times[kMaxCores + kSlack];
-  std::fill_n(core_times, config.cores + kSlack, uint64_t{0});
+  for (uint32_t bin = p.bins; bin % 4 != 0; ++bin) p.first_core[bin] = 0;
   PairSums sums;
-  if (!HWY_DYNAMIC_DISPATCH(count_few_vector)(p, core_times, &facts.busy_half_cycles, &sums)) return false;
+  if (!HWY_DYNAMIC_DISPATCH(count_few_vector)(p, &sums, facts)) return false;
   for (uint64_t& others : sums.others) others *= inputs;
   add_class_pairs(sums, uint64_t{inputs} * p.steps, p.outputs, facts);
-  add_core_times(core_times, p.grid, 1, facts);
   return true;
 }
 

@@ -31,11 +31,13 @@ struct FewImages {
   const LnpuConfig* config;
   FewRows inputs, others;
   uint32_t steps, outputs;
+  uint32_t groups;  ///< of multipliers_per_lane outputs
   CoreGrid grid;
   uint32_t chunk;  ///< steps of a window
   uint32_t bins = 0;
-  uint8_t begin[kMostFew + 1];        ///< inputs of bin b: [begin[b], begin[b + 1])
-  uint8_t first_core[kMostFew] = {};  ///< of bin b's strip
+  uint32_t most = 0;             ///< inputs of a bin
+  uint8_t begin[kMostFew + 1];   ///< inputs of bin b: [begin[b], begin[b + 1])
+  uint8_t first_core[kMostFew];  ///< of bin b's strip; zero behind the last, up to a multiple of four
 };
 
 }  // namespace backboard::npu::lnpu

@@ -9,10 +9,10 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "npu/engine/lnpu/byte_times-inl.h"
 #include "npu/engine/lnpu/few_images.h"
+#include "npu/engine/lnpu/few_rows-inl.h"
 #include "npu/engine/lnpu/lane_sum-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,11 +21,6 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR
-
-using Bytes = hn::ScalableTag<uint8_t>;
-using Halves = hn::Repartition<uint16_t, Bytes>;
-using Singles = hn::Repartition<uint32_t, Bytes>;
-using Words = hn::Repartition<uint64_t, Bytes>;
 
 inline constexpr uint32_t kTogether = 4;  // bins whose counts lie in one word, 16 bits each
 
@@ -53,13 +48,12 @@ HWY_INLINE void add_four(const FewImages& p, uint32_t quad, uint32_t column, uin
   for (uint32_t i = 0; i < kTogether; ++i) to[first[i]] += times >> (16 * i) & 0xffff;
 }
 
-/// Rounds of windows of kChunk steps (8: or more) that the inputs of four bins take; inputs(bin of these, first step)
-/// gives their counts at a vector of steps. 16 bits each.
+/// Rounds of windows of kChunk steps that the inputs of four bins take; inputs(bin of these, first step) gives their
+/// counts at a vector of steps. 16 bits each.
 template <uint32_t kChunk, class Inputs>
 HWY_INLINE uint64_t four_rounds(const FewImages& p, const ByteRounds& rounds, Inputs&& inputs) {
   const Bytes d8;
   const Halves d16;
-  const Singles d32;
   const Words d64;
   const auto as_bytes = [&](auto v) HWY_ATTR { return hn::BitCast(d8, v); };
   auto all = hn::Zero(d64);
@@ -70,27 +64,12 @@ HWY_INLINE uint64_t four_rounds(const FewImages& p, const ByteRounds& rounds, In
       auto bytes = inputs(kTogether - 1 - i, r);
       if constexpr (kChunk == 1) bytes = rounds(d8, bytes);
       if constexpr (kChunk == 2) bytes = as_bytes(rounds.of_pairs(sum_byte_pairs(d16, bytes)));
-      if constexpr (kChunk == 4) {
-        const auto pairs = hn::BitCast(d32, sum_byte_pairs(d16, bytes));
-        const auto sums = hn::And(hn::Add(pairs, hn::ShiftRight<16>(pairs)), hn::Set(d32, 0xffffu));
-        bytes = as_bytes(rounds.of_pairs(hn::BitCast(d16, sums)));
-      }
+      if constexpr (kChunk == 4) bytes = as_bytes(rounds.of_pairs(hn::BitCast(d16, sum_byte_fours(bytes))));
       four = hn::Add(hn::ShiftLeft<16>(four), hn::SumsOf8(bytes));
-    }
-    if constexpr (kChunk == 8) {
-      // A window of several words: each of these gets the sum of all, and counts as one of them.
-      if (p.chunk >= 16) four = hn::Add(four, hn::Shuffle01(four));
-#if HWY_TARGET <= HWY_AVX2
-      if (p.chunk >= 32) four = hn::Add(four, hn::SwapAdjacentBlocks(four));
-#endif
-#if HWY_TARGET <= HWY_AVX3
-      if (p.chunk >= 64) four = hn::Add(four, hn::ReverseBlocks(d64, four));
-#endif
-      four = hn::BitCast(d64, rounds.of_pairs(hn::BitCast(d16, four)));
     }
     all = hn::Add(all, four);
   }
-  return lane_sum(d64, all) >> (kChunk == 8 ? std::countr_zero(p.chunk) - 3 : 0);
+  return lane_sum(d64, all);
 }
 
 /// Times where both operands' steps are columns (FF).

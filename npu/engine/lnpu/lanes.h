@@ -42,6 +42,7 @@ constexpr uint32_t strip_begin(uint32_t units, uint32_t strips, uint32_t strip) 
 class StripEnds {
  public:
   StripEnds(uint32_t units, uint32_t strips) : strips_(strips), whole_(units / strips), rest_(units % strips) {}
+  uint32_t widest() const { return whole_ + (rest_ > 0 ? 1 : 0); }
   uint32_t next() {
     end_ += whole_;
     sum_ += rest_;

@@ -281,7 +281,8 @@ std::vector<ConvTile> model_shapes() {
           ConvTile::fully_connected(140, 20, 9),         ConvTile::fully_connected(64, 24, 64),
           ConvTile::fully_connected(64, 64, 30),         ConvTile::fully_connected(32, 40, 10),
           ConvTile::fully_connected(5, 9, 33),           ConvTile::fully_connected(1, 64, 10),
-          ConvTile::fully_connected(30, 17, 16),         ConvTile::fully_connected(63, 64, 10)};
+          ConvTile::fully_connected(30, 17, 16),         ConvTile::fully_connected(63, 64, 10),
+          ConvTile::fully_connected(20, 33, 12),         ConvTile::fully_connected(9, 50, 20)};
 }
 
 void check_model(const lnpu::LnpuConfig& config) {
