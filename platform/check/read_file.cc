@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <span>
 
 #include "platform/check/input_error.h"
 
@@ -21,6 +22,16 @@ InputError system_error(const std::string& path, const char* doing) {
   return InputError(fmt::format("{}: cannot {}: {}", path, doing, std::strerror(errno)));
 }
 
+// A signal that comes while a pipe is empty is neither its end nor an error.
+size_t read_some(std::FILE* file, std::span<uint8_t> chunk) {
+  for (;;) {
+    const size_t got = std::fread(chunk.data(), 1, chunk.size(), file);
+    if (std::ferror(file) == 0 || errno != EINTR) return got;
+    std::clearerr(file);
+    if (got != 0) return got;
+  }
+}
+
 }  // namespace
 
 std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes, std::string_view magic) {
@@ -31,7 +42,7 @@ std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes, st
   // The size is only a hint: what is read counts, so that pipes work and a growing file is bounded too.
   std::vector<uint8_t> bytes;
   uint8_t chunk[1 << 16];
-  while (const size_t got = std::fread(chunk, 1, sizeof chunk, file.get())) {
+  while (const size_t got = read_some(file.get(), chunk)) {
     if (got > limit_bytes - bytes.size())
       throw InputError::at_offset(path, bytes.size(), fmt::format("the file has more than {} bytes", limit_bytes));
     bytes.insert(bytes.end(), chunk, chunk + got);

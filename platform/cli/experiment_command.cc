@@ -8,8 +8,8 @@
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
 #include "platform/experiment/experiment.h"
-#include "platform/experiment/folder_lock.h"
 #include "platform/experiment/report.h"
+#include "platform/run/folder_lock.h"
 #include "platform/run/process.h"
 
 namespace backboard {
@@ -50,6 +50,7 @@ bool run_one(const ExperimentOptions& options, const ExperimentPlan& plan) {
 }
 
 int experiment(const ExperimentOptions& options) {
+  install_stop_handlers(nullptr);
   apply_memory_limit(options.max_memory);
   std::vector<Overrides::Item> overrides;
   for (const std::string& text : options.set) overrides.push_back(parse_override(text, "--set"));
@@ -62,7 +63,6 @@ int experiment(const ExperimentOptions& options) {
       }
     }
   }
-  install_stop_handlers(nullptr);
   bool passed = true;
   for (const ExperimentPlan& plan : plans) {
     if (!interrupted()) passed = run_one(options, plan) && passed;

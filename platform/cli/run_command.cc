@@ -12,6 +12,7 @@
 #include "platform/cli/host_options.h"
 #include "platform/config/atomic_file.h"
 #include "platform/run/expectations.h"
+#include "platform/run/folder_lock.h"
 #include "platform/run/process.h"
 #include "platform/run/process_pool.h"
 #include "platform/run/run_point.h"
@@ -147,7 +148,7 @@ int run(RunOptions options) {
   std::set<std::string> notes(plan.notes.begin(), plan.notes.end());
   for (const PreparedPoint& point : points) notes.insert(point.notes.begin(), point.notes.end());
   for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
-  std::filesystem::create_directories(options.out);
+  const FolderLock lock(options.out);
   if (points.size() == 1 && points[0].point.folder.empty()) return run_single(options, plan, points[0]);
   return run_group(options, plan, points);
 }

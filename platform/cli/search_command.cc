@@ -8,8 +8,8 @@
 #include "platform/cli/commands.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
-#include "platform/experiment/folder_lock.h"
 #include "platform/experiment/search.h"
+#include "platform/run/folder_lock.h"
 #include "platform/run/process.h"
 
 namespace backboard {
@@ -71,6 +71,7 @@ SearchReport report_of(const ThresholdSearch& config, const ThresholdResult& res
 }
 
 int search(SearchOptions options) {
+  install_stop_handlers(nullptr);
   apply_memory_limit(options.max_memory);
   std::vector<Overrides::Item> overrides;
   for (const std::string& text : options.set) overrides.push_back(parse_override(text, "--set"));
@@ -78,7 +79,6 @@ int search(SearchOptions options) {
   check_search(config);
   if (options.out.empty()) options.out = "out/searches/" + config.name;
   const FolderLock lock(options.out);
-  install_stop_handlers(nullptr);
   PlatformTrials trials(config, {options.out, options.jobs, options.resume, !options.quiet && progress_wanted()});
   SearchReport report;
   try {

@@ -289,6 +289,27 @@ TEST_CASE("bad input of every part is one line and exit code 2, before anything 
   CHECK(run(file + " --save x" + out).err.find("--save and --save-at go together") != std::string::npos);
 }
 
+TEST_CASE("a second run leaves a folder alone in which one works") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("train.yaml", kTraining), out = folder.path("out");
+  const std::string second =
+      BACKBOARD_PROGRAM " run " + folder.write("greet.yaml", "firmware: hello\n") + " --quiet --out ";
+  const std::string script = folder.write(
+      "go.sh",
+      BACKBOARD_PROGRAM " run " + file + " --set training.max_steps=0 --set training.epochs=1000 --quiet --out " + out +
+          " &\npid=$!\nwhile [ ! -f " + out + "/effective.yaml ]; do sleep 0.1; kill -0 $pid || exit 9; done\n" +
+          second + out + "; echo there $?\n" + second + folder.path("other") +
+          "; echo elsewhere $?\nkill -TERM $pid\nwait $pid\n");
+  const ProgramResult result = backboard::test::run_program("/bin/sh", script);
+  INFO(result.err);
+  CHECK(result.out == "there 2\nelsewhere 0\n");
+  CHECK(result.err.find("backboard: error: " + out + ": another run, experiment or search works in this folder\n") !=
+        std::string::npos);
+  CHECK(result.exit_code == 1);
+  CHECK(json::parse(read_text(folder.path("out/summary.json")))["run"] == "train");
+  CHECK(run(folder.path("greet.yaml") + " --quiet --out " + out).exit_code == 0);  // nobody holds it now
+}
+
 TEST_CASE("Ctrl-C ends a run with its reports written") {
   const TemporaryFolder folder;
   const std::string file = folder.write("train.yaml", kTraining);

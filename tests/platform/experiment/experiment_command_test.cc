@@ -162,6 +162,27 @@ TEST_CASE("Ctrl-C ends the points that run, and --resume goes on from those that
   CHECK(files.results()["runs"][2]["finished"] == true);
 }
 
+TEST_CASE("an interrupt while the files of an experiment or a search are read ends it with a word") {
+  const Files files(kExperiment);
+  const std::string search =
+      files.folder.write("t.yaml", "run: run.yaml\nset: {platform.npu.engine: lnpu}\nthresholds: {}\n");
+  // The pipe has a writer when the program has opened it, and the program waits for what it will say.
+  const auto interrupt = [&](const std::string& command, const std::string& file) {
+    const std::string pipe = files.folder.path(command + ".pipe");
+    const std::string script = files.folder.write(
+        command + ".sh", "mkfifo " + pipe + "\n" BACKBOARD_PROGRAM " " + command + " " + pipe + " --out " +
+                             files.out() + " &\npid=$!\nexec 3>" + pipe + "\nkill -TERM $pid\nsleep 0.2\ncat " + file +
+                             " >&3\nexec 3>&-\nwait $pid\n");
+    return backboard::test::run_program("/bin/sh", script);
+  };
+  for (const auto& [command, file] : {std::pair{std::string("experiment"), files.file}, {"search", search}}) {
+    const ProgramResult result = interrupt(command, file);
+    CHECK(result.exit_code == 1);
+    CHECK(result.err.find("backboard: interrupted; --resume goes on from the finished points\n") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(files.out() + "/points"));
+  }
+}
+
 TEST_CASE("a second experiment or search leaves a folder alone in which one works") {
   const Files files(kExperiment);
   const std::string second = BACKBOARD_PROGRAM " experiment " + files.file + " --quiet --out " + files.out();
@@ -173,7 +194,7 @@ TEST_CASE("a second experiment or search leaves a folder alone in which one work
   INFO(result.err);
   CHECK(result.out.find("experiment 2\nsearch 2\n") != std::string::npos);
   const std::string refusal =
-      "backboard: error: " + files.out() + ": another experiment or search works in this folder\n";
+      "backboard: error: " + files.out() + ": another run, experiment or search works in this folder\n";
   CHECK(result.err.find(refusal + refusal) != std::string::npos);
   CHECK(result.exit_code == 1);
   CHECK(files.results()["runs"][1]["finished"] == true);

@@ -1,4 +1,4 @@
-#include "platform/experiment/folder_lock.h"
+#include "platform/run/folder_lock.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ FolderLock::FolderLock(const std::string& folder) {
   if (descriptor_ < 0) throw InputError(fmt::format("{}: cannot open the folder: {}", folder, std::strerror(errno)));
   if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     close(descriptor_);
-    throw InputError(fmt::format("{}: another experiment or search works in this folder", folder));
+    throw InputError(fmt::format("{}: another run, experiment or search works in this folder", folder));
   }
 }
 
