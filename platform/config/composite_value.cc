@@ -1,7 +1,6 @@
 // Values that are made of others: structs, lists, optionals, overrides.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "platform/check/check.h"
@@ -94,26 +93,6 @@ class StructValue final : public Value {
       throw node.place.error(path,
                              "missing key '" + key.key + "': " + key.meaning + " (no default; `extends` a whole file)");
     }
-  }
-  /// A member by its name, or an element of a list by its number; nullptr when there is none.
-  static const YamlNode* child_of(const YamlNode& node, std::string_view name) {
-    if (node.kind != YamlNode::Kind::sequence) return node.find(name);
-    size_t index = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-    const bool whole = error == std::errc{} && end == name.data() + name.size();
-    return whole && index < node.items.size() ? &node.items[index] : nullptr;
-  }
-  /// The deepest node on a dotted path that the file has.
-  static YamlPlace place_of(const YamlNode& node, std::string_view path) {
-    const YamlNode* at = &node;
-    while (!path.empty()) {
-      const size_t dot = path.find('.');
-      const YamlNode* next = child_of(*at, path.substr(0, dot));
-      if (!next) break;
-      at = next;
-      path = dot == std::string_view::npos ? "" : path.substr(dot + 1);
-    }
-    return at->place;
   }
 
   std::vector<KeyedValue> keys_;

@@ -278,6 +278,18 @@ void merge_yaml(YamlNode& base, YamlNode over) {
   }
 }
 
+namespace {
+
+/// The element of a list that `name` is the number of; of a list's size: there is none.
+size_t element_index(const YamlNode& list, std::string_view name) {
+  size_t index = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  const bool whole = error == std::errc() && end == name.data() + name.size();
+  return whole ? std::min(index, list.items.size()) : list.items.size();
+}
+
+}  // namespace
+
 void set_yaml(YamlNode& root, std::string_view path, YamlNode value) {
   const YamlPlace place = value.place;
   YamlNode* node = &root;
@@ -290,9 +302,8 @@ void set_yaml(YamlNode& root, std::string_view path, YamlNode value) {
       throw place.error("", fmt::format("'{}' is no dotted path of keys", path));
     }
     if (node->kind == YamlNode::Kind::sequence) {
-      size_t index = 0;
-      const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-      if (error != std::errc() || end != name.data() + name.size() || index >= node->items.size()) {
+      const size_t index = element_index(*node, name);
+      if (index >= node->items.size()) {
         throw place.error(path, fmt::format("'{}' is no element of a list of {}", name, node->items.size()));
       }
       node = &node->items[index];
@@ -314,6 +325,25 @@ void set_yaml(YamlNode& root, std::string_view path, YamlNode value) {
     rest = rest.substr(dot + 1);
   }
   merge_yaml(*node, std::move(value));
+}
+
+YamlPlace place_of(const YamlNode& root, std::string_view path) {
+  const YamlNode* node = &root;
+  while (!path.empty()) {
+    const size_t dot = path.find('.');
+    const std::string_view name = path.substr(0, dot);
+    if (node->kind == YamlNode::Kind::sequence) {
+      const size_t index = element_index(*node, name);
+      if (index == node->items.size()) break;
+      node = &node->items[index];
+    } else {
+      const YamlNode* known = node->find(name);
+      if (!known) break;
+      node = known;
+    }
+    path = dot == std::string_view::npos ? "" : path.substr(dot + 1);
+  }
+  return node->place;
 }
 
 }  // namespace backboard

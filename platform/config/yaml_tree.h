@@ -79,6 +79,9 @@ void merge_yaml(YamlNode& base, YamlNode over);
 /// `value.place` for paths that are malformed or leave a sequence.
 void set_yaml(YamlNode& root, std::string_view path, YamlNode value);
 
+/// Where the tree says a dotted path, whose numbers step into sequences; of what it does not say, the part before it.
+YamlPlace place_of(const YamlNode& root, std::string_view path);
+
 /// The tree as block style YAML, which `parse_yaml` reads back to the same tree.
 std::string write_yaml(const YamlNode& node);
 /// The tree on one line in flow style.

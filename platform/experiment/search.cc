@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "platform/config/config.h"
+#include "platform/run/layer_numbers.h"
 #include "platform/run/process.h"
 
 namespace backboard {
@@ -24,6 +25,7 @@ RunPoint point_of_candidate(const SearchConfig& config, const Overrides& set, co
 SearchConfig search_from(const YamlNode& root, const std::string& name) {
   SearchConfig config = config_from<SearchConfig>(root);
   if (config.name.empty()) config.name = name;
+  config.tree = root;
   return config;
 }
 
@@ -47,6 +49,10 @@ void check_search(const SearchConfig& config) {
     if (!data.eval && data.eval_file.empty()) {
       throw InputError(fmt::format("{}: widths are searched by accuracy, and the run has no data.eval", config.run));
     }
+  }
+  const std::vector<std::string> layers = layer_names(point_of_candidate(config, overrides_of({}), seed).config);
+  for (size_t i = 0; i < config.widths->layers.size(); ++i) {
+    check_layer_number(config.widths->layers[i], layers, config.tree, fmt::format("widths.layers.{}", i));
   }
 }
 

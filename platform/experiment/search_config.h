@@ -58,6 +58,7 @@ struct SearchConfig {
   std::vector<std::string> seed_keys = {"training.shuffle", "weights_seed"};
   std::optional<WidthSearch> widths;
   std::optional<ThresholdSearch> thresholds;
+  YamlNode tree = {};  ///< what it was read from, for the places of errors
 
   template <class V>
   void fields(V& v) {

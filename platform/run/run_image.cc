@@ -75,6 +75,11 @@ PrepareRequest prepare_request(const RunConfig& config) {
   return request;
 }
 
+PlanTarget plan_target_of(const RunConfig& config) {
+  const npu::NpuConfig& npu = config.platform.npu;
+  return plan_target(npu.engine, static_cast<uint32_t>(npu.buffer_bytes), npu.engines);
+}
+
 run_block run_block_of(const RunConfig& config, uint32_t classes) {
   const TrainingConfig& training = config.training;
   run_block block;

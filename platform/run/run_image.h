@@ -31,6 +31,9 @@ struct RunImage {
 /// part for firmware, run block, plan and data.
 PrepareRequest prepare_request(const RunConfig& config);
 
+/// What its plan is compiled for.
+PlanTarget plan_target_of(const RunConfig& config);
+
 /// The run block of a run file for a network of `classes` outputs, addresses still zero.
 run_block run_block_of(const RunConfig& config, uint32_t classes);
 

@@ -12,6 +12,7 @@
 #include "platform/run/command_log.h"
 #include "platform/run/expectations.h"
 #include "platform/run/firmware_file.h"
+#include "platform/run/layer_numbers.h"
 #include "platform/run/uart_log.h"
 #include "sw/npz/npz.h"
 #include "sw/onnx/export.h"
@@ -153,13 +154,8 @@ void write_weights(Board& board, const PreparedPoint& prepared, const std::strin
     write_file_atomically(path + ".onnx", export_onnx(prepared.model, prepared.point.config.network, weights, path));
 }
 
-// By the number in commands.
-std::vector<std::string> layer_names(const PreparedPoint& prepared) {
-  std::vector<std::string> names;
-  if (prepared.plan.empty()) return names;
-  for (const plan_layer& layer : parse_plan(prepared.plan, "the plan").layers) names.emplace_back(layer.name);
-  return names;
-}
+// The runtime's function that refuses to go on without a run block (firmware/runtime/run_check.h).
+constexpr std::string_view kRunBlockReader = "run_check";
 
 }  // namespace
 
@@ -185,13 +181,15 @@ PreparedPoint prepare_point(RunPoint point) {
   RunConfig& config = point.config;
   config.firmware = find_firmware(config.firmware);
   ElfFile elf = ElfFile::load(config.firmware);
-  PreparedRun prepared =
-      prepare_run(prepare_request(config),
-                  plan_target(config.platform.npu.engine, static_cast<uint32_t>(config.platform.npu.buffer_bytes),
-                              config.platform.npu.engines));
+  if (config.network.empty() && config.plan.empty() && elf.symbol(kRunBlockReader)) {
+    throw place_of(point.tree, "network")
+        .error("network", fmt::format("is missing, and plan too: the firmware {} runs one", config.firmware));
+  }
+  PreparedRun prepared = prepare_run(prepare_request(config), plan_target_of(config));
   std::vector<uint8_t> plan = prepared.plan, model = std::move(prepared.model);
   std::vector<std::string> notes = std::move(prepared.notes);
   std::optional<RunFolds> folded = std::move(prepared.folded);
+  if (!plan.empty()) check_engine_layers(point, layer_names(plan));
   RunImage image = place_run(config, std::move(prepared));
   return {std::move(point), std::move(elf),    std::move(plan), std::move(model),
           std::move(notes), std::move(folded), std::move(image)};
@@ -228,7 +226,9 @@ RunSummary run_point(const PreparedPoint& prepared, const PointOptions& options)
   RunSummary summary = summarise(board, prepared, session);
   read_inference(board, prepared, file("inference.csv"), summary);
   write_file_atomically(file("stats.json"), board.stats().json());
-  write_file_atomically(file("traffic.csv"), board.traffic().csv(layer_names(prepared)));
+  std::vector<std::string> layers;
+  if (!prepared.plan.empty()) layers = layer_names(prepared.plan);
+  write_file_atomically(file("traffic.csv"), board.traffic().csv(layers));
   write_file_atomically(file("bandwidth.csv"), board.bandwidth_csv());
   write_file_atomically(file("power.csv"), board.power_csv());
   if (const std::string by_command = board.command_traffic_csv(); !by_command.empty()) {

@@ -15,8 +15,9 @@ YamlNode variant_tree(const YamlNode& root, const VariantConfig& variant) {
   return tree;
 }
 
-void add_points(const RunConfig& config, const std::string& variant, std::vector<RunPoint>& points) {
-  RunPoint point{variant, std::nullopt, variant, config};
+void add_points(const RunConfig& config, const YamlNode& tree, const std::string& variant,
+                std::vector<RunPoint>& points) {
+  RunPoint point{variant, std::nullopt, variant, config, tree};
   point.config.variants.clear();
   point.config.compare.clear();
   point.config.subsets.clear();
@@ -60,11 +61,12 @@ std::vector<std::string> hidden_overrides(const RunConfig& config, std::span<con
 RunPlan run_from(const YamlNode& root, const std::string& name) {
   RunPlan plan{config_from<RunConfig>(root), {}, {}};
   if (plan.config.name.empty()) plan.config.name = name;
-  if (plan.config.variants.empty()) add_points(plan.config, "", plan.points);
+  if (plan.config.variants.empty()) add_points(plan.config, root, "", plan.points);
   for (const VariantConfig& variant : plan.config.variants) {
-    RunConfig config = config_from<RunConfig>(variant_tree(root, variant));
+    const YamlNode tree = variant_tree(root, variant);
+    RunConfig config = config_from<RunConfig>(tree);
     config.name = plan.config.name;
-    add_points(config, variant.name, plan.points);
+    add_points(config, tree, variant.name, plan.points);
   }
   return plan;
 }

@@ -17,6 +17,7 @@ struct RunPoint {
   std::optional<uint32_t> subset;  ///< empty when the run has no subsets
   std::string folder;              ///< below the run's output folder; empty for the only point
   RunConfig config;                ///< without variants, subsets and comparisons
+  YamlNode tree = {};              ///< what `config` was read from, for the places of errors
 };
 
 /// A run file as read, and its points in the order of the file.

@@ -58,8 +58,7 @@ PreparedRun compile(RunConfig& config) {
   uint64_t& size_bytes = config.platform.map[Place::kDRAM].size_bytes;
   for (const uint64_t largest = size_bytes * 4;; size_bytes *= 2) {
     try {
-      return prepare_run(prepare_request(config), plan_target(config.platform.npu.engine,
-                                                              static_cast<uint32_t>(config.platform.npu.buffer_bytes)));
+      return prepare_run(prepare_request(config), plan_target_of(config));
     } catch (const InputError& error) {
       const bool small = std::strstr(error.what(), "of its arena") != nullptr;
       if (!small || size_bytes == largest) throw;

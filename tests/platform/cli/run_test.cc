@@ -284,6 +284,22 @@ TEST_CASE("bad input of every part is one line and exit code 2, before anything 
     CHECK(result.err.find("backboard: error: ") == 0);
     CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
   }
+  const auto error = [&](const std::string& run_file, const std::string& set) {
+    const ProgramResult result = run(run_file + set + out);
+    CHECK(result.exit_code == 2);
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+    return result.err;
+  };
+  CHECK(error(folder.write("empty.yaml", ""), "").find("/empty.yaml:1: network: is missing, and plan too: ") !=
+        std::string::npos);
+  const std::string absent = "the plan has no layer 3: its layers are 0 (fc1) to 2 (loss)";
+  const std::string taxonn = "platform: {npu: {engine: taxonn, taxonn: {layers: [{layer: 2},\n{layer: 3}]}}}\n";
+  CHECK(error(folder.write("taxonn.yaml", "extends: train.yaml\n" + taxonn), "")
+            .find("/taxonn.yaml:3: platform.npu.taxonn.layers.1.layer: " + absent) != std::string::npos);
+  for (const std::string list : {"dense_layers", "low_layers"}) {
+    CHECK(error(file, " --set npu.engine=daa --set npu.daa." + list + "='[2, 3]'")
+              .find("platform.npu.daa." + list + ".1: " + absent) != std::string::npos);
+  }
   const std::string garbage = folder.write("state", "no state at all");
   CHECK(run(file + " --restore " + garbage + out).exit_code == 2);
   CHECK(run(file + " --save x" + out).err.find("--save and --save-at go together") != std::string::npos);

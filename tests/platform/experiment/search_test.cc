@@ -161,6 +161,8 @@ TEST_CASE("search files are checked, those of the repository too") {
         std::string::npos);
   const std::string widths = run + "widths: {layers: [0, 2, 0], baseline: {policy: full}}\n";
   CHECK(error_of(widths) == "/e/s.yaml:2: widths.layers.2: 0 is there twice");
+  CHECK(error_of(run + "widths:\n  layers: [0,\n           8, 9]\n  baseline: {platform.npu.engine: reference}\n") ==
+        "/e/s.yaml:4: widths.layers.2: the plan has no layer 9: its layers are 0 (conv1) to 8 (loss)");
   CHECK(error_of(run + "thresholds: {classes: [error, error]}\n") ==
         "/e/s.yaml:2: thresholds.classes.1: error is there twice");
   CHECK(error_of(run + "thresholds: {}\nseeds: [3, 3]\n") == "/e/s.yaml:3: seeds.1: 3 is there twice");
