@@ -47,7 +47,7 @@ HWY_INLINE void flag_run(D d, const float* from, uint32_t count, uint8_t* flags)
 }
 
 /// Flags of the elements of all runs, one after the other.
-void flag_runs(const float* base, const Run* runs, uint32_t count, uint8_t* flags) {
+inline void flag_runs(const float* base, const Run* runs, uint32_t count, uint8_t* flags) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 4> small;
   for (uint32_t i = 0; i < count; ++i) {
