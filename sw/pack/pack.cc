@@ -45,7 +45,21 @@ uint32_t class_count(const ImageSource& source, const std::vector<uint32_t>& row
   return spec.classes;
 }
 
+/// Pixels of a packed row lie between 0 and `full_scale`, but for what floating point loses: a wrong `full_scale` must
+/// not end in images that are black or white.
+void check_pixels(const ImageSource& source, const PackSpec& spec, uint32_t row) {
+  const double slack = 1e-6 * spec.full_scale;
+  const uint64_t first = row * source.shape.elements();
+  for (uint64_t i = 0; i < source.shape.elements(); ++i) {
+    const double value = source.value(first + i);
+    if (value >= -slack && value <= spec.full_scale + slack) continue;
+    throw InputError(fmt::format("{}: image {}, pixel {}: {} is not within 0 to {} (`full_scale`)", spec.images, row, i,
+                                 value, spec.full_scale));
+  }
+}
+
 std::vector<uint8_t> make_image(const ImageSource& source, const PackSpec& spec, uint32_t row) {
+  check_pixels(source, spec, row);
   const ImageShape& shape = source.shape;
   const uint64_t first = row * shape.elements();
   const ImageShape resized = resized_shape(shape, spec), packed = packed_shape(shape, spec);

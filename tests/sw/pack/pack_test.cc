@@ -231,6 +231,25 @@ TEST_CASE("impossible shapes and labels are refused") {
   CHECK(parse_data(pack_data(spec), "two").classes == 2);
 }
 
+TEST_CASE("pixels below 0 or beyond full_scale are refused where they are packed") {
+  const std::string folder = scratch_folder();
+  PackSpec spec;
+  spec.images = folder + "/set.csv";
+  spec.shape = {1, 1, 3};
+  const auto pack = [&](std::string_view text) {
+    write_file_atomically(spec.images, text);
+    return pack_data(spec);
+  };
+  CHECK_THROWS_WITH(pack("1,2,3,0\n4,300,6,1\n"),
+                    spec.images + ": image 1, pixel 1: 300 is not within 0 to 255 (`full_scale`)");
+  CHECK_THROWS_WITH(pack("1,2,-2,0\n4,5,6,1\n"), Contains("image 0, pixel 2: -2 is not"));
+  spec.full_scale = 16;
+  CHECK_THROWS_WITH(pack("1,2,3,0\n4,5,16.5,1\n"), Contains("0 to 16"));
+  CHECK(parse_data(pack("1,2,3,0\n4,5,16.000001,1\n"), "near").images.back() == 255);  // as floats are rounded
+  spec.rows = {0, 1};
+  CHECK(parse_data(pack("1,2,3,0\n4,5,17,1\n"), "left out").count == 1);
+}
+
 TEST_CASE("errors of a pack spec name file and line") {
   const auto load = [](const std::string& text) { config_from<PackSpec>(load_yaml_text(text, "spec.yaml")); };
   CHECK_THROWS_WITH(load("images: a\nresize: [3]\n"), Contains("spec.yaml:2") && Contains("rows, columns"));
