@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
 #include <iterator>
 
 #include "platform/check/input_error.h"
@@ -9,7 +11,7 @@
 namespace backboard::dram {
 
 CommandFile::CommandFile(const std::string& path) : path_(path), file_(path, std::ios::binary) {
-  if (!file_) throw InputError(path + ": cannot be written");
+  if (!file_) throw InputError(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
   file_ << "clock,channel,command,bank,row,column\n";
 }
 
@@ -22,7 +24,7 @@ void CommandFile::issued(unsigned channel, const IssuedCommand& c) {
 
 void CommandFile::flush() {
   file_.flush();
-  if (!file_) throw InputError(path_ + ": cannot be written");
+  if (!file_) throw InputError(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
 }
 
 }  // namespace backboard::dram

@@ -69,8 +69,11 @@ void TraceFile::parse(std::string_view line, TraceRequest& request) const {
     write = command_of(words[address_first ? 1 : 0]);
   }
   if (!cycle || !address || !write || !take_word(rest).empty()) {
-    fail("expected 'CYCLE: read|write ADDRESS', 'CYCLE,R|W,ADDRESS', 'ADDRESS R|W' or 'LD|ST ADDRESS', not '" +
-         std::string(line) + "'");
+    constexpr size_t kQuoted = 60;  // of what may be no text at all
+    fail(
+        fmt::format("expected 'CYCLE: read|write ADDRESS', 'CYCLE,R|W,ADDRESS', 'ADDRESS R|W' or 'LD|ST ADDRESS', not "
+                    "'{}'{}",
+                    line.substr(0, kQuoted), line.size() > kQuoted ? "..." : ""));
   }
   if (*address >= capacity_bytes_) {
     fail(fmt::format("address {:#x} exceeds the memory of {:#x} bytes", *address, capacity_bytes_));

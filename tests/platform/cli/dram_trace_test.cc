@@ -78,6 +78,7 @@ TEST_CASE("a line that is no request is named by file and line, and nothing is p
     check_refused(dram_trace("--memory " + kMemory + " " + trace), trace + ":" + std::to_string(line) + ": ", reason);
   };
   refuse("0: read 0x40\n1: fetch 0x80\n", 2, "expected 'CYCLE: read|write ADDRESS'");
+  refuse("0: read 0x40\n" + std::string(500, 'x'), 2, "'" + std::string(60, 'x') + "'...");
   refuse("# a comment\n\n0x40 R\n0x80\n", 4, "expected");
   refuse("5: read 0\n4: read 64\n", 2, "cycle 4 after cycle 5");
   // A line without a cycle stands one cycle behind the requests before it: it cannot follow a later one.
@@ -96,7 +97,7 @@ TEST_CASE("files that are not there, other files and wrong keys are bad input") 
   check_refused(dram_trace("--memory " + trace + " " + trace), trace, "");
   check_refused(dram_trace("--memory " + kMemory + " --set bankz=3 " + trace), "--set", "bankz");
   check_refused(dram_trace("--memory " + kMemory + " --commands /nowhere/x.csv " + trace), "/nowhere/x.csv",
-                "cannot be written");
+                "cannot be written: ");
   const ProgramResult help = dram_trace("--help");
   CHECK(help.exit_code == 0);
   CHECK(help.out.find("--commands") != std::string::npos);
