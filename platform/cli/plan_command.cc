@@ -2,7 +2,9 @@
 // key=value]...
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 
 #include "npu/device/npu_config.h"
 #include "platform/cli/commands.h"
@@ -21,9 +23,10 @@ namespace {
 
 struct PlanCommandOptions {
   std::string network, output, weights, engine = npu::NpuConfig().engine;
-  std::string policy, recompute;
+  std::optional<std::string> policy, recompute;
   uint32_t batch = 0;
   uint32_t seed = 1;
+  std::string init = "he";
   uint64_t buffer_bytes = npu::NpuConfig().buffer_bytes;
   std::vector<std::string> set, policies;
   bool explain = false, dump = false, grow_head = false;
@@ -32,8 +35,8 @@ struct PlanCommandOptions {
 int plan(const PlanCommandOptions& options) {
   YamlNode root = YamlNode::mapping();
   std::vector<Overrides::Item> overrides;
-  if (!options.policy.empty()) overrides.push_back({"policy", YamlNode::scalar(options.policy, true)});
-  if (!options.recompute.empty()) overrides.push_back({"recompute", YamlNode::scalar(options.recompute, true)});
+  if (options.policy) overrides.push_back({"policy", YamlNode::scalar(*options.policy, true)});
+  if (options.recompute) overrides.push_back({"recompute", YamlNode::scalar(*options.recompute, true)});
   if (options.batch != 0) overrides.push_back({"batch", YamlNode::scalar(std::to_string(options.batch))});
   for (const std::string& text : options.set) overrides.push_back(parse_override(text, "--set"));
   apply_overrides(root, overrides);
@@ -45,8 +48,9 @@ int plan(const PlanCommandOptions& options) {
     fmt::print("{}", policy_table(file.network, plan_options, target, options.policies));
     return kExitPassed;
   }
-  const std::vector<uint8_t> bytes = compile_plan(file.network, plan_options, target,
-                                                  load_weights(file, options.weights, options.seed, options.grow_head));
+  const std::map<std::string, WeightsInit> inits(weights_inits().names.begin(), weights_inits().names.end());
+  const Arrays weights = load_weights(file, options.weights, options.seed, inits.at(options.init), options.grow_head);
+  const std::vector<uint8_t> bytes = compile_plan(file.network, plan_options, target, weights);
   const Plan parsed = parse_plan(bytes, options.network);
   if (!options.output.empty()) {
     write_file_atomically(options.output, bytes);
@@ -80,6 +84,9 @@ CommandAction declare_plan(CLI::App& app) {
   app.add_flag("--grow-head", options->grow_head,
                "The weights may have fewer outputs: the last layer gets rows of zeros");
   app.add_option("--seed", options->seed, "Seed of first weights")->capture_default_str();
+  app.add_option("--init", options->init, kWeightsInitHelp)
+      ->check(CLI::IsMember(weights_inits().names))
+      ->capture_default_str();
   app.add_option("--buffer", options->buffer_bytes, "Local buffer of the NPU, bytes")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 31))
       ->capture_default_str();

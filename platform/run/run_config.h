@@ -13,6 +13,7 @@
 #include "platform/soc/board_config.h"
 #include "sw/pack/pack_spec.h"
 #include "sw/plan/options.h"
+#include "sw/plan/weights_init.h"
 
 namespace backboard {
 
@@ -243,6 +244,7 @@ struct RunConfig {
   std::string firmware = "train";
   std::string network, weights, plan;
   uint32_t weights_seed = 1;
+  WeightsInit weights_init = WeightsInit::he;
   bool grow_head = false;
   std::string policy = "full";
   CompileOptions compile;  ///< of the plan, when the run starts
@@ -263,6 +265,7 @@ struct RunConfig {
     v("network", network, FilePath{}, "Network to compile (configs/nets, or a model, .onnx); absent: none");
     v("weights", weights, FilePath{}, "First weights, .npz; absent: the .onnx file's, or drawn from weights_seed");
     v("weights_seed", weights_seed, Range{0, UINT32_MAX}, "Seed of first weights");
+    v("weights_init", weights_init, weights_inits(), kWeightsInitHelp);
     v("grow_head", grow_head, "Weights may have fewer outputs than the network: the last layer gets rows of zeros");
     v("policy", policy, "Which parameters train: full, last:N, bias, bn, lite-residual, sparse, none");
     v("compile", compile, "How the network is compiled");
@@ -272,7 +275,7 @@ struct RunConfig {
     v("limits", limits, "What ends a run that does not end by itself");
     v("record", record, "What is written of each NPU command, for `backboard divergence`");
     v("subsets", subsets, Each{Range{0, UINT32_MAX}, Count{0, 64}},
-      "Seeds of data.train.subset: one point each, and the mean over them");
+      "Seeds of data.train.subset, and of data.eval.subset where it is the rest: one point each, and the mean");
     v("variants", variants, Count{0, 64}, "Variants of this run, in one table");
     v("expect", expect, "What must come out");
     v("compare", compare, Count{0, 64}, "What must hold between variants");

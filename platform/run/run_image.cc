@@ -55,6 +55,7 @@ PrepareRequest prepare_request(const RunConfig& config) {
   request.plan = config.plan;
   request.weights = config.weights;
   request.weights_seed = config.weights_seed;
+  request.weights_init = config.weights_init;
   request.grow_head = config.grow_head;
   static_cast<CompileOptions&>(request.options) = config.compile;
   request.options.policy = config.policy;

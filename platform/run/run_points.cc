@@ -30,6 +30,7 @@ void add_points(const RunConfig& config, const YamlNode& tree, const std::string
     const std::string folder = fmt::format("subset{}", subset);
     point.folder = variant.empty() ? folder : variant + "/" + folder;
     point.config.data.train->subset.seed = subset;
+    if (config.data.eval && config.data.eval->subset.rest) point.config.data.eval->subset.seed = subset;
     points.push_back(point);
   }
 }

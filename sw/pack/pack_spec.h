@@ -16,6 +16,7 @@ struct SubsetSpec {
   uint32_t seed = 0;
   bool stratified = true;
   std::vector<uint32_t> per_class;  ///< instead of count: images of class 0, 1, ...
+  bool rest = false;                ///< what such a draw leaves, in the order of its keys
 
   template <class V>
   void fields(V& v) {
@@ -25,8 +26,11 @@ struct SubsetSpec {
       "Equal numbers of each class, differing by at most one (the lower classes get one more)");
     v("per_class", per_class, Each{Range{0, 1 << 24}, Count{0, 65535}},
       "Instead of count: images to draw of class 0, 1, ...");
+    v("rest", rest, "What such a draw leaves in place of what it takes: to validate on; `subsets` of a run seed both");
   }
+  bool draws() const { return count != 0 || !per_class.empty(); }
   void check() const {
+    if (rest && !draws()) throw ConfigRule{"rest", "needs count or per_class: nothing is drawn"};
     if (count != 0 && !per_class.empty()) throw ConfigRule{"per_class", "stands instead of count, not beside it"};
   }
 };

@@ -48,7 +48,7 @@ std::map<uint32_t, uint32_t> quotas(const std::map<uint32_t, uint32_t>& availabl
 std::vector<uint32_t> select_rows(const std::vector<uint32_t>& labels, const PackSpec& spec) {
   std::vector<uint32_t> rows = candidates(labels, spec);
   const SubsetSpec& subset = spec.subset;
-  if (subset.count == 0 && subset.per_class.empty()) return rows;
+  if (!subset.draws()) return rows;
 
   const CounterStream stream(subset.seed, 0);
   std::vector<std::pair<uint64_t, uint32_t>> keyed;
@@ -56,29 +56,31 @@ std::vector<uint32_t> select_rows(const std::vector<uint32_t>& labels, const Pac
   for (const uint32_t row : rows) keyed.emplace_back(stream.word(row), row);
   std::sort(keyed.begin(), keyed.end());
 
-  std::vector<uint32_t> taken;
+  std::vector<uint32_t> drawn;
+  const auto sort_out = [&](uint32_t row, bool take) {
+    if (take != subset.rest) drawn.push_back(row);
+  };
   if (subset.per_class.empty() && !subset.stratified) {
     if (subset.count > keyed.size())
       throw InputError(fmt::format("{}: a subset of {} images of {}", spec.images, subset.count, keyed.size()));
-    for (uint32_t i = 0; i < subset.count; ++i) taken.push_back(keyed[i].second);
-    return taken;
+    for (uint32_t i = 0; i < keyed.size(); ++i) sort_out(keyed[i].second, i < subset.count);
+  } else {
+    std::map<uint32_t, uint32_t> available;
+    for (const uint32_t row : rows) ++available[labels[row]];
+    std::map<uint32_t, uint32_t> quota = quotas(available, subset);
+    for (const auto& [label, count] : quota)
+      if (count > available[label])
+        throw InputError(fmt::format("{}: {} images of class {} were asked for, there are {}", spec.images, count,
+                                     label, available[label]));
+    for (const auto& [key, row] : keyed) {
+      uint32_t& left = quota[labels[row]];
+      sort_out(row, left > 0);
+      if (left > 0) --left;
+    }
   }
-
-  std::map<uint32_t, uint32_t> available;
-  for (const uint32_t row : rows) ++available[labels[row]];
-  std::map<uint32_t, uint32_t> quota = quotas(available, subset);
-  for (const auto& [label, count] : quota)
-    if (count > available[label])
-      throw InputError(fmt::format("{}: {} images of class {} were asked for, there are {}", spec.images, count, label,
-                                   available[label]));
-  for (const auto& [key, row] : keyed) {
-    uint32_t& left = quota[labels[row]];
-    if (left == 0) continue;
-    --left;
-    taken.push_back(row);
-  }
-  if (taken.empty()) throw InputError(spec.images + ": no row is left to pack");
-  return taken;
+  if (drawn.empty())
+    throw InputError(spec.images + (subset.rest ? ": the subset leaves no row" : ": no row is left to pack"));
+  return drawn;
 }
 
 }  // namespace backboard

@@ -14,7 +14,8 @@ namespace backboard {
 /// A draw gives every candidate the key npu::random_bits(seed, 0, row) and sorts by (key, row): a plain draw takes the
 /// first `count`; a stratified one the first of each class that has candidates, count / classes each, one more for the
 /// lowest count % classes of them; `per_class` the first per_class[label]. What is taken stays in the order of keys, so
-/// classes come mixed, and a smaller plain draw is the beginning of a larger one.
+/// classes come mixed, and a smaller plain draw is the beginning of a larger one. `rest` gives the other candidates, in
+/// that order, too.
 /// @throws InputError when there are too few candidates, or none.
 std::vector<uint32_t> select_rows(const std::vector<uint32_t>& labels, const PackSpec& spec);
 

@@ -12,6 +12,7 @@
 #include "sw/net/network.h"
 #include "sw/npz/npz.h"
 #include "sw/plan/options.h"
+#include "sw/plan/weights_init.h"
 
 namespace backboard {
 
@@ -35,11 +36,10 @@ PlanTarget plan_target(const std::string& engine, uint32_t buffer_bytes, const n
 std::vector<uint8_t> compile_plan(const Network& network, const PlanOptions& options, const PlanTarget& target,
                                   const Arrays& weights);
 
-/// First weights for training from scratch: He's initialisation, uniform (He et al., ICCV 2015, eq. 10):
-/// weight = u * sqrt(6 / fan_in) in binary32, u uniform in [-1, 1); biases zero; of a
-/// batch normalisation gamma and variance are one, beta and mean zero. Element e of the n-th layer with
-/// weights takes number e of stream n of the seed (random/counter_stream.h).
-Arrays initial_weights(const Network& network, uint32_t seed);
+/// First weights for training from scratch; of a batch normalisation gamma and variance are one, beta and mean zero.
+/// Element e of the n-th layer with weights takes number e of stream n of the seed (random/counter_stream.h), its bias
+/// k number weights + k.
+Arrays initial_weights(const Network& network, uint32_t seed, WeightsInit init = WeightsInit::he);
 
 /// Weights of a network whose last layer had fewer outputs, for `network`: the missing rows of its weight and bias are
 /// zero, so no new class is ever preferred before training. Weights that are large enough stay as they are.

@@ -82,7 +82,7 @@ Arrays grow_head(const Network& network, Arrays weights, const std::string& file
   return weights;
 }
 
-Arrays initial_weights(const Network& network, uint32_t seed) {
+Arrays initial_weights(const Network& network, uint32_t seed, WeightsInit init) {
   Arrays weights;
   uint32_t number = 0;
   for (const NetLayer& layer : network.layers) {
@@ -94,10 +94,14 @@ Arrays initial_weights(const Network& network, uint32_t seed) {
       // Gamma and variance start at one, biases, beta and means at zero.
       const bool one = !layer.has_weights() && (wanted.suffix == kWeight || wanted.suffix == kVariance);
       std::vector<float> values(elements, one ? 1.0f : 0.0f);
-      if (layer.has_weights() && wanted.suffix == kWeight) {
+      const bool weight = wanted.suffix == kWeight;
+      if (layer.has_weights() && (weight || init == WeightsInit::pytorch)) {
         const CounterStream stream(seed, stream_number);
-        const float bound = std::sqrt(6.0f / static_cast<float>(layer.fan_in()));
-        for (size_t i = 0; i < values.size(); ++i) values[i] = stream.symmetric(static_cast<uint32_t>(i)) * bound;
+        const auto first = static_cast<uint32_t>(weight ? 0 : layer.weight_elements());
+        const float spread = init == WeightsInit::he ? 6.0f : 1.0f;
+        const float bound = std::sqrt(spread / static_cast<float>(layer.fan_in()));
+        for (size_t i = 0; i < values.size(); ++i)
+          values[i] = stream.symmetric(first + static_cast<uint32_t>(i)) * bound;
       }
       weights[layer.name + "." + wanted.suffix] = Array::of_floats(wanted.shape, values);
     }

@@ -20,8 +20,8 @@ NetworkFile load_network_file(const std::string& path) {
   return file;
 }
 
-Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed, bool grow) {
-  if (path.empty()) return file.weights ? *file.weights : initial_weights(file.network, seed);
+Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed, WeightsInit init, bool grow) {
+  if (path.empty()) return file.weights ? *file.weights : initial_weights(file.network, seed, init);
   Arrays weights = read_npz(path);
   if (grow) weights = grow_head(file.network, std::move(weights), path);
   check_weights(file.network, weights, path);

@@ -8,6 +8,7 @@
 
 #include "sw/net/network.h"
 #include "sw/npz/npz.h"
+#include "sw/plan/weights_init.h"
 
 namespace backboard {
 
@@ -22,9 +23,10 @@ struct NetworkFile {
 /// @throws InputError.
 NetworkFile load_network_file(const std::string& path);
 
-/// First weights: from `path` (.npz) if given, else those of the model, else drawn. `grow`: those of `path` may have
-/// fewer outputs than the network (`grow_head`).
+/// First weights: from `path` (.npz) if given, else those of the model, else drawn as `init` says. `grow`: those of
+/// `path` may have fewer outputs than the network (`grow_head`).
 /// @throws InputError when those of `path` do not fit.
-Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed, bool grow = false);
+Arrays load_weights(const NetworkFile& file, const std::string& path, uint32_t seed, WeightsInit init,
+                    bool grow = false);
 
 }  // namespace backboard

@@ -49,7 +49,8 @@ std::vector<uint8_t> plan_bytes(const PrepareRequest& request, const PlanTarget&
   NetworkFile file = load_network_file(request.network);
   run.model = std::move(file.model);
   run.notes = std::move(file.notes);
-  const Arrays weights = load_weights(file, request.weights, request.weights_seed, request.grow_head);
+  const Arrays weights =
+      load_weights(file, request.weights, request.weights_seed, request.weights_init, request.grow_head);
   std::vector<uint8_t> plan = compile_plan(file.network, request.options, target, weights);
   std::vector<NormFold> folds = norm_folds(file.network, request.options);
   if (request.inference) {

@@ -20,6 +20,7 @@ struct PrepareRequest {
   std::string plan;     ///< or a plan made by `backboard plan`
   std::string weights;  ///< .npz for the network; empty: the .onnx file's, or drawn from weights_seed
   uint32_t weights_seed = 1;
+  WeightsInit weights_init = WeightsInit::he;
   bool grow_head = false;               ///< `weights` may have fewer outputs than the network
   PlanOptions options;                  ///< for the network
   std::optional<PackSpec> train, eval;  ///< packed here

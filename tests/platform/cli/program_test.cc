@@ -134,3 +134,20 @@ TEST_CASE("every kind of file has a schema that is JSON, and explain knows its k
   CHECK(mistyped.exit_code == 2);
   CHECK(mistyped.err.find("did you mean 'sram.latency'?") != std::string::npos);
 }
+
+TEST_CASE("plan draws first weights as it is told, and refuses names that it does not know, empty ones too") {
+  const TemporaryFolder folder;
+  const std::string net = "plan " SOURCE_FOLDER "/configs/nets/s.yaml ";
+  const auto planned = [&](const std::string& options) {
+    const std::string file = folder.path("net.plan");
+    const ProgramResult result = backboard_run(net + options + " -o " + file);
+    INFO(result.err);
+    CHECK(result.exit_code == 0);
+    return backboard::test::read_text(file);
+  };
+  CHECK(planned("") == planned("--init he"));
+  CHECK(planned("") != planned("--init pytorch"));
+  CHECK(planned("--init pytorch") != planned("--init pytorch --seed 2"));
+  CHECK(backboard_run(net + "--init lecun").err.find("--init: lecun not in {he,pytorch}") != std::string::npos);
+  CHECK(backboard_run(net + "--policy ''").err.find("unknown policy ''") != std::string::npos);
+}

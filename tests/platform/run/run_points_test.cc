@@ -59,6 +59,17 @@ TEST_CASE("variants times subsets are points, each with its overrides and its dr
   }
 }
 
+TEST_CASE("what a draw leaves is validated on with the seed of the draw, and other test images keep theirs") {
+  const std::string subset =
+      "data: {train: {images: a.npz, subset: {count: 5, seed: 1}}, eval: {images: a.npz, subset: ";
+  const std::string run = "network: n\nsubsets: [7, 8]\n" + subset;
+  for (const RunPoint& point : plan_of(run + "{count: 5, rest: on}}}\n").points)
+    CHECK(point.config.data.eval->subset.seed == point.subset);
+  for (const RunPoint& point : plan_of(run + "{count: 5, seed: 3}}}\n").points)
+    CHECK(point.config.data.eval->subset.seed == 3);
+  CHECK(error_of(run + "{rest: on}}}\n").find("rest: needs count or per_class") != std::string::npos);
+}
+
 TEST_CASE("a learning rate is a number or a schedule, and epochs must ascend") {
   CHECK(plan_of(kRun + "# one\n").config.training.learning_rate.size() == 1);
   const std::string two =

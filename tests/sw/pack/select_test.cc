@@ -89,3 +89,32 @@ TEST_CASE("impossible choices are errors that give the numbers") {
   spec.subset.stratified = false;
   CHECK_THROWS_WITH(select_rows(labels, spec), Contains("a subset of 101 images of 100"));
 }
+
+TEST_CASE("the rest of a draw is what it leaves, in the order of its keys") {
+  const std::vector<uint32_t> labels = cyclic_labels(300);
+  PackSpec spec;
+  spec.rows = {20, 280};
+  spec.keep = {1, 4, 6};
+  spec.subset.seed = 3;
+  const auto both = [&](uint32_t taken) {
+    spec.subset.rest = false;
+    const std::vector<uint32_t> drawn = select_rows(labels, spec);
+    CHECK(drawn.size() == taken);
+    spec.subset.rest = true;
+    const std::vector<uint32_t> rest = select_rows(labels, spec);
+    CHECK(rest.size() == 78 - taken);  // 26 rows of each of three classes
+    std::set<uint32_t> rows(drawn.begin(), drawn.end());
+    rows.insert(rest.begin(), rest.end());
+    CHECK(rows.size() == 78);
+    CHECK(!std::is_sorted(rest.begin(), rest.end()));
+  };
+  spec.subset.count = 31;
+  both(31);
+  spec.subset.stratified = false;
+  both(31);
+  spec.subset.count = 0;
+  spec.subset.per_class = {0, 20, 0, 0, 1};
+  both(21);
+  spec.subset.per_class = {0, 26, 0, 0, 26, 0, 26};
+  CHECK_THROWS_WITH(select_rows(labels, spec), Contains("the subset leaves no row"));
+}

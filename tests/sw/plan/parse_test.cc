@@ -101,6 +101,29 @@ TEST_CASE("first weights have He's bound and variance, and belong to seed and la
   for (uint64_t i = 0; i < 10; ++i) CHECK(weights.at("fc2.bias").at(i) == 0.0);
 }
 
+TEST_CASE("first weights as PyTorch's layers start are uniform within one over the root of the fan-in, biases too") {
+  const Network net = net_s();
+  const Arrays weights = initial_weights(net, 1, WeightsInit::pytorch);
+  for (const auto& [name, array] : weights) {
+    const Array& weight = weights.at(name.substr(0, name.find('.')) + ".weight");
+    const double fan_in = static_cast<double>(weight.elements() / weight.shape[0]);
+    double largest = 0, squares = 0;
+    for (uint64_t i = 0; i < array.elements(); ++i) {
+      largest = std::max(largest, std::abs(array.at(i)));
+      squares += array.at(i) * array.at(i);
+    }
+    CAPTURE(name, fan_in);
+    const double n = static_cast<double>(array.elements());
+    CHECK(largest <= 1 / std::sqrt(fan_in) * (1 + 1e-6));
+    // The variance of one square is 4 / 45 of the bound to the fourth; five deviations of the mean.
+    CHECK(std::abs(squares / n * fan_in - 1.0 / 3) <= 5 * std::sqrt(4.0 / 45 / n));
+  }
+  // The numbers of a bias follow those of the weights: none stands twice.
+  CHECK(weights.at("fc2.bias").at(0) != weights.at("fc2.weight").at(0));
+  CHECK(weights.at("fc2.weight").bytes == initial_weights(net, 1, WeightsInit::pytorch).at("fc2.weight").bytes);
+  CHECK(weights.at("fc2.weight").bytes != initial_weights(net, 2, WeightsInit::pytorch).at("fc2.weight").bytes);
+}
+
 TEST_CASE("weights that do not fit are refused by name") {
   const Network net = net_s();
   Arrays weights = initial_weights(net, 1);
