@@ -47,7 +47,6 @@ struct AccessResult {
 class DataPath {
  public:
   static constexpr uint64_t kPageBytes = 4096;
-  static constexpr uint64_t kPageMask = ~(kPageBytes - 1);
 
   /// One granule. Tags are addresses of granules, or kNoTag. A tag is compared with the address stripped of its offset
   /// but for the bits that an aligned access has zero, so that misaligned accesses never match.

@@ -102,7 +102,6 @@ class Uart final : public BusTarget, public EventClient, public Saved {
   void pop_received();
   void arm_time_out();
   void update_irq();
-  bool fifo_enabled() const { return fifo_enabled_; }
   size_t capacity() const { return fifo_enabled_ ? kFifoBytes : 1; }
   size_t trigger_level() const;
   uint32_t line_status() const;
