@@ -5,10 +5,9 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 
-#include "platform/check/input_error.h"
+#include "platform/check/write_error.h"
 
 namespace backboard {
 
@@ -39,14 +38,14 @@ void write_file_atomically(const std::string& path, std::span<const uint8_t> byt
   const std::string temporary = special ? path : fmt::format("{}.{}.part", target, getpid());
   const auto fail = [&](int number) {
     if (!special) std::remove(temporary.c_str());
-    throw InputError(fmt::format("{}: cannot be written: {}", path, std::strerror(number)));
+    throw write_error(path, number);
   };
   std::FILE* file = std::fopen(temporary.c_str(), "wb");
   if (!file) fail(errno);
   const bool written = bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  const int write_error = errno;
+  const int write_errno = errno;
   const bool closed = std::fclose(file) == 0;
-  if (!written || !closed) fail(written ? errno : write_error);
+  if (!written || !closed) fail(written ? errno : write_errno);
   if (!special && std::rename(temporary.c_str(), target.c_str()) != 0) fail(errno);
 }
 

@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-
 #include "platform/check/input_error.h"
 #include "platform/check/lost_output.h"
+#include "platform/check/write_error.h"
 
 namespace backboard {
 namespace {
@@ -22,7 +20,7 @@ bool is_long(uint8_t first_byte) {
 
 InstructionTrace::InstructionTrace(Board& board, const std::string& path)
     : board_(board), path_(path), file_(std::fopen(path.c_str(), "wb")) {
-  if (!file_) throw InputError(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
+  if (!file_) throw write_error(path_);
 }
 
 InstructionTrace::~InstructionTrace() {

@@ -11,6 +11,7 @@
 
 #include "platform/check/fnv.h"
 #include "platform/check/read_file.h"
+#include "platform/check/write_error.h"
 #include "platform/config/atomic_file.h"
 #include "platform/config/config.h"
 #include "platform/run/exit_code.h"
@@ -104,7 +105,7 @@ std::string last_line(const std::string& path) {
 int run_child(const PointJob& job, const std::string& folder, uint64_t digest) {
   fs::create_directories(folder);
   const int log = open(path_in(folder, kErrors).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  if (log < 0) throw InputError(fmt::format("{}: cannot be written", path_in(folder, kErrors)));
+  if (log < 0) throw write_error(path_in(folder, kErrors));
   dup2(log, STDERR_FILENO);
   const PreparedPoint prepared = prepare_point(job.point);
   PointOptions options{folder, false, false, std::nullopt, "", {}};

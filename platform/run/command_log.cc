@@ -11,6 +11,7 @@
 
 #include "npu/command/operands.h"
 #include "platform/check/input_error.h"
+#include "platform/check/write_error.h"
 #include "platform/config/atomic_file.h"
 #include "sw/npz/npz.h"
 
@@ -104,7 +105,7 @@ CommandLog::CommandLog(const RecordConfig& config, const std::string& folder, co
       read_(std::move(read)),
       number_(first) {
   file_.open(path_ + ".tmp", std::ios::trunc);
-  if (!file_) throw InputError(path_ + ": cannot be written");
+  if (!file_) throw write_error(path_);
   file_ << kHeader << '\n';
 }
 
@@ -165,9 +166,10 @@ void CommandLog::record(const npu::Job& job, const npu::Tensor& tensor, CommandR
 
 void CommandLog::finish() {
   file_.close();
+  if (!file_) throw write_error(path_);
   std::error_code error;
-  if (file_) std::filesystem::rename(path_ + ".tmp", path_, error);
-  if (!file_ || error) throw InputError(path_ + ": cannot be written");
+  std::filesystem::rename(path_ + ".tmp", path_, error);
+  if (error) throw write_error(path_, error.value());
   if (!error_.empty()) throw InputError(path_ + ": is not complete: " + error_);
 }
 

@@ -1,17 +1,12 @@
 #include "platform/run/uart_log.h"
 
-#include <fmt/format.h>
-
-#include <cerrno>
-#include <cstring>
-
-#include "platform/check/input_error.h"
+#include "platform/check/write_error.h"
 
 namespace backboard {
 
 UartLog::UartLog(std::string path, bool echo)
     : path_(std::move(path)), part_(path_ + ".part"), file_(std::fopen(part_.c_str(), "wb")), echo_(echo) {
-  if (!file_) throw InputError(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
+  if (!file_) throw write_error(path_);
 }
 
 UartLog::~UartLog() {
@@ -34,7 +29,7 @@ void UartLog::finish() {
   const bool closed = std::fclose(file_) == 0;
   file_ = nullptr;
   if (!written || !closed || std::rename(part_.c_str(), path_.c_str()) != 0) {
-    throw InputError(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
+    throw write_error(path_);
   }
 }
 

@@ -2,16 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <iterator>
 
-#include "platform/check/input_error.h"
+#include "platform/check/write_error.h"
 
 namespace backboard::dram {
 
 CommandFile::CommandFile(const std::string& path) : path_(path), file_(path, std::ios::binary) {
-  if (!file_) throw InputError(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
+  if (!file_) throw write_error(path);
   file_ << "clock,channel,command,bank,row,column\n";
 }
 
@@ -24,7 +22,7 @@ void CommandFile::issued(unsigned channel, const IssuedCommand& c) {
 
 void CommandFile::flush() {
   file_.flush();
-  if (!file_) throw InputError(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
+  if (!file_) throw write_error(path_);
 }
 
 }  // namespace backboard::dram

@@ -2,6 +2,7 @@
 #include "platform/run/divergence.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <limits>
 
 #include "platform/check/input_error.h"
@@ -110,4 +111,14 @@ TEST_CASE("what is no list of commands is refused with file and line") {
   }
   write_file_atomically(runs.a() + "/commands.csv", std::string_view("other\n"));
   CHECK_THROWS_WITH(runs.compare(), Catch::Contains("commands.csv:1: is no list of commands"));
+}
+
+TEST_CASE("a list of commands that cannot be written says why") {
+  const TemporaryFolder folder;
+  const auto nothing = [](uint32_t, std::span<uint8_t>) { return false; };
+  CHECK_THROWS_WITH(CommandLog(RecordConfig{}, folder.path("none"), nullptr, nothing, 0),
+                    Catch::EndsWith("commands.csv: cannot be written: No such file or directory"));
+  std::filesystem::create_directories(folder.path("commands.csv"));
+  CommandLog log(RecordConfig{}, folder.path(""), nullptr, nothing, 0);
+  CHECK_THROWS_WITH(log.finish(), Catch::EndsWith("commands.csv: cannot be written: Is a directory"));
 }
