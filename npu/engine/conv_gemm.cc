@@ -317,19 +317,20 @@ void wg_fully_connected(const Runner& runner, const ConvTile& t, const Padded& i
   runner.run(gemm, workspace);
 }
 
-void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float* dy, float* acc,
+void run_wg(const Runner& runner, const ConvTile& t, const float* x, const Operand& errors, float* acc,
             Workspace& workspace) {
+  const float* const dy = errors.values;
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
   if (!runner.own() && is_fully_connected(t)) return fully_connected_wg(runner.arithmetic, t, x, dy, acc, workspace);
   if (is_pointwise(t) && t.stride_h * t.stride_w > 1) {
     ConvTile dense;
     const Padded image = pointwise_input(t, x, dense, workspace);
-    return run_wg(runner, dense, image.values, dy, acc, workspace);
+    return run_wg(runner, dense, image.values, errors, acc, workspace);
   }
-  const Padded image = pad_input(t, x, false, workspace);
-  if (!runner.own() && is_thin(runner.arithmetic, t) && thin_wg(runner.arithmetic, t, image, dy, acc, workspace)) {
+  if (!runner.own() && is_thin(runner.arithmetic, t) && thin_wg(runner.arithmetic, t, x, errors, acc, workspace)) {
     return;
   }
+  const Padded image = pad_input(t, x, false, workspace);
   StridedGemm gemm;
   gemm.c = acc;
   gemm.masked = runner.wants_mask() &&
@@ -338,21 +339,21 @@ void run_wg(const Runner& runner, const ConvTile& t, const float* x, const float
   wg_images(runner, t, image, dy, gemm, workspace);
 }
 
-void run(const Runner& runner, Pass pass, const ConvTile& tile, const float* first, const float* second, float* acc,
+void run(const Runner& runner, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
          Workspace& workspace) {
   switch (pass) {
     case Pass::ff:
-      return run_ff(runner, tile, first, second, acc, workspace);
+      return run_ff(runner, tile, first.values, second.values, acc, workspace);
     case Pass::bp:
-      return run_bp(runner, tile, first, second, acc, workspace);
+      return run_bp(runner, tile, first.values, second.values, acc, workspace);
     case Pass::wg:
-      return run_wg(runner, tile, first, second, acc, workspace);
+      return run_wg(runner, tile, first.values, second, acc, workspace);
   }
 }
 
 }  // namespace
 
-void conv_gemm(Arithmetic arithmetic, Pass pass, const ConvTile& tile, const float* first, const float* second,
+void conv_gemm(Arithmetic arithmetic, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                float* acc, Workspace& workspace) {
   run({arithmetic, nullptr}, pass, tile, first, second, acc, workspace);
 }
@@ -380,7 +381,7 @@ void for_each_gemm(Pass pass, const ConvTile& t,
 
 void conv_gemm(const GemmKernel& kernel, Pass pass, const ConvTile& tile, const float* first, const float* second,
                float* acc, Workspace& workspace) {
-  run({{}, &kernel}, pass, tile, first, second, acc, workspace);
+  run({{}, &kernel}, pass, tile, {first}, {second}, acc, workspace);
 }
 
 }  // namespace backboard::npu

@@ -1,3 +1,4 @@
+#define HWY_WANT_AVX3_DL  // compressing bytes
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "npu/engine/sparse_gemm.cc"
 #include <hwy/foreach_target.h>
@@ -6,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "npu/engine/add_term-inl.h"
 #include "npu/engine/first_lanes-inl.h"
@@ -15,6 +17,8 @@
 #ifndef BACKBOARD_NPU_ENGINE_SPARSE_GEMM_SET_BITS
 #define BACKBOARD_NPU_ENGINE_SPARSE_GEMM_SET_BITS
 namespace backboard::npu {
+
+inline constexpr uint32_t kWord = 64;  // elements whose bits are listed together
 
 /// The numbers of the set bits of a byte, lowest first.
 struct SetBits {
@@ -29,6 +33,15 @@ struct SetBits {
   }
 };
 inline constexpr SetBits kSetBits;
+
+/// 0 to 63.
+struct ElementsOfWord {
+  alignas(64) std::array<uint8_t, 64> at;
+  constexpr ElementsOfWord() : at() {
+    for (unsigned i = 0; i < at.size(); ++i) at[i] = static_cast<uint8_t>(i);
+  }
+};
+inline constexpr ElementsOfWord kElementsOfWord;
 
 }  // namespace backboard::npu
 #endif
@@ -58,34 +71,94 @@ ValueScan scan_vector(const float* values, size_t count) {
   return scan;
 }
 
-/// Stores first + i for each lane i of `mask`, lowest first; writes a whole vector. Returns how many there are.
-HWY_INLINE uint32_t store_places(hn::Mask<Floats> mask, uint32_t first, uint32_t* to) {
-  const Floats d;
-  const hn::RebindToUnsigned<Floats> du;
-#if HWY_TARGET <= HWY_AVX3
-  hn::StoreU(hn::Compress(hn::Iota(du, first), hn::RebindMask(du, mask)), du, to);
-  return static_cast<uint32_t>(hn::CountTrue(d, mask));
+/// Stores first + i for each bit i of a word, lowest first; writes whole vectors. Returns the end.
+HWY_INLINE uint32_t* store_places(uint64_t bits, uint32_t first, uint32_t* to) {
+#if HWY_TARGET <= HWY_AVX3_DL
+  const uint32_t count = static_cast<uint32_t>(__builtin_popcountll(bits));
+  const __m512i places = _mm512_maskz_compress_epi8(bits, _mm512_load_si512(kElementsOfWord.at.data()));
+  const __m512i base = _mm512_set1_epi32(static_cast<int>(first));
+  _mm512_storeu_si512(to, _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places))));
+  if (HWY_UNLIKELY(count > 16)) {
+    alignas(64) uint8_t all[64];
+    _mm512_store_si512(all, places);
+    for (uint32_t done = 16; done < count; done += 16) {
+      const __m128i some = _mm_load_si128(reinterpret_cast<const __m128i*>(all + done));
+      _mm512_storeu_si512(to + done, _mm512_add_epi32(base, _mm512_cvtepu8_epi32(some)));
+    }
+  }
+  return to + count;
 #else
-  // (Compress() copies its table to the stack each time.)
+  const hn::CappedTag<uint32_t, 8> du;
   const hn::Rebind<uint8_t, decltype(du)> d8;
-  uint8_t bits[8];
-  hn::StoreMaskBits(d, mask, bits);
-  const auto lanes = hn::PromoteTo(du, hn::LoadU(d8, kSetBits.of[bits[0]].data()));
-  hn::StoreU(hn::Add(lanes, hn::Set(du, first)), du, to);
-  return static_cast<uint32_t>(__builtin_popcount(bits[0]));
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(du));
+  for (uint32_t part = 0; part < kWord; part += lanes, bits >>= lanes) {
+    // (Compress() copies its table to the stack each time.)
+    const uint32_t some = bits & ((1u << lanes) - 1);
+    const auto places = hn::PromoteTo(du, hn::LoadU(d8, kSetBits.of[some].data()));
+    hn::StoreU(hn::Add(places, hn::Set(du, first + part)), du, to);
+    to += __builtin_popcount(some);
+  }
+  return to;
 #endif
 }
 
-/// Appends first + i for each values[i] that is not zero; whole vectors are written. Returns the end of the list.
-uint32_t* list_nonzeros_vector(const float* values, uint32_t count, uint32_t first, uint32_t* list) {
+template <class D>
+HWY_INLINE uint64_t bits_of(D d, hn::Mask<D> mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(d, mask, bytes);
+  uint64_t bits;
+  std::memcpy(&bits, bytes, sizeof(bits));
+  return bits;
+}
+
+/// Which of up to 64 values or classes are not zero.
+HWY_INLINE uint64_t nonzero_bits(const float* values, uint32_t count) {
   const Floats d;
   const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
-  uint32_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    list += store_places(hn::Ne(hn::LoadU(d, values + i), hn::Zero(d)), first + i, list);
+  uint64_t bits = 0;
+  if (count == kWord) {
+    HWY_UNROLL(8)
+    for (uint32_t i = 0; i < kWord; i += lanes) {
+      bits |= bits_of(d, hn::Ne(hn::LoadU(d, values + i), hn::Zero(d))) << i;
+    }
+    return bits;
   }
-  if (i < count) list += store_places(hn::Ne(load_first(d, values + i, count - i), hn::Zero(d)), first + i, list);
-  return list;
+  for (uint32_t i = 0; i < count; i += lanes) {
+    bits |= bits_of(d, hn::Ne(load_first(d, values + i, count - i), hn::Zero(d))) << i;
+  }
+  return bits;
+}
+HWY_INLINE uint64_t nonzero_bits(const uint8_t* classes, uint32_t count) {
+  const hn::ScalableTag<uint8_t> d;
+  const uint32_t lanes = static_cast<uint32_t>(hn::Lanes(d));
+  uint64_t bits = 0;
+#if HWY_TARGET <= HWY_AVX3
+  if (count < kWord) return bits_of(d, hn::Ne(hn::MaskedLoad(hn::FirstN(d, count), d, classes), hn::Zero(d)));
+#else
+  uint8_t some[kWord];
+  if (count < kWord) {
+    std::fill_n(some, kWord, uint8_t{0});
+    std::copy_n(classes, count, some);
+    classes = some;
+  }
+#endif
+  for (uint32_t i = 0; i < kWord; i += lanes) {
+    bits |= bits_of(d, hn::Ne(hn::LoadU(d, classes + i), hn::Zero(d))) << i;
+  }
+  return bits;
+}
+
+template <class T>
+HWY_INLINE uint32_t* list_words(const T* elements, uint32_t count, uint32_t first, uint32_t* list) {
+  uint32_t i = 0;
+  for (; i + kWord <= count; i += kWord) list = store_places(nonzero_bits(elements + i, kWord), first + i, list);
+  return i < count ? store_places(nonzero_bits(elements + i, count - i), first + i, list) : list;
+}
+uint32_t* list_values_vector(const float* values, uint32_t count, uint32_t first, uint32_t* list) {
+  return list_words(values, count, first, list);
+}
+uint32_t* list_classes_vector(const uint8_t* classes, uint32_t count, uint32_t first, uint32_t* list) {
+  return list_words(classes, count, first, list);
 }
 
 /// All listed products at kVectors vectors of columns from `column` on; kPart: only their first `count` columns.
@@ -148,7 +221,8 @@ HWY_AFTER_NAMESPACE();
 namespace backboard::npu {
 
 HWY_EXPORT(scan_vector);
-HWY_EXPORT(list_nonzeros_vector);
+HWY_EXPORT(list_values_vector);
+HWY_EXPORT(list_classes_vector);
 HWY_EXPORT(add_rows_vector);
 
 ValueScan scan_rows(const float* values, uint32_t rows, size_t pitch, uint32_t count) {
@@ -163,13 +237,18 @@ ValueScan scan_rows(const float* values, uint32_t rows, size_t pitch, uint32_t c
   return all;
 }
 
+uint32_t* list_nonzeros(const float* values, uint32_t count, uint32_t first, uint32_t* list) {
+  return HWY_DYNAMIC_DISPATCH(list_values_vector)(values, count, first, list);
+}
+uint32_t* list_nonzeros(const uint8_t* classes, uint32_t count, uint32_t first, uint32_t* list) {
+  return HWY_DYNAMIC_DISPATCH(list_classes_vector)(classes, count, first, list);
+}
+
 void sparse_gemm(Arithmetic arithmetic, const SparseGemm& problem, Workspace& workspace) {
   constexpr uint32_t kMostListed = 1u << 14;  // the list stays in the first-level cache
-  constexpr uint32_t kWidest = 16;            // elements of a vector
   BB_CHECK(arithmetic != Arithmetic::kFp16Sum && problem.inner <= 1u << 16, "{} elements", problem.inner);
-  const auto list_nonzeros = HWY_DYNAMIC_DISPATCH(list_nonzeros_vector);
   const uint32_t together = std::max(1u, kMostListed / problem.inner);
-  uint32_t* const list = workspace.array<uint32_t>(0, size_t{together} * problem.inner + kWidest);
+  uint32_t* const list = workspace.array<uint32_t>(0, list_room(size_t{together} * problem.inner));
   for (uint32_t done = 0; done < problem.outer; done += together) {
     SparseGemm part = problem;
     part.outer = std::min(together, problem.outer - done);

@@ -17,6 +17,15 @@ struct ValueScan {
 /// Of rows of `count` values, `pitch` apart.
 ValueScan scan_rows(const float* values, uint32_t rows, size_t pitch, uint32_t count);
 
+/// Elements that a list of `count` values' non-zeros has room for: whole vectors are written.
+constexpr size_t list_room(size_t count) {
+  return count + 16;
+}
+/// Appends `first` + i for each values[i] that is not zero (a NaN is not) to `list`, which has room for
+/// list_room(count) of them; returns its end. With the classes of values it reads a quarter as much.
+uint32_t* list_nonzeros(const float* values, uint32_t count, uint32_t first, uint32_t* list);
+uint32_t* list_nonzeros(const uint8_t* classes, uint32_t count, uint32_t first, uint32_t* list);
+
 /// For each non-zero (outer, inner) of A, in this order: the row of C that it belongs to += A(outer, inner) * its row
 /// of B. Elements of a row lie side by side; each row lies at outer and inner times its strides:
 ///   A(o, i) = a[o * a_outer + i],  row of B: b + o * b_outer + i * b_inner,  row of C: c + o * c_outer + i * c_inner.

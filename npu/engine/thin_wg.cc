@@ -7,6 +7,9 @@
 #include <algorithm>
 
 #include "npu/engine/add_term-inl.h"
+#include "npu/engine/conv_offsets.h"
+#include "npu/engine/padded_image.h"
+#include "npu/engine/sparse_gemm.h"
 #include "npu/engine/thin_wg.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -99,48 +102,158 @@ HWY_NOINLINE void sum_taps(const ConvTile& t, const float* x, ptrdiff_t x_stride
   for (uint32_t tap = 0; tap < kSide * kSide; ++tap) hn::StoreU(sums[tap], d, taps + tap * kChannels);
 }
 
-bool thin_wg_vector(Arithmetic arithmetic, const ConvTile& t, const Padded& image, const float* dy, float* acc,
-                    Workspace& workspace) {
-  constexpr uint32_t kTaps = kSide * kSide;
-  const uint32_t blocks = (t.k + kChannels - 1) / kChannels;
-  const size_t all = size_t{blocks} * t.c * kTaps * kChannels;
-  float* const sums = workspace.array<float>(0, all);
-  const auto for_each_sum = [&](auto visit) {
-    float* sum = sums;
-    for (uint32_t k0 = 0; k0 < t.k; k0 += kChannels) {
+using Four = hn::Full128<float>;
+inline constexpr uint32_t kLineLanes = 4;  // taps of a row and a lane that counts for nothing
+inline constexpr uint32_t kLists = 4;      // as a sum waits for the term before
+
+enum Slot : unsigned { kSlotSums, kSlotOffsets, kSlotLists = 3 };  // pad_input() has 2
+
+/// Errors of an output channel of an image, and the positions of those that are not zero.
+struct ListedErrors {
+  const float* errors;
+  uint32_t* positions;
+  size_t count;
+};
+
+/// Lists the errors from element `first` on; `positions` has room for list_room(plane).
+HWY_INLINE ListedErrors list_errors(const Operand& dy, size_t first, uint32_t plane, uint32_t* positions) {
+  const uint32_t* const end = dy.classes != nullptr ? list_nonzeros(dy.classes + first, plane, 0, positions)
+                                                    : list_nonzeros(dy.values + first, plane, 0, positions);
+  return {dy.values + first, positions, static_cast<size_t>(end - positions)};
+}
+
+/// Makes a list at least `count` long by a position whose error is zero; writes whole vectors.
+HWY_INLINE void lengthen(const ListedErrors& list, size_t count) {
+  const hn::Full256<uint32_t> d;
+  uint32_t zero = 0;
+  while (zero < list.count && list.positions[zero] == zero) ++zero;
+  for (size_t at = list.count; at < count; at += hn::Lanes(d)) hn::StoreU(hn::Set(d, zero), d, list.positions + at);
+}
+
+/// Adds `count` products of each list. x: the upper left tap of position 0; offsets: of the others; sums:
+/// [list][row of taps][kLineLanes], lists sums_pitch apart.
+template <Arithmetic kArithmetic, uint32_t kTogetherLists>
+HWY_INLINE void add_listed(const ListedErrors* lists, size_t count, const float* HWY_RESTRICT x, ptrdiff_t pitch,
+                           const ptrdiff_t* HWY_RESTRICT offsets, float* sums, size_t sums_pitch) {
+  const Four d;
+  hn::Vec<Four> all[kTogetherLists][kSide];
+  const auto for_each_line = [&](auto visit) HWY_ATTR {
+    HWY_UNROLL(4)
+    for (uint32_t l = 0; l < kTogetherLists; ++l) {
+      HWY_UNROLL(3)
+      for (uint32_t i = 0; i < kSide; ++i) visit(all[l][i], sums + l * sums_pitch + i * kLineLanes);
+    }
+  };
+  for_each_line([&](auto& line, const float* from) HWY_ATTR { line = hn::Load(d, from); });
+  for (size_t done = 0; done < count; ++done) {
+    HWY_UNROLL(4)
+    for (uint32_t l = 0; l < kTogetherLists; ++l) {
+      const uint32_t position = lists[l].positions[done];
+      const auto error = hn::Set(d, lists[l].errors[position]);
+      const float* const from = x + offsets[position];
+      HWY_UNROLL(3)
+      for (uint32_t i = 0; i < kSide; ++i) {
+        all[l][i] = add_term<kArithmetic, false>(d, all[l][i], error, hn::LoadU(d, from + i * pitch));
+      }
+    }
+  }
+  for_each_line([&](auto line, float* to) HWY_ATTR { hn::Store(line, d, to); });
+}
+
+/// Sums of all channels by the errors that are not zero. sums: [output channel][input channel][row of taps] of
+/// kLineLanes each.
+template <Arithmetic kArithmetic>
+void sum_listed(const ConvTile& t, const float* x, const Operand& dy, float* sums, Workspace& workspace) {
+  const uint32_t plane = t.oh_rows * t.ow;
+  const size_t sums_pitch = t.c * kSide * kLineLanes;
+  uint32_t* const room = workspace.array<uint32_t>(kSlotLists, kLists * list_room(plane));
+  ConvTile one = t;
+  one.n = 1;
+  const ptrdiff_t* offsets = nullptr;
+  for (uint32_t n = 0; n < t.n; ++n) {
+    // An image at a time, which stays in the first-level cache; with room behind it for the lane too many.
+    const Padded image = pad_input(one, x + n * t.x_stride_n, true, workspace);
+    if (n == 0) offsets = position_offsets(one, image, kSlotOffsets, workspace);
+    for (uint32_t k = 0, together; k < t.k; k += together) {
+      together = t.k - k >= kLists ? kLists : 1;
+      ListedErrors lists[kLists] = {};
+      size_t count = 0;
+      for (uint32_t l = 0; l < together; ++l) {
+        const size_t first = n * t.y_stride_n + (k + l) * t.y_stride_k;
+        lists[l] = list_errors(dy, first, plane, room + l * list_room(plane));
+        count = std::max(count, lists[l].count);
+      }
+      for (uint32_t l = 0; l < together; ++l) lengthen(lists[l], count);
+      const auto run = together == kLists ? add_listed<kArithmetic, kLists> : add_listed<kArithmetic, 1>;
       for (uint32_t c = 0; c < t.c; ++c) {
-        for (uint32_t tap = 0; tap < kTaps; ++tap) {
-          for (uint32_t k = 0; k < kChannels; ++k, ++sum) {
-            visit(*sum, k0 + k < t.k ? acc + (k0 + k) * t.w_stride_k + c * t.w_stride_c + tap : nullptr);
-          }
+        run(lists, count, image.values + c * image.stride_c, image.pitch, offsets,
+            sums + k * sums_pitch + c * kSide * kLineLanes, sums_pitch);
+      }
+    }
+  }
+}
+
+/// Whether errors are worth listing, as the first image has it: those of a layer are alike, and sums are the same.
+bool errors_are_sparse(const ConvTile& t, const Operand& dy, Workspace& workspace) {
+  const uint32_t plane = t.oh_rows * t.ow;
+  uint32_t* const room = workspace.array<uint32_t>(kSlotLists, list_room(plane));
+  size_t nonzeros = 0;
+  for (uint32_t k = 0; k < t.k; ++k) nonzeros += list_errors(dy, k * t.y_stride_k, plane, room).count;
+  constexpr size_t kFewer = 5;  // a listed product takes so many times as long as one of a block
+  return kFewer * nonzeros <= size_t{t.k} * plane;
+}
+
+/// Sums of all channels, 8 output channels at a time. sums: [block of output channels][input channel][tap][channel].
+template <Arithmetic kArithmetic>
+void sum_blocks(const ConvTile& t, const Padded& image, const float* dy, float* sums) {
+  const auto run = t.stride_w == 1 ? sum_taps<kArithmetic, 1> : sum_taps<kArithmetic, 2>;
+  for (uint32_t k0 = 0; k0 < t.k; k0 += kChannels) {
+    for (uint32_t c = 0; c < t.c; ++c, sums += kSide * kSide * kChannels) {
+      run(t, image.values + c * image.stride_c, image.stride_n, image.pitch, dy + k0 * t.y_stride_k,
+          std::min(kChannels, t.k - k0), sums);
+    }
+  }
+}
+
+bool thin_wg_vector(Arithmetic arithmetic, const ConvTile& t, const float* x, const Operand& dy, float* acc,
+                    Workspace& workspace) {
+  const bool listed = errors_are_sparse(t, dy, workspace);
+  const uint32_t blocks = (t.k + kChannels - 1) / kChannels;
+  const size_t all = size_t{t.c} * (listed ? t.k * kSide * kLineLanes : blocks * kSide * kSide * kChannels);
+  float* const sums = workspace.array<float>(kSlotSums, all);
+  std::fill_n(sums, all, 0.0f);
+  const auto for_each_sum = [&](auto visit) {
+    for (uint32_t k = 0; k < t.k; ++k) {
+      for (uint32_t c = 0; c < t.c; ++c) {
+        float* const held = acc + k * t.w_stride_k + c * t.w_stride_c;
+        float* const lines = sums + (size_t{k} * t.c + c) * kSide * kLineLanes;
+        float* const block = sums + (size_t{k / kChannels} * t.c + c) * kSide * kSide * kChannels + k % kChannels;
+        for (uint32_t tap = 0; tap < kSide * kSide; ++tap) {
+          visit(held[tap], listed ? lines[tap / kSide * kLineLanes + tap % kSide] : block[tap * kChannels]);
         }
       }
     }
   };
-  for_each_sum([](float& sum, const float* from) { sum = from != nullptr ? *from : 0.0f; });
-  for (uint32_t block = 0; block < blocks; ++block) {
-    const uint32_t k0 = block * kChannels, channels = std::min(kChannels, t.k - k0);
-    for (uint32_t c = 0; c < t.c; ++c) {
-      const bool exact = arithmetic == Arithmetic::kExactProduct;
-      const auto run =
-          t.stride_w == 1
-              ? (exact ? sum_taps<Arithmetic::kExactProduct, 1> : sum_taps<Arithmetic::kMultiplyThenAdd, 1>)
-              : (exact ? sum_taps<Arithmetic::kExactProduct, 2> : sum_taps<Arithmetic::kMultiplyThenAdd, 2>);
-      run(t, image.values + c * image.stride_c, image.stride_n, image.pitch, dy + k0 * t.y_stride_k, channels,
-          sums + (size_t{block} * t.c + c) * kTaps * kChannels);
-    }
+  for_each_sum([](const float& from, float& sum) { sum = from; });
+  const bool exact = arithmetic == Arithmetic::kExactProduct;
+  if (listed) {
+    const auto run = exact ? sum_listed<Arithmetic::kExactProduct> : sum_listed<Arithmetic::kMultiplyThenAdd>;
+    run(t, x, dy, sums, workspace);
+  } else {
+    const auto run = exact ? sum_blocks<Arithmetic::kExactProduct> : sum_blocks<Arithmetic::kMultiplyThenAdd>;
+    run(t, pad_input(t, x, false, workspace), dy.values, sums);
   }
-  // Every operand is in some sum, and no sum comes back from an infinity or NaN.
-  if (any_nonfinite(sums, all)) return false;
-  for_each_sum([](const float& sum, float* to) {
-    if (to != nullptr) *to = sum;
-  });
+  // Every operand is in some sum, but those that meet zero errors alone, and no sum comes back from an infinity or NaN.
+  bool finite = true;
+  for_each_sum([&](const float&, float& sum) { finite &= sum - sum == 0.0f; });
+  if (!finite) return false;
+  for_each_sum([](float& to, const float& sum) { to = sum; });
   return true;
 }
 
 #else
 
-bool thin_wg_vector(Arithmetic, const ConvTile&, const Padded&, const float*, float*, Workspace&) {
+bool thin_wg_vector(Arithmetic, const ConvTile&, const float*, const Operand&, float*, Workspace&) {
   return false;
 }
 
@@ -160,9 +273,9 @@ bool is_thin(Arithmetic arithmetic, const ConvTile& t) {
          t.stride_w == t.stride_h && t.dilation_h == 1 && t.dilation_w == 1;
 }
 
-bool thin_wg(Arithmetic arithmetic, const ConvTile& tile, const Padded& image, const float* dy, float* acc,
+bool thin_wg(Arithmetic arithmetic, const ConvTile& tile, const float* x, const Operand& dy, float* acc,
              Workspace& workspace) {
-  return HWY_DYNAMIC_DISPATCH(thin_wg_vector)(arithmetic, tile, image, dy, acc, workspace);
+  return HWY_DYNAMIC_DISPATCH(thin_wg_vector)(arithmetic, tile, x, dy, acc, workspace);
 }
 
 }  // namespace backboard::npu

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "npu/engine/gemm_tile.h"
-#include "npu/engine/padded_image.h"
 #include "npu/engine/strided_gemm.h"
 
 namespace backboard::npu {
@@ -10,10 +9,10 @@ namespace backboard::npu {
 /// Whether thin_wg() can take a tile: 3x3 taps, stride 1 or 2, no dilation, one or two input channels; binary32 sums.
 bool is_thin(Arithmetic arithmetic, const ConvTile& tile);
 
-/// acc (w strides) += dy * x over (n, oh, ow), as conv_gemm() has it; nothing is packed. `image` is pad_input()'s.
-/// Returns false, and has changed nothing, when a sum is not finite (a zero may have met an infinity or NaN), or on a
-/// vector unit that has too few registers. Uses workspace slot 0.
-bool thin_wg(Arithmetic arithmetic, const ConvTile& tile, const Padded& image, const float* dy, float* acc,
+/// acc (w strides) += dy * x over (n, oh, ow), as conv_gemm() has it; nothing is packed. Returns false, and has changed
+/// nothing, when a sum is not finite (a zero may have met an infinity or NaN), or on a vector unit that has too few
+/// registers. Uses workspace slots 0 to 3.
+bool thin_wg(Arithmetic arithmetic, const ConvTile& tile, const float* x, const Operand& dy, float* acc,
              Workspace& workspace);
 
 }  // namespace backboard::npu

@@ -101,7 +101,7 @@ class CountKernel final : public GemmKernel {
 void multiply_tile(const DaaConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
                    const Operand& second, float* acc, Workspace& workspace) {
   if (config.mode_of(pass, tile.layer) == Mode::kDense) {
-    return conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, first.values, second.values, acc, workspace);
+    return conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, {first.values}, {second.values}, acc, workspace);
   }
   conv_gemm(PairKernel(config, pass, tile), pass, tile, first.values, second.values, acc, workspace);
 }

@@ -70,7 +70,7 @@ void wg_tile(const LnpuConfig& config, const ConvTile& tile, const Operand& x, c
 
 void multiply_tile(const LnpuConfig& config, Pass pass, const ConvTile& tile, const Operand& first,
                    const Operand& second, float* acc, Workspace& workspace) {
-  conv_gemm(arithmetic_of(config.accumulator), pass, tile, first.values, second.values, acc, workspace);
+  conv_gemm(arithmetic_of(config.accumulator), pass, tile, first, second, acc, workspace);
 }
 
 void count_tile(const LnpuConfig& config, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,

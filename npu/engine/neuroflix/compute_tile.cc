@@ -53,7 +53,7 @@ void multiply_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& til
   const OperandSizes sizes = operand_sizes(pass, tile);
   const float* a = rounded(first.values, sizes.first, kSlotFirst, workspace);
   const float* b = rounded(second.values, sizes.second, kSlotSecond, workspace);
-  conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, a, b, acc, workspace);
+  conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, {a}, {b}, acc, workspace);
 }
 
 void count_tile(const NeuroflixConfig& config, Pass pass, const ConvTile& tile, Facts& facts) {

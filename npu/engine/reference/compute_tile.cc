@@ -25,7 +25,7 @@ void wg_tile(const ConvTile& tile, const Operand& x, const Operand& dy, float* a
 
 void multiply_tile(const ReferenceConfig&, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                    float* acc, Workspace& workspace) {
-  conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, first.values, second.values, acc, workspace);
+  conv_gemm(Arithmetic::kMultiplyThenAdd, pass, tile, {first.values}, {second.values}, acc, workspace);
 }
 
 void count_tile(const ReferenceConfig&, Pass pass, const ConvTile& tile, const Operand&, const Operand&, Facts& facts,

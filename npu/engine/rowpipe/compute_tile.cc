@@ -65,7 +65,7 @@ std::pair<Operand, Operand> prepare_tile(const RowpipeConfig& config, Pass pass,
 
 void multiply_tile(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second, float* acc,
                    Workspace& workspace) {
-  conv_gemm(Arithmetic::kExactProduct, pass, tile, first.values, second.values, acc, workspace);
+  conv_gemm(Arithmetic::kExactProduct, pass, tile, {first.values}, {second.values}, acc, workspace);
 }
 
 void count_tile(const RowpipeConfig& config, Pass pass, const ConvTile& tile, Facts& facts) {

@@ -32,7 +32,7 @@ void multiply_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, 
   const OperandSizes sizes = operand_sizes(pass, tile);
   const float* a = fixed(first_format(widths, pass), first.values, sizes.first, kSlotFirst, workspace);
   const float* b = fixed(second_format(widths, pass), second.values, sizes.second, kSlotSecond, workspace);
-  conv_gemm(Arithmetic::kExactProduct, pass, tile, a, b, acc, workspace);
+  conv_gemm(Arithmetic::kExactProduct, pass, tile, {a}, {b}, acc, workspace);
 }
 
 void count_tile(const TaxonnConfig& config, Pass pass, const ConvTile& tile, Facts& facts) {

@@ -152,13 +152,17 @@ TEST_CASE("A zero times an infinity or NaN adds nothing, on every vector unit") 
   }
 }
 
-TEST_CASE("FC layers equal plain loops however many of their errors are zero, on every vector unit") {
+TEST_CASE("Kernels that list errors equal plain loops however many of them are zero, on every vector unit") {
   const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   uint32_t seed = 500;
-  // One row and column, net S, more columns than whole vectors hold, more errors than are listed at a time.
-  for (const ConvTile& tile : {ConvTile::fully_connected(1, 1, 1), ConvTile::fully_connected(64, 64, 10),
-                               ConvTile::fully_connected(16, 64, 10), ConvTile::fully_connected(5, 255, 13),
-                               ConvTile::fully_connected(40, 37, 500), ConvTile::fully_connected(31, 131, 1)}) {
+  // FC: one row and column, net S, more columns than whole vectors hold, more errors than are listed at a time.
+  // One or two input channels: net S, rows that are no whole vectors, channels that are no whole group, no padding.
+  for (const ConvTile& tile :
+       {ConvTile::fully_connected(1, 1, 1), ConvTile::fully_connected(64, 64, 10),
+        ConvTile::fully_connected(16, 64, 10), ConvTile::fully_connected(5, 255, 13),
+        ConvTile::fully_connected(40, 37, 500), ConvTile::fully_connected(31, 131, 1),
+        ConvTile::whole(2, 1, 28, 28, 8, 3, 3, 1, 1), ConvTile::whole(3, 2, 7, 9, 5, 3, 3, 1, 1),
+        ConvTile::whole(1, 1, 9, 37, 11, 3, 3, 1, 0), ConvTile::whole(2, 2, 15, 22, 7, 3, 3, 2, 1)}) {
     for (const double error_zeros : {0.0, 0.5, 0.75, 0.95, 1.0}) {
       for (const bool finite : {true, false}) {
         for (const Kind kind : kKinds) {
