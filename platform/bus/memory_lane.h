@@ -7,8 +7,8 @@
 #include <functional>
 
 #include "platform/bus/access.h"
-#include "platform/bus/line_timing.h"
 #include "platform/bus/port_counters.h"
+#include "platform/dram/line_times.h"
 #include "platform/stats/traffic_table.h"
 
 namespace backboard {
@@ -39,7 +39,9 @@ class MemoryLane final : public BusPort {
     std::array<PortCounters*, 3> points{};       ///< that count: the master's port, the bus, the memory's socket
     std::function<uint64_t(uint64_t)> beats_ps;  ///< how long so many bytes occupy the channel
   };
-  explicit MemoryLane(Parts parts) : parts_(std::move(parts)), lines_(dynamic_cast<LineTiming*>(&parts_.target)) {}
+  explicit MemoryLane(Parts parts) : parts_(std::move(parts)) {
+    if (auto* const memory = dynamic_cast<HasLineTimes*>(&parts_.target)) lines_ = memory->line_times();
+  }
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override {
     const uint64_t address = access.address, time_ps = access.time_ps;
@@ -50,7 +52,11 @@ class MemoryLane final : public BusPort {
       return response;
     }
     BusResponse response = BusResponse::ok;
-    const uint64_t end_ps = cross(access.op, access.size, time_ps + delay_ps, [&](uint64_t arrival_ps) {
+    if (access.size != last_bytes_) [[unlikely]] {
+      last_bytes_ = access.size;
+      last_beats_ps_ = parts_.beats_ps(access.size);
+    }
+    const uint64_t end_ps = cross(access.op, last_beats_ps_, time_ps + delay_ps, [&](uint64_t arrival_ps) {
       uint64_t taken_ps = 0;
       access.address = address - parts_.base;
       access.time_ps = arrival_ps;
@@ -60,52 +66,62 @@ class MemoryLane final : public BusPort {
       return arrival_ps + taken_ps;
     });
     delay_ps = end_ps - time_ps;
-    count(access.op, access.size, response, access.who);
+    count(access.op, access.size, response, access.who, 1);
     return response;
   }
   std::optional<DirectRegion> direct(uint64_t) override { return std::nullopt; }
 
-  /// Whether `carry_line` may be called.
-  bool carries_lines() const { return lines_ != nullptr && lines_->times_lines(); }
+  /// Whether `carry_line` may be called from now on for lines of `size` bytes, a power of two.
+  bool takes_lines(uint32_t size) {
+    if (lines_ == nullptr || parts_.base % size != 0 || !lines_->has_lines(size)) return false;
+    line_ = {size, lines_->rows.bursts_of_line(size), parts_.beats_ps(size)};
+    return true;
+  }
   /// Whether somebody wants to see writes of these bytes: they go by `access`.
   bool watches(uint64_t address, uint64_t size) const { return parts_.watched.meet(address, size); }
-  /// Like `access` for `size` bytes at an absolute address, a cache's line which lies in the memory whole and is
-  /// offered at `time_ps`, but that the master itself copies its bytes, by the direct region. A memory refuses no such
-  /// line. Gives the time at which it has passed.
-  [[gnu::always_inline]] uint64_t carry_line(BusOp op, uint64_t address, uint32_t size, uint64_t time_ps,
-                                             const Attribution& who) {
-    const uint64_t end_ps = cross(op, size, time_ps, [&](uint64_t arrival_ps) {
-      return lines_->time_line(op, address - parts_.base, size, who.initiator, arrival_ps);
-    });
-    count(op, size, BusResponse::ok, who);
-    return end_ps;
+  /// Like `access` for a cache's line at an absolute address, a multiple of its size, which lies in the memory whole
+  /// and is offered at `time_ps`, but that the master itself copies its bytes, by the direct region. A memory refuses
+  /// no such line. Gives the time at which it has passed. Counting is left to `count_lines`.
+  template <BusOp kOp>
+  [[gnu::always_inline]] uint64_t carry_line(uint64_t address, uint64_t time_ps, Initiator initiator) {
+    return cross(
+        kOp, line_.beats_ps, time_ps, [&](uint64_t arrival_ps) __attribute__((always_inline)) {
+          return lines_->time_line<kOp>(address - parts_.base, line_.size, line_.bursts, initiator, arrival_ps);
+        });
+  }
+  /// Counts so many lines that were carried.
+  void count_lines(BusOp op, const Attribution& who, uint64_t lines) {
+    if (lines == 0) return;
+    count(op, lines * line_.size, BusResponse::ok, who, lines);
+    lines_->count_lines(op, line_.size, who.initiator, lines);
   }
 
  private:
-  /// `serve` gives the time at which the memory is done, from that at which the access reaches it. Gives the time of
-  /// the answer.
+  /// `beats_ps`: how long the access occupies the channel. `serve` gives the time at which the memory is done, from
+  /// that at which the access reaches it. Gives the time of the answer.
   template <class Serve>
-  [[gnu::always_inline]] uint64_t cross(BusOp op, uint32_t size, uint64_t offered_ps, Serve serve) {
+  [[gnu::always_inline]] uint64_t cross(BusOp op, uint64_t beats_ps, uint64_t offered_ps, Serve serve) {
     const bool write = op == BusOp::write;
-    if (size != last_bytes_) [[unlikely]] {
-      last_bytes_ = size;
-      last_beats_ps_ = parts_.beats_ps(size);
-    }
     uint64_t& channel_free_ps = parts_.channel_free_ps[static_cast<size_t>(op)];
     const uint64_t start_ps = std::max(offered_ps, channel_free_ps);
-    const uint64_t passed_ps = start_ps + last_beats_ps_ + parts_.latency_ps;
-    channel_free_ps = start_ps + last_beats_ps_;
+    const uint64_t passed_ps = start_ps + beats_ps + parts_.latency_ps;
+    channel_free_ps = start_ps + beats_ps;
     const uint64_t done_ps = serve(start_ps + parts_.latency_ps + (write ? parts_.beat_ps : 0));
     return std::max(done_ps + (write ? 0 : parts_.beat_ps), passed_ps);
   }
-  [[gnu::always_inline]] void count(BusOp op, uint64_t bytes, BusResponse response, const Attribution& who) {
-    for (PortCounters* const point : parts_.points) point->count(op, bytes, response);
+  void count(BusOp op, uint64_t bytes, BusResponse response, const Attribution& who, uint64_t transactions) {
+    for (PortCounters* const point : parts_.points) point->count(op, bytes, response, transactions);
     // What the core moves belongs to no command of the NPU.
-    if (response == BusResponse::ok && parts_.traffic != nullptr) parts_.traffic->record(who, op, bytes);
+    if (response == BusResponse::ok && parts_.traffic != nullptr) parts_.traffic->record(who, op, bytes, transactions);
   }
 
   Parts parts_;
-  LineTiming* lines_;
+  LineTimes* lines_ = nullptr;  ///< of the target; it outlives the lane too
+  struct Line {
+    uint32_t size = 0;
+    uint64_t bursts = 0;
+    uint64_t beats_ps = 0;
+  } line_;
   uint32_t last_bytes_ = 0;  ///< and how long their beats take: lines are alike
   uint64_t last_beats_ps_ = 0;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <ctime>
 #include <optional>
@@ -135,27 +136,51 @@ double mips(uint64_t instructions, double seconds) {
   return static_cast<double>(instructions) / seconds / 1e6;
 }
 
-/// Guest MIPS under QEMU: what the rounds take beyond a run of one round, for QEMU needs a while to start.
+/// Guest MIPS under QEMU: what the rounds take beyond a run of one round, for QEMU needs a while to start. A program
+/// that takes less than kLeastSeconds runs more rounds there, for a short time differs from run to run.
 class QemuColumn {
  public:
-  QemuColumn(const BenchProgram& program, uint64_t instructions, uint64_t instructions_of_one, const char* expected)
-      : program_(program), instructions_(instructions - instructions_of_one), expected_(expected) {}
-  void repeat() {
-    shortest_ = std::min(shortest_, run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, order(program_, 1)).cpu_seconds);
-    const QemuRun run = run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, order(program_, program_.rounds));
-    if (run.output != expected_) {
-      throw InputError(
-          fmt::format("bench: {}: QEMU printed '{}', the board '{}'", program_.name, run.output, expected_));
+  /// What the board's runs of one round and of all rounds told.
+  QemuColumn(const BenchProgram& program, const BoardRun& one, const BoardRun& all)
+      : program_(program), rounds_(program.rounds), one_(one), all_(all) {}
+  /// False: Ctrl-C.
+  bool repeat() {
+    shortest_ = std::min(shortest_, seconds(1, one_));
+    double longest = seconds(rounds_, all_);
+    const double taken = longest - shortest_;
+    if (longest_ == kNever && taken < kLeastSeconds) {
+      if (!lengthen(std::ceil(kLeastSeconds / std::max(taken, kLeastSeconds / kMostTimes)))) return false;
+      longest = seconds(rounds_, all_);
     }
-    longest_ = std::min(longest_, run.cpu_seconds);
+    longest_ = std::min(longest_, longest);
+    return true;
   }
-  double value() const { return mips(instructions_, std::max(longest_ - shortest_, 1e-6)); }
+  double value() const { return mips(all_.instructions - one_.instructions, std::max(longest_ - shortest_, 1e-6)); }
 
  private:
+  static constexpr double kLeastSeconds = 0.4, kMostTimes = 64, kNever = 1e9;
+
+  double seconds(uint32_t rounds, const BoardRun& expected) const {
+    const QemuRun run = run_in_qemu(program_.elf, BENCH_ROUNDS_ADDRESS, order(program_, rounds));
+    if (run.output != expected.output) {
+      throw InputError(
+          fmt::format("bench: {}: QEMU printed '{}', the board '{}'", program_.name, run.output, expected.output));
+    }
+    return run.cpu_seconds;
+  }
+  /// So many times the rounds; the board runs them once, to tell what is right.
+  bool lengthen(double times) {
+    rounds_ = static_cast<uint32_t>(std::min(rounds_ * times, double{UINT32_MAX}));
+    all_ = run_in_child(program_, Mode{.name = "jit"}, rounds_);
+    if (all_.interrupted) return false;
+    BB_CHECK(all_.passed, "{}: {}", program_.name, all_.output);
+    return true;
+  }
+
   const BenchProgram& program_;
-  uint64_t instructions_;
-  const char* expected_;
-  double shortest_ = 1e9, longest_ = 1e9;
+  uint32_t rounds_;
+  BoardRun one_, all_;
+  double shortest_ = kNever, longest_ = kNever;
 };
 
 /// All columns of one program, measured in turns so that a host that slows down slows all of them. False: Ctrl-C.
@@ -174,8 +199,8 @@ bool measure_program(const BenchProgram& program, const std::vector<Mode>& modes
       best[i] = std::max(best[i], mips(run.instructions, run.cpu_seconds));
     }
     if (!with_qemu) continue;
-    if (!qemu) qemu.emplace(program, first->instructions, one.instructions, first->output);
-    qemu->repeat();
+    if (!qemu) qemu.emplace(program, one, *first);
+    if (!qemu->repeat()) return false;
   }
   const auto add = [&](const char* column, double value, const char* unit) {
     table.push_back({program.name, value, unit, "", column});

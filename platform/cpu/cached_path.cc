@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "platform/cpu/data_path.h"
+#include "platform/cpu/usual_line.h"
 #include "platform/memory/memory_access.h"
 
 namespace backboard {
@@ -70,20 +71,6 @@ inline uint64_t DataPath::write_back(uint64_t line, uint8_t* bytes, uint64_t tim
   return delay_ps;
 }
 
-[[gnu::always_inline]] inline void DataPath::enter(uint32_t slot, uint64_t line, bool machine_mode, uint8_t* bytes,
-                                                   bool may_read, bool may_write) {
-  Page& page = page_at(pages(machine_mode), line);
-  release(page, machine_mode);
-  line_pages_[slot][machine_mode ? 0 : 1] = &page;
-  if (!machine_mode) tables_used_ = 2;
-  page.read_tag = may_read ? line : kNoTag;
-  page.write_tag = may_write ? line : kNoTag;
-  page.host_minus_guest = reinterpret_cast<uintptr_t>(bytes) - static_cast<uintptr_t>(line);
-  page.read_cycles = page.write_cycles = data_config_.hit_cycles;
-  page.owner = slot;
-  page.size_mask = kOfCache;
-}
-
 /// Lets the interpreter touch a line that is there, as far as it may without anybody noticing.
 void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   Cache& cache = *data_cache_;
@@ -103,19 +90,11 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   enter(slot, line, machine_mode, bytes, may_read, may_write && takes_stores);
 }
 
-[[gnu::always_inline]] inline void DataPath::forget_granule(Page*& page) {
-  if (page == nullptr) return;
-  if (page->reads + page->writes != 0) {
-    count_line(*page);
-    page->reads = page->writes = 0;
-  }
-  page->read_tag = page->write_tag = kNoTag;
-  page->size_mask = kOfRegion;
-  page = nullptr;
-}
-
 void DataPath::forget_line(uint32_t slot) {
-  for (Page*& page : line_pages_[slot]) forget_granule(page);
+  for (Page*& page : line_pages_[slot]) {
+    collect(*page);
+    forget_granule(page);
+  }
 }
 
 void DataPath::drop_line(uint32_t slot) {
@@ -128,14 +107,10 @@ void DataPath::drop_line(uint32_t slot) {
 inline void DataPath::collect_set(uint32_t first_slot) {
   const std::array<Page*, 2>* const pages = line_pages_.data() + first_slot;
   const uint32_t ways = data_cache_->ways();
-  for (uint32_t way = 0; way < ways; ++way) {
-    if (pages[way][0] != nullptr) collect(*pages[way][0]);
-  }
+  for (uint32_t way = 0; way < ways; ++way) collect(*pages[way][0]);
   if (tables_used_ == 1) [[likely]]
     return;
-  for (uint32_t way = 0; way < ways; ++way) {
-    if (pages[way][1] != nullptr) collect(*pages[way][1]);
-  }
+  for (uint32_t way = 0; way < ways; ++way) collect(*pages[way][1]);
 }
 
 /// Makes room for `line` and reads it: the core waits for the line, and before it for the write buffer if that still
@@ -284,109 +259,67 @@ void DataPath::remember_memory(const Region& region) {
   const bool usual = use_direct_memory_ && !requests_ && watchpoints_.empty() &&
                      data_config_.writes == CacheWrites::back && data_config_.write_allocate &&
                      data_config_.replacement == CacheReplacement::lru;
-  if (!usual || region.lane == nullptr || !region.lane->carries_lines()) return;
+  if (!usual || region.lane == nullptr || !region.lane->takes_lines(data_cache_->line_bytes())) return;
   const uint64_t first = (region.first + (line_bytes - 1)) & ~(line_bytes - 1);
   const uint64_t end = (region.last + 1) & ~(line_bytes - 1);
   if (end <= first) return;
   const uintptr_t of_address_0 = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
-  usual_memory_ = {first, end - first, reinterpret_cast<uint8_t*>(of_address_0), region.lane, {}};
+  const uint32_t miss_cycles = data_config_.hit_cycles + data_config_.miss_cycles;
+  usual_memory_ = {first, end - first, reinterpret_cast<uint8_t*>(of_address_0), region.lane, miss_cycles, {}};
   for (const bool machine_mode : {true, false}) {
     const Pmp::Permission permission = pmp_.permission(first, end - first, machine_mode);
-    usual_memory_.access[machine_mode ? 0 : 1] = permission.uniform ? permission.access : UsualMemory::kAskPmp;
+    const bool uniform = permission.uniform && !excluded(first, end - first);
+    usual_memory_.access[machine_mode ? 0 : 1] = uniform ? permission.access : UsualMemory::kAsk;
   }
 }
 
-/// A line's age is the table's or the cache's, whichever is later. `kWays` of the cache, 0 for any number: most have
-/// four, and for them it is worth to have no loop. Nobody foresees which slot it is, so there is no branch for it.
-template <uint32_t kWays>
-[[gnu::always_inline]] inline uint32_t DataPath::oldest_slot(uint64_t line) const {
-  constexpr unsigned kWayBits = 4;  // CacheConfig::ways; ages have more than enough bits left
+/// What `machine_mode` may do with a line of the usual memory, as or-ed PmpAccess; 0 also where the long way is to be
+/// taken.
+uint8_t DataPath::access_to_line(uint64_t line, bool machine_mode) const {
+  const uint32_t line_bytes = data_cache_->line_bytes();
+  const Pmp::Permission permission = pmp_.permission(line, line_bytes, machine_mode);
+  return permission.uniform && !excluded(line, line_bytes) ? permission.access : uint8_t{0};
+}
+
+/// For caches of any number of ways, and lines of both tables.
+uint32_t DataPath::oldest_slot(uint64_t line) const {
   const Cache& cache = *data_cache_;
-  const uint32_t first = cache.first_slot(line), ways = kWays == 0 ? cache.ways() : kWays;
-  const uint64_t* const lines = cache.lines() + first;
-  const uint64_t* const ages = cache.ages() + first;
-  const std::array<Page*, 2>* const granules = line_pages_.data() + first;
-  const bool by_users_too = kWays == 0 && tables_used_ == 2;
+  const uint32_t first = cache.first_slot(line);
+  uint32_t oldest = Cache::kNowhere;
   uint64_t least = UINT64_MAX;
-#pragma GCC unroll 4
-  for (uint32_t way = 0; way < ways; ++way) {
-    const uint64_t there = lines[way];
+  for (uint32_t slot = first; slot < first + cache.ways(); ++slot) {
+    const uint64_t there = cache.line(slot);
     if (there == line) return Cache::kNowhere;
-    uint64_t age = ages[way];
-    if (const Page* const page = granules[way][0]) age = std::max(age, page->last_use);
-    if (by_users_too) {
-      if (const Page* const page = granules[way][1]) age = std::max(age, page->last_use);
-    }
+    const auto& [by_machine, by_user] = line_pages_[slot];
+    const uint64_t age = std::max({cache.ages()[slot], by_machine->last_use, by_user->last_use});
     // The first empty slot comes first, and the first of those that are equally old.
-    const uint64_t rank = there == Cache::kNoLine ? way : (age + 1) << kWayBits | way;
-    least = std::min(least, rank);
+    const uint64_t rank = there == Cache::kNoLine ? 0 : age + 1;
+    if (rank < least) {
+      least = rank;
+      oldest = slot;
+    }
   }
-  return first + static_cast<uint32_t>(least % (1u << kWayBits));
+  return oldest;
 }
 
-/// Equal to read_line and write_line where they call `bring` (their comments say why things are done), because of what
-/// remember_memory has made sure of. The set is looked at once, and only what gives way is collected.
-template <BusOp kOp>
-uint8_t* DataPath::bring_usual_line(uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles) {
-  constexpr bool kWrite = kOp == BusOp::write;
-  Cache& cache = *data_cache_;
-  const auto in_memory = [this](uint64_t at) {
-    return reinterpret_cast<uint8_t*>(reinterpret_cast<uintptr_t>(usual_memory_.bytes) + static_cast<uintptr_t>(at));
-  };
-  const uint32_t line_bytes = cache.line_bytes();
-  const uint64_t line = cache.line_of(address);
-  uint8_t access = usual_memory_.access[machine_mode ? 0 : 1];
-  if (access == UsualMemory::kAskPmp) [[unlikely]] {
-    const Pmp::Permission permission = pmp_.permission(line, line_bytes, machine_mode);
-    if (!permission.uniform) return nullptr;
-    access = permission.access;
-  }
-  const auto may = [access](PmpAccess what) { return (access & static_cast<uint8_t>(what)) != 0; };
-  if (!may(kWrite ? PmpAccess::write : PmpAccess::read) || excluded(line, line_bytes)) [[unlikely]]
-    return nullptr;
-
-  const bool by_users_too = tables_used_ == 2;
-  const uint32_t slot = cache.ways() == 4 && !by_users_too ? oldest_slot<4>(line) : oldest_slot<0>(line);
-  if (slot == Cache::kNowhere) return nullptr;
-  MemoryLane& lane = *usual_memory_.lane;
-  const uint64_t old_line = cache.line(slot);
-  bool dirty = false;
-  if (old_line != Cache::kNoLine) {
-    if (cache.overtaken(slot) || !is_usual(old_line)) return nullptr;
-    forget_granule(line_pages_[slot][0]);
-    if (by_users_too) forget_granule(line_pages_[slot][1]);
-    dirty = cache.dirty(slot);
-    if (dirty && lane.watches(old_line, line_bytes)) return nullptr;
-  }
-  const uint64_t asked_ps = clock_.time_ps(clock);
-  const uint64_t start_ps = dirty ? std::max(asked_ps, write_buffer_free_ps_) : asked_ps;
-  const uint64_t brought_ps = lane.carry_line(BusOp::read, line, line_bytes, start_ps, kOwner);
-  cycles = data_config_.hit_cycles + data_config_.miss_cycles + cycles_of(brought_ps - asked_ps);
-  if (dirty) {
-    if (cache.has_data()) copy_line(in_memory(old_line), cache.bytes(slot), line_bytes);
-    cache.counters.write_backs++;
-    write_buffer_free_ps_ = lane.carry_line(BusOp::write, old_line, line_bytes, brought_ps, kOwner);
-  }
-  cache.place(slot, line, clock, kWrite);
-  uint8_t* bytes = in_memory(line);
-  if (cache.has_data()) {
-    copy_line(cache.bytes(slot), bytes, line_bytes);
-    bytes = cache.bytes(slot);
-  }
-  cache.counters.fills++;
-  if (kWrite) {
-    cache.counters.writes++;
-    cache.counters.write_misses++;
-  } else {
-    cache.counters.reads++;
-    cache.counters.read_misses++;
-  }
-  enter(slot, line, machine_mode, bytes, may(PmpAccess::read), may(PmpAccess::write));
-  return bytes + (address - line);
+DataPath::BroughtLine DataPath::bring_at_once(BusOp op, uint64_t address, bool machine_mode, uint64_t clock) {
+  return op == BusOp::write ? bring_usual_line<BusOp::write>(address, machine_mode, clock)
+                            : bring_usual_line<BusOp::read>(address, machine_mode, clock);
 }
 
-template uint8_t* DataPath::bring_usual_line<BusOp::read>(uint64_t, bool, uint64_t, uint32_t&);
-template uint8_t* DataPath::bring_usual_line<BusOp::write>(uint64_t, bool, uint64_t, uint32_t&);
+void DataPath::settle_lines() {
+  if (usual_memory_.lane == nullptr) return;
+  const Unsettled lines = std::exchange(unsettled_, {});
+  CacheCounters& counters = data_cache_->counters;
+  counters.reads += lines.reads;
+  counters.read_misses += lines.reads;
+  counters.writes += lines.writes;
+  counters.write_misses += lines.writes;
+  counters.fills += lines.reads + lines.writes;
+  counters.write_backs += lines.write_backs;
+  usual_memory_.lane->count_lines(BusOp::read, kOwner, lines.reads + lines.writes);
+  usual_memory_.lane->count_lines(BusOp::write, kOwner, lines.write_backs);
+}
 
 AccessResult DataPath::fetch_line(uint64_t line, uint64_t clock) {
   Cache& cache = *code_cache_;

@@ -6,6 +6,7 @@
 #include "platform/check/check.h"
 #include "platform/cpu/fast_float.h"
 #include "platform/cpu/riscv_core.h"
+#include "platform/cpu/usual_line.h"
 
 namespace backboard {
 
@@ -242,10 +243,11 @@ CompiledReturn RiscvCore<Xlen>::bring_compiled(const CompiledSite& site, U addre
   const uint32_t size_bytes = site.size_bytes;
   const bool aligned = (address & (size_bytes - 1)) == 0;
   uint64_t now = clock + site.latency_before;
-  uint32_t cycles = 0;
-  uint8_t* const place =
-      aligned ? path_.bring_at_once(kOp, address, data_machine_, now + site.cycles_before, cycles) : nullptr;
-  if (place == nullptr) return access_compiled(site, address, clock);
+  if (!aligned) [[unlikely]]
+    return access_compiled(site, address, clock);
+  const auto [place, cycles] = path_.bring_usual_line<kOp>(address, data_machine_, now + site.cycles_before);
+  if (place == nullptr) [[unlikely]]
+    return access_compiled(site, address, clock);
   const Operation& op = *site.operation;
   now += cycles;
   if constexpr (kOp == BusOp::write) {
@@ -255,8 +257,13 @@ CompiledReturn RiscvCore<Xlen>::bring_compiled(const CompiledSite& site, U addre
     elsewhere_write_bytes_ += size_bytes;
   } else {
     uint32_t word = 0;
-    size_bytes == 4 ? std::memcpy(&word, place, 4) : std::memcpy(&word, place, size_bytes);
-    finish_load(site, word);
+    if (size_bytes == 4 && !site.floating) [[likely]] {
+      std::memcpy(&word, place, 4);
+      x_[op.rd] = word;
+    } else {
+      std::memcpy(&word, place, size_bytes);
+      finish_load(site, word);
+    }
     now -= home_.read_cycles;
     elsewhere_read_bytes_ += size_bytes;
   }

@@ -29,7 +29,9 @@ class CoreClock {
     return static_cast<uint64_t>((static_cast<Wide>(time_ps) * hz_ + kPsPerSecond - 1) / kPsPerSecond);
   }
   /// Whole cycles that cover `duration_ps`.
-  uint64_t cycles_covering(uint64_t duration_ps) const { return edge_at_or_after(duration_ps); }
+  uint64_t cycles_covering(uint64_t duration_ps) const {
+    return period_ps_ != 0 ? by_period_.quotient_up(duration_ps) : edge_at_or_after(duration_ps);
+  }
 
  private:
   __extension__ using Wide = unsigned __int128;

@@ -26,7 +26,7 @@ DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const C
   if (data_config_.enabled) {
     data_cache_.emplace(data_config_);
     largest_latency_cycles_ = data_config_.hit_cycles;
-    line_pages_.resize(data_cache_->slots());
+    line_pages_.resize(data_cache_->slots() + 1, {&nowhere_, &nowhere_});
     line_access_.size = data_cache_->line_bytes();
     line_access_.who = kOwner;
   }
@@ -210,12 +210,14 @@ void DataPath::count(Page& page) {
 }
 
 void DataPath::collect_pages() {
+  settle_lines();
   for (PageTable& table : pages_) {
     for (Page& page : table) collect(page);
   }
 }
 
 void DataPath::flush_pages() {
+  settle_lines();
   usual_memory_ = {};
   for (unsigned mode = 0; mode < entered_.size(); ++mode) {
     for (const uint32_t page : entered_[mode]) home_pages_[mode]->bytes()[page] = 0;

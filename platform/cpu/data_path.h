@@ -133,13 +133,17 @@ class DataPath {
   }
 
   /// The short way of a miss (cached_path.cc): an aligned load or store whose line is not there, of which nobody could
-  /// notice anything. Brings the line, counts the access, and gives its place and `cycles`, as `read` or `write` would;
-  /// the caller moves the bytes. nullptr, and nothing is done: the others are to be called.
-  uint8_t* bring_at_once(BusOp op, uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles) {
-    if (!is_usual(address)) return nullptr;
-    return op == BusOp::write ? bring_usual_line<BusOp::write>(address, machine_mode, clock, cycles)
-                              : bring_usual_line<BusOp::read>(address, machine_mode, clock, cycles);
-  }
+  /// notice anything. Brings the line, counts the access, and gives its place and cycles, as `read` or `write` would;
+  /// the caller moves the bytes. Without a place nothing is done, and the others are to be called.
+  struct BroughtLine {
+    uint8_t* place = nullptr;
+    uint64_t cycles = 0;
+  };
+  BroughtLine bring_at_once(BusOp op, uint64_t address, bool machine_mode, uint64_t clock);
+  template <BusOp kOp>
+  BroughtLine bring_usual_line(uint64_t address, bool machine_mode, uint64_t clock);  ///< the same (usual_line.h)
+  /// Counts those lines, in the cache and in what lies behind it: to be called before anybody looks at bus or memory.
+  void settle_lines();
 
   /// Instruction bytes outside direct memory.
   AccessResult fetch(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, void* value);
@@ -244,7 +248,19 @@ class DataPath {
   /// Before a granule of a table holds something else.
   void release(Page& page, bool machine_mode) {
     collect(page);
-    if (page.size_mask == kOfCache) line_pages_[page.owner][machine_mode ? 0 : 1] = nullptr;
+    if (page.size_mask == kOfCache) line_pages_[page.owner][machine_mode ? 0 : 1] = &nowhere_;
+  }
+  /// The hits of a line that gives way: its age and whether it is dirty are nobody's business any more.
+  void count_hits(Page& page) {
+    data_cache_->counters.reads += page.reads;
+    data_cache_->counters.writes += page.writes;
+    page.reads = page.writes = 0;
+  }
+  /// `page`, of line_pages_, has been counted.
+  void forget_granule(Page*& page) {
+    page->read_tag = page->write_tag = kNoTag;
+    page->owner = data_cache_->slots();
+    page = &nowhere_;
   }
   void enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
@@ -305,16 +321,14 @@ class DataPath {
   BusPort& way_of_lines(uint32_t region) { return region == kNoRegion ? bus_ : *regions_[region].lines; }
   AccessResult clean(uint32_t slot, uint64_t clock);
   void enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes);
-  /// Makes the table's granule of `line` that of `slot`.
   void enter(uint32_t slot, uint64_t line, bool machine_mode, uint8_t* bytes, bool may_read, bool may_write);
   void remember_memory(const Region& region);
   bool is_usual(uint64_t address) const { return address - usual_memory_.first < usual_memory_.size_bytes; }
-  template <BusOp kOp>
-  uint8_t* bring_usual_line(uint64_t address, bool machine_mode, uint64_t clock, uint32_t& cycles);
-  /// The slot that gives way to `line`, which is not there; kNowhere: it is.
-  template <uint32_t kWays>
+  uint8_t access_to_line(uint64_t line, bool machine_mode) const;
+  /// The slot that gives way to `line`, which is not there; kNowhere: it is. A line's age is the table's or the
+  /// cache's, whichever is later.
   uint32_t oldest_slot(uint64_t line) const;
-  void forget_granule(Page*& page);
+  uint32_t oldest_of_four(uint64_t line) const;
   [[gnu::always_inline]] void collect_set(uint32_t first_slot);
   void forget_line(uint32_t slot);
   void drop_line(uint32_t slot);
@@ -352,7 +366,8 @@ class DataPath {
   std::array<uint64_t, 2> brought_ = kNothing;
   Counted counted_;           ///< by the access in progress, or the last one
   unsigned tables_used_ = 1;  ///< 2: lines were entered for user mode too
-  /// By slot: the granules of the two tables that hold its line.
+  Page nowhere_;              ///< the granule of lines that have none
+  /// By slot: the granules of the two tables that hold its line. Behind the slots one for granules without a line.
   std::vector<std::array<Page*, 2>> line_pages_;
   bool has_caches_;
   unsigned granule_shift_;
@@ -365,10 +380,15 @@ class DataPath {
     uint64_t size_bytes = 0;
     uint8_t* bytes = nullptr;  ///< of address 0
     MemoryLane* lane = nullptr;
-    /// What each table's privilege may do everywhere there, as or-ed PmpAccess; kAskPmp: it depends on the line.
+    uint32_t miss_cycles = 0;  ///< beside those of the line's transfer
+    /// What each table's privilege may do everywhere there, as or-ed PmpAccess; kAsk: it depends on the line.
     std::array<uint8_t, 2> access{};
-    static constexpr uint8_t kAskPmp = 0x80;
+    static constexpr uint8_t kAsk = 0x80;
   } usual_memory_;
+  /// Lines that were brought from there by loads and stores, and written back, and are not counted yet.
+  struct Unsettled {
+    uint64_t reads = 0, writes = 0, write_backs = 0;
+  } unsettled_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;
   std::array<PageTable, 2> pages_;

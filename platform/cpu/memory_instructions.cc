@@ -95,11 +95,13 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
     }
   }
   AccessResult result{AccessKind::bus, BusResponse::ok, 0};
-  uint8_t* const place = address % size_bytes != 0 ? nullptr
-                                                   : path_.bring_at_once(BusOp::read, address, data_machine_,
-                                                                         clock_ + cycles_before, result.cycles);
-  if (place != nullptr) {
-    std::memcpy(&transfer_, place, size_bytes);
+  DataPath::BroughtLine line;
+  if (address % size_bytes == 0) {
+    line = path_.bring_at_once(BusOp::read, address, data_machine_, clock_ + cycles_before);
+  }
+  if (line.place != nullptr) {
+    std::memcpy(&transfer_, line.place, size_bytes);
+    result.cycles = static_cast<uint32_t>(line.cycles);
   } else {
     result = path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
   }
@@ -132,11 +134,13 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
     }
   }
   AccessResult result{AccessKind::bus, BusResponse::ok, 0};
-  uint8_t* const place = address % size_bytes != 0 ? nullptr
-                                                   : path_.bring_at_once(BusOp::write, address, data_machine_,
-                                                                         clock_ + cycles_before, result.cycles);
-  if (place != nullptr) {
-    std::memcpy(place, &transfer_, size_bytes);
+  DataPath::BroughtLine line;
+  if (address % size_bytes == 0) {
+    line = path_.bring_at_once(BusOp::write, address, data_machine_, clock_ + cycles_before);
+  }
+  if (line.place != nullptr) {
+    std::memcpy(line.place, &transfer_, size_bytes);
+    result.cycles = static_cast<uint32_t>(line.cycles);
   } else {
     result = path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
   }

@@ -17,6 +17,7 @@ void RiscvCore<Xlen>::run_quanta() {
     run(clock_ + quantum_cycles_);
   } while (stop_reason_ == StopReason::none && !waiting_ && !blocked_ &&
            clock_ < std::min(run_end_clock_, ahead_clock()));
+  path_.settle_lines();
 }
 
 /// The clock edge at which the queue's next event (or the horizon) is due.

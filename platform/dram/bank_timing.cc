@@ -40,25 +40,18 @@ BankTiming::BankTiming(const dram::MemoryConfig& config)
 }
 
 /// Several rows, one after the other.
-RowFacts BankTiming::serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now) {
-  RowFacts facts;
+uint64_t BankTiming::serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts) {
   uint64_t first = address >> burst_bits_ << burst_bits_;
   const uint64_t end = address + size;
   while (first < end) {
     const uint64_t page = first >> page_bits_;
     const uint64_t stop = std::min(end, (page + 1) << page_bits_);
     const uint64_t bursts = ((stop - first - 1) >> burst_bits_) + 1;
-    serve_row(write, page & (banks_count_ - 1), page >> bank_bits_, bursts, now, facts);
+    count_bursts(write, bursts, facts);
+    write ? serve_row<true>(page, bursts, now, facts) : serve_row<false>(page, bursts, now, facts);
     first = stop;
   }
-  return facts;
-}
-
-/// What a refresh at `now` has kept serve_row from.
-RowFacts BankTiming::serve_behind_refresh(bool write, Bank& bank, uint64_t row, uint64_t bursts, uint64_t now) {
-  RowFacts facts;
-  while (bursts != 0) bursts = serve_until_refresh(write, bank, row, bursts, now, facts);
-  return facts;
+  return bus_free_;
 }
 
 dram::EnergyFacts BankTiming::energy_facts(uint64_t now) const {
@@ -84,7 +77,13 @@ dram::EnergyFacts BankTiming::energy_facts(uint64_t now) const {
 
 void BankTiming::state(StateArchive& archive) {
   archive.range("banks", std::span(banks_));
-  archive.value("activates", activates_);
+  std::array<uint64_t, 4> oldest_first = activates_;
+  std::rotate(oldest_first.begin(), oldest_first.begin() + oldest_activate_, oldest_first.end());
+  archive.value("activates", oldest_first);
+  if (archive.reading()) {
+    activates_ = oldest_first;
+    oldest_activate_ = 0;
+  }
   archive.value("bus_free", bus_free_);
   archive.value("last_write", last_write_);
   archive.value("energy", energy_);

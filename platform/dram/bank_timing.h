@@ -44,6 +44,21 @@ class BankTiming {
   /// burst's data has passed.
   uint64_t serve(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts);
 
+  // Lines of caches: `size` bytes, a power of two, at a multiple of it.
+  /// Whether each lies in one row.
+  bool has_lines(uint32_t size) const { return size <= uint64_t{1} << page_bits_; }
+  uint64_t bursts_of_line(uint32_t size) const { return std::max<uint64_t>(1, size >> burst_bits_); }
+  /// Like `serve`, but that the bursts are not counted. `facts`: activates, precharges and refresh_stalls are added to,
+  /// and row_hits loses what count_bursts adds too much.
+  template <bool kWrite, class Facts>
+  uint64_t serve_line(uint64_t address, uint64_t bursts, uint64_t now, Facts& facts);
+  /// Counts bursts that were served, as if all had found their row open.
+  void count_bursts(bool write, uint64_t bursts, RowFacts& facts) {
+    facts.bursts += bursts;
+    facts.row_hits += bursts;
+    (write ? energy_.writes : energy_.reads) += bursts;
+  }
+
   /// What energy depends on, up to clock `now`: commands, and how long banks were active. Where all rows are kept open
   /// the rank counts as active from the first activate behind a refresh to the next refresh; with closed pages as long
   /// as its banks, which overlap less than at all.
@@ -62,12 +77,20 @@ class BankTiming {
   };
   static constexpr uint64_t kNoRow = UINT64_MAX;
 
-  // What a line seldom needs gives its facts, so that those of all others stay in registers.
-  RowFacts serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now);
-  RowFacts serve_behind_refresh(bool write, Bank& bank, uint64_t row, uint64_t bursts, uint64_t now);
-  uint64_t serve_row(bool write, uint64_t bank_index, uint64_t row, uint64_t bursts, uint64_t now, RowFacts& facts);
-  uint64_t serve_until_refresh(bool write, Bank& bank, uint64_t row, uint64_t bursts, uint64_t& now, RowFacts& facts);
-  uint64_t open_row(Bank& bank, uint64_t row, uint64_t earliest, uint64_t refresh_end, RowFacts& facts);
+  uint64_t serve_rows(bool write, uint64_t address, uint64_t size, uint64_t now, RowFacts& facts);
+  template <bool kWrite, class Facts>
+  uint64_t serve_row(uint64_t page, uint64_t bursts, uint64_t now, Facts& facts);
+  template <bool kWrite, class Facts>
+  [[gnu::noinline]] uint64_t serve_closely(Bank& bank, uint64_t row, uint64_t bursts, uint64_t column, uint64_t now,
+                                           Facts& facts);
+  template <bool kWrite, class Facts>
+  uint64_t serve_until_refresh(Bank& bank, uint64_t row, uint64_t bursts, uint64_t column, uint64_t& now, Facts& facts);
+  template <class Facts>
+  uint64_t open_row(Bank& bank, uint64_t row, uint64_t earliest, Facts& facts);
+  template <bool kWrite>
+  uint64_t earliest_column(uint64_t now) const;
+  template <bool kWrite>
+  uint64_t pass(Bank& bank, uint64_t column, uint64_t bursts);
   uint64_t after_activates(uint64_t clock) const;
   void close(const Bank& bank, uint64_t clock);
   /// What lies between two refreshes.
@@ -97,7 +120,8 @@ class BankTiming {
   uint64_t read_to_write_, write_to_read_;  ///< gap on the data bus, end to start
 
   std::vector<Bank> banks_;
-  std::array<uint64_t, 4> activates_{};  ///< clocks plus one of the last four, oldest first
+  std::array<uint64_t, 4> activates_{};  ///< clocks plus one of the last four, in turns
+  uint32_t oldest_activate_ = 0;         ///< of them
   uint64_t bus_free_ = 0;
   bool last_write_ = false;
   dram::EnergyFacts energy_;  ///< of rows that are closed again; commands of all
@@ -116,24 +140,43 @@ inline void BankTiming::close(const Bank& bank, uint64_t clock) {
 
 /// Earliest clock for an activate by RRD and FAW.
 [[gnu::always_inline]] inline uint64_t BankTiming::after_activates(uint64_t clock) const {
-  if (activates_[3] != 0) clock = std::max(clock, activates_[3] - 1 + gaps_.activate_to_activate_l);
-  if (activates_[0] != 0) clock = std::max(clock, activates_[0] - 1 + gaps_.activate_window);
+  const uint64_t last = activates_[(oldest_activate_ + 3) % 4], oldest = activates_[oldest_activate_];
+  if (last != 0) clock = std::max(clock, last - 1 + gaps_.activate_to_activate_l);
+  if (oldest != 0) clock = std::max(clock, oldest - 1 + gaps_.activate_window);
   return clock;
 }
 
-/// Opens `row`, precharging where another is open; returns the earliest column command.
-[[gnu::always_inline]] inline uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest,
-                                                            uint64_t refresh_end, RowFacts& facts) {
-  uint64_t activate = std::max({earliest, refresh_end, bank.activate_ready});
+/// By the controller, which takes a clock to choose, and cannot use the bus before it is free.
+template <bool kWrite>
+[[gnu::always_inline]] inline uint64_t BankTiming::earliest_column(uint64_t now) const {
+  const uint64_t gap = last_write_ == kWrite || bus_free_ == 0 ? 0 : (kWrite ? read_to_write_ : write_to_read_);
+  return std::max(now + 1 + data_latency(kWrite), bus_free_ + gap) - data_latency(kWrite);
+}
+
+/// Bursts of the open row, from the first one's command on. Returns when the last one's data has passed.
+template <bool kWrite>
+[[gnu::always_inline]] inline uint64_t BankTiming::pass(Bank& bank, uint64_t column, uint64_t bursts) {
+  const uint64_t end = column + (bursts << burst_clock_bits_);
+  const uint64_t to_precharge = kWrite ? gaps_.write_to_precharge : gaps_.read_to_precharge;
+  bank.precharge_ready = std::max(bank.precharge_ready, end - burst_ + to_precharge);
+  last_write_ = kWrite;
+  return bus_free_ = end + data_latency(kWrite);
+}
+
+/// Opens `row`, precharging where another is open, by commands from `earliest` on; returns the earliest column command.
+template <class Facts>
+[[gnu::always_inline]] inline uint64_t BankTiming::open_row(Bank& bank, uint64_t row, uint64_t earliest, Facts& facts) {
+  uint64_t activate = std::max(earliest, bank.activate_ready);
   if (bank.row != kNoRow) {
-    const uint64_t precharge = std::max({earliest, refresh_end, bank.precharge_ready});
+    const uint64_t precharge = std::max(earliest, bank.precharge_ready);
     activate = precharge + gaps_.precharge_pb_to_activate;
     ++facts.precharges;
     close(bank, precharge);
   }
   if (bank.last_activate != 0) activate = std::max(activate, bank.last_activate - 1 + gaps_.activate_to_activate_same);
   activate = after_activates(activate);
-  activates_ = {activates_[1], activates_[2], activates_[3], activate + 1};
+  activates_[oldest_activate_] = activate + 1;
+  oldest_activate_ = (oldest_activate_ + 1) % 4;
   bank.last_activate = activate + 1;
   bank.row = row;
   bank.opened = activate;
@@ -151,46 +194,39 @@ inline void BankTiming::close(const Bank& bank, uint64_t clock) {
 }
 
 /// Serves the bursts of one row whose commands come before the next refresh, in whose interval the first one may be.
-/// Returns how many are left; they wait for that refresh, which is at `now` then.
-[[gnu::always_inline]] inline uint64_t BankTiming::serve_until_refresh(bool write, Bank& bank, uint64_t row,
-                                                                       uint64_t bursts, uint64_t& now,
-                                                                       RowFacts& facts) {
-  // The controller takes a clock to choose, and cannot use the bus before it is free.
-  const uint64_t gap = last_write_ == write || bus_free_ == 0 ? 0 : (write ? read_to_write_ : write_to_read_);
-  uint64_t column = std::max(now + 1 + data_latency(write), bus_free_ + gap) - data_latency(write);
-
+/// Returns how many are left; they wait for that refresh, which is at `now` then. `column`: earliest_column at `now`.
+template <bool kWrite, class Facts>
+[[gnu::always_inline]] inline uint64_t BankTiming::serve_until_refresh(Bank& bank, uint64_t row, uint64_t bursts,
+                                                                       uint64_t column, uint64_t& now, Facts& facts) {
   // Refresh number k >= 1 occupies [k REFI, k REFI + RFC).
   const Interval& interval = interval_of(column);
-  const uint64_t epoch = interval.epoch, refresh_end = interval.refresh_end, next_refresh = interval.next_refresh;
+  const uint64_t refresh_end = interval.refresh_end, next_refresh = interval.next_refresh, epoch = interval.epoch;
   if (column < refresh_end) [[unlikely]] {
     column = refresh_end;
     ++facts.refresh_stalls;
   }
-  if (bank.epoch != epoch) {  // the refresh closed the row
+  if (bank.epoch != epoch) [[unlikely]] {  // the refresh closed the row
     if (bank.row != kNoRow) close(bank, refresh_after(bank.epoch));
     bank.row = kNoRow;
     bank.epoch = epoch;
     bank.precharge_ready = bank.activate_ready = 0;
   }
 
-  uint64_t opened = 0;
-  if (bank.row != row) {
-    column = std::max(column, open_row(bank, row, now + 1, refresh_end, facts));
-    opened = 1;
+  const bool opened = bank.row != row;
+  if (opened) {
+    column = std::max(column, open_row(bank, row, std::max(now + 1, refresh_end), facts));
+    --facts.row_hits;
   }
   uint64_t served = bursts;
   if (column + ((bursts - 1) << burst_clock_bits_) >= next_refresh) [[unlikely]] {
     now = next_refresh;
-    if (column >= next_refresh) return bursts;
+    if (column >= next_refresh) {
+      facts.row_hits += opened;  // no burst was served, so none that found no row
+      return bursts;
+    }
     served = ((next_refresh - column - 1) >> burst_clock_bits_) + 1;
   }
-  facts.row_hits += served - opened;
-  const uint64_t data_clocks = served << burst_clock_bits_;
-  bus_free_ = column + data_latency(write) + data_clocks;
-  last_write_ = write;
-  const uint64_t last_column = column + data_clocks - burst_;
-  bank.precharge_ready =
-      std::max(bank.precharge_ready, last_column + (write ? gaps_.write_to_precharge : gaps_.read_to_precharge));
+  pass<kWrite>(bank, column, served);
   if (close_pages_) {
     close(bank, bank.precharge_ready);
     bank.row = kNoRow;
@@ -199,16 +235,31 @@ inline void BankTiming::close(const Bank& bank, uint64_t clock) {
   return bursts - served;
 }
 
-/// Serves bursts of one row; returns when the last one's data has passed.
-[[gnu::always_inline]] inline uint64_t BankTiming::serve_row(bool write, uint64_t bank_index, uint64_t row,
-                                                             uint64_t bursts, uint64_t now, RowFacts& facts) {
-  Bank& bank = banks_[bank_index];
-  facts.bursts += bursts;
-  (write ? energy_.writes : energy_.reads) += bursts;
-  const uint64_t left = serve_until_refresh(write, bank, row, bursts, now, facts);
-  if (left != 0) [[unlikely]]
-    facts += serve_behind_refresh(write, bank, row, left, now);
-  return bus_free_;
+/// What serve_row does not foresee: the row is to be opened, or a refresh lies near.
+template <bool kWrite, class Facts>
+uint64_t BankTiming::serve_closely(Bank& bank, uint64_t row, uint64_t bursts, uint64_t column, uint64_t now,
+                                   Facts& facts) {
+  for (;;) {
+    bursts = serve_until_refresh<kWrite>(bank, row, bursts, column, now, facts);
+    if (bursts == 0) [[likely]]
+      return bus_free_;
+    column = earliest_column<kWrite>(now);
+  }
+}
+
+/// Serves bursts of one row, which are counted apart; returns when the last one's data has passed.
+template <bool kWrite, class Facts>
+[[gnu::always_inline]] inline uint64_t BankTiming::serve_row(uint64_t page, uint64_t bursts, uint64_t now,
+                                                             Facts& facts) {
+  Bank& bank = banks_[page & (banks_count_ - 1)];
+  const uint64_t row = page >> bank_bits_;
+  const uint64_t column = earliest_column<kWrite>(now);
+  const uint64_t last_column = column + ((bursts - 1) << burst_clock_bits_);
+  // A row that is open stays open up to the end of the interval between two refreshes that was asked for last.
+  if (bank.row == row && bank.epoch == near_.epoch && column >= near_.refresh_end && last_column < near_.next_refresh) {
+    return pass<kWrite>(bank, column, bursts);
+  }
+  return serve_closely<kWrite>(bank, row, bursts, column, now, facts);
 }
 
 [[gnu::always_inline]] inline uint64_t BankTiming::serve(bool write, uint64_t address, uint64_t size, uint64_t now,
@@ -216,10 +267,16 @@ inline void BankTiming::close(const Bank& bank, uint64_t clock) {
   const uint64_t only_page = address >> page_bits_;
   if ((address + size - 1) >> page_bits_ == only_page) [[likely]] {
     const uint64_t bursts = ((address + size - 1) >> burst_bits_) - (address >> burst_bits_) + 1;
-    return serve_row(write, only_page & (banks_count_ - 1), only_page >> bank_bits_, bursts, now, facts);
+    count_bursts(write, bursts, facts);
+    return write ? serve_row<true>(only_page, bursts, now, facts) : serve_row<false>(only_page, bursts, now, facts);
   }
-  facts += serve_rows(write, address, size, now);
-  return bus_free_;
+  return serve_rows(write, address, size, now, facts);
+}
+
+template <bool kWrite, class Facts>
+[[gnu::always_inline]] inline uint64_t BankTiming::serve_line(uint64_t address, uint64_t bursts, uint64_t now,
+                                                              Facts& facts) {
+  return serve_row<kWrite>(address >> page_bits_, bursts, now, facts);
 }
 
 }  // namespace backboard

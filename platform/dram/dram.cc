@@ -48,11 +48,7 @@ class Dram::Watch final : public dram::CommandSink {
 };
 
 Dram::Dram(const DramConfig& config, uint64_t size_bytes)
-    : config_(config),
-      grid_(config.memory.clock_hz),
-      store_("dram", size_bytes),
-      timing_(config.memory),
-      bandwidth_(config.bandwidth_bin_ps) {
+    : config_(config), store_("dram", size_bytes), times_(config.memory, config.bandwidth_bin_ps) {
   BB_CHECK(size_bytes <= config.capacity_bytes(), "{} of {}", size_bytes, config.capacity_bytes());
 }
 
@@ -60,7 +56,7 @@ void Dram::take_requests(EventQueue& queue) {
   if (!config_.commands_file.empty() || config_.check_commands) watch_ = std::make_shared<Watch>(config_);
   target_ =
       std::make_unique<dram::MemoryTarget>(config_.memory, queue, store_.bytes(), store_.size_bytes(), watch_.get());
-  target_->count_bandwidth(bandwidth_);
+  target_->count_bandwidth(times_.bandwidth);
   target_->lose(config_.lose_request);
   for (const BitErrorConfig& error : config_.bit_errors) {
     target_->plant_error(error.offset, error.bits);
@@ -104,45 +100,20 @@ BusResponse Dram::serve_in_line(BusAccess& access, uint64_t& delay_ps) {
   return BusResponse::ok;
 }
 
-[[gnu::always_inline]] inline void Dram::count(Initiator initiator, BusOp op, uint64_t bytes, uint64_t transactions,
-                                               const RowFacts& facts) {
-  const bool write = op == BusOp::write;
-  DramCounters& counters = counters_[static_cast<size_t>(initiator)];
-  (write ? counters.write_bytes : counters.read_bytes) += bytes;
-  (write ? counters.writes : counters.reads) += transactions;
-  (write ? counters.write_bursts : counters.read_bursts) += facts.bursts;
-  counters.row_hits += facts.row_hits;
-  counters.activates += facts.activates;
-  counters.precharges += facts.precharges;
-  counters.refresh_stalls += facts.refresh_stalls;
-}
-
 BusResponse Dram::access(BusAccess& access, uint64_t& delay_ps) {
   if (target_ && !access.debug && access.size != 0 && store_.covers(access.address, access.size)) {
     return serve_in_line(access, delay_ps);
   }
   const BusResponse response = copy_access(store_, access);
   if (response != BusResponse::ok || access.debug || access.size == 0) return response;
-  delay_ps +=
-      time_access(access.op, access.address, access.size, access.who.initiator, access.time_ps) - access.time_ps;
-  return response;
-}
-
-/// When `size` bytes that reach the memory at `time_ps` have passed; they are counted.
-[[gnu::always_inline]] inline uint64_t Dram::time_access(BusOp op, uint64_t address, uint32_t size, Initiator initiator,
-                                                         uint64_t time_ps) {
   RowFacts facts;
-  const uint64_t done = timing_.serve(op == BusOp::write, address, size, grid_.edge_from(time_ps), facts);
-  const uint64_t done_ps = grid_.time_at(done);
-  bandwidth_.add(initiator, size, done_ps);
-  count(initiator, op, size, 1, facts);
-  return done_ps;
-}
-
-uint64_t Dram::time_line(BusOp op, uint64_t address, uint32_t size, Initiator initiator, uint64_t time_ps) {
-  // Two copies of one function, each without the other's half.
-  return op == BusOp::write ? time_access(BusOp::write, address, size, initiator, time_ps)
-                            : time_access(BusOp::read, address, size, initiator, time_ps);
+  const uint64_t arrival = times_.grid.edge_from(access.time_ps);
+  const uint64_t done = times_.rows.serve(access.op == BusOp::write, access.address, access.size, arrival, facts);
+  const uint64_t done_ps = times_.grid.time_at(done);
+  times_.bandwidth.add(access.who.initiator, access.size, done_ps);
+  times_.count(access.who.initiator, access.op, access.size, 1, facts);
+  delay_ps += done_ps - access.time_ps;
+  return response;
 }
 
 BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {
@@ -157,9 +128,9 @@ BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {
   for (const MemoryRun& run : runs.runs) {
     runs.for_each_burst(run, [&](uint64_t at, uint32_t bytes) {
       const uint64_t arrival_ps = pacer.issue(bytes);
-      const uint64_t arrival = grid_.edge_from(arrival_ps);
-      const uint64_t done_ps = grid_.time_at(timing_.serve(write, at - runs.base, bytes, arrival, facts));
-      bandwidth_.add(runs.who.initiator, bytes, done_ps);
+      const uint64_t arrival = times_.grid.edge_from(arrival_ps);
+      const uint64_t done_ps = times_.grid.time_at(times_.rows.serve(write, at - runs.base, bytes, arrival, facts));
+      times_.bandwidth.add(runs.who.initiator, bytes, done_ps);
       pacer.answered(done_ps);
       ++totals.bursts;
     });
@@ -172,7 +143,7 @@ BurstTotals Dram::carry(const BurstRuns& runs, BurstPacer& pacer) {
     data += run.bytes;
     totals.bytes += run.bytes;
   }
-  count(runs.who.initiator, runs.op, totals.bytes, totals.bursts, facts);
+  times_.count(runs.who.initiator, runs.op, totals.bytes, totals.bursts, facts);
   return totals;
 }
 
@@ -184,7 +155,7 @@ std::optional<DirectRegion> Dram::direct(uint64_t address) {
 
 DramCounters Dram::counters(Initiator initiator) const {
   const auto i = static_cast<size_t>(initiator);
-  DramCounters sum = counters_[i];
+  DramCounters sum = times_.counters[i];
   if (target_) sum += target_->by_initiator()[i];
   return sum;
 }
@@ -211,15 +182,15 @@ void Dram::stats(const StatsWriter& writer) const {
   }
   if (target_) return target_->stats(writer, settled_ps_);
   if (config_.memory.rails.empty()) return;
-  const dram::EnergyFacts facts = timing_.energy_facts(grid_.edge_until(settled_ps_));
+  const dram::EnergyFacts facts = times_.rows.energy_facts(times_.grid.edge_until(settled_ps_));
   dram::energy_of(facts, config_.memory).stats(writer.part("energy"));
 }
 
 void Dram::state(StateArchive& archive) {
   archive.section("dram");
-  timing_.state(archive);
-  bandwidth_.state(archive);
-  archive.value("counters", counters_);
+  times_.rows.state(archive);
+  times_.bandwidth.state(archive);
+  archive.value("counters", times_.counters);
   store_.state(archive);
   if (target_) target_->state(archive);
   if (watch_) watch_->state(archive);

@@ -9,10 +9,9 @@
 
 #include "platform/bus/access.h"
 #include "platform/bus/burst_run.h"
-#include "platform/bus/line_timing.h"
-#include "platform/dram/bank_timing.h"
 #include "platform/dram/dram_config.h"
 #include "platform/dram/dram_counters.h"
+#include "platform/dram/line_times.h"
 #include "platform/dram/target/memory_target.h"
 #include "platform/memory/backing_store.h"
 #include "platform/stats/stats_writer.h"
@@ -23,14 +22,13 @@ namespace backboard {
 /// access is answered when its last burst has passed, by a closed form over the row state. `timing: at`
 /// (`take_requests`): requests go to the command-level model; accesses, whose masters wait for nothing else, are served
 /// by it in line. Direct accesses of the core cost constants at both levels and never touch the row state.
-class Dram final : public BusTarget, public LineTiming, public BurstPort, public Saved, public HasStats {
+class Dram final : public BusTarget, public HasLineTimes, public BurstPort, public Saved, public HasStats {
  public:
   Dram(const DramConfig& config, uint64_t size_bytes);
 
   BusResponse access(BusAccess& access, uint64_t& delay_ps) override;
   /// `lt` only.
-  bool times_lines() const override { return !target_; }
-  uint64_t time_line(BusOp op, uint64_t address, uint32_t size, Initiator initiator, uint64_t time_ps) override;
+  LineTimes* line_times() override { return target_ ? nullptr : &times_; }
   std::optional<DirectRegion> direct(uint64_t address) override;
   /// `lt` only; runs that leave the memory go burst by burst.
   BurstTotals carry(const BurstRuns& runs, BurstPacer& pacer) override;
@@ -48,10 +46,10 @@ class Dram final : public BusTarget, public LineTiming, public BurstPort, public
   std::optional<std::string> fault() const;
 
   /// Bytes over time, by initiator; direct accesses of the core pass the DRAM by.
-  const BandwidthBins& bandwidth() const { return bandwidth_; }
+  const BandwidthBins& bandwidth() const { return times_.bandwidth; }
 
   /// So many traffic generators have columns in `bandwidth`.
-  void set_generators(unsigned count) { bandwidth_.set_generators(count); }
+  void set_generators(unsigned count) { times_.bandwidth.set_generators(count); }
 
   DramCounters counters(Initiator initiator) const;
   DramCounters total() const;
@@ -59,17 +57,12 @@ class Dram final : public BusTarget, public LineTiming, public BurstPort, public
  private:
   class Watch;
 
-  uint64_t time_access(BusOp op, uint64_t address, uint32_t size, Initiator initiator, uint64_t time_ps);
   BusResponse serve_in_line(BusAccess& access, uint64_t& delay_ps);
-  void count(Initiator initiator, BusOp op, uint64_t bytes, uint64_t transactions, const RowFacts& facts);
 
   DramConfig config_;
-  ClockGrid grid_;
   BackingStore store_;
-  BankTiming timing_;
-  BandwidthBins bandwidth_;
-  std::array<DramCounters, kInitiators> counters_{};  ///< `lt`
-  std::shared_ptr<Watch> watch_;                      ///< file and checker of commands; null without
+  LineTimes times_;
+  std::shared_ptr<Watch> watch_;  ///< file and checker of commands; null without
   std::unique_ptr<dram::MemoryTarget> target_;
   uint64_t settled_ps_ = 0;
 };

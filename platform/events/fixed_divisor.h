@@ -20,16 +20,22 @@ class FixedDivisor {
   constexpr uint64_t quotient(uint64_t dividend) const {
     if (dividend >> 63 != 0) [[unlikely]]
       return dividend / divisor_;
-    return static_cast<uint64_t>(static_cast<Wide>(dividend) * reciprocal_ >> 63) >> shift_;
+    return by_reciprocal(dividend);
   }
   /// ceil(dividend / divisor)
   constexpr uint64_t quotient_up(uint64_t dividend) const {
-    const uint64_t down = quotient(dividend);
-    return down + (down * divisor_ != dividend);
+    const uint64_t up = dividend + (divisor_ - 1);
+    if ((dividend | up) >> 63 != 0) [[unlikely]]
+      return dividend / divisor_ + (dividend % divisor_ != 0);
+    return by_reciprocal(up);
   }
 
  private:
   __extension__ using Wide = unsigned __int128;
+  /// Doubled, so that what is wanted of the product is its upper word.
+  constexpr uint64_t by_reciprocal(uint64_t dividend) const {
+    return static_cast<uint64_t>(static_cast<Wide>(2 * dividend) * reciprocal_ >> 64) >> shift_;
+  }
   uint64_t divisor_;
   unsigned shift_;
   uint64_t reciprocal_;

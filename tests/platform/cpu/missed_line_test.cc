@@ -69,16 +69,16 @@ class Path {
     const bool aligned = address % size_bytes == 0;
     DataPath::Page& granule = path.pages(machine_mode)[DataPath::line_index(address >> path.granule_shift())];
     const uint64_t line = address >> path.granule_shift() << path.granule_shift();
-    uint32_t cycles = 0;
+    uint64_t cycles = 0;
     if (aligned && (op == BusOp::read ? granule.read_tag : granule.write_tag) == line) {
       ++(op == BusOp::read ? granule.reads : granule.writes);
       granule.last_use = now;
       cycles = granule.read_cycles;
       move(op, reinterpret_cast<uint8_t*>(granule.host_minus_guest + address), size_bytes, value);
-    } else if (uint8_t* const place =
-                   short_way_ && aligned ? path.bring_at_once(op, address, machine_mode, now, cycles) : nullptr) {
+    } else if (const auto short_one = bring(op, address, aligned, machine_mode); short_one.place != nullptr) {
       ++brought;
-      move(op, place, size_bytes, value);
+      cycles = short_one.cycles;
+      move(op, short_one.place, size_bytes, value);
     } else {
       const AccessResult result = op == BusOp::read ? path.read(address, size_bytes, machine_mode, now, &value)
                                                     : path.write(address, size_bytes, machine_mode, now, &value);
@@ -108,6 +108,9 @@ class Path {
   uint64_t refused = 0;  ///< accesses
 
  private:
+  DataPath::BroughtLine bring(BusOp op, uint64_t address, bool aligned, bool machine_mode) {
+    return short_way_ && aligned ? path.bring_at_once(op, address, machine_mode, now) : DataPath::BroughtLine{};
+  }
   static void move(BusOp op, uint8_t* place, unsigned size_bytes, uint64_t& value) {
     op == BusOp::read ? std::memcpy(&value, place, size_bytes) : std::memcpy(place, &value, size_bytes);
   }
