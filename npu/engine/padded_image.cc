@@ -162,14 +162,14 @@ Padded pad(const float* values, const ImageWindow& v, bool copy, Workspace& work
   return out;
 }
 
-Padded pad_input(const ConvTile& t, const float* x, bool copy, Workspace& workspace) {
+Padded pad_input(const ConvTile& t, const float* x, bool copy, Workspace& workspace, uint32_t columns) {
   ImageWindow v;
   v.n = t.n;
   v.c = t.c;
   v.first_row = int64_t{t.oh0} * t.stride_h - t.pad_h;
   v.rows = int64_t{t.oh_rows - 1} * t.stride_h + int64_t{t.kh - 1} * t.dilation_h + 1;
   v.first_column = -int64_t{t.pad_w};
-  v.columns = int64_t{t.ow - 1} * t.stride_w + int64_t{t.kw - 1} * t.dilation_w + 1;
+  v.columns = std::max<int64_t>(columns, int64_t{t.ow - 1} * t.stride_w + int64_t{t.kw - 1} * t.dilation_w + 1);
   v.held_row = t.ih0;
   v.held_rows = t.ih_rows;
   v.width = t.w;

@@ -26,7 +26,7 @@ struct ImageWindow {
 /// `copy`: with room behind it, as line_gemm() wants, even when nothing needs padding. Uses workspace slot 2.
 Padded pad(const float* values, const ImageWindow& window, bool copy, Workspace& workspace);
 
-/// The part of x that output rows of the tile read, taps included.
-Padded pad_input(const ConvTile& tile, const float* x, bool copy, Workspace& workspace);
+/// The part of x that output rows of the tile read, taps included; rows of a copy have at least `columns` elements.
+Padded pad_input(const ConvTile& tile, const float* x, bool copy, Workspace& workspace, uint32_t columns = 0);
 
 }  // namespace backboard::npu

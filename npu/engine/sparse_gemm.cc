@@ -71,19 +71,39 @@ ValueScan scan_vector(const float* values, size_t count) {
   return scan;
 }
 
+#if HWY_TARGET <= HWY_AVX3_DL
+/// The first place of a word, in each lane: a copy for each word would be one more shuffle.
+using FirstPlace = hn::Vec<hn::Full512<uint32_t>>;
+#else
+using FirstPlace = uint32_t;
+#endif
+HWY_INLINE FirstPlace first_place(uint32_t place) {
+#if HWY_TARGET <= HWY_AVX3_DL
+  return hn::Set(hn::Full512<uint32_t>(), place);
+#else
+  return place;
+#endif
+}
+HWY_INLINE FirstPlace next_word(FirstPlace first) {
+#if HWY_TARGET <= HWY_AVX3_DL
+  return hn::Add(first, first_place(kWord));
+#else
+  return first + kWord;
+#endif
+}
+
 /// Stores first + i for each bit i of a word, lowest first; writes whole vectors. Returns the end.
-HWY_INLINE uint32_t* store_places(uint64_t bits, uint32_t first, uint32_t* to) {
+HWY_INLINE uint32_t* store_places(uint64_t bits, FirstPlace first, uint32_t* to) {
 #if HWY_TARGET <= HWY_AVX3_DL
   const uint32_t count = static_cast<uint32_t>(__builtin_popcountll(bits));
   const __m512i places = _mm512_maskz_compress_epi8(bits, _mm512_load_si512(kElementsOfWord.at.data()));
-  const __m512i base = _mm512_set1_epi32(static_cast<int>(first));
-  _mm512_storeu_si512(to, _mm512_add_epi32(base, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places))));
+  _mm512_storeu_si512(to, _mm512_add_epi32(first.raw, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places))));
   if (HWY_UNLIKELY(count > 16)) {
     alignas(64) uint8_t all[64];
     _mm512_store_si512(all, places);
     for (uint32_t done = 16; done < count; done += 16) {
       const __m128i some = _mm_load_si128(reinterpret_cast<const __m128i*>(all + done));
-      _mm512_storeu_si512(to + done, _mm512_add_epi32(base, _mm512_cvtepu8_epi32(some)));
+      _mm512_storeu_si512(to + done, _mm512_add_epi32(first.raw, _mm512_cvtepu8_epi32(some)));
     }
   }
   return to + count;
@@ -150,9 +170,12 @@ HWY_INLINE uint64_t nonzero_bits(const uint8_t* classes, uint32_t count) {
 
 template <class T>
 HWY_INLINE uint32_t* list_words(const T* elements, uint32_t count, uint32_t first, uint32_t* list) {
+  FirstPlace place = first_place(first);
   uint32_t i = 0;
-  for (; i + kWord <= count; i += kWord) list = store_places(nonzero_bits(elements + i, kWord), first + i, list);
-  return i < count ? store_places(nonzero_bits(elements + i, count - i), first + i, list) : list;
+  for (; i + kWord <= count; i += kWord, place = next_word(place)) {
+    list = store_places(nonzero_bits(elements + i, kWord), place, list);
+  }
+  return i < count ? store_places(nonzero_bits(elements + i, count - i), place, list) : list;
 }
 uint32_t* list_values_vector(const float* values, uint32_t count, uint32_t first, uint32_t* list) {
   return list_words(values, count, first, list);

@@ -130,12 +130,13 @@ HWY_INLINE void lengthen(const ListedErrors& list, size_t count) {
   for (size_t at = list.count; at < count; at += hn::Lanes(d)) hn::StoreU(hn::Set(d, zero), d, list.positions + at);
 }
 
-/// Adds `count` products of each list. x: the upper left tap of position 0; offsets: of the others; sums:
-/// [list][row of taps][kLineLanes], lists sums_pitch apart.
-template <Arithmetic kArithmetic, uint32_t kTogetherLists>
+/// Adds `count` products of each list. x: the upper left tap of position 0, in rows kPitch apart (0: `pitch`);
+/// offsets: of the others; sums: [list][row of taps][kLineLanes], lists sums_pitch apart.
+template <Arithmetic kArithmetic, uint32_t kPitch, uint32_t kTogetherLists>
 HWY_INLINE void add_listed(const ListedErrors* lists, size_t count, const float* HWY_RESTRICT x, ptrdiff_t pitch,
                            const ptrdiff_t* HWY_RESTRICT offsets, float* sums, size_t sums_pitch) {
   const Four d;
+  const ptrdiff_t step = kPitch > 0 ? kPitch : pitch;
   hn::Vec<Four> all[kTogetherLists][kSide];
   const auto for_each_line = [&](auto visit) HWY_ATTR {
     HWY_UNROLL(4)
@@ -150,10 +151,12 @@ HWY_INLINE void add_listed(const ListedErrors* lists, size_t count, const float*
     for (uint32_t l = 0; l < kTogetherLists; ++l) {
       const uint32_t position = lists[l].positions[done];
       const auto error = hn::Set(d, lists[l].errors[position]);
-      const float* const from = x + offsets[position];
+      const float* from = x + offsets[position];
+      // In a register of its own: processors split an instruction whose operand in memory lies at a sum of two.
+      if constexpr (kPitch > 0) asm("" : "+r"(from));
       HWY_UNROLL(3)
       for (uint32_t i = 0; i < kSide; ++i) {
-        all[l][i] = add_term<kArithmetic, false>(d, all[l][i], error, hn::LoadU(d, from + i * pitch));
+        all[l][i] = add_term<kArithmetic, false>(d, all[l][i], error, hn::LoadU(d, from + i * step));
       }
     }
   }
@@ -161,8 +164,8 @@ HWY_INLINE void add_listed(const ListedErrors* lists, size_t count, const float*
 }
 
 /// Sums of all channels by the errors that are not zero. sums: [output channel][input channel][row of taps] of
-/// kLineLanes each.
-template <Arithmetic kArithmetic>
+/// kLineLanes each. kPitch: elements of a padded row, 0 when they are many.
+template <Arithmetic kArithmetic, uint32_t kPitch>
 void sum_listed(const ConvTile& t, const float* x, const Operand& dy, float* sums, Workspace& workspace) {
   const uint32_t plane = t.oh_rows * t.ow;
   const size_t sums_pitch = t.c * kSide * kLineLanes;
@@ -172,7 +175,7 @@ void sum_listed(const ConvTile& t, const float* x, const Operand& dy, float* sum
   const ptrdiff_t* offsets = nullptr;
   for (uint32_t n = 0; n < t.n; ++n) {
     // An image at a time, which stays in the first-level cache; with room behind it for the lane too many.
-    const Padded image = pad_input(one, x + n * t.x_stride_n, true, workspace);
+    const Padded image = pad_input(one, x + n * t.x_stride_n, true, workspace, kPitch);
     if (n == 0) offsets = position_offsets(one, image, kSlotOffsets, workspace);
     for (uint32_t k = 0, together; k < t.k; k += together) {
       together = t.k - k >= kLists ? kLists : 1;
@@ -184,13 +187,23 @@ void sum_listed(const ConvTile& t, const float* x, const Operand& dy, float* sum
         count = std::max(count, lists[l].count);
       }
       for (uint32_t l = 0; l < together; ++l) lengthen(lists[l], count);
-      const auto run = together == kLists ? add_listed<kArithmetic, kLists> : add_listed<kArithmetic, 1>;
+      const auto run =
+          together == kLists ? add_listed<kArithmetic, kPitch, kLists> : add_listed<kArithmetic, kPitch, 1>;
       for (uint32_t c = 0; c < t.c; ++c) {
         run(lists, count, image.values + c * image.stride_c, image.pitch, offsets,
             sums + k * sums_pitch + c * kSide * kLineLanes, sums_pitch);
       }
     }
   }
+}
+
+template <Arithmetic kArithmetic>
+void sum_listed(const ConvTile& t, const float* x, const Operand& dy, float* sums, Workspace& workspace) {
+  const uint32_t columns = (t.ow - 1) * t.stride_w + kSide;
+  const auto run = columns <= 32   ? sum_listed<kArithmetic, 32>
+                   : columns <= 64 ? sum_listed<kArithmetic, 64>
+                                   : sum_listed<kArithmetic, 0>;
+  run(t, x, dy, sums, workspace);
 }
 
 /// Whether errors are worth listing, as the first image has it: those of a layer are alike, and sums are the same.
