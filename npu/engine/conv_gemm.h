@@ -37,7 +37,7 @@ void for_each_gemm(Pass pass, const ConvTile& tile,
 ///   FF: acc (y strides) += x * w over (c, kh, kw); first x, second w
 ///   BP: acc (x strides) += dy * w over (k, kh, kw); first dy, second w
 ///   WG: acc (w strides) += dy * x over (n, oh, ow); first x, second dy
-/// Classes only tell sooner where zeros are; there may be none.
+/// Classes only tell sooner where zeros are; there may be none. FF of a fresh tile writes y in place of adding to it.
 void conv_gemm(Arithmetic arithmetic, Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                float* acc, Workspace& workspace);
 /// The same with an engine's own kernel.

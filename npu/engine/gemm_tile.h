@@ -39,6 +39,11 @@ struct ConvTile {
   /// Where the tile lies: layer number of the command; first image and channels in the whole tensors. For arithmetic
   /// that goes by place (a random stream, a choice by layer).
   uint32_t layer = 0, n0 = 0, c0 = 0, k0 = 0;
+  /// FF: sums begin with this tile, at zero whatever the memory holds (conv_gemm()).
+  bool fresh = false;
+
+  /// Elements of y that are held.
+  uint64_t outputs() const { return uint64_t{n} * k * oh_rows * ow; }
 
   /// Dense strides for the rows held: x (n, c, ih_rows, w), y (n, k, oh_rows, ow), w (k, c, kh, kw).
   void set_dense_strides();

@@ -40,6 +40,11 @@ HWY_NOINLINE void line_kernel(D d, const LineGemm& p, const ptrdiff_t* a_row, co
   HWY_UNROLL(8)
   for (uint32_t i = 0; i < kRows; ++i) {
     rows[i] = p.a + a_row[i];
+    if (p.fresh) {
+      HWY_UNROLL(2)
+      for (uint32_t v = 0; v < kVectors; ++v) sums[i][v] = hn::Zero(d);
+      continue;
+    }
     const float* from = c + i * p.c_row;
     if constexpr (kVectors == 2) sums[i][0] = hn::LoadU(d, from);
     sums[i][kVectors - 1] = load_first(d, from + (kVectors - 1) * lanes, last);

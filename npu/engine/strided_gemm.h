@@ -59,6 +59,7 @@ struct LineGemm {
   float* c = nullptr;
   const ptrdiff_t* c_line = nullptr;
   ptrdiff_t c_row = 0;
+  bool fresh = false;  ///< sums begin at zero: C is only written
 };
 inline constexpr uint32_t kLineSlack = 32;
 void line_gemm(Arithmetic arithmetic, const LineGemm& problem);

@@ -141,6 +141,7 @@ TileEngine::TileEngine(std::unique_ptr<TileArithmetic> arithmetic, const EngineC
 void TileEngine::multiply_part(uint32_t part, uint32_t parts, uint32_t thread) const {
   const LayerStep& l = layer_;
   Slice slice{l.tile, l.prepared.first, l.prepared.second, l.sums->values.data()};
+  slice.tile.fresh = l.fresh;
   if (parts > 1) {
     const Cut cut = cut_of(l.pass, l.tile, parts);
     const uint32_t extent = extent_of(cut, l.pass, l.tile);
@@ -308,14 +309,21 @@ ErrorCode TileEngine::begin(const Job& job, const Step& step, LocalBuffer& buffe
   layer_.buffer = &buffer;
   layer_.pass = shape.pass;
   layer_.sums = &buffer[shape.pass == Pass::wg ? step.accumulator : step.slots[shape.output_slot]];
-  if (step.begin) layer_.sums->clear_to(step.box);
   const uint16_t input_slot = step.slots[shape.input_slot], other_slot = step.slots[shape.other_slot];
   layer_.multiplies = input_slot != kNoSlot;
+  layer_.fresh = step.begin && layer_.multiplies && layer_.pass == Pass::ff && arithmetic_->begins_sums();
+  if (layer_.fresh) {
+    layer_.sums->resize_to(step.box);
+  } else if (step.begin) {
+    layer_.sums->clear_to(step.box);
+  }
   if (layer_.multiplies) {
     const SlotContents& input = buffer[input_slot];
     const SlotContents& other = buffer[other_slot];
     layer_.tile = tile_of(shape, input.box, other.box, step.box);
     layer_.tile.layer = job.command.layer;
+    BB_CHECK(!layer_.fresh || layer_.tile.outputs() == step.box.elements(), "sums of {} of {} elements begin",
+             layer_.tile.outputs(), step.box.elements());
     layer_.first = operand_of(input);
     layer_.second = operand_of(other);
   }

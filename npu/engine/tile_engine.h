@@ -26,6 +26,8 @@ class TileArithmetic {
   virtual ~TileArithmetic() = default;
   virtual const Offer& offer() const = 0;
   virtual bool wants_classes() const = 0;
+  /// Whether multiply() heeds ConvTile::fresh, as conv_gemm() does; others are given sums that were cleared.
+  virtual bool begins_sums() const { return false; }
   /// The operands of a whole tile as multiply() takes them, made once before the tile is cut for threads; they may lie
   /// in `workspace`, which is for nothing else until the step is finished.
   virtual std::pair<Operand, Operand> prepare(Pass /*pass*/, const ConvTile& /*tile*/, const Operand& first,
@@ -63,6 +65,7 @@ struct LayerStep {
   std::pair<Operand, Operand> prepared;  ///< as they are multiplied
   SlotContents* sums = nullptr;
   bool multiplies = false;  ///< else the step only ends what earlier ones summed up
+  bool fresh = false;       ///< the products write the sums (ConvTile::fresh)
   SgdFacts update;          ///< of a fused update
 };
 

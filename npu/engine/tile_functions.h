@@ -21,6 +21,7 @@ struct TileFunctions {
                 Facts& facts, Workspace& workspace);
   Price (*price)(const Facts& facts, const Config& config, const EnergyConstants& energy);
   bool wants_classes = false;
+  bool begins_sums = false;  ///< TileArithmetic::begins_sums()
   /// Null: operands are multiplied as they are.
   std::pair<Operand, Operand> (*prepare)(const Config& config, Pass pass, const ConvTile& tile, const Operand& first,
                                          const Operand& second, Workspace& workspace) = nullptr;
@@ -42,6 +43,7 @@ class FunctionArithmetic final : public TileArithmetic {
 
   const Offer& offer() const override { return offer_; }
   bool wants_classes() const override { return functions_.wants_classes; }
+  bool begins_sums() const override { return functions_.begins_sums; }
   std::pair<Operand, Operand> prepare(Pass pass, const ConvTile& tile, const Operand& first, const Operand& second,
                                       Workspace& workspace) const override {
     if (functions_.prepare == nullptr) return {first, second};

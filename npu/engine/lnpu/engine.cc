@@ -25,7 +25,7 @@ constexpr Offer kOffer = {
 };
 
 constexpr TileFunctions<LnpuConfig> kFunctions = {
-    .multiply = multiply_tile, .count = count_tile, .price = price, .wants_classes = true};
+    .multiply = multiply_tile, .count = count_tile, .price = price, .wants_classes = true, .begins_sums = true};
 
 }  // namespace
 

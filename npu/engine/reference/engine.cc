@@ -21,7 +21,8 @@ constexpr Offer kOffer = {
     .vector_out = kFp32,
 };
 
-constexpr TileFunctions<ReferenceConfig> kFunctions = {.multiply = multiply_tile, .count = count_tile, .price = price};
+constexpr TileFunctions<ReferenceConfig> kFunctions = {
+    .multiply = multiply_tile, .count = count_tile, .price = price, .begins_sums = true};
 
 }  // namespace
 

@@ -81,6 +81,17 @@ bool same_values(const std::vector<float>& a, const std::vector<float>& b) {
   return true;
 }
 
+/// FF whose sums begin with it, in memory that holds NaN.
+std::vector<float> fresh_ff(Kind kind, const ConvCase& c) {
+  ConvTile tile = c.tile;
+  tile.fresh = true;
+  std::vector<float> sums(tile.outputs(), std::numeric_limits<float>::quiet_NaN());
+  Facts facts;
+  Workspace workspace;
+  run(kind, Phase::kFf, tile, c.x_operand(), c.w_operand(), {}, sums.data(), facts, workspace);
+  return sums;
+}
+
 void check_shape(Kind kind, const ConvTile& tile, uint32_t seed) {
   const ConvCase c = test::make_case(tile, seed, 0.4, 0.3, kind == Kind::kReference ? 1.1f : 1.0f);
   for (const Phase phase : kPhases) {
@@ -96,6 +107,12 @@ void check_shape(Kind kind, const ConvTile& tile, uint32_t seed) {
       CHECK(same_bytes(sums, expected));
     });
   }
+  std::vector<float> expected(tile.outputs(), 0.0f);
+  run_scalar(kind, Phase::kFf, c, expected.data());
+  backboard::test::for_each_simd_target([&](const char* target) {
+    INFO(test::describe(tile) << ", fresh, on " << target);
+    CHECK(same_bytes(fresh_ff(kind, c), expected));
+  });
 }
 
 TEST_CASE("lnpu with binary32 sums equals plain loops on every shape and vector unit") {
@@ -148,6 +165,12 @@ TEST_CASE("A zero times an infinity or NaN adds nothing, on every vector unit") 
           CHECK(same_values(sums, expected));
         });
       }
+      std::vector<float> expected(tile.outputs(), 0.0f);
+      run_scalar(kind, Phase::kFf, c, expected.data());
+      backboard::test::for_each_simd_target([&](const char* target) {
+        INFO(test::describe(tile) << " kind " << static_cast<int>(kind) << ", fresh, on " << target);
+        CHECK(same_values(fresh_ff(kind, c), expected));
+      });
     }
   }
 }
