@@ -163,30 +163,32 @@ bool begins_sums(const Runner& runner, const ConvTile& t) {
   return runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
 }
 
-/// A fresh tile with its sums cleared, to be added to.
-ConvTile with_sums(ConvTile tile, float* y) {
-  tile.fresh = false;
-  for (uint32_t n = 0; n < tile.n; ++n) {
-    for (uint32_t k = 0; k < tile.k; ++k) {
-      std::fill_n(y + n * tile.y_stride_n + k * tile.y_stride_k, size_t{tile.oh_rows} * tile.ow, 0.0f);
-    }
+void clear_outputs(const ConvTile& t, float* y) {
+  const size_t plane = size_t{t.oh_rows} * t.ow;
+  if (t.y_stride_k == plane && t.y_stride_n == t.k * plane) {
+    std::fill_n(y, t.outputs(), 0.0f);
+    return;
   }
-  return tile;
+  for (uint32_t n = 0; n < t.n; ++n) {
+    for (uint32_t k = 0; k < t.k; ++k) std::fill_n(y + n * t.y_stride_n + k * t.y_stride_k, plane, 0.0f);
+  }
 }
 
 void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float* w, float* acc, Workspace& workspace) {
-  if (t.fresh && !begins_sums(runner, t)) return run_ff(runner, with_sums(t, acc), x, w, acc, workspace);
+  const bool begins = t.fresh && begins_sums(runner, t);
+  if (t.fresh && !begins) clear_outputs(t, acc);
   if (t.n == 0 || t.oh_rows == 0 || t.ow == 0 || t.c == 0 || t.k == 0) return;
   if (!runner.own() && is_fully_connected(t)) return fully_connected_ff(runner.arithmetic, t, x, w, acc, workspace);
   if (!runner.own() && is_pointwise(t) && pointwise_ff(runner.arithmetic, t, x, w, acc, workspace)) return;
   if (runner.own() && is_pointwise(t) && t.stride_h * t.stride_w > 1) {
     ConvTile dense;
     const Padded image = pointwise_input(t, x, dense, workspace);
+    dense.fresh = false;
     return run_ff(runner, dense, image.values, w, acc, workspace);
   }
   const bool masked = runner.wants_mask() && (nonfinite_x(t, x) || nonfinite_w(t, w) ||
                                               (runner.sums_in_fp16() && !t.fresh && nonfinite_y(t, acc)));
-  if (t.fresh && masked) return run_ff(runner, with_sums(t, acc), x, w, acc, workspace);
+  if (begins && masked) clear_outputs(t, acc);
   const bool plane = !runner.own() && !masked && is_plane(t);
   const bool by_lines = runner.takes_lines(t) && !masked && runs_by_lines(t.stride_w, t.ow, t.c * t.kh * t.kw);
   const Padded image = pad_input(t, x, by_lines || plane, workspace);
@@ -202,7 +204,7 @@ void run_ff(const Runner& runner, const ConvTile& t, const float* x, const float
     lines.b_step = tap_offsets(t, image, kSlotAStep, workspace);
     lines.c = acc;
     lines.c_row = static_cast<ptrdiff_t>(t.y_stride_k);
-    lines.fresh = t.fresh;
+    lines.fresh = begins;
     lay_lines(lines, t.n, t.oh_rows, t.ow, image, t.stride_h * image.pitch, t.y_stride_n, workspace);
     return runner.run(lines, workspace);
   }
