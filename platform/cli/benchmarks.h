@@ -34,7 +34,7 @@ struct BenchOptions {
   std::string net = "resnet18";  ///< file, or name in configs/nets
   uint32_t batch = 1;
   uint32_t threads = 2;
-  uint32_t steps = 5;
+  uint32_t steps = 12;
   std::string engine = "lnpu";
   std::string timing = "lt";
   bool torch = true;  ///< measure PyTorch beside it

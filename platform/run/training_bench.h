@@ -17,7 +17,7 @@ struct TrainingBenchOptions {
   uint32_t threads = 1;  ///< npu.host_threads
   std::string engine = "lnpu";
   TimingLevel timing = TimingLevel::lt;
-  uint32_t steps = 5;  ///< measured, after one that is not; then at most two more are looked at by part
+  uint32_t steps = 12;  ///< measured, after one that is not; then at most two more are looked at by part
   uint32_t seed = 1;
 };
 
