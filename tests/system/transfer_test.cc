@@ -1,5 +1,6 @@
 // Accuracies by policy that were published for net S with other pretrained weights (docs/accuracy.md): configs/runs/
-// transfer_*.yaml reach them all from weights of ours. `lnpu` stays beside `reference`, as the files themselves ask.
+// transfer_*.yaml reach them with weights of ours and dead lines that were searched for it: this holds a fit where it
+// is. `lnpu` stays beside `reference`, as the files themselves ask.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <filesystem>
