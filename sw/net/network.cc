@@ -83,6 +83,9 @@ class LayerChecker {
     if (padded_h() < reach_h() || padded_w() < reach_w())
       fail("kernel", fmt::format("{} x {} does not fit the input of {} x {}, {} x {} with padding", reach_h(),
                                  reach_w(), layer_.in.h, layer_.in.w, padded_h(), padded_w()));
+    // A window that is all there is has nowhere to go; engines have a largest stride.
+    if (padded_h() == reach_h()) layer_.stride_h = 1;
+    if (padded_w() == reach_w()) layer_.stride_w = 1;
     if (layer_.kind == LayerKind::maxpool && uint64_t{layer_.kernel_h} * layer_.kernel_w > 256)
       fail("kernel", "more than 256 places; the index of a maximum is one byte");
     if (conv && (layer_.in.c % layer_.groups != 0 || layer_.channels % layer_.groups != 0))

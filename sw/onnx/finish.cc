@@ -17,6 +17,8 @@ void OnnxImporter::finish() {
     if (tensor->pending == OnnxPending::gelu)
       fail_gelu(OnnxNode(graph_.node(tensor->gelu.node), tensor->gelu.node, file_));
     if (tensor->pending == OnnxPending::padded) throw InputError(what + ": padding that no layer reads");
+    if (tensor->pending == OnnxPending::mean)
+      throw InputError(what + ": a mean over rows or columns alone; only the mean over both is supported");
     if (first != nullptr && tensor->layer != layer)
       throw InputError(fmt::format("{} and output '{}' come from different layers; a network has one output", what,
                                    printable(*first)));

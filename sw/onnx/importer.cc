@@ -75,6 +75,7 @@ OnnxNetwork OnnxImporter::run() {
   read_metadata();
   read_initializers();
   read_inputs();
+  refuse_computed_moments();
   for (const int index : live_) import_node(index);
   finish();
   return std::move(result_);
@@ -149,6 +150,29 @@ void OnnxImporter::read_image_input(const onnx::ValueInfoProto& input) {
   net.rows = tensor.dims.size() == 2 ? 1 : dim(tensor.dims.size() - 2);
   net.columns = tensor.dims.size() == 2 ? 1 : dim(tensor.dims.size() - 1);
   values_.emplace(input.name(), std::move(tensor));
+}
+
+/// A normalisation that has no running moments gets them from operations on its own input, which would be refused one
+/// by one without saying why they are there.
+void OnnxImporter::refuse_computed_moments() const {
+  std::set<std::string> made_of_images;
+  for (const auto& [name, value] : values_)
+    if (std::holds_alternative<OnnxTensor>(value)) made_of_images.insert(name);
+  for (const int index : live_) {
+    const onnx::NodeProto& node = graph_.node(index);
+    if (node.op_type() == "Shape") continue;
+    for (int slot = 3; node.op_type() == "BatchNormalization" && slot < std::min(node.input_size(), 5); ++slot)
+      if (made_of_images.contains(node.input(slot)))
+        OnnxNode(node, index, file_)
+            .fail(fmt::format("its running {} '{}' is computed from the images; only running moments that are kept are "
+                              "supported (track_running_stats=True in PyTorch)",
+                              slot == 3 ? "mean" : "variance", printable(node.input(slot))));
+    for (const std::string& input : node.input())
+      if (made_of_images.contains(input)) {
+        made_of_images.insert(node.output().begin(), node.output().end());
+        break;
+      }
+  }
 }
 
 void OnnxImporter::import_node(int index) {
@@ -232,6 +256,8 @@ const OnnxTensor& OnnxImporter::tensor(const OnnxNode& node, int slot) const {
       node.fail("its input is a softmax; it is supported as the end of the network only");
     case OnnxPending::loss:
       node.fail("its input is a loss; it is supported as the end of the network only");
+    case OnnxPending::mean:
+      node.fail("its input is a mean over rows or columns alone; only the mean over both is supported");
     case OnnxPending::gelu:
       fail_gelu(OnnxNode(graph_.node(found.gelu.node), found.gelu.node, file_));
   }
@@ -261,6 +287,13 @@ const OnnxTensor& OnnxImporter::image(const OnnxNode& node, const OnnxTensor& gi
   }
   node.fail(fmt::format("reads {} as {}; reshaping is supported only in front of Gemm and MatMul",
                         dims_text({kBatch, shape.c, shape.h, shape.w}), dims_text(dims)));
+}
+
+const OnnxTensor& OnnxImporter::channels(const OnnxNode& node, int slot) {
+  const OnnxTensor& given = tensor(node, slot);
+  const ImageShape shape = shape_of(given);
+  const std::vector<int64_t> joined{kBatch, shape.c, int64_t{shape.h} * shape.w};
+  return given.dims == joined ? given : image(node, given);
 }
 
 OnnxTensor OnnxImporter::add_layer(const OnnxNode& node, NetLayer layer, const std::vector<OnnxTensor>& sources) {

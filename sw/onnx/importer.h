@@ -49,6 +49,7 @@ class OnnxImporter {
   void read_initializers();
   void read_inputs();
   void read_image_input(const onnx::ValueInfoProto& input);
+  void refuse_computed_moments() const;
   void import_node(int index);
   void finish();
   void refuse_tied_weights() const;
@@ -67,6 +68,8 @@ class OnnxImporter {
   /// A tensor whose dimensions are those of its layer: (n, c, h, w), or (n, c) when h and w are 1.
   const OnnxTensor& image(const OnnxNode& node, int slot);
   const OnnxTensor& image(const OnnxNode& node, const OnnxTensor& given);
+  /// As image(), or with rows and columns as one dimension, (n, c, h * w): for layers that see them as one anyway.
+  const OnnxTensor& channels(const OnnxNode& node, int slot);
   ImageShape shape_of(const OnnxTensor& tensor) const;
 
   // Layers.
@@ -118,7 +121,7 @@ class OnnxImporter {
 
   OnnxTensor gemm(OnnxNode& node);
   OnnxTensor matmul(OnnxNode& node);
-  OnnxTensor fully_connected(const OnnxNode& node, bool inputs_first);
+  OnnxTensor fully_connected(const OnnxNode& node, bool inputs_first, bool has_bias);
   OnnxTensor add(OnnxNode& node);
   OnnxTensor add_bias(const OnnxNode& node, int tensor_slot, int bias_slot);
   OnnxTensor sum(OnnxNode& node);

@@ -36,17 +36,20 @@ double within(const OnnxNode& node, const char* attribute, double value, double 
 
 OnnxTensor OnnxImporter::gemm(OnnxNode& node) {
   if (node.real("alpha", 1.0f) != 1.0f) node.fail_attribute("alpha", "only 1 is supported");
-  if (node.real("beta", 1.0f) != 1.0f) node.fail_attribute("beta", "only 1 is supported");
+  // PyTorch writes a product without a bias (torch.mm) as one with a bias times 0.
+  const float beta = node.real("beta", 1.0f);
+  const bool has_bias = !node.input(2).empty() && beta != 0.0f;
+  if (has_bias && beta != 1.0f) node.fail_attribute("beta", "only 0 and 1 are supported");
   if (node.integer("transA", 0) != 0) node.fail_attribute("transA", "only 0 is supported");
-  return fully_connected(node, node.integer("transB", 0) == 0);
+  return fully_connected(node, node.integer("transB", 0) == 0, has_bias);
 }
 
 OnnxTensor OnnxImporter::matmul(OnnxNode& node) {
-  return fully_connected(node, true);
+  return fully_connected(node, true, false);
 }
 
-/// x (n, inputs) by weights (inputs, k), or (k, inputs), and a bias as input 2.
-OnnxTensor OnnxImporter::fully_connected(const OnnxNode& node, bool inputs_first) {
+/// x (n, inputs) by weights (inputs, k), or (k, inputs), and perhaps a bias as input 2.
+OnnxTensor OnnxImporter::fully_connected(const OnnxNode& node, bool inputs_first, bool has_bias) {
   const OnnxTensor& x = tensor(node, 0);
   const auto inputs = static_cast<int64_t>(shape_of(x).elements());
   if (x.dims != std::vector<int64_t>{kBatch, inputs})
@@ -59,7 +62,7 @@ OnnxTensor OnnxImporter::fully_connected(const OnnxNode& node, bool inputs_first
                           dims_text(x.dims)));
   NetLayer layer = layer_of(LayerKind::fc);
   layer.channels = static_cast<uint32_t>(outputs);
-  layer.bias = !node.input(2).empty();
+  layer.bias = has_bias;
   layer.name = layer_name(node, LayerKind::fc, 1);
   OnnxTensor result = add_layer(node, std::move(layer), {x});
   result.dims = {kBatch, outputs};
@@ -137,6 +140,12 @@ OnnxTensor OnnxImporter::concat(OnnxNode& node) {
       node.fail(fmt::format("{} and {} do not fit", dims_text(result.dims), dims_text(x.dims)));
     std::vector<int64_t> dims = result.dims;
     dims[1] += x.dims[1];
+    const ImageShape a = shape_of(result), b = shape_of(x);
+    if (rank == 2 && (a.h != b.h || a.w != b.w))
+      node.fail(
+          fmt::format("{} and {} hold maps of {} x {} and {} x {}; flat maps are joined only where rows and "
+                      "columns agree",
+                      dims_text(result.dims), dims_text(x.dims), a.h, a.w, b.h, b.w));
     const auto [joined, is_new] = joins_.try_emplace({result.layer, x.layer});
     if (is_new) joined->second = add_layer(node, layer_of(LayerKind::concat), {result, x});
     result = joined->second;
@@ -147,7 +156,7 @@ OnnxTensor OnnxImporter::concat(OnnxNode& node) {
 }
 
 OnnxTensor OnnxImporter::batchnorm(OnnxNode& node) {
-  const OnnxTensor& x = image(node, 0);
+  const OnnxTensor& x = channels(node, 0);
   NetLayer layer = layer_of(LayerKind::batchnorm);
   layer.epsilon = within(node, "epsilon", decimal(node.real("epsilon", 1e-5f)), 1e-12, 1.0);
   // ONNX gives the share of the old moments, we that of the batch.

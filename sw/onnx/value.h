@@ -34,6 +34,7 @@ enum class OnnxPending : uint8_t {
   padded,   ///< zeros around it that no layer has made yet: for convolutions and pooling
   softmax,  ///< softmax or log-softmax that belongs to the loss: only for the loss and the end of the graph
   loss,     ///< the loss itself: only for the end of the graph
+  mean,     ///< the mean over rows or over columns: only for the mean over the others
   gelu,     ///< a part of x * (1 + erf(x / sqrt(2))) / 2: only for the parts behind it
 };
 

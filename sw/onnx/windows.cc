@@ -214,9 +214,12 @@ OnnxTensor OnnxImporter::avgpool(OnnxNode& node) {
 }
 
 OnnxTensor OnnxImporter::globalpool(OnnxNode& node) {
+  const OnnxTensor& x = channels(node, 0);
   NetLayer layer;
   layer.kind = LayerKind::globalpool;
-  return add_layer(node, std::move(layer), {image(node, 0)});
+  OnnxTensor result = add_layer(node, std::move(layer), {x});
+  result.dims.resize(x.dims.size(), 1);
+  return result;
 }
 
 OnnxTensor OnnxImporter::global_maxpool(OnnxNode& node) {
@@ -227,28 +230,44 @@ OnnxTensor OnnxImporter::global_maxpool(OnnxNode& node) {
   return add_layer(node, std::move(layer), {x});
 }
 
-/// The mean over rows and columns, however they are seen: (n, c, h, w) or (n, c, h * w).
+/// The mean over rows and columns, however they are seen: (n, c, h, w) or (n, c, h * w); in one node, or first over one
+/// of them and then over the other.
 OnnxTensor OnnxImporter::reduce_mean(OnnxNode& node) {
-  const OnnxTensor& x = tensor(node, 0);
+  const bool goes_on = any_tensor(node, 0).pending == OnnxPending::mean;
+  OnnxTensor x = goes_on ? any_tensor(node, 0) : tensor(node, 0);
   const ImageShape shape = shape_of(x);
   std::vector<int64_t> axes = node.integers("axes");
   const bool keep = node.integer("keepdims", 1) != 0;
   const auto rank = static_cast<int64_t>(x.dims.size());
   for (int64_t& axis : axes) axis = axis < 0 && axis != kBatch ? axis + rank : axis;
-  std::sort(axes.begin(), axes.end());
-  const bool four =
-      x.dims == std::vector<int64_t>{kBatch, shape.c, shape.h, shape.w} && axes == std::vector<int64_t>{2, 3};
-  const bool three =
-      x.dims == std::vector<int64_t>{kBatch, shape.c, int64_t{shape.h} * shape.w} && axes == std::vector<int64_t>{2};
-  if (!four && !three)
+  const auto averages = [&](int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
+  const bool seen = goes_on || x.dims == std::vector<int64_t>{kBatch, shape.c, shape.h, shape.w} ||
+                    x.dims == std::vector<int64_t>{kBatch, shape.c, int64_t{shape.h} * shape.w};
+  bool supported = seen && !axes.empty();
+  for (const int64_t axis : axes) supported = supported && axis >= 2 && axis < rank;
+  if (!supported)
     node.fail_attribute("axes",
                         fmt::format("of {}: only the mean over rows and columns is supported", dims_text(x.dims)));
-  NetLayer layer;
-  layer.kind = LayerKind::globalpool;
-  OnnxTensor result = add_layer(node, std::move(layer), {x});
-  result.dims = {kBatch, shape.c};
-  if (keep) result.dims.resize(static_cast<size_t>(rank), 1);
-  return result;
+  std::vector<int64_t> dims;
+  bool whole = true;
+  for (int64_t i = 0; i < rank; ++i) {
+    if (i >= 2 && x.dims[i] != 1 && !averages(i)) whole = false;
+    if (!averages(i))
+      dims.push_back(x.dims[i]);
+    else if (keep)
+      dims.push_back(1);
+  }
+  x.pending = OnnxPending::none;
+  if (whole) {
+    NetLayer layer;
+    layer.kind = LayerKind::globalpool;
+    x = add_layer(node, std::move(layer), {x});
+  } else {
+    x.pending = OnnxPending::mean;
+  }
+  x.dims = std::move(dims);
+  x.fresh = false;
+  return x;
 }
 
 }  // namespace backboard

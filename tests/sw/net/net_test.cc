@@ -90,6 +90,14 @@ TEST_CASE("pooling steps by its kernel unless told otherwise") {
   CHECK(net.layers[0].out == ImageShape{3, 2, 2});
 }
 
+TEST_CASE("a window that is all there is has a stride of one, whatever was asked for") {
+  const Network net = parse(  // 8 x 6, padding 1: all 10 rows; 6 columns of 8, where a stride still says how many fit
+      "  - {type: maxpool, kernel: [10, 6], pad: 1}\n  - {type: fc, channels: 2}\n");
+  CHECK(net.layers[0].stride_h == 1);
+  CHECK(net.layers[0].stride_w == 6);
+  CHECK(net.layers[0].out == ImageShape{3, 1, 1});
+}
+
 TEST_CASE("pooling with ceil counts a window that is cut off, but none that sees padding alone") {
   // 8 x 6: from 0, 3, 6 of 8 rows by 3 (the last is cut off), from 0, 3 of 6 columns by 2 at stride 3 (4 are left
   // over).

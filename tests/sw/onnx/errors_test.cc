@@ -159,6 +159,47 @@ TEST_CASE("onnx: reshaping into other channels is refused where a layer would se
   CHECK(error_of(model).find("GlobalAveragePool: reads (n, 2, 6, 6) as (n, 8, 3, 3)") != std::string::npos);
 }
 
+TEST_CASE("onnx: running moments that are computed from the images are refused before what computes them") {
+  // track_running_stats=False of PyTorch: Reshape, Transpose and ReduceMean of the normalisation's own input.
+  const auto norm = [](bool images) {
+    ModelBuilder model;
+    model.input({2, 2, 6, 6});
+    for (const char* name : {"gamma", "beta", "variance"}) model.reals(name, {2});
+    model.reals("w", {2, 1});
+    if (images) {
+      model.integers("shape", {2, 2, -1});
+      model.node("Reshape", {"x", "shape"}, "line");
+      model.node("Transpose", {"line"}, "turned", {{"perm", Ints{0, 2, 1}}});
+      model.node("ReduceMean", {"turned"}, "mean", {{"axes", Ints{0, 1}}, {"keepdims", int64_t{0}}});
+    } else {
+      model.integers("axes", {1});
+      model.node("Squeeze", {"w", "axes"}, "mean");
+    }
+    model.node("BatchNormalization", {"x", "gamma", "beta", "mean", "variance"}, "y");
+    add_head(model, 2);
+    return error_of(model);
+  };
+  CHECK(norm(true) ==
+        "bad.onnx: node 3 'y': BatchNormalization: its running mean 'mean' is computed from the images; only running "
+        "moments that are kept are supported (track_running_stats=True in PyTorch)");
+  CHECK(norm(false) == "no error");
+}
+
+TEST_CASE("onnx: flat maps of different sizes are not joined, and the error says so") {
+  ModelBuilder model;
+  model.input({kOpen, 2, 6, 6});
+  model.node("MaxPool", {"x"}, "p", {{"kernel_shape", Ints{2, 2}}});
+  model.node("Flatten", {"x"}, "a");
+  model.node("Flatten", {"p"}, "b");
+  model.node("Concat", {"a", "b"}, "c", {{"axis", int64_t{1}}});
+  model.reals("w", {122, 3});
+  model.node("MatMul", {"c", "w"}, "y");
+  model.output("y");
+  CHECK(error_of(model) ==
+        "bad.onnx: node 3 'c': Concat: (n, 72) and (n, 50) hold maps of 6 x 6 and 5 x 5; flat maps are joined only "
+        "where rows and columns agree");
+}
+
 TEST_CASE("onnx: weights that two layers share are refused, equal ones by way of Identity are not") {
   for (const bool identity : {false, true}) {
     ModelBuilder model;

@@ -391,3 +391,65 @@ TEST_CASE("onnx: pooling of every kind") {
   CHECK(mean({2}, 0, true) == "globalpool");
   CHECK_THROWS_WITH(mean({1}, 0, false), Catch::Contains("node 0 'm': ReduceMean: attribute 'axes'"));
 }
+
+TEST_CASE("onnx: the mean over rows and then over columns, or the other way round, is one global pooling") {
+  const auto twice = [](int64_t first, int64_t second, int64_t keep, int64_t columns = 5) {
+    ModelBuilder model;
+    model.input({kOpen, 3, 6, columns});
+    model.node("ReduceMean", {"x"}, "m", {{"axes", std::vector<int64_t>{first}}, {"keepdims", keep}});
+    if (second != 0) model.node("ReduceMean", {"m"}, "y", {{"axes", std::vector<int64_t>{second}}, {"keepdims", keep}});
+    model.node("Flatten", {second != 0 ? "y" : "m"}, "f");
+    model.reals("w", {3, 4});
+    model.node("MatMul", {"f", "w"}, "logits");
+    model.output("logits");
+    return kinds(read(model).network);
+  };
+  CHECK(twice(3, 2, 0) == "globalpool fc");
+  CHECK(twice(2, 2, 0) == "globalpool fc");
+  CHECK(twice(-1, -2, 1) == "globalpool fc");
+  CHECK(twice(2, 0, 0, 1) == "globalpool fc");  // one column: the mean over the rows is all
+  const std::string alone = "its input is a mean over rows or columns alone; only the mean over both is supported";
+  CHECK_THROWS_WITH(twice(3, 3, 1), Catch::Contains("node 2 'f': Flatten: " + alone));
+  CHECK_THROWS_WITH(twice(3, 0, 0), Catch::Contains("node 1 'f': Flatten: " + alone));
+  CHECK_THROWS_WITH(twice(3, 1, 0), Catch::Contains("node 1 'y': ReduceMean: attribute 'axes': of (n, 3, 6)"));
+  ModelBuilder end;
+  end.input({kOpen, 3, 6, 5});
+  end.node("ReduceMean", {"x"}, "m", {{"axes", std::vector<int64_t>{3}}});
+  end.node("Relu", {"x"}, "r"), end.node("ReduceMean", {"r"}, "y", {{"axes", std::vector<int64_t>{2}}});
+  end.output("y");
+  CHECK_THROWS_WITH(read(end), Catch::Contains("output 'y': a mean over rows or columns alone"));
+}
+
+TEST_CASE("onnx: normalisation and global pooling see rows and columns as one dimension, too") {
+  ModelBuilder model;
+  model.input({kOpen, 2, 6, 6});
+  model.integers("shape", {0, 2, -1});
+  model.node("Reshape", {"x", "shape"}, "line");
+  for (const char* name : {"gamma", "beta", "mean", "variance"}) model.reals(name, {2});
+  model.node("BatchNormalization", {"line", "gamma", "beta", "mean", "variance"}, "n");
+  model.node("GlobalAveragePool", {"n"}, "p");
+  model.integers("axes", {2});
+  model.node("Squeeze", {"p", "axes"}, "f");
+  model.reals("w", {2, 3});
+  model.node("MatMul", {"f", "w"}, "y");
+  model.output("y");
+  CHECK(kinds(read(model).network) == "batchnorm globalpool fc");
+}
+
+TEST_CASE("onnx: a product plus nothing times a constant is an FC layer without bias") {
+  // torch.mm is Gemm with a constant times beta = 0.
+  const auto gemm = [](float beta, bool constant) {
+    ModelBuilder model;
+    model.input({kOpen, 4});
+    model.reals("w", {4, 3});
+    model.reals("c", {1}, {5.0f});
+    model.node("Gemm", constant ? std::vector<std::string>{"x", "w", "c"} : std::vector<std::string>{"x", "w"}, "y",
+               {{"beta", beta}});
+    model.output("y");
+    return read(model);
+  };
+  CHECK_FALSE(gemm(0.0f, true).network.layers[0].bias);
+  CHECK(gemm(0.0f, true).weights.size() == 1);
+  CHECK_FALSE(gemm(0.5f, false).network.layers[0].bias);
+  CHECK_THROWS_WITH(gemm(0.5f, true), Catch::Contains("Gemm: attribute 'beta': only 0 and 1 are supported"));
+}
