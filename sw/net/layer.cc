@@ -32,7 +32,7 @@ std::vector<uint64_t> NetLayer::weight_shape() const {
 
 std::vector<LayerArray> NetLayer::arrays() const {
   if (kind == LayerKind::batchnorm)
-    return {{"weight", {in.c}, true}, {"bias", {in.c}, true}, {"mean", {in.c}, false}, {"variance", {in.c}, false}};
+    return {{"weight", {in.c}, affine}, {"bias", {in.c}, affine}, {"mean", {in.c}, false}, {"variance", {in.c}, false}};
   if (!has_weights()) return {};
   std::vector<LayerArray> arrays{{"weight", weight_shape(), true}};
   if (bias) arrays.push_back({"bias", {channels}, true});

@@ -35,7 +35,7 @@ enum LayerKey : uint16_t {
   kKeyWindow = 1 << 1,  ///< kernel, stride, pad
   kKeyGroups = 1 << 2,  ///< groups, dilation
   kKeyBias = 1 << 3,
-  kKeyNorm = 1 << 4,  ///< epsilon, momentum
+  kKeyNorm = 1 << 4,  ///< epsilon, momentum, affine, moments
   kKeySlope = 1 << 5,
   kKeyRate = 1 << 6,
   kKeyKernel = 1 << 7,  ///< kernel alone
@@ -79,6 +79,9 @@ inline constexpr size_t kLongestLayerName = 14;
 inline constexpr const char* kImagesName = "input";
 inline constexpr int kImages = -1;
 
+/// Moments that a batch normalisation trains with: those of its batch, or always the running ones, as inference.
+enum class Moments : uint8_t { batch, running };
+
 /// An array of numbers that belongs to a layer: "LAYER.suffix" in weight files.
 struct LayerArray {
   const char* suffix;           ///< weight, bias; mean and variance of a batch normalisation
@@ -101,6 +104,8 @@ struct NetLayer {
   bool count_include_pad = true;         ///< avgpool: whether padding counts in the divisor
   double epsilon = 1e-5;                 ///< batchnorm: added to the variance
   double momentum = 0.1;                 ///< batchnorm: running = (1 - momentum) running + momentum of the batch
+  bool affine = true;                    ///< batchnorm: whether gamma and beta may train
+  Moments moments = Moments::batch;      ///< batchnorm
   double slope = 0.01;                   ///< leakyrelu
   double rate = 0.5;                     ///< dropout
   bool lite = false;                     ///< no key: added by the policy lite-residual
@@ -148,6 +153,10 @@ struct NetLayer {
     v("bias", bias, "Whether a convolution or FC layer has a bias");
     v("epsilon", epsilon, Reals{1e-12, 1.0}, "Batch normalisation: added to the variance");
     v("momentum", momentum, Reals{0.0, 1.0}, "Batch normalisation: share of a batch in the running moments");
+    v("affine", affine, "Batch normalisation: whether gamma and beta may train; off: they stay, under every policy");
+    v("moments", moments, Choices<Moments>{{"batch", Moments::batch}, {"running", Moments::running}},
+      "Batch normalisation: moments to train with, of the batch where the policy trains gamma, or always the running "
+      "ones");
     v("slope", slope, Reals{0.0, 1.0}, "Leaky ReLU: factor below zero");
     v("rate", rate, Reals{0.0, 0.95}, "Dropout: probability of a zero");
   }

@@ -59,6 +59,8 @@ class LayerChecker {
     refuse(kKeyGroups, "groups", layer_.groups != 1);
     refuse(kKeyNorm, "epsilon", layer_.epsilon != standard.epsilon);
     refuse(kKeyNorm, "momentum", layer_.momentum != standard.momentum);
+    refuse(kKeyNorm, "affine", layer_.affine != standard.affine);
+    refuse(kKeyNorm, "moments", layer_.moments != standard.moments);
     refuse(kKeySlope, "slope", layer_.slope != standard.slope);
     refuse(kKeyRate, "rate", layer_.rate != standard.rate);
   }

@@ -56,7 +56,8 @@ std::vector<uint8_t> export_onnx(std::span<const uint8_t> model, const std::stri
                                  const std::string& weights_file) {
   const onnx::ModelProto before = parse_model(model, file);
   OnnxImporter importer(before, file);
-  check_arrays(importer.run().network, weights, weights_file);
+  const OnnxNetwork read = importer.run();
+  check_arrays(read.network, weights, weights_file);
   onnx::ModelProto after = before;
   onnx::GraphProto& graph = *after.mutable_graph();
   ModelWriter writer(graph);
@@ -64,6 +65,8 @@ std::vector<uint8_t> export_onnx(std::span<const uint8_t> model, const std::stri
     const Array& array = weights.at(slot.array);
     const std::vector<float> values = array.floats();
     const auto flipped = [&] { return transposed(values, array.shape[0]); };
+    // Constants that stay, gamma and beta that do not train among them, keep their nodes.
+    if (slot.initializer < 0 && array.bytes == read.weights.at(slot.array).bytes) continue;
     if (importer.owns_initializer(slot))
       set_floats(*graph.mutable_initializer(slot.initializer), slot.stored_flips ? flipped() : values);
     else

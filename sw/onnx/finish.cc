@@ -41,6 +41,15 @@ void OnnxImporter::add_notes() {
         fmt::format("{}: {} batch normalisations were exported for inference; training here takes "
                     "the moments of the batch unless the policy freezes them",
                     file_, inference_norms_));
+  const auto momentum = [&](const std::vector<std::string>& norms, int value, const char* meaning) {
+    if (norms.empty()) return;
+    result_.notes.push_back(
+        fmt::format("{}: {} batch normalisations have momentum {}, '{}' the first: their running "
+                    "moments {}; so PyTorch writes momentum=None, the mean of all batches",
+                    file_, norms.size(), value, norms.front(), meaning));
+  };
+  momentum(last_batch_norms_, 0, "are those of the last batch");
+  momentum(still_norms_, 1, "do not move");
   if (!literals_.empty())
     result_.notes.push_back(
         fmt::format("{}: {} arrays of weights are constants of the graph and no initialisers, '{}' the first; training "

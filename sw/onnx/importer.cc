@@ -76,6 +76,11 @@ OnnxNetwork OnnxImporter::run() {
   read_initializers();
   read_inputs();
   refuse_computed_moments();
+  for (const int index : live_) {
+    if (graph_.node(index).op_type() != "BatchNormalization") continue;
+    OnnxNode node(graph_.node(index), index, file_);
+    some_norm_trains_ = norm_trains(node) || some_norm_trains_;
+  }
   for (const int index : live_) import_node(index);
   finish();
   return std::move(result_);
@@ -360,7 +365,7 @@ void OnnxImporter::add_array(const OnnxNode& node, int layer, const char* suffix
       node.fail(fmt::format("{} '{}': element {} is not finite", suffix, printable(node.input(slot)), i));
   const std::string array = result_.network.layers[layer].name + "." + suffix;
   const bool trained = suffix != std::string_view("mean") && suffix != std::string_view("variance");
-  if (found.literal && trained) literals_.push_back(array);
+  if (found.literal && trained && result_.network.layers[layer].affine) literals_.push_back(array);
   result_.weights[array] = Array::of_floats(shape, node_flips ? transposed(from, elements / shape[0]) : from);
   slots_.push_back({array, node.index(), slot, found.initializer, node_flips, node_flips != found.transposed,
                     found.direct, found.dims});

@@ -126,6 +126,7 @@ class OnnxImporter {
   OnnxTensor add_bias(const OnnxNode& node, int tensor_slot, int bias_slot);
   OnnxTensor sum(OnnxNode& node);
   OnnxTensor concat(OnnxNode& node);
+  bool norm_trains(OnnxNode& node) const;
   OnnxTensor batchnorm(OnnxNode& node);
   OnnxTensor relu(OnnxNode& node);
   OnnxTensor clip(OnnxNode& node);
@@ -161,7 +162,10 @@ class OnnxImporter {
   std::map<std::pair<int, int>, OnnxTensor> joins_;  ///< outputs of the concat layers by what they read
   std::vector<OnnxSlot> slots_;
   uint64_t weight_elements_ = 0;
+  bool some_norm_trains_ = false;
   uint32_t inference_norms_ = 0;
+  /// Normalisations whose running moments are those of the last batch, and those whose never move.
+  std::vector<std::string> last_batch_norms_, still_norms_;
   std::vector<std::string> literals_;  ///< trained arrays that Constant nodes hold
   bool images_read_ = false;
 };

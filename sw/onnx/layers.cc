@@ -1,6 +1,7 @@
 // Operations that become one layer each, and the end of the network.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -155,6 +156,11 @@ OnnxTensor OnnxImporter::concat(OnnxNode& node) {
   return result;
 }
 
+/// Up to operator set 13 more than one output means training.
+bool OnnxImporter::norm_trains(OnnxNode& node) const {
+  return opset_ >= 14 ? node.integer("training_mode", 0) != 0 : node.proto().output_size() > 1;
+}
+
 OnnxTensor OnnxImporter::batchnorm(OnnxNode& node) {
   const OnnxTensor& x = channels(node, 0);
   NetLayer layer = layer_of(LayerKind::batchnorm);
@@ -162,10 +168,20 @@ OnnxTensor OnnxImporter::batchnorm(OnnxNode& node) {
   // ONNX gives the share of the old moments, we that of the batch.
   const double kept = within(node, "momentum", decimal(node.real("momentum", 0.9f)), 0.0, 1.0);
   layer.momentum = decimal(static_cast<float>(1.0 - kept));
-  // Up to operator set 13 more than one output means training.
-  const bool trains = opset_ >= 14 ? node.integer("training_mode", 0) != 0 : node.proto().output_size() > 1;
-  if (!trains) ++inference_norms_;
+  const bool trains = norm_trains(node);
+  const bool ours = model_.producer_name() == kOnnxProducer;
+  if (!trains && (ours || some_norm_trains_)) layer.moments = Moments::running;
+  if (!trains && layer.moments == Moments::batch) ++inference_norms_;
+  // PyTorch's affine=False: gamma and beta are constants of the graph. Other exporters write all weights so.
+  const auto fixed = [&](int slot, float value) {
+    const OnnxConstant& array = real_constant(node, slot, slot == 1 ? "weight" : "bias");
+    return array.literal && (ours || std::all_of(array.reals->begin(), array.reals->end(),
+                                                 [&](float element) { return element == value; }));
+  };
+  layer.affine = !(fixed(1, 1.0f) && fixed(2, 0.0f));
   layer.name = layer_name(node, LayerKind::batchnorm, 1);
+  if (trains && kept == 0.0) last_batch_norms_.push_back(layer.name);
+  if (!trains && kept == 1.0 && layer.moments == Moments::batch) still_norms_.push_back(layer.name);
   const OnnxTensor result = add_elementwise(node, std::move(layer), x);
   const uint64_t channels = result_.network.layers.back().in.c;
   add_array(node, result.layer, "weight", 1, {channels});

@@ -102,6 +102,17 @@ class ModelMaker {
     return add_floats(name, dims, array.floats());
   }
 
+  /// The same as a constant of the graph, which says that it does not train.
+  std::string add_constant(const NetLayer& layer, const char* suffix) {
+    const std::string name = add_array(layer, suffix);
+    onnx::AttributeProto& value = *add_node("Constant", name, {}, name).add_attribute();
+    value.set_name("value");
+    value.set_type(onnx::AttributeProto::TENSOR);
+    value.mutable_t()->Swap(&*graph_.mutable_initializer()->rbegin());
+    graph_.mutable_initializer()->RemoveLast();
+    return name;
+  }
+
   /// The output of a layer as (n, c h w), under `name`.
   std::string flat(int layer, const std::string& name) {
     if (is_flat(layer) && name != "logits") return value_of(layer);
@@ -208,13 +219,18 @@ void ModelMaker::add_elementwise(const NetLayer& layer) {
       return;
     }
     case LayerKind::batchnorm: {
+      std::vector<std::string> arrays;
+      for (const char* suffix : {"weight", "bias"})
+        arrays.push_back(layer.affine ? add_array(layer, suffix) : add_constant(layer, suffix));
+      for (const char* suffix : {"mean", "variance"}) arrays.push_back(add_array(layer, suffix));
+      const bool running = layer.moments == Moments::running;
       onnx::NodeProto& norm = node("BatchNormalization");
-      for (const char* suffix : {"weight", "bias", "mean", "variance"}) norm.add_input(add_array(layer, suffix));
-      norm.add_output(layer.name + ".moving_mean");
-      norm.add_output(layer.name + ".moving_variance");
+      for (const std::string& array : arrays) norm.add_input(array);
+      if (!running) norm.add_output(layer.name + ".moving_mean");
+      if (!running) norm.add_output(layer.name + ".moving_variance");
       set(norm, "epsilon", layer.epsilon);
       set(norm, "momentum", 1.0 - layer.momentum);
-      set(norm, "training_mode", int64_t{1});
+      set(norm, "training_mode", int64_t{!running});
       return;
     }
     default:

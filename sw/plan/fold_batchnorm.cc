@@ -25,6 +25,7 @@ std::vector<bool> trained_from_below(const Network& network, const std::vector<T
 std::string obstacle(const Network& network, size_t i, const std::vector<TrainedParts>& parts,
                      const std::vector<bool>& trained) {
   if (parts[i].any()) return "it trains";
+  if (parts[i].moments) return "it follows the moments of the batch";
   const int source = network.layers[i].sources.front();
   if (source == kImages) return "it reads the images";
   const NetLayer& from = network.layers[source];

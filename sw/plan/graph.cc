@@ -15,7 +15,7 @@ bool takes_relu(LayerKind kind) {
 
 }  // namespace
 
-Graph make_graph(const Network& network, const std::vector<TrainedParts>& trained, NormMoments moments) {
+Graph make_graph(const Network& network, const std::vector<TrainedParts>& trained) {
   Graph graph;
   std::vector<int> node_of(network.layers.size());
   for (size_t i = 0; i < network.layers.size(); ++i) {
@@ -31,7 +31,7 @@ Graph make_graph(const Network& network, const std::vector<TrainedParts>& traine
     node.layer = &layer;
     node.trained = trained[i];
     node.wants_error = trained[i].any();
-    node.batch_moments = layer.kind == LayerKind::batchnorm && trained[i].weight && moments == NormMoments::automatic;
+    node.batch_moments = trained[i].moments;
     const int number = static_cast<int>(graph.size());
     for (const int source : layer.sources) {
       node.sources.push_back(source == kImages ? kImages : node_of[source]);

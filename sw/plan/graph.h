@@ -28,11 +28,8 @@ struct GraphNode {
 using Graph = std::vector<GraphNode>;
 
 /// Joins layers to nodes: a ReLU or ReLU6 goes to the conv, fc, batchnorm or add before it when nothing else reads
-/// that. `trained` has an element for each layer of the network, which must outlive the graph. A batch normalisation
-/// follows the batch's moments when its own parameters train, gamma among them, and `moments`
-/// does not forbid it; else it keeps the running ones.
-Graph make_graph(const Network& network, const std::vector<TrainedParts>& trained,
-                 NormMoments moments = NormMoments::automatic);
+/// that. `trained` has an element for each layer of the network, which must outlive the graph.
+Graph make_graph(const Network& network, const std::vector<TrainedParts>& trained);
 
 /// Whether the error of the inputs of node `i` is wanted by some of them.
 bool sends_error(const Graph& graph, size_t i);

@@ -19,7 +19,7 @@ Lowering::Lowering(const Network& network, const PlanOptions& options, const npu
       offer_(offer),
       formats_(resolve_formats(options.formats, offer)),
       tensors_(draft_, formats_, options),
-      graph_(make_graph(network, apply_policy(options, network), options.batchnorm)),
+      graph_(make_graph(network, apply_policy(options, network))),
       nodes_(graph_.size()),
       errors_(graph_.size()),
       error_count_(graph_.size(), 0),
@@ -33,11 +33,11 @@ Lowering::Lowering(const Network& network, const PlanOptions& options, const npu
     throw InputError(
         fmt::format("engine {} has no SGD unit on the write-back path: `fused: on` is not possible", offer.name));
   for (const GraphNode& node : graph_) {
-    if (options.accumulate > 1 && node.is(LayerKind::batchnorm) && node.trained.weight)
+    if (options.accumulate > 1 && node.is(LayerKind::batchnorm) && (node.trained.weight || node.batch_moments))
       throw InputError(
-          fmt::format("layer {}: a batch normalisation whose gamma trains cannot add gradients of several "
-                      "batches (`accumulate`)",
-                      node.layer->name));
+          fmt::format("layer {}: a batch normalisation {} cannot add gradients of several batches "
+                      "(`accumulate`)",
+                      node.layer->name, node.trained.weight ? "whose gamma trains" : "with the moments of its batch"));
   }
 }
 
@@ -94,7 +94,7 @@ void Lowering::make_tensors() {
       tensors.parameters = tensors_.parameters(
           layer, number_of(i), node.trained, i == last_weights ? formats_.last_weight : formats_.weight, draft_.fused);
     if (node.is(LayerKind::batchnorm))
-      tensors.norm = tensors_.norm_parameters(layer, number_of(i), node.trained, node.batch_moments, draft_.fused);
+      tensors.norm = tensors_.norm_parameters(layer, number_of(i), node.trained, sends_error(graph_, i), draft_.fused);
   }
   draft_.labels = tensors_.labels(network_.classes());
   logits_error_ = tensors_.error("loss.dy", network_.layers.back().out, formats_.logits, loss_layer(), false);

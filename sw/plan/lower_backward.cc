@@ -175,16 +175,16 @@ void Lowering::send_error(size_t i, size_t input, const Error& error) {
   BB_CHECK(false, "kind {}", static_cast<int>(layer.kind));
 }
 
-/// Gradients of gamma and beta come first: the error through the batch's moments needs them.
+/// Gradients of gamma and beta come first: the error through the batch's moments needs them, also where both stay.
 void Lowering::norm_gradients(size_t i, int dy) {
   const GraphNode& node = graph_[i];
   const NormParameters& norm = nodes_[i].norm;
   const int x = nodes_[i].x.front();
   const int moments = node.batch_moments ? norm.moments : norm.running;
   const auto epsilon = static_cast<float>(node.layer->epsilon);
-  if (node.trained.weight) {
+  if (norm.sums != kNoTensor) {
     DraftCommand& command =
-        emit(PLAN_TRAIN_STEP, Opcode::kBN_WG, Phase::kWG, number_of(i), {dy, x, norm.both.gradient, moments, -1, -1});
+        emit(PLAN_TRAIN_STEP, Opcode::kBN_WG, Phase::kWG, number_of(i), {dy, x, norm.sums, moments, -1, -1});
     command.fields.immediate = epsilon;
     command.auxiliary = Auxiliary::loss;
   }
@@ -194,7 +194,7 @@ void Lowering::norm_gradients(size_t i, int dy) {
     has_bp_[i] = true;
     const bool batch = node.batch_moments;
     DraftCommand& command = emit(PLAN_TRAIN_STEP, Opcode::kBN_BP, Phase::kBP, number_of(i),
-                                 {dy, batch ? x : kNoTensor, dx, norm.affine, moments, batch ? norm.both.gradient : -1},
+                                 {dy, batch ? x : kNoTensor, dx, norm.affine, moments, batch ? norm.sums : -1},
                                  flag_if(batch, npu::kFlagBATCH));
     command.fields.immediate = epsilon;
     if (batch) command.auxiliary = Auxiliary::loss;

@@ -30,7 +30,7 @@ bool has_bias(const NetLayer& layer) {
 
 void train_from(const Network& network, size_t first, Parts& parts) {
   for (size_t i = first; i < network.layers.size(); ++i)
-    if (has_parameters(network.layers[i])) parts[i] = {true, has_bias(network.layers[i])};
+    if (has_parameters(network.layers[i])) parts[i] = {.weight = true, .bias = has_bias(network.layers[i])};
 }
 
 void full(const Network& network, const PlanOptions&, uint32_t, Parts& parts) {
@@ -51,14 +51,15 @@ void bias(const Network& network, const PlanOptions&, uint32_t, Parts& parts) {
 
 void norm(const Network& network, const PlanOptions&, uint32_t, Parts& parts) {
   for (size_t i = 0; i < network.layers.size(); ++i)
-    if (network.layers[i].kind == LayerKind::batchnorm) parts[i] = {true, true};
+    if (network.layers[i].kind == LayerKind::batchnorm) parts[i] = {.weight = true, .bias = true};
   train_from(network, layers_with_weights(network).back(), parts);
 }
 
 void lite_residual(const Network& network, const PlanOptions& options, uint32_t, Parts& parts) {
   bias(network, options, 0, parts);
   for (size_t i = 0; i < network.layers.size(); ++i)
-    if (network.layers[i].lite && has_parameters(network.layers[i])) parts[i] = {true, has_bias(network.layers[i])};
+    if (network.layers[i].lite && has_parameters(network.layers[i]))
+      parts[i] = {.weight = true, .bias = has_bias(network.layers[i])};
 }
 
 /// Input channels that a ratio of a layer's weights spans; 0: all.
@@ -81,11 +82,24 @@ void sparse(const Network& network, const PlanOptions& options, uint32_t, Parts&
       throw InputError(
           fmt::format("policy sparse: network {} has no layer '{}' with parameters", network.name, row.layer));
     const NetLayer& layer = network.layers[i];
-    parts[i] = {row.ratio > 0, row.bias && has_bias(layer), row.ratio > 0 ? channels_of(layer, row.ratio) : 0};
+    parts[i] = {.weight = row.ratio > 0,
+                .bias = row.bias && has_bias(layer),
+                .channels = row.ratio > 0 ? channels_of(layer, row.ratio) : 0};
   }
 }
 
 void none(const Network&, const PlanOptions&, uint32_t, Parts&) {}
+
+/// What a policy says of a batch normalisation's gamma decides about its moments, also where gamma and beta stay.
+void settle_norms(const Network& network, const PlanOptions& options, Parts& parts) {
+  for (size_t i = 0; i < network.layers.size(); ++i) {
+    const NetLayer& layer = network.layers[i];
+    if (layer.kind != LayerKind::batchnorm) continue;
+    parts[i].moments =
+        parts[i].weight && layer.moments == Moments::batch && options.batchnorm == NormMoments::automatic;
+    if (!layer.affine) parts[i].weight = parts[i].bias = false;
+  }
+}
 
 /// Every policy is a row.
 struct PolicyRow {
@@ -134,6 +148,7 @@ std::vector<TrainedParts> apply_policy(const PlanOptions& options, const Network
       throw InputError(fmt::format("policy {}: network {} has no parameters to train", policy, network.name));
     Parts parts(network.layers.size());
     row.apply(network, options, *argument, parts);
+    settle_norms(network, options, parts);
     return parts;
   }
   throw InputError(fmt::format("unknown policy '{}'; offered: {}", policy, policies_offered()));

@@ -13,6 +13,7 @@ namespace backboard {
 struct TrainedParts {
   bool weight = false;
   bool bias = false;
+  bool moments = false;   ///< batchnorm: a training step normalises by the moments of its batch
   uint32_t channels = 0;  ///< input channels whose weights train, from the first on; 0: all. Depthwise: channels
   bool any() const { return weight || bias; }
 };

@@ -197,7 +197,8 @@ int TensorTable::pair(const DraftTensor& model, const std::string& both, const s
 }
 
 NormParameters TensorTable::norm_parameters(const NetLayer& layer, uint16_t number, const TrainedParts& trained,
-                                            bool batch, bool fused) {
+                                            bool sends, bool fused) {
+  const bool batch = trained.moments;
   DraftTensor model;
   model.shape = {2, layer.in.c, 1, 1};
   model.format = TensorFormat::kFP32;
@@ -236,6 +237,8 @@ NormParameters TensorTable::norm_parameters(const NetLayer& layer, uint16_t numb
   } else if (trained.bias) {
     trains(result.beta, result.affine + 2, name + ".bias", one, !fused);
   }
+  result.sums = result.both.gradient;
+  if (batch && sends && result.sums == kNoTensor) result.sums = make(name + ".g", TensorClass::kGRADIENT, two, false);
   return result;
 }
 

@@ -29,6 +29,7 @@ struct NormParameters {
   int affine = kNoTensor;   ///< gamma, beta: a view of the two parameters
   int running = kNoTensor;  ///< running means and variances: a view of the two arrays
   int moments = kNoTensor;  ///< of the batch
+  int sums = kNoTensor;     ///< gradients of gamma and beta, when gamma trains or the error passes the batch's moments
   Parameter both;           ///< gamma and beta, (2, c, 1, 1), when gamma trains
   Parameter beta;           ///< when it trains alone
 };
@@ -55,8 +56,8 @@ class TensorTable {
   LayerParameters parameters(const NetLayer& layer, uint16_t number, const TrainedParts& trained,
                              npu::TensorFormat copy_format, bool fused);
 
-  /// `batch`: training uses the moments of its batch.
-  NormParameters norm_parameters(const NetLayer& layer, uint16_t number, const TrainedParts& trained, bool batch,
+  /// `sends`: the error of its input is wanted.
+  NormParameters norm_parameters(const NetLayer& layer, uint16_t number, const TrainedParts& trained, bool sends,
                                  bool fused);
 
   /// The tensor as (n, c*h*w, 1, 1) over the same bytes: itself when it has that shape. A coded tensor's blocks become

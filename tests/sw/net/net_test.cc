@@ -119,6 +119,17 @@ TEST_CASE("pooling with ceil counts a window that is cut off, but none that sees
   }
 }
 
+TEST_CASE("keys of a normalisation are refused elsewhere, and gamma and beta that stay are no parameters") {
+  const auto parameters = [](const std::string& keys) {
+    return parse("  - {type: batchnorm" + keys + "}\n  - {type: fc, channels: 2, bias: off}\n").parameters();
+  };
+  CHECK(parameters("") - parameters(", affine: off") == 2 * 3);
+  CHECK(parameters("") == parameters(", moments: running"));
+  for (const std::string key : {"affine: off", "moments: running"})
+    CHECK_THROWS_WITH(parse("  - {type: relu, " + key + "}\n  - {type: fc, channels: 2}\n"),
+                      Contains("net.yaml:4:") && Contains("relu layer has no such key"));
+}
+
 TEST_CASE("layers read the layers that they name, else the one above") {
   const Network net = parse(
       "  - {type: conv, name: a, channels: 4, kernel: 3, pad: 1}\n"

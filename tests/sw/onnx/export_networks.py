@@ -33,15 +33,16 @@ import networks
 
 STEPS, RATE = 10, 0.02
 # These have random numbers of their own, whatever else is made.
-ALONE = ("gelu", "resnet18", "lenet", "squeezenet", "densenet", "mobilenetv2", "computed", "sides")
+ALONE = ("gelu", "resnet18", "lenet", "squeezenet", "densenet", "mobilenetv2", "computed", "sides", "forms")
 
 
 def randomise(network):
     """Batch normalisations that do something."""
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            nn.init.uniform_(module.weight, 0.6, 1.4)
-            nn.init.uniform_(module.bias, -0.2, 0.2)
+            if module.affine:
+                nn.init.uniform_(module.weight, 0.6, 1.4)
+                nn.init.uniform_(module.bias, -0.2, 0.2)
             nn.init.uniform_(module.running_mean, -0.1, 0.1)
             nn.init.uniform_(module.running_var, 0.3, 1.2)
 
@@ -52,6 +53,13 @@ def without_dropout(network):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     return network
+
+
+def train(network):
+    """Training mode, but for the normalisations that a network names as frozen."""
+    network.train()
+    for name in getattr(network, "frozen", ()):
+        network.get_submodule(name).eval()
 
 
 def logits(network, images):
@@ -96,11 +104,11 @@ def forget_parameters(path):
 def make(name, network, images, opset, folder, rate=RATE, by_formula=False, fixed=False):
     """`fixed`: the number of images in the graph, and initialisers among its inputs."""
     fill(network) if by_formula else randomise(network)
-    network.train()
+    train(network)
     dynamic = None if fixed else {"images": {0: "n"}}
     torch.onnx.export(
         network, torch.zeros(2, *network.shape), f"{folder}/{name}.onnx", opset_version=opset,
-        training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False, input_names=["images"],
+        training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False, input_names=["images"],
         output_names=["logits"], dynamic_axes=dynamic, keep_initializers_as_inputs=fixed or None)  # fmt: skip
     if by_formula:
         forget_parameters(f"{folder}/{name}.onnx")
@@ -113,7 +121,7 @@ def make(name, network, images, opset, folder, rate=RATE, by_formula=False, fixe
     labels = torch.randint(0, classes, (images,))
     result = {"pixels": pixels.numpy(), "labels": labels.numpy().astype(np.uint8)}
     result["inference"] = logits(exact.eval(), x)
-    exact.train()
+    train(exact)
     result["training"] = logits(exact, x)
     optimiser = torch.optim.SGD(exact.parameters(), lr=rate)
     losses = []
@@ -151,6 +159,7 @@ def main():
         ("mobilenetv2", networks.MobileNetV2, 5, 16, RATE, False, True),
         ("computed", networks.Computed, 6, 11),
         ("sides", networks.Sides, 5, 17),
+        ("forms", networks.Forms, 9, 13),
     ]:
         name, network, images, opset, *more = row
         if name in ALONE:

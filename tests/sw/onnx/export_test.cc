@@ -62,7 +62,7 @@ void check_round_trip(const std::vector<uint8_t>& model) {
 
 TEST_CASE("onnx export: networks from PyTorch with other weights read back to the same bytes") {
   for (const std::string name : {"s", "resnet8", "dscnn", "mixture", "gelu", "lenet", "squeezenet", "densenet",
-                                 "mobilenetv2", "computed", "sides"}) {
+                                 "mobilenetv2", "computed", "sides", "forms"}) {
     INFO(name);
     check_round_trip(read_file(std::string(BACKBOARD_TEST_DATA) + "/" + name + ".onnx"));
   }
@@ -106,6 +106,24 @@ TEST_CASE("onnx export: transposed, shared and computed weights read back, and w
   CHECK(stored == weights.at("fc1.weight").floats());
 }
 
+TEST_CASE("onnx export: gamma and beta that are constants of the graph stay constants that do not train") {
+  const std::vector<uint8_t> model = read_file(std::string(BACKBOARD_TEST_DATA) + "/forms.onnx");
+  const OnnxNetwork before = parse_onnx(model, "forms.onnx");
+  Arrays weights = adapted(before.weights);
+  size_t fixed = 0;
+  for (const NetLayer& layer : before.network.layers)
+    for (const char* suffix : {".weight", ".bias"})
+      if (!layer.affine) weights[layer.name + suffix] = before.weights.at(layer.name + suffix), ++fixed;
+  CHECK(fixed == 4);
+  const std::vector<uint8_t> bytes = export_onnx(model, "forms.onnx", weights, "weights.npz");
+  const OnnxNetwork after = parse_onnx(bytes, "forms.onnx");
+  check_equal(after.weights, weights);
+  for (size_t i = 0; i < before.network.layers.size(); ++i) {
+    CHECK(after.network.layers[i].affine == before.network.layers[i].affine);
+    CHECK(after.network.layers[i].moments == before.network.layers[i].moments);
+  }
+}
+
 TEST_CASE("onnx export: weights of another network are refused") {
   ModelBuilder model;
   model.input({kOpen, 2, 6, 6});
@@ -139,7 +157,7 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
   const Network network = parse_network(
       "name: all\nloss: mse\ninput: {channels: 4, rows: 9, columns: 8, scale: 0.5}\nlayers:\n"
       "  - {type: conv, name: c1, channels: 6, kernel: 3, pad: 2, dilation: 2, groups: 2, bias: off}\n"
-      "  - {type: batchnorm, name: n1, epsilon: 0.001, momentum: 0.2}\n  - {type: relu6, name: r1}\n"
+      "  - {type: batchnorm, name: n1, epsilon: 0.001, momentum: 0.2, affine: off}\n  - {type: relu6, name: r1}\n"
       "  - {type: conv, name: c2, channels: 6, kernel: [1, 3], pad: [0, 0, 0, 2]}\n  - {type: leakyrelu, name: l1, "
       "slope: "
       "0.2}\n"
@@ -150,7 +168,8 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
       "  - {type: avgpool, name: a2, kernel: 3, stride: 2, pad: 1, ceil: on, count_include_pad: off}\n"
       "  - {type: avgpool, name: a3, kernel: 2, stride: 1, pad: [0, 1], count_include_pad: off}\n"
       "  - {type: dropout, name: d1, rate: 0.3}\n  - {type: globalpool, name: p1}\n"
-      "  - {type: fc, name: f1, channels: 12, bias: off}\n  - {type: batchnorm, name: n2}\n  - {type: tanh, name: t1}\n"
+      "  - {type: fc, name: f1, channels: 12, bias: off}\n  - {type: batchnorm, name: n2, moments: running}\n  - "
+      "{type: tanh, name: t1}\n"
       "  - {type: gelu, name: e1}\n  - {type: add, name: s2, inputs: [e1, p1]}\n  - {type: conv, name: c3, channels: "
       "5, kernel: 1}\n"
       "  - {type: relu, name: relu7}\n  - {type: fc, name: f2, channels: 3}\n",
@@ -180,6 +199,7 @@ TEST_CASE("onnx write: a network of every kind of layer reads back with its laye
     CHECK((a.pad_w == b.pad_w && a.pad_more_h == b.pad_more_h && a.pad_more_w == b.pad_more_w));
     CHECK((a.dilation_h == b.dilation_h && a.groups == b.groups && a.bias == b.bias && a.ceil == b.ceil));
     CHECK(a.count_include_pad == b.count_include_pad);
+    CHECK((a.affine == b.affine && a.moments == b.moments));
     CHECK((a.epsilon == b.epsilon && a.momentum == b.momentum && a.slope == b.slope && a.rate == b.rate));
   }
   Arrays fewer = weights;

@@ -208,6 +208,80 @@ TEST_CASE("onnx: batch normalisation keeps its moments, epsilon and momentum, an
   }
 }
 
+namespace {
+
+/// Two normalisations of which the first trains; `fixed`: gamma and beta of the second, as constants of the graph.
+OnnxNetwork two_norms(bool first_trains, bool second_trains, float momentum = 0.9f, std::vector<float> fixed = {}) {
+  ModelBuilder model(15);
+  model.input({kOpen, 2, 6, 6});
+  std::string from = "x";
+  for (const std::string name : {"a", "b"}) {
+    const bool trains = name == "a" ? first_trains : second_trains;
+    const auto array = [&](const char* suffix, float value) {
+      if (name == "a" || fixed.empty()) return void(model.reals(name + suffix, {2}));
+      onnx::TensorProto tensor;
+      tensor.set_data_type(onnx::TensorProto::FLOAT);
+      tensor.add_dims(2);
+      for (int i = 0; i < 2; ++i) tensor.add_float_data(value);
+      model.node("Constant", {}, name + suffix, {{"value", tensor}});
+    };
+    array(".weight", fixed.empty() ? 0 : fixed[0]);
+    array(".bias", fixed.empty() ? 0 : fixed[1]);
+    for (const char* suffix : {".mean", ".variance"}) model.reals(name + suffix, {2});
+    onnx::NodeProto& node =
+        model.node("BatchNormalization", {from, name + ".weight", name + ".bias", name + ".mean", name + ".variance"},
+                   name + "y", {{"momentum", momentum}, {"training_mode", int64_t{trains}}});
+    if (trains) node.add_output(name + ".moved");
+    from = name + "y";
+  }
+  add_head(model, 2, from);
+  return read(model);
+}
+
+}  // namespace
+
+TEST_CASE("onnx: normalisations that are frozen beside others that train keep their running moments") {
+  const auto moments = [](bool first, bool second) {
+    const OnnxNetwork result = two_norms(first, second);
+    return std::pair(result.network.layers[0].moments, result.network.layers[1].moments);
+  };
+  CHECK(moments(true, true) == std::pair(Moments::batch, Moments::batch));
+  CHECK(moments(true, false) == std::pair(Moments::batch, Moments::running));
+  CHECK(moments(false, true) == std::pair(Moments::running, Moments::batch));
+  CHECK(moments(false, false) == std::pair(Moments::batch, Moments::batch));  // exported for inference
+  CHECK(two_norms(true, false).notes.empty());
+  CHECK(two_norms(false, false).notes.size() == 1);
+}
+
+TEST_CASE("onnx: ones and zeros that are constants of the graph are gamma and beta that do not train") {
+  const auto affine = [](std::vector<float> fixed) {
+    return two_norms(true, true, 0.9f, fixed).network.layers[1].affine;
+  };
+  CHECK_FALSE(affine({1, 0}));
+  CHECK(affine({}));
+  CHECK(affine({2, 0}));  // exporters that write all weights as constants
+  CHECK(affine({1, 1}));
+  CHECK(two_norms(true, true, 0.9f, {1, 0}).notes.empty());
+  CHECK(two_norms(true, true, 0.9f, {2, 0}).notes.size() == 1);
+}
+
+TEST_CASE("onnx: a momentum that PyTorch writes for a cumulative average is told in a note") {
+  const auto note = [](bool first, bool second, float momentum) {
+    const std::vector<std::string> notes = two_norms(first, second, momentum).notes;
+    return notes.empty() ? "" : notes.back();
+  };
+  const std::string end = "; so PyTorch writes momentum=None, the mean of all batches";
+  CHECK(note(true, true, 0) ==
+        "test.onnx: 2 batch normalisations have momentum 0, 'a' the first: their running moments are those of the last "
+        "batch" +
+            end);
+  CHECK(note(false, false, 1) ==
+        "test.onnx: 2 batch normalisations have momentum 1, 'a' the first: their running moments do not move" + end);
+  CHECK(note(true, false, 0).find("1 batch normalisations have momentum 0, 'a'") != std::string::npos);
+  CHECK(note(true, false, 1).empty());  // the frozen one is not to move
+  CHECK(note(true, true, 0.9f).empty());
+}
+
 TEST_CASE("onnx: activations become layers of their kind") {
   const auto kind = [](const std::string& operation, const std::vector<Attribute>& attributes) {
     return between(2, [&](ModelBuilder& model) { model.node(operation, {"x"}, "y", attributes); }).layers.at(0);

@@ -321,3 +321,30 @@ class Sides(nn.Module):
     def forward(self, x):
         x = F.relu(self.wide(self.stem(x)))
         return self.fc(F.relu(self.narrow(F.pad(x, (2, 0, 0, 1)))).mean([2, 3]))
+
+
+class Forms(nn.Module):
+    """Normalisations without parameters and one that is frozen, products without bias, means one behind the other, rows
+    and columns as one dimension, the largest of a map."""
+
+    shape = (2, 19, 14)
+    frozen = ("norm3",)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 6, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(6, affine=False)
+        self.conv2 = nn.Conv2d(6, 7, 3, 2)
+        self.norm2 = nn.BatchNorm1d(7)
+        self.conv3 = nn.Conv2d(6, 7, 3, 2, bias=False)
+        self.norm3 = nn.BatchNorm2d(7)
+        self.mix = nn.Parameter(torch.randn(11, 14) / 4)
+        self.norm4 = nn.BatchNorm1d(11, affine=False)
+        self.fc = nn.Linear(11, 5)
+
+    def forward(self, x):
+        x = F.relu(self.norm1(self.conv1(x)))
+        left = torch.tanh(self.norm2(self.conv2(x).flatten(2))).mean(2)
+        right = F.relu(self.norm3(self.conv3(x)))
+        x = torch.cat([left + right.mean(3).mean(2), F.adaptive_max_pool2d(right, 1).flatten(1)], 1)
+        return self.fc(torch.sigmoid(self.norm4(torch.mm(x, self.mix.t()))))

@@ -85,3 +85,10 @@ TEST_CASE(
   check_double("computed");
   check_reference("computed");
 }
+
+TEST_CASE(
+    "onnx torch: normalisations without parameters or frozen, and further forms of the same, in double precision and "
+    "under the engine reference are PyTorch's, 10 steps of SGD included") {
+  check_double("forms");
+  check_reference("forms");
+}

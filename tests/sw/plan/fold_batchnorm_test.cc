@@ -156,6 +156,9 @@ TEST_CASE("a normalisation that cannot be folded is refused with its reason when
   const std::string start = "fold_batchnorm: batch normalisation ";
   CHECK(error(resnet, "last:1") == "none");
   CHECK(error(network, "full") == start + "n1 cannot be folded under policy full: it trains");
+  Network fixed = network;
+  fixed.layers[1].affine = false;
+  CHECK(error(fixed, "full") == start + "n1 cannot be folded under policy full: it follows the moments of the batch");
   CHECK(error(network, "none") ==
         start + "n4 cannot be folded under policy none: s1 before it is no convolution or FC layer");
   const Network twice = parse_network(

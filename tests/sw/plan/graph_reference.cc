@@ -26,10 +26,14 @@ test::GraphTrainer graph_trainer(const Network& network, const Arrays& weights, 
     op.groups = layer.groups;
     op.bias = layer.bias;
     op.epsilon = layer.epsilon, op.momentum = layer.momentum, op.slope = layer.slope;
-    op.batch_moments = !running.contains(layer.name);
+    op.batch_moments = layer.moments == Moments::batch && !running.contains(layer.name);
     ops.push_back(op);
   }
   test::GraphTrainer trainer(ops, network.loss == LossKind::mse);
+  std::set<std::string> fixed;
+  for (const NetLayer& layer : network.layers)
+    if (!layer.affine) fixed.insert({layer.name + ".weight", layer.name + ".bias"});
+  trainer.trains = [fixed](const std::string& name) { return !fixed.contains(name); };
   for (const auto& [name, array] : weights) {
     std::vector<double>& values = trainer.parameters[name];
     for (uint64_t i = 0; i < array.elements(); ++i) values.push_back(array.at(i));

@@ -85,6 +85,9 @@ TEST_CASE("every operation trains as the independent trainer does, over odd shap
   const std::pair<const char*, const char*> operations[] = {
       {"batchnorm", "  - {type: batchnorm}\n"},
       {"batchnorm relu", "  - {type: batchnorm}\n  - {type: relu}\n"},
+      {"batchnorm that keeps gamma and beta", "  - {type: batchnorm, affine: off}\n  - {type: relu}\n"},
+      {"batchnorm by running moments", "  - {type: batchnorm, moments: running}\n"},
+      {"frozen batchnorm", "  - {type: batchnorm, affine: off, moments: running}\n  - {type: relu6}\n"},
       {"relu6", "  - {type: relu6}\n"},
       {"relu6 apart", "  - {type: tanh}\n  - {type: relu6}\n"},
       {"leaky", "  - {type: leakyrelu}\n"},
@@ -144,6 +147,38 @@ TEST_CASE("a network of every join, activation and normalisation agrees after te
     options.momentum = true;
     CHECK(difference_after(network, options, 10, 4) < 1e-4);
   }
+}
+
+TEST_CASE("normalisations that keep gamma and beta, or their moments, agree after ten steps, fused or not") {
+  std::string layers = kMixture;
+  layers.insert(layers.find("name: n1") + 8, ", affine: off");
+  layers.insert(layers.find("name: n2") + 8, ", moments: running");
+  const Network network = around(layers, 6, 9, 8);
+  for (const Fusion fused : {Fusion::on, Fusion::off}) {
+    PlanOptions options = rig_options(4);
+    options.fused = fused;
+    options.momentum = true;
+    CHECK(difference_after(network, options, 10, 4) < 1e-4);
+  }
+  // What stays is the same bytes, under any policy; moments follow what the policy says of gamma.
+  const Arrays weights = random_weights(network, 3);
+  for (const std::string policy : {"full", "bn", "bias"}) {
+    PlanOptions options = rig_options(4);
+    options.policy = policy;
+    PlanPlayer play = player(network, options, "reference", weights, 12);
+    play.train(std::vector<uint32_t>{0, 1, 2, 3}, sgd(0.05f));
+    const Arrays after = play.weights();
+    const auto stays = [&](const char* array) { return after.at(array).bytes == weights.at(array).bytes; };
+    CAPTURE(policy);
+    CHECK((stays("n1.weight") && stays("n1.bias") && stays("n2.mean") && stays("n2.variance")));
+    CHECK(stays("n1.mean") == (policy == "bias"));
+    CHECK(stays("n2.weight") == (policy == "bias"));
+    CHECK_FALSE(stays("n2.bias"));
+  }
+  PlanOptions several = rig_options(4);
+  several.accumulate = 2;
+  CHECK_THROWS_WITH(player(network, several, "reference", weights, 12),
+                    Catch::Contains("layer n1: a batch normalisation with the moments of its batch cannot add"));
 }
 
 TEST_CASE("images that pad a batch count neither for the moments nor for the gradients") {
