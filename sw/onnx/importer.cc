@@ -72,6 +72,7 @@ OnnxImporter::OnnxImporter(const onnx::ModelProto& model, const std::string& fil
 OnnxNetwork OnnxImporter::run() {
   result_.network.name = std::filesystem::path(file_).stem().string();
   live_ = live_nodes(graph_, uses_);
+  refuse_unknown_names();
   read_metadata();
   read_initializers();
   read_inputs();
@@ -127,7 +128,11 @@ void OnnxImporter::read_inputs() {
       continue;
     }
     if (type != onnx::TensorProto::FLOAT) throw InputError(what + ": images must be a tensor of FLOAT");
-    if (images) throw InputError(what + ": a second input of FLOAT; a network reads images only");
+    if (images)
+      throw InputError(
+          what +
+          ": a second input of FLOAT; a network reads images only (weights are initialisers: export_params=True in "
+          "PyTorch)");
     images = true;
     read_image_input(input);
   }
@@ -149,12 +154,33 @@ void OnnxImporter::read_image_input(const onnx::ValueInfoProto& input) {
     tensor.dims.push_back(dim.dim_value());
   }
   if (shape.dim(0).has_dim_value()) batch_ = shape.dim(0).dim_value();
+  if (batch_ < 0) throw InputError(fmt::format("{}: {} images; must be open or a number from 1 on", what, batch_));
   const auto dim = [&](size_t i) { return static_cast<uint32_t>(tensor.dims[i]); };
   NetInput& net = result_.network.input;
   net.channels = tensor.dims.size() == 3 ? 1 : dim(1);
   net.rows = tensor.dims.size() == 2 ? 1 : dim(tensor.dims.size() - 2);
   net.columns = tensor.dims.size() == 2 ? 1 : dim(tensor.dims.size() - 1);
   values_.emplace(input.name(), std::move(tensor));
+}
+
+/// A name that nothing makes cuts off what lies below it: without this the error would be that no output depends on the
+/// images.
+void OnnxImporter::refuse_unknown_names() const {
+  std::set<std::string> known;
+  for (const onnx::TensorProto& tensor : graph_.initializer()) known.insert(tensor.name());
+  for (const onnx::ValueInfoProto& input : graph_.input()) known.insert(input.name());
+  for (const onnx::NodeProto& node : graph_.node()) known.insert(node.output().begin(), node.output().end());
+  if (graph_.output_size() == 0) throw InputError(file_ + ": the model has no output");
+  for (const onnx::ValueInfoProto& output : graph_.output())
+    if (!known.contains(output.name()))
+      throw InputError(fmt::format("{}: output '{}': nothing makes it", file_, printable(output.name())));
+  for (const int index : live_)
+    for (const std::string& input : graph_.node(index).input())
+      if (!input.empty() && !known.contains(input)) fail_unknown(OnnxNode(graph_.node(index), index, file_), input);
+}
+
+void OnnxImporter::fail_unknown(const OnnxNode& node, const std::string& name) {
+  node.fail(fmt::format("reads '{}', which no input, initialiser or node above makes", printable(name)));
 }
 
 /// A normalisation that has no running moments gets them from operations on its own input, which would be refused one
@@ -207,8 +233,7 @@ void OnnxImporter::import_node(int index) {
 const OnnxValue& OnnxImporter::value(const OnnxNode& node, int slot) const {
   const std::string& name = node.input(slot);
   const auto found = values_.find(name);
-  if (found == values_.end())
-    node.fail(fmt::format("reads '{}', which no input, initialiser or node above makes", printable(name)));
+  if (found == values_.end()) fail_unknown(node, name);
   return found->second;
 }
 

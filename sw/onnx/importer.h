@@ -49,6 +49,7 @@ class OnnxImporter {
   void read_initializers();
   void read_inputs();
   void read_image_input(const onnx::ValueInfoProto& input);
+  void refuse_unknown_names() const;
   void refuse_computed_moments() const;
   void import_node(int index);
   void finish();
@@ -56,6 +57,7 @@ class OnnxImporter {
   void add_notes();
 
   // Values by name.
+  [[noreturn]] static void fail_unknown(const OnnxNode& node, const std::string& name);
   const OnnxValue& value(const OnnxNode& node, int slot) const;
   bool is_constant(const OnnxNode& node, int slot) const;
   const OnnxConstant& constant(const OnnxNode& node, int slot, const char* what) const;

@@ -159,6 +159,35 @@ TEST_CASE("onnx: reshaping into other channels is refused where a layer would se
   CHECK(error_of(model).find("GlobalAveragePool: reads (n, 2, 6, 6) as (n, 8, 3, 3)") != std::string::npos);
 }
 
+TEST_CASE("onnx: names that nothing makes are told, also where the images are cut off with them") {
+  const auto error = [](const char* reads, const char* output, int64_t images = kOpen) {
+    ModelBuilder model;
+    model.input({images, 2, 6, 6});
+    model.node("Relu", {reads}, "y");
+    add_head(model, 2);
+    model.model.mutable_graph()->clear_output();
+    if (output[0] != 0) model.output(output);
+    return error_of(model);
+  };
+  CHECK(error("x", "logits") == "no error");
+  CHECK(error("z", "logits") ==
+        "bad.onnx: node 0 'y': Relu: reads 'z', which no input, initialiser or node above makes");
+  CHECK(error("x", "nothing") == "bad.onnx: output 'nothing': nothing makes it");
+  CHECK(error("x", "") == "bad.onnx: the model has no output");
+  CHECK(error("x", "logits", 4) == "no error");
+  ModelBuilder negative;
+  negative.input({4, 2, 6, 6});
+  negative.model.mutable_graph()
+      ->mutable_input(0)
+      ->mutable_type()
+      ->mutable_tensor_type()
+      ->mutable_shape()
+      ->mutable_dim(0)
+      ->set_dim_value(INT64_MIN);
+  add_head(negative, 2, "x");
+  CHECK(error_of(negative) == "bad.onnx: input 'x': -9223372036854775808 images; must be open or a number from 1 on");
+}
+
 TEST_CASE("onnx: running moments that are computed from the images are refused before what computes them") {
   // track_running_stats=False of PyTorch: Reshape, Transpose and ReduceMean of the normalisation's own input.
   const auto norm = [](bool images) {
@@ -244,7 +273,9 @@ TEST_CASE("onnx: inputs and outputs of the model that no network has are refused
   two.input({kOpen, 2, 6, 6}).input({kOpen, 2, 6, 6}, "z");
   two.node("Add", {"x", "z"}, "y");
   add_head(two, 2);
-  CHECK(error_of(two).find("input 'z': a second input of FLOAT") != std::string::npos);
+  CHECK(error_of(two) ==
+        "bad.onnx: input 'z': a second input of FLOAT; a network reads images only (weights are initialisers: "
+        "export_params=True in PyTorch)");
   ModelBuilder constant;
   constant.input({kOpen, 2, 6, 6});
   constant.reals("v", {2});
