@@ -19,7 +19,9 @@ namespace {
 // Builds our tree from the parser's events, so that aliases are refused before anything is expanded.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(const std::string& origin) : origin_(std::make_shared<const std::string>(origin)) {}
+  /// `nodes` counts on: of a file that others extend, with theirs.
+  TreeBuilder(const std::string& origin, size_t& nodes)
+      : origin_(std::make_shared<const std::string>(origin)), nodes_(nodes) {}
 
   YamlNode take() { return std::move(root_); }
 
@@ -66,7 +68,8 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!tag.empty() && tag != "?" && tag != "!")
       throw node.place.error("", fmt::format("tags are not supported: {}", tag));
     if (++nodes_ > YamlLimits::kNodes)
-      throw node.place.error("", fmt::format("more than {} values", YamlLimits::kNodes));
+      throw node.place.error("",
+                             fmt::format("more than {} values, those of extended files counted", YamlLimits::kNodes));
     return node;
   }
   void open(YamlNode node) {
@@ -106,7 +109,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::shared_ptr<const std::string> origin_;
   YamlNode root_;
   std::vector<Open> open_;
-  size_t nodes_ = 0;
+  size_t& nodes_;
 };
 
 // What a file says may hold anything; an error is one line of printable text.
@@ -135,19 +138,48 @@ std::string identity_of(const std::string& path) {
   return error ? path : canonical.string();
 }
 
-void resolve_extends(YamlNode& node, std::vector<std::string>& chain);
+YamlNode parse(const std::string& text, const std::string& origin, size_t& nodes) {
+  if (text.size() > YamlLimits::kFileBytes) {
+    throw InputError(fmt::format("{}: larger than {} KiB", origin, YamlLimits::kFileBytes / 1024));
+  }
+  if (text.find('\0') != std::string::npos) throw InputError(origin + ": contains a zero byte: not a YAML file");
+  TreeBuilder builder(origin, nodes);
+  try {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    const bool any = parser.HandleNextDocument(builder);
+    YamlNode root = builder.take();
+    if (any && parser.HandleNextDocument(builder)) throw InputError(origin + ": holds more than one document");
+    if (!root.place.origin) root.place = {std::make_shared<const std::string>(origin), 1};
+    return root;
+  } catch (const YAML::Exception& error) {
+    throw InputError::at_line(origin, static_cast<unsigned>(std::max(error.mark.line, 0) + 1),
+                              "YAML: " + one_line(error.msg));
+  }
+}
 
-YamlNode load_chained(const std::string& path, std::vector<std::string>& chain) {
-  YamlNode node = parse_yaml(read_text(path), path);
-  chain.push_back(identity_of(path));
-  resolve_extends(node, chain);
-  chain.pop_back();
+/// A file and all that it extends. What they hold is counted together: a few short files that each extend the next
+/// many times would otherwise grow without end.
+struct Loading {
+  std::vector<std::string> chain;  ///< files that are being read, each extended by the one before
+  size_t nodes = 0;
+  size_t bytes = 0;
+};
+
+void resolve_extends(YamlNode& node, Loading& loading);
+
+YamlNode load_chained(const std::string& text, const std::string& origin, Loading& loading) {
+  loading.bytes += text.size();
+  YamlNode node = parse(text, origin, loading.nodes);
+  loading.chain.push_back(identity_of(origin));
+  resolve_extends(node, loading);
+  loading.chain.pop_back();
   return node;
 }
 
-void resolve_extends(YamlNode& node, std::vector<std::string>& chain) {
-  for (YamlNode& item : node.items) resolve_extends(item, chain);
-  for (YamlNode::Member& member : node.members) resolve_extends(member.value, chain);
+void resolve_extends(YamlNode& node, Loading& loading) {
+  for (YamlNode& item : node.items) resolve_extends(item, loading);
+  for (YamlNode::Member& member : node.members) resolve_extends(member.value, loading);
   const auto extends = std::find_if(node.members.begin(), node.members.end(),
                                     [](const YamlNode::Member& member) { return member.name == "extends"; });
   if (extends == node.members.end()) return;
@@ -155,6 +187,7 @@ void resolve_extends(YamlNode& node, std::vector<std::string>& chain) {
   if (!extends->value.is_scalar())
     throw place.error("extends", "expected the name of a file, found " + extends->value.what());
   const std::string path = relative_to(*place.origin, extends->value.text);
+  const std::vector<std::string>& chain = loading.chain;
   if (std::find(chain.begin(), chain.end(), identity_of(path)) != chain.end()) {
     throw place.error("extends", fmt::format("{} extends itself, directly or through another file", path));
   }
@@ -164,7 +197,11 @@ void resolve_extends(YamlNode& node, std::vector<std::string>& chain) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) throw place.error("extends", path + ": no such file");
   node.members.erase(extends);
-  YamlNode base = load_chained(path, chain);
+  const std::string text = read_text(path);
+  if (text.size() > YamlLimits::kLoadedBytes - loading.bytes) {
+    throw place.error("extends", fmt::format("more than {} KiB of files in all", YamlLimits::kLoadedBytes / 1024));
+  }
+  YamlNode base = load_chained(text, path, loading);
   if (base.is_null()) base.kind = YamlNode::Kind::mapping;
   if (base.kind != YamlNode::Kind::mapping)
     throw place.error("extends", path + ": expected a mapping, found " + base.what());
@@ -232,36 +269,17 @@ YamlNode YamlNode::mapping() {
 }
 
 YamlNode parse_yaml(const std::string& text, const std::string& origin) {
-  if (text.size() > YamlLimits::kFileBytes) {
-    throw InputError(fmt::format("{}: larger than {} KiB", origin, YamlLimits::kFileBytes / 1024));
-  }
-  if (text.find('\0') != std::string::npos) throw InputError(origin + ": contains a zero byte: not a YAML file");
-  TreeBuilder builder(origin);
-  try {
-    std::istringstream stream(text);
-    YAML::Parser parser(stream);
-    const bool any = parser.HandleNextDocument(builder);
-    YamlNode root = builder.take();
-    if (any && parser.HandleNextDocument(builder)) throw InputError(origin + ": holds more than one document");
-    if (!root.place.origin) root.place = {std::make_shared<const std::string>(origin), 1};
-    return root;
-  } catch (const YAML::Exception& error) {
-    throw InputError::at_line(origin, static_cast<unsigned>(std::max(error.mark.line, 0) + 1),
-                              "YAML: " + one_line(error.msg));
-  }
+  size_t nodes = 0;
+  return parse(text, origin, nodes);
 }
 
 YamlNode load_yaml(const std::string& path) {
-  std::vector<std::string> chain;
-  return load_chained(path, chain);
+  return load_yaml_text(read_text(path), path);
 }
 
 YamlNode load_yaml_text(const std::string& text, const std::string& origin) {
-  std::vector<std::string> chain;
-  YamlNode node = parse_yaml(text, origin);
-  chain.push_back(identity_of(origin));
-  resolve_extends(node, chain);
-  return node;
+  Loading loading;
+  return load_chained(text, origin, loading);
 }
 
 void merge_yaml(YamlNode& base, YamlNode over) {

@@ -57,8 +57,9 @@ struct YamlNode::Member {
 struct YamlLimits {
   static constexpr size_t kFileBytes = 256 * 1024;
   static constexpr unsigned kDepth = 32;
-  static constexpr size_t kNodes = 50'000;
+  static constexpr size_t kNodes = 50'000;  ///< values of a file and all that it extends
   static constexpr unsigned kExtendsDepth = 16;
+  static constexpr size_t kLoadedBytes = 4 * 1024 * 1024;  ///< of a file and all that it extends
 };
 
 /// Parses one YAML document. Throws InputError with the line for syntax errors, duplicate keys, keys that are no
@@ -66,7 +67,7 @@ struct YamlLimits {
 YamlNode parse_yaml(const std::string& text, const std::string& origin);
 
 /// Reads and parses a file, then replaces every `extends: FILE` in a mapping (FILE relative to the file that says it)
-/// by the merged contents of that file. Cycles and chains longer than YamlLimits::kExtendsDepth are errors.
+/// by the merged contents of that file. Cycles and what exceeds YamlLimits, all files together, are errors.
 YamlNode load_yaml(const std::string& path);
 
 /// The same for text that came from elsewhere; `origin` is the name that `extends` is relative to.

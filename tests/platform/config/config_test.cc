@@ -153,6 +153,27 @@ TEST_CASE("input that would exhaust memory, the stack or time ends in an error")
   CHECK(error_of(list + "1]").find("more than 50000 values") != std::string::npos);
 }
 
+TEST_CASE("files that extend the next one many times end at a limit of all values or bytes together") {
+  const Folder folder;
+  const auto many_times = [](const std::string& name, int count) {
+    std::string text = "list:\n";
+    for (int i = 0; i < count; ++i) text += "  - {extends: " + name + "}\n";
+    return text;
+  };
+  // 100 * 100 * 100 values: three short files.
+  folder.write("values2.yaml", many_times("leaf.yaml", 100));
+  folder.write("values1.yaml", many_times("values2.yaml", 100));
+  folder.write("leaf.yaml", "a: 1\n");
+  const std::string values = folder.write("values.yaml", many_times("values1.yaml", 100));
+  CHECK_THROWS_WITH(load_yaml(values), Catch::Contains("more than 50000 values"));
+  // 20 times 255 KiB of a comment.
+  folder.write("comment.yaml", "#" + std::string(255 * 1024, 'x'));
+  const std::string bytes = folder.write("bytes.yaml", many_times("comment.yaml", 20));
+  CHECK_THROWS_WITH(load_yaml(bytes), Catch::StartsWith(bytes + ":18: extends: more than 4096 KiB"));
+  const std::string fits = folder.write("fits.yaml", many_times("comment.yaml", 16));
+  CHECK(load_yaml(fits).find("list")->items.size() == 16);
+}
+
 TEST_CASE("extends lays a file over another, relative to the file that says it, at any depth") {
   const Folder folder;
   folder.write("base/npu.yaml", "engine: reference\narray: {rows: 4, cols: 8}\n");
