@@ -281,7 +281,7 @@ const OnnxTensor& OnnxImporter::tensor(const OnnxNode& node, int slot) const {
     case OnnxPending::none:
       return found;
     case OnnxPending::padded:
-      node.fail("its input is padded; only convolutions and average pooling take padding");
+      node.fail("its input is padded; only convolutions, average pooling and maxima of what a Relu made take padding");
     case OnnxPending::softmax:
       node.fail("its input is a softmax; it is supported as the end of the network only");
     case OnnxPending::loss:
@@ -326,6 +326,20 @@ const OnnxTensor& OnnxImporter::channels(const OnnxNode& node, int slot) {
   return given.dims == joined ? given : image(node, given);
 }
 
+/// A rule of our layers in ONNX's names.
+void OnnxImporter::fail_rule(const OnnxNode& node, const ConfigRule& rule) {
+  static constexpr std::pair<const char*, const char*> kAttributes[] = {{"kernel", "kernel_shape"},
+                                                                        {"stride", "strides"},
+                                                                        {"pad", "pads"},
+                                                                        {"dilation", "dilations"},
+                                                                        {"groups", "group"}};
+  const std::string key = rule.key().substr(rule.key().rfind('.') + 1);
+  for (const auto& [ours, attribute] : kAttributes)
+    if (key == ours) node.fail_attribute(attribute, rule.what());
+  if (key == "type") node.fail(rule.what());
+  node.fail(fmt::format("{}: {}", key, rule.what()));
+}
+
 OnnxTensor OnnxImporter::add_layer(const OnnxNode& node, NetLayer layer, const std::vector<OnnxTensor>& sources) {
   std::vector<NetLayer>& layers = result_.network.layers;
   if (layers.size() == kMaxLayers) node.fail(fmt::format("a network of more than {} layers", kMaxLayers));
@@ -340,8 +354,7 @@ OnnxTensor OnnxImporter::add_layer(const OnnxNode& node, NetLayer layer, const s
   try {
     check_layer(layer, layers.size());
   } catch (const ConfigRule& rule) {
-    const std::string& key = rule.key();
-    node.fail(fmt::format("{}: {}", key.substr(key.rfind('.') + 1), rule.what()));
+    fail_rule(node, rule);
   }
   layers.push_back(std::move(layer));
   const ImageShape& out = layers.back().out;

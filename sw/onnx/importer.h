@@ -75,6 +75,7 @@ class OnnxImporter {
   ImageShape shape_of(const OnnxTensor& tensor) const;
 
   // Layers.
+  [[noreturn]] static void fail_rule(const OnnxNode& node, const ConfigRule& rule);
   /// Adds a layer that reads `sources`; returns its output as (n, c, h, w).
   OnnxTensor add_layer(const OnnxNode& node, NetLayer layer, const std::vector<OnnxTensor>& sources);
   /// The same for a layer that changes no dimension.
@@ -115,6 +116,7 @@ class OnnxImporter {
   void set_window(OnnxNode& node, const Window& window, const ImageShape& in, bool ceil_mode, NetLayer& layer);
   OnnxTensor pad(OnnxNode& node);
   OnnxTensor conv(OnnxNode& node);
+  bool has_zeros_around_relu(const OnnxTensor& x) const;
   OnnxTensor maxpool(OnnxNode& node);
   OnnxTensor avgpool(OnnxNode& node);
   OnnxTensor globalpool(OnnxNode& node);

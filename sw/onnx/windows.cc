@@ -189,8 +189,17 @@ OnnxTensor OnnxImporter::conv(OnnxNode& node) {
   return result;
 }
 
+/// Zeros around what a ReLU made are no larger than any of it, and where one is as large the ReLU lets no error
+/// through: maxima over them are those that leave padding out.
+bool OnnxImporter::has_zeros_around_relu(const OnnxTensor& x) const {
+  if (x.pending != OnnxPending::padded || x.layer == kImages) return false;
+  const LayerKind kind = result_.network.layers[x.layer].kind;
+  return kind == LayerKind::relu || kind == LayerKind::relu6;
+}
+
 OnnxTensor OnnxImporter::maxpool(OnnxNode& node) {
-  const OnnxTensor& x = image(node, 0);
+  const OnnxTensor x = has_zeros_around_relu(any_tensor(node, 0)) ? any_tensor(node, 0) : image(node, 0);
+  image(node, x);
   NetLayer layer;
   layer.kind = LayerKind::maxpool;
   const Window window = read_window(node, x, 0, 0, true);

@@ -99,7 +99,8 @@ TEST_CASE("onnx: an attribute that is not supported is named with node and opera
   CHECK(conv({"kernel_shape", Ints{5, 5}}) == place + "'kernel_shape': not that of the weights, 3 x 3");
   CHECK(conv({"pads", Ints{1, 1}}) == place + "'pads': 2 numbers; must be top, left, bottom, right");
   CHECK(conv({"pads", Ints{-1, 0, 0, 0}}) == place + "'pads': -1 is not supported, only 0 to 255");
-  CHECK(conv({"pads", Ints{3, 3, 3, 3}}) == "bad.onnx: node 0 'y': Conv: pad: must be below the kernel (3 x 3)");
+  CHECK(conv({"pads", Ints{3, 3, 3, 3}}) ==
+        "bad.onnx: node 0 'y': Conv: attribute 'pads': must be below the kernel (3 x 3)");
   CHECK(conv({"auto_pad", std::string("SOME")}) == place + "'auto_pad': 'SOME' is not supported");
   CHECK(conv({"precision", int64_t{8}}) == place + "'precision': is not supported");
   const std::vector<Attribute> window{{"kernel_shape", Ints{2, 2}}};

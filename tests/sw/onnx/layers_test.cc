@@ -67,7 +67,8 @@ TEST_CASE("onnx: auto_pad and uneven padding become even padding where the windo
   CHECK(more == 1);
   CHECK(padding("", {2, 2, 1, 1}, 7) == std::pair(2u, 4u));
   CHECK(more == -1);
-  CHECK_THROWS_WITH(padding("", {0, 0, 3, 3}, 8), Catch::Contains("node 0 'y': Conv: pad: must be below the kernel"));
+  CHECK_THROWS_WITH(padding("", {0, 0, 3, 3}, 8),
+                    Catch::Contains("node 0 'y': Conv: attribute 'pads': must be below the kernel"));
 }
 
 TEST_CASE("onnx: uneven padding of an average that counts it is refused, and padding of two kinds") {
@@ -464,6 +465,27 @@ TEST_CASE("onnx: pooling of every kind") {
   CHECK(mean({-1, -2}, 0, false) == "globalpool");
   CHECK(mean({2}, 0, true) == "globalpool");
   CHECK_THROWS_WITH(mean({1}, 0, false), Catch::Contains("node 0 'm': ReduceMean: attribute 'axes'"));
+}
+
+TEST_CASE("onnx: zeros around what a ReLU made are padding of the maxima behind") {
+  const auto pool = [](const char* before, std::vector<int64_t> pads, int64_t stride = 2) {
+    return between(2, [&](ModelBuilder& m) {
+      m.node(before, {"x"}, "r");
+      m.integers("pads", pads);
+      m.node("Pad", {"r", "pads"}, "p");
+      m.node("MaxPool", {"p"}, "y",
+             {{"kernel_shape", std::vector<int64_t>{3, 3}}, {"strides", std::vector<int64_t>{stride, stride}}});
+    });
+  };
+  const NetLayer even = pool("Relu", {0, 0, 1, 1, 0, 0, 1, 1}).layers[1];
+  CHECK((even.pad_h == 1 && even.pad_w == 1 && even.out == ImageShape{2, 3, 3}));
+  CHECK(pool("Relu", {0, 0, 0, 0, 0, 0, 1, 1}).layers[1].ceil);  // from TensorFlow: at the end only
+  const std::string padded =
+      "node 2 'y': MaxPool: its input is padded; only convolutions, average pooling and maxima of";
+  CHECK_THROWS_WITH(pool("Tanh", {0, 0, 1, 1, 0, 0, 1, 1}), Catch::Contains(padded));
+  CHECK_THROWS_WITH(pool("Relu", {0, 0, 3, 3, 0, 0, 3, 3}),
+                    Catch::Contains("MaxPool: attribute 'pads': must be below"));
+  CHECK_THROWS_WITH(pool("Relu", {0, 0, 0, 0, 0, 0, 3, 3}), Catch::Contains("only a convolution may have it uneven"));
 }
 
 TEST_CASE("onnx: the mean over rows and then over columns, or the other way round, is one global pooling") {

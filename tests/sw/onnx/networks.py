@@ -325,7 +325,7 @@ class Sides(nn.Module):
 
 class Forms(nn.Module):
     """Normalisations without parameters and one that is frozen, products without bias, means one behind the other, rows
-    and columns as one dimension, the largest of a map."""
+    and columns as one dimension, the largest of a map, maxima over zeros around a ReLU."""
 
     shape = (2, 19, 14)
     frozen = ("norm3",)
@@ -343,7 +343,7 @@ class Forms(nn.Module):
         self.fc = nn.Linear(11, 5)
 
     def forward(self, x):
-        x = F.relu(self.norm1(self.conv1(x)))
+        x = F.max_pool2d(F.pad(F.relu(self.norm1(self.conv1(x))), (1, 1, 1, 1)), 3, 1)
         left = torch.tanh(self.norm2(self.conv2(x).flatten(2))).mean(2)
         right = F.relu(self.norm3(self.conv3(x)))
         x = torch.cat([left + right.mean(3).mean(2), F.adaptive_max_pool2d(right, 1).flatten(1)], 1)
