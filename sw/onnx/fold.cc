@@ -84,7 +84,13 @@ std::optional<OnnxConstant> OnnxImporter::fold(OnnxNode& node) {
       if (!node.input(i).empty() && !is_constant(node, i)) return {};
   OnnxConstant result = (this->*row->run)(node);
   result.direct = false;
+  count_integers(result, node.title());
   return result;
+}
+
+void OnnxImporter::count_integers(const OnnxConstant& constant, const std::string& what) {
+  integers_ += constant.integers.size();
+  if (integers_ > kMostIntegers) throw too_many_integers(what);
 }
 
 OnnxConstant OnnxImporter::fold_constant_node(OnnxNode& node) {
@@ -126,7 +132,7 @@ OnnxConstant OnnxImporter::fold_shape(OnnxNode& node) {
 
 OnnxConstant OnnxImporter::fold_gather(OnnxNode& node) {
   node.integer_within("axis", 0, 0, 0);
-  const std::vector<int64_t> data = integer_list(node, 0, "data");
+  const std::vector<int64_t>& data = integer_list(node, 0, "data");
   const OnnxConstant& indices = constant(node, 1, "indices");
   if (indices.reals || indices.elements() > kLongestList) node.fail("indices must be a short list of integers");
   OnnxConstant result;

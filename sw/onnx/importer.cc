@@ -112,6 +112,7 @@ void OnnxImporter::read_initializers() {
       constant.reals = std::make_shared<const std::vector<float>>(floats_of(tensor, what));
     else
       constant.integers = integers_of(tensor, what);
+    count_integers(constant, what);
     constant.dims.assign(tensor.dims().begin(), tensor.dims().end());
     if (!values_.emplace(tensor.name(), std::move(constant)).second) throw InputError(what + " stands there twice");
   }
@@ -254,7 +255,7 @@ const OnnxConstant& OnnxImporter::real_constant(const OnnxNode& node, int slot, 
   return found;
 }
 
-std::vector<int64_t> OnnxImporter::integer_list(const OnnxNode& node, int slot, const char* what) const {
+const std::vector<int64_t>& OnnxImporter::integer_list(const OnnxNode& node, int slot, const char* what) const {
   const OnnxConstant& found = constant(node, slot, what);
   if (found.reals || found.dims.size() > 1)
     node.fail(fmt::format("{} '{}' must be a list of integers", what, printable(node.input(slot))));

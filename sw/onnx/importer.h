@@ -62,7 +62,7 @@ class OnnxImporter {
   bool is_constant(const OnnxNode& node, int slot) const;
   const OnnxConstant& constant(const OnnxNode& node, int slot, const char* what) const;
   const OnnxConstant& real_constant(const OnnxNode& node, int slot, const char* what) const;
-  std::vector<int64_t> integer_list(const OnnxNode& node, int slot, const char* what) const;
+  const std::vector<int64_t>& integer_list(const OnnxNode& node, int slot, const char* what) const;
   float scalar(const OnnxNode& node, int slot, const char* what) const;
   /// A tensor without anything pending.
   const OnnxTensor& tensor(const OnnxNode& node, int slot) const;
@@ -86,6 +86,8 @@ class OnnxImporter {
                  bool node_flips = false);
 
   // Constants.
+  /// Counts the integers of a constant that is to be kept.
+  void count_integers(const OnnxConstant& constant, const std::string& what);
   std::optional<OnnxConstant> fold(OnnxNode& node);
   OnnxConstant fold_constant_node(OnnxNode& node);
   OnnxConstant fold_constant_of_shape(OnnxNode& node);
@@ -166,6 +168,7 @@ class OnnxImporter {
   std::map<std::pair<int, int>, OnnxTensor> joins_;  ///< outputs of the concat layers by what they read
   std::vector<OnnxSlot> slots_;
   uint64_t weight_elements_ = 0;
+  uint64_t integers_ = 0;  ///< in all constants; copies count, too
   bool some_norm_trains_ = false;
   uint32_t inference_norms_ = 0;
   /// Normalisations whose running moments are those of the last batch, and those whose never move.

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "platform/check/check.h"
-#include "platform/check/input_error.h"
 #include "sw/onnx/wire.h"
 
 namespace backboard {
@@ -99,7 +98,12 @@ std::vector<float> floats_of(const TensorProto& tensor, const std::string& what)
   throw InputError(fmt::format("{}: {} is not read here, only FLOAT", what, type_name(tensor.data_type())));
 }
 
+InputError too_many_integers(const std::string& what) {
+  return InputError(fmt::format("{}: more than {} integers in the model's constants", what, kMostIntegers));
+}
+
 std::vector<int64_t> integers_of(const TensorProto& tensor, const std::string& what) {
+  if (elements_of(tensor, what) > kMostIntegers) throw too_many_integers(what);
   if (tensor.data_type() == TensorProto::INT64) return elements<int64_t, int64_t>(tensor, tensor.int64_data(), what);
   if (tensor.data_type() == TensorProto::INT32) return elements<int64_t, int32_t>(tensor, tensor.int32_data(), what);
   if (tensor.data_type() == TensorProto::BOOL) return elements<int64_t, uint8_t>(tensor, tensor.int32_data(), what);

@@ -10,12 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "platform/check/input_error.h"
+
 namespace backboard {
 
 /// Operator sets of the default domain that are read.
 inline constexpr int64_t kOldestOpset = 11, kNewestOpset = 17;
 /// Largest file.
 inline constexpr uint64_t kLargestModel_bytes = uint64_t{512} << 20;
+/// Integers in all constants of a model together, which are shapes, axes and indices.
+inline constexpr uint64_t kMostIntegers = uint64_t{1} << 22;
 
 /// What ONNX cannot say of a network: metadata entries for the value of one step of a pixel, and the loss ("mse").
 inline constexpr const char* kOnnxScaleKey = "backboard.input_scale";
@@ -31,9 +35,11 @@ int64_t opset_of(const onnx::ModelProto& model, const std::string& file);
 
 /// Elements of a tensor as binary32 (FLOAT, and DOUBLE rounded) or as 64-bit integers (INT64, INT32, BOOL).
 /// Both check that dimensions, type and data agree before they take memory.
-/// @throws InputError naming `what` when they do not, for other types, external data and segments.
+/// @throws InputError naming `what` when they do not, for other types, external data, segments and too many integers.
 std::vector<float> floats_of(const onnx::TensorProto& tensor, const std::string& what);
 std::vector<int64_t> integers_of(const onnx::TensorProto& tensor, const std::string& what);
+/// Of more than kMostIntegers.
+InputError too_many_integers(const std::string& what);
 bool is_real(const onnx::TensorProto& tensor);
 /// Replaces the elements, as raw binary32.
 void set_floats(onnx::TensorProto& tensor, const std::vector<float>& values);

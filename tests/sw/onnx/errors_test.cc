@@ -362,6 +362,30 @@ TEST_CASE("onnx: a message that grows in memory is refused before it is built") 
   CHECK(error_of(bytes).find("would take more than 2147483648 bytes of memory") != std::string::npos);
 }
 
+TEST_CASE("onnx: integers known beforehand are counted over the whole model, copies of them too") {
+  const std::string limit = "more than 4194304 integers in the model's constants";
+  const auto error_with = [](const onnx::TensorProto& tensor, int copies) {
+    ModelBuilder model;
+    model.input({kOpen, 2, 6, 6});
+    *model.model.mutable_graph()->add_initializer() = tensor;
+    for (int i = 0; i < copies; ++i) model.node("Identity", {"l" + std::to_string(i)}, "l" + std::to_string(i + 1));
+    model.node("Reshape", {"x", "l" + std::to_string(copies)}, "y");
+    add_head(model, 2);
+    return error_of(model);
+  };
+  onnx::TensorProto tensor = integer_tensor(std::vector<int64_t>(1 << 20, 1));
+  tensor.set_name("l0");
+  CHECK(error_with(tensor, 3) == "bad.onnx: node 3 'y': Reshape: more than 8 dimensions");
+  CHECK(error_with(tensor, 4) == "bad.onnx: node 3 'l4': Identity: " + limit);
+  // A byte in the file, eight in memory.
+  onnx::TensorProto bytes;
+  bytes.set_name("l0");
+  bytes.set_data_type(onnx::TensorProto::BOOL);
+  bytes.add_dims((1 << 22) + 1);
+  bytes.set_raw_data(std::string((1 << 22) + 1, 1));
+  CHECK(error_with(bytes, 0) == "bad.onnx: initialiser 'l0': " + limit);
+}
+
 TEST_CASE("onnx: computed shapes cannot grow without end") {
   ModelBuilder model;
   model.input({kOpen, 2, 6, 6});
