@@ -246,18 +246,26 @@ void RiscvCore<Xlen>::drop_blocks() {
 }
 
 /// The region whose accesses blocks count: the largest that may be read and written, DRAM. With a data cache there is
-/// none, for its lines may be of any, and none in RV64. Only while there is no block.
+/// none, for its lines may be of any, and none in RV64; what is known is where lines without data lie, or the data of
+/// the others. Only while there is no block.
 template <class Xlen>
 void RiscvCore<Xlen>::choose_home() {
   static constexpr uint32_t kLargestLatency = 256;  // cycles: an operation's must fit into 16 bits
   settle_elsewhere();
   const uint32_t index = path_.largest_region();
   home_ = {};
-  if (index == DataPath::kNoRegion || Xlen::kBits != 32 || !config_.use_direct_memory || path_.data_cache()) return;
+  Cache* const cache = path_.data_cache();
+  if (cache != nullptr && cache->has_data()) home_.host_minus_guest = reinterpret_cast<uintptr_t>(cache->bytes(0));
+  if (index == DataPath::kNoRegion || Xlen::kBits != 32 || !config_.use_direct_memory) return;
   const DataPath::Region& region = path_.region(index);
+  const uintptr_t host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
+  if (cache != nullptr) {
+    if (!cache->has_data()) home_.host_minus_guest = host_minus_guest;
+    return;
+  }
   if (std::max(region.read_cycles, region.write_cycles) > kLargestLatency || !path_.set_home(index)) return;
   home_.region = index;
-  home_.host_minus_guest = reinterpret_cast<uintptr_t>(region.bytes) - static_cast<uintptr_t>(region.first);
+  home_.host_minus_guest = host_minus_guest;
   home_.read_cycles = region.read_cycles;
   home_.write_cycles = region.write_cycles;
 }

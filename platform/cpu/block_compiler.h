@@ -24,7 +24,7 @@ inline constexpr asmjit::x86::Gp kX = asmjit::x86::rbp;      ///< x[0]
 inline constexpr asmjit::x86::Gp kClock = asmjit::x86::r13;  ///< CompiledReturn::clock
 inline constexpr asmjit::x86::Gp kHome = asmjit::x86::r14;   ///< home memory: host address minus guest address
 inline constexpr asmjit::x86::Gp kTable =
-    asmjit::x86::r15;  ///< DataPath::home_pages, with a data cache DataPath::pages
+    asmjit::x86::r15;  ///< DataPath::home_pages, with a data cache DataPath::Table::granules
 /// Hold registers of the guest. From one block to the next the first eight hold x10 to x17, the arguments of functions,
 /// which inner loops use most; within a block they are given away (block_compiler_registers.cc).
 inline constexpr std::array kHosts = {asmjit::x86::ebx, asmjit::x86::esi,  asmjit::x86::edi,  asmjit::x86::r8d,
@@ -156,6 +156,8 @@ class BlockCompiler {
   Mem check_page(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
   void misaligned(const Operation& op, unsigned size_bytes, bool store, asmjit::Label done);
   void check_line(const Operation& op, unsigned size_bytes, bool store, asmjit::Label slow);
+  asmjit::x86::Mem place_of_line(unsigned size_bytes, asmjit::Label elsewhere);
+  asmjit::x86::Mem place_elsewhere(unsigned size_bytes);
   void check_lines(asmjit::Label gone);
   void finish_load(const Operation& op, Mem from);
   void finish_store(const Operation& op, Mem to);

@@ -13,12 +13,9 @@ using namespace asmjit;
 namespace {
 
 constexpr uint32_t kPageShift = 12;
-constexpr auto kTableBits = static_cast<uint32_t>(std::countr_zero(DataPath::kPages));
-constexpr auto kEntryBits = static_cast<uint32_t>(std::countr_zero(sizeof(DataPath::Page)));
-
-constexpr int32_t offset_of_tag(bool store) {
-  return static_cast<int32_t>(store ? offsetof(DataPath::Page, write_tag) : offsetof(DataPath::Page, read_tag));
-}
+constexpr uint32_t kGranuleShift = 3;  ///< a granule's offset by its place: x86 multiplies by eight at most
+static_assert(sizeof(DataPath::Page) == DataPath::Table::kPlace << kGranuleShift);
+static_assert(DataPath::Table::kPlace == sizeof(uint64_t));  // of a last use
 
 }  // namespace
 
@@ -30,9 +27,11 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
   const CompiledSite* const at = site_of(op);
   const Label slow = a_.newLabel(), done = a_.newLabel();
   Mem place = x86::ptr(x86::rax, 0, size_bytes);
+  const Label elsewhere = a_.newLabel();
   if (data_.by_lines) {
     load_address(op);
     check_line(op, size_bytes, store, slow);
+    place = place_of_line(size_bytes, elsewhere);
   } else {
     place = check_page(op, size_bytes, store, slow);
   }
@@ -45,7 +44,13 @@ void BlockCompiler::memory(const Operation& op, unsigned size_bytes, bool store)
   latency_own_ = 0;
   const bool keeps = !store && op.id != InstructionId::FLW && op.rd != kDiscardRegister && !held(op.rd);
   if (keeps) kept_ = op.rd;
-  later([this, op, at, slow, done, behind, size_bytes, store, keeps, latency] {
+  later([this, op, at, slow, elsewhere, done, behind, size_bytes, store, keeps, latency] {
+    if (data_.in_place) {
+      a_.bind(elsewhere);
+      const Mem line = place_elsewhere(size_bytes);
+      store ? finish_store(op, line) : finish_load(op, line);
+      a_.jmp(done);
+    }
     a_.bind(slow);
     if (data_.misaligned && size_bytes > 1) {
       const uint32_t behind_block = std::exchange(latency_, latency);
@@ -142,7 +147,7 @@ void BlockCompiler::misaligned(const Operation& op, unsigned size_bytes, bool st
     a_.cmp(x86::ecx, line_bytes - size_bytes);
     a_.ja(no);
     check_line(op, 1, store, no);
-    const Mem place = x86::ptr(x86::rax, 0, size_bytes);
+    const Mem place = data_.in_place ? place_elsewhere(size_bytes) : place_of_line(size_bytes, no);
     store ? finish_store(op, place) : finish_load(op, place);
     a_.jmp(done);
     a_.bind(no);
@@ -167,28 +172,46 @@ void BlockCompiler::misaligned(const Operation& op, unsigned size_bytes, bool st
   a_.bind(no);
 }
 
-/// Lines of the data cache: DataPath::line_index, the comparison of tags and the counts of interpreter.cc. Turns the
-/// address in eax into the host's, in rax. The address must be a multiple of `alignment`.
+/// Lines of the data cache: DataPath::Table::place, the comparison of tags and the counts of interpreter.cc. The
+/// address in eax must be a multiple of `alignment`, and stays there. Behind it rcx is its place.
 void BlockCompiler::check_line(const Operation& op, unsigned alignment, bool store, Label slow) {
-  a_.mov(x86::ecx, x86::eax);
-  a_.shr(x86::ecx, data_.line_shift);
-  a_.mov(x86::edx, x86::ecx);
-  a_.shr(x86::edx, kTableBits);
-  a_.xor_(x86::ecx, x86::edx);
-  a_.and_(x86::ecx, DataPath::kPages - 1);
-  a_.shl(x86::ecx, kEntryBits);
-  a_.add(x86::rcx, host::kTable);
+  using Table = DataPath::Table;
   a_.mov(x86::edx, x86::eax);
   a_.and_(x86::edx, ~((1u << data_.line_shift) - 1) | (alignment - 1));
-  a_.cmp(x86::qword_ptr(x86::rcx, offset_of_tag(store)), x86::rdx);
+  a_.imul(x86::ecx, x86::edx, Table::kPlaceFactor);
+  a_.shr(x86::ecx, Table::kPlaceShift);
+  a_.mov(x86::ecx, x86::dword_ptr(host::kTable, x86::rcx, 2, -static_cast<int32_t>(Table::kPlacesBytes)));
+  using Page = DataPath::Page;
+  const auto member = [](size_t offset) {
+    return x86::qword_ptr(host::kTable, x86::rcx, kGranuleShift, static_cast<int32_t>(offset));
+  };
+  a_.cmp(member(store ? offsetof(Page, write_tag) : offsetof(Page, read_tag)), x86::rdx);
   a_.jne(slow);
-  // Pages of memory that is not cached are counted in bytes and cost something else.
-  a_.cmp(x86::dword_ptr(x86::rcx, offsetof(DataPath::Page, size_mask)), DataPath::kOfCache);
-  a_.jne(slow);
-  a_.inc(x86::qword_ptr(x86::rcx, store ? offsetof(DataPath::Page, writes) : offsetof(DataPath::Page, reads)));
+  a_.inc(member(store ? offsetof(Page, writes) : offsetof(Page, reads)));
   a_.lea(x86::rdx, x86::ptr(host::kClock, static_cast<int32_t>(latency_ + op.cycles_before)));
-  a_.mov(x86::qword_ptr(x86::rcx, offsetof(DataPath::Page, last_use)), x86::rdx);
-  a_.add(x86::rax, x86::qword_ptr(x86::rcx, offsetof(DataPath::Page, host_minus_guest)));
+  const auto last_uses = static_cast<int32_t>(Table::last_uses_offset(data_.lines));
+  a_.mov(x86::qword_ptr(host::kTable, x86::rcx, 0, last_uses), x86::rdx);
+}
+
+/// Behind check_line: where the access is to be done. The host may begin it before the granule has been read: of lines
+/// without data in home memory that is known by the address, of others by their slots.
+x86::Mem BlockCompiler::place_of_line(unsigned size_bytes, Label elsewhere) {
+  if (data_.in_place) {
+    a_.cmp(host::kHome,
+           x86::qword_ptr(host::kTable, x86::rcx, kGranuleShift, offsetof(DataPath::Page, host_minus_guest)));
+    a_.jne(elsewhere);
+  } else {
+    a_.shl(x86::ecx, data_.line_shift - std::countr_zero(DataPath::Table::kPlace));
+    a_.and_(x86::eax, (1u << data_.line_shift) - 1);
+    a_.add(x86::eax, x86::ecx);
+  }
+  return x86::ptr(host::kHome, x86::rax, 0, 0, size_bytes);
+}
+
+/// The same of lines without data, wherever they are.
+x86::Mem BlockCompiler::place_elsewhere(unsigned size_bytes) {
+  a_.add(x86::rax, x86::qword_ptr(host::kTable, x86::rcx, kGranuleShift, offsetof(DataPath::Page, host_minus_guest)));
+  return x86::ptr(x86::rax, 0, size_bytes);
 }
 
 void BlockCompiler::finish_load(const Operation& op, Mem from) {

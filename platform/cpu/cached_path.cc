@@ -79,20 +79,15 @@ void DataPath::enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes) {
   const Pmp::Permission permission = pmp_.permission(line, cache.line_bytes(), machine_mode);
   if (!permission.uniform) return;
   const bool takes_stores = data_config_.writes == CacheWrites::back;  // else each goes to memory
-  Page& page = page_at(pages(machine_mode), line);
-  if (line_pages_[slot][machine_mode ? 0 : 1] == &page && page.read_tag == line) {  // there already, but for stores
-    const bool may_write = permission.access & static_cast<uint8_t>(PmpAccess::write);
-    page.write_tag = may_write && takes_stores ? line : kNoTag;
-    return;
-  }
   const bool may_read = permission.access & static_cast<uint8_t>(PmpAccess::read);
   const bool may_write = permission.access & static_cast<uint8_t>(PmpAccess::write);
   enter(slot, line, machine_mode, bytes, may_read, may_write && takes_stores);
 }
 
 void DataPath::forget_line(uint32_t slot) {
-  for (Page*& page : line_pages_[slot]) {
-    collect(*page);
+  for (const bool machine_mode : {true, false}) {
+    Page& page = line_page(slot, machine_mode);
+    collect(page);
     forget_granule(page);
   }
 }
@@ -105,12 +100,11 @@ void DataPath::drop_line(uint32_t slot) {
 
 /// The ages of the lines of a set are up to date behind this.
 inline void DataPath::collect_set(uint32_t first_slot) {
-  const std::array<Page*, 2>* const pages = line_pages_.data() + first_slot;
   const uint32_t ways = data_cache_->ways();
-  for (uint32_t way = 0; way < ways; ++way) collect(*pages[way][0]);
+  for (uint32_t way = 0; way < ways; ++way) collect(line_page(first_slot + way, true));
   if (tables_used_ == 1) [[likely]]
     return;
-  for (uint32_t way = 0; way < ways; ++way) collect(*pages[way][1]);
+  for (uint32_t way = 0; way < ways; ++way) collect(line_page(first_slot + way, false));
 }
 
 /// Makes room for `line` and reads it: the core waits for the line, and before it for the write buffer if that still
@@ -290,8 +284,7 @@ uint32_t DataPath::oldest_slot(uint64_t line) const {
   for (uint32_t slot = first; slot < first + cache.ways(); ++slot) {
     const uint64_t there = cache.line(slot);
     if (there == line) return Cache::kNowhere;
-    const auto& [by_machine, by_user] = line_pages_[slot];
-    const uint64_t age = std::max({cache.ages()[slot], by_machine->last_use, by_user->last_use});
+    const uint64_t age = std::max(cache.ages()[slot], last_use(slot));
     // The first empty slot comes first, and the first of those that are equally old.
     const uint64_t rank = there == Cache::kNoLine ? 0 : age + 1;
     if (rank < least) {

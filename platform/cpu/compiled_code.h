@@ -95,6 +95,8 @@ struct CompiledData {
   // With a data cache: lines that DataPath's table holds, at the cost of a hit; accesses are counted there.
   bool by_lines = false;
   unsigned line_shift = 0;
+  uint32_t lines = 0;     ///< slots of the cache
+  bool in_place = false;  ///< lines have no data: most lie where `home` says; else it is the data of the first slot
   uint32_t hit_cycles = 0;
 };
 
@@ -131,7 +133,7 @@ class CompiledCode {
   /// Compiles `block`, whose operations must stay until clear(). nullptr when there is no more room.
   CompiledBlock* compile(const Block& block, const CompiledData& data, uint32_t taken_cycles);
   /// Runs from `start` (entry or body of a block) with a table of what may be accessed: DataPath::home_pages, or with
-  /// a data cache DataPath::pages.
+  /// a data cache DataPath::Table::granules.
   CompiledReturn run(const void* start, const HomeMemory& home, const void* table, uint64_t clock) {
     return enter_(start, places_.x, table, home.host_minus_guest, clock);
   }

@@ -90,7 +90,7 @@ void RiscvCore<Xlen>::run_compiled(Block* block, uint64_t limit_clock, uint64_t 
         start = compiled->body;
         if (compiled->block.cached()) use_lines(compiled->block);
       }
-      const void* const table = path_.data_cache() ? static_cast<const void*>(path_.pages(data_machine_).data())
+      const void* const table = path_.data_cache() ? static_cast<const void*>(path_.table(data_machine_).granules())
                                                    : path_.home_pages(data_machine_);
       const CompiledReturn back = compiled_->run(start, home_, table, clock_);
       granted = false;
@@ -188,8 +188,11 @@ bool RiscvCore<Xlen>::compile(const Block& block) {
   if (const Cache* cache = path_.data_cache()) {
     data.by_lines = true;
     data.line_shift = path_.granule_shift();
+    data.lines = cache->slots();
+    data.in_place = !cache->has_data();
     data.hit_cycles = config_.data_cache.hit_cycles;
     BB_CHECK(cache->line_bytes() == 1u << data.line_shift);
+    BB_CHECK(data.in_place || home_.host_minus_guest != 0);
   }
   if (CompiledBlock* compiled = compiled_->compile(block, data, config_.costs.branch_taken)) {
     place_lines(*compiled);
@@ -245,7 +248,7 @@ CompiledReturn RiscvCore<Xlen>::bring_compiled(const CompiledSite& site, U addre
   uint64_t now = clock + site.latency_before;
   if (!aligned) [[unlikely]]
     return access_compiled(site, address, clock);
-  const auto [place, cycles] = path_.bring_usual_line<kOp>(address, data_machine_, now + site.cycles_before);
+  const auto [place, cycles, kind] = path_.bring_usual_line<kOp>(address, data_machine_, now + site.cycles_before);
   if (place == nullptr) [[unlikely]]
     return access_compiled(site, address, clock);
   const Operation& op = *site.operation;
@@ -267,7 +270,7 @@ CompiledReturn RiscvCore<Xlen>::bring_compiled(const CompiledSite& site, U addre
     now -= home_.read_cycles;
     elsewhere_read_bytes_ += size_bytes;
   }
-  if (now + site.worst_cycles <= block_limit_) [[likely]] {
+  if (now + site.worst_cycles <= block_limit_ || kind == AccessKind::direct) [[likely]] {
     return {now - site.latency_before - site.latency_own, CompiledExit::goes_on};
   }
   leave(site.block->block, op, now, true);

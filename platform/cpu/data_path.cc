@@ -10,6 +10,38 @@ namespace backboard {
 
 uint8_t DataPath::kNoHomePages[DataPath::kHomeTableBytes];
 
+namespace {
+
+uint32_t slots_of(const CacheConfig& config) {
+  return config.enabled ? static_cast<uint32_t>(config.size_bytes / config.line_bytes) : 0;
+}
+
+}  // namespace
+
+namespace {
+
+/// A multiple of the granules' alignment.
+size_t before_granules(uint32_t slots) {
+  constexpr size_t kAlignment = alignof(DataPath::Page);
+  return (static_cast<size_t>(-DataPath::Table::last_uses_offset(slots)) + (kAlignment - 1)) & ~(kAlignment - 1);
+}
+
+}  // namespace
+
+DataPath::Table::Table(uint32_t slots)
+    : count_(slots + kPages),
+      bytes_(static_cast<std::byte*>(
+          ::operator new (before_granules(slots) + size_t{count_} * sizeof(Page), std::align_val_t{alignof(Page)}))),
+      granules_(reinterpret_cast<Page*>(bytes_.get() + before_granules(slots))),
+      last_uses_(reinterpret_cast<uint64_t*>(at(granules_, last_uses_offset(slots)))) {
+  std::memset(bytes_.get(), 0, before_granules(slots));
+  std::uninitialized_value_construct_n(granules_, count_);
+  for (uint32_t slot = 0; slot < slots; ++slot) {
+    granules_[slot].owner = slot;
+    granules_[slot].size_mask = kOfCache;
+  }
+}
+
 DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const CoreConfig& config)
     : bus_(bus),
       lanes_(dynamic_cast<BusLanes*>(&bus)),
@@ -21,12 +53,17 @@ DataPath::DataPath(BusPort& bus, const Pmp& pmp, const CoreClock& clock, const C
       cacheable_(config.cacheable),
       has_caches_(config.code_cache.enabled || config.data_cache.enabled),
       granule_shift_(static_cast<unsigned>(
-          std::countr_zero(config.data_cache.enabled ? uint64_t{config.data_cache.line_bytes} : kPageBytes))) {
+          std::countr_zero(config.data_cache.enabled ? uint64_t{config.data_cache.line_bytes} : kPageBytes))),
+      tables_{Table(slots_of(config.data_cache)), Table(slots_of(config.data_cache))} {
   if (code_config_.enabled) code_cache_.emplace(code_config_);
   if (data_config_.enabled) {
     data_cache_.emplace(data_config_);
     largest_latency_cycles_ = data_config_.hit_cycles;
-    line_pages_.resize(data_cache_->slots() + 1, {&nowhere_, &nowhere_});
+    for (const Table& table : tables_) {
+      for (Page& page : table.all().first(data_cache_->slots())) {
+        page.read_cycles = page.write_cycles = data_config_.hit_cycles;
+      }
+    }
     line_access_.size = data_cache_->line_bytes();
     line_access_.who = kOwner;
   }
@@ -150,8 +187,9 @@ void DataPath::cache_page(uint64_t address, bool machine_mode, uint32_t region_i
     return;
   const Pmp::Permission permission = pmp_.permission(first, bytes, machine_mode);
   if (!permission.uniform) return;
-  Page& page = page_at(pages(machine_mode), address);
-  release(page, machine_mode);
+  const Table& granules = table(machine_mode);
+  Page& page = data_cache_ ? granules.uncached(first) : granules.granules()[page_index(address)];
+  collect(page);
   const bool may_read = region.readable && (permission.access & static_cast<uint8_t>(PmpAccess::read));
   const bool may_write = region.writable && (permission.access & static_cast<uint8_t>(PmpAccess::write));
   page.read_tag = may_read ? first : kNoTag;
@@ -211,8 +249,8 @@ void DataPath::count(Page& page) {
 
 void DataPath::collect_pages() {
   settle_lines();
-  for (PageTable& table : pages_) {
-    for (Page& page : table) collect(page);
+  for (const Table& table : tables_) {
+    for (Page& page : table.all()) collect(page);
   }
 }
 
@@ -223,13 +261,13 @@ void DataPath::flush_pages() {
     for (const uint32_t page : entered_[mode]) home_pages_[mode]->bytes()[page] = 0;
     entered_[mode].clear();
   }
-  for (PageTable& table : pages_) {
-    for (Page& page : table) {
+  for (const Table& table : tables_) {
+    for (Page& page : table.all()) {
       collect(page);
-      page.read_tag = kNoTag;
-      page.write_tag = kNoTag;
-      page.last_use = 0;  // of another time, if the core is being restored
+      forget_granule(page);
     }
+    // Of another time, if the core is being restored.
+    if (data_cache_) std::fill_n(table.last_uses(), data_cache_->slots(), 0);
   }
 }
 

@@ -2,11 +2,16 @@
 // the interpreter may touch without asking.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <new>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -54,22 +59,72 @@ class DataPath {
     uint64_t read_tag = kNoTag;
     uint64_t write_tag = kNoTag;
     uintptr_t host_minus_guest = 0;
-    uint64_t last_use = 0;  ///< clock edge; of lines
-    uint64_t reads = 0;     ///< bytes of a page, accesses to a line
+    uint64_t reads = 0;  ///< bytes of a page, accesses to a line
     uint64_t writes = 0;
     uint32_t read_cycles = 0;
     uint32_t write_cycles = 0;
-    uint32_t owner = 0;              ///< index of the region of a page, slot of a line
+    uint32_t owner = 0;              ///< index of the region of a page; slot of a line
     uint32_t size_mask = kOfRegion;  ///< an access counts as (bytes - 1 & size_mask) + 1
   };
   static_assert(sizeof(Page) == 64);
   static constexpr uint32_t kOfRegion = UINT32_MAX, kOfCache = 0;
   static constexpr uint64_t kNoTag = UINT64_MAX;
   static constexpr unsigned kPages = 1024;
-  /// Where in the table a page lies; and a line: streams often lie a power of two apart.
+  /// The granules of a privilege level. Pages lie by their numbers. With a data cache there is one for each of its
+  /// slots, which that of a line is, if it is there at all, says a table of places; only its tags say that it is.
+  /// Behind them lie those of memory that is not cached, by their addresses. When a line was used last lies apart, so
+  /// that the victim of a set is found without a look at the granules.
+  class Table {
+   public:
+    /// `slots` of the data cache; 0: there is none.
+    explicit Table(uint32_t slots);
+    Page* granules() const { return granules_; }
+    std::span<Page> all() const { return {granules_, count_}; }
+    // Lines are named by their first addresses.
+    /// The granule for `line` of uncached memory.
+    Page& uncached(uint64_t line) const { return granules_[count_ - kPages + place_of(line)]; }
+    /// Clock edges, by slot.
+    uint64_t* last_uses() const { return last_uses_; }
+    /// From now on that of `line` is looked for in the granule of `slot`.
+    void point(uint64_t line, uint32_t slot) {
+      const uint32_t place = slot * kPlace;
+      std::memcpy(at(granules_, place_offset(line)), &place, sizeof place);
+    }
+    // For who knows where granules and last uses begin.
+    /// kPlace times the slot where `line` is looked for. It may be any address: the tag is another then.
+    static uint32_t place(Page* granules, uint64_t line) {
+      uint32_t place;
+      std::memcpy(&place, at(granules, place_offset(line)), sizeof place);
+      return place;
+    }
+    static Page& granule(Page* granules, uint32_t place) { return granules[place / kPlace]; }
+    static uint64_t& last_use(uint64_t* last_uses, uint32_t place) { return last_uses[place / kPlace]; }
+    // The table of places lies before the granules, 32 bits each, and the last uses before it.
+    static constexpr uint32_t kPlace = 8;
+    static constexpr int64_t kPlacesBytes = int64_t{kPages} * 4;
+    static constexpr int64_t last_uses_offset(uint32_t slots) { return -kPlacesBytes - int64_t{slots} * 8; }
+    /// Streams often lie a power of two apart, so places are the upper bits of products: of 64 times the factor, in
+    /// 2^32, which is the golden ratio, so that lines behind one another spread evenly (Knuth, The Art of Computer
+    /// Programming, volume 3, 6.4).
+    static constexpr uint32_t kPlaceFactor = 41475559, kPlaceShift = 22;
+    static constexpr uint32_t place_of(uint64_t line) {
+      return static_cast<uint32_t>(line) * kPlaceFactor >> kPlaceShift;
+    }
+
+   private:
+    struct Free {
+      void operator()(std::byte* bytes) const { ::operator delete (bytes, std::align_val_t{alignof(Page)}); }
+    };
+    static std::byte* at(Page* granules, int64_t offset) { return reinterpret_cast<std::byte*>(granules) + offset; }
+    static int64_t place_offset(uint64_t line) { return int64_t{place_of(line)} * 4 - kPlacesBytes; }
+    uint32_t count_;
+    std::unique_ptr<std::byte, Free> bytes_;
+    Page* granules_;
+    uint64_t* last_uses_;
+  };
+  static_assert(kPages == uint64_t{1} << (32 - Table::kPlaceShift));
+  /// Where a page lies.
   static uint64_t page_index(uint64_t address) { return address / kPageBytes % kPages; }
-  static uint64_t line_index(uint64_t line_number) { return (line_number ^ line_number / kPages) % kPages; }
-  using PageTable = std::array<Page, kPages>;
 
   /// A direct region of the bus.
   struct Region {
@@ -104,7 +159,12 @@ class DataPath {
   void forget_answers() {
     if (requests_) requests_->forget_answers();
   }
-  PageTable& pages(bool machine_mode) { return pages_[machine_mode ? 0 : 1]; }
+  const Table& table(bool machine_mode) const { return tables_[machine_mode ? 0 : 1]; }
+  /// An access that a granule of the table allows was carried out.
+  void count(Page& page, BusOp op, unsigned size_bytes, bool machine_mode, uint64_t clock) {
+    (op == BusOp::write ? page.writes : page.reads) += ((size_bytes - 1) & page.size_mask) + 1;
+    if (page.size_mask == kOfCache) table(machine_mode).last_uses()[page.owner] = clock;
+  }
   /// A granule of the table has 2^granule_shift() bytes: a page, or a line of the data cache.
   unsigned granule_shift() const { return granule_shift_; }
 
@@ -133,11 +193,13 @@ class DataPath {
   }
 
   /// The short way of a miss (cached_path.cc): an aligned load or store whose line is not there, of which nobody could
-  /// notice anything. Brings the line, counts the access, and gives its place and cycles, as `read` or `write` would;
-  /// the caller moves the bytes. Without a place nothing is done, and the others are to be called.
+  /// notice anything. Brings the line, counts the access, and gives its place, cycles and kind, as `read` or `write`
+  /// would; the caller moves the bytes. A line that is there, and was looked for in another place, is found. Without a
+  /// place nothing is done, and the others are to be called.
   struct BroughtLine {
     uint8_t* place = nullptr;
     uint64_t cycles = 0;
+    AccessKind kind = AccessKind::bus;
   };
   BroughtLine bring_at_once(BusOp op, uint64_t address, bool machine_mode, uint64_t clock);
   template <BusOp kOp>
@@ -242,13 +304,8 @@ class DataPath {
     Cache& cache = *data_cache_;
     cache.counters.reads += page.reads;
     cache.counters.writes += page.writes;
-    cache.use(page.owner, page.last_use);
+    cache.use(page.owner, last_use(page.owner));
     if (page.writes != 0) cache.set_dirty(page.owner, true);
-  }
-  /// Before a granule of a table holds something else.
-  void release(Page& page, bool machine_mode) {
-    collect(page);
-    if (page.size_mask == kOfCache) line_pages_[page.owner][machine_mode ? 0 : 1] = &nowhere_;
   }
   /// The hits of a line that gives way: its age and whether it is dirty are nobody's business any more.
   void count_hits(Page& page) {
@@ -256,12 +313,7 @@ class DataPath {
     data_cache_->counters.writes += page.writes;
     page.reads = page.writes = 0;
   }
-  /// `page`, of line_pages_, has been counted.
-  void forget_granule(Page*& page) {
-    page->read_tag = page->write_tag = kNoTag;
-    page->owner = data_cache_->slots();
-    page = &nowhere_;
-  }
+  static void forget_granule(Page& page) { page.read_tag = page.write_tag = kNoTag; }  ///< which has been counted
   void enter_home(uint64_t page, bool machine_mode, bool may_read, bool may_write);
   void cache_page(uint64_t address, bool machine_mode, uint32_t region_index);
   uint32_t find_region(uint64_t address, unsigned size_bytes);
@@ -298,8 +350,10 @@ class DataPath {
   }
   std::optional<BusResponse> transfer(BusPort& way, BusOp op, Initiator initiator, uint64_t address,
                                       unsigned size_bytes, uint64_t time_ps, uint8_t* data, uint64_t& delay_ps);
-  Page& page_at(PageTable& table, uint64_t address) {
-    return table[has_caches() ? line_index(address >> granule_shift_) : page_index(address)];
+  Page& line_page(uint32_t slot, bool machine_mode) const { return table(machine_mode).granules()[slot]; }
+  /// By the fast path, of any privilege.
+  uint64_t last_use(uint32_t slot) const {
+    return std::max(tables_[0].last_uses()[slot], tables_[1].last_uses()[slot]);
   }
 
   /// Whole lines only: of a region's cut-off line, every access is a transaction.
@@ -322,6 +376,8 @@ class DataPath {
   AccessResult clean(uint32_t slot, uint64_t clock);
   void enter_line(uint32_t slot, bool machine_mode, uint8_t* bytes);
   void enter(uint32_t slot, uint64_t line, bool machine_mode, uint8_t* bytes, bool may_read, bool may_write);
+  template <BusOp kOp>
+  BroughtLine find_line(uint64_t address, bool machine_mode, uint64_t clock);
   void remember_memory(const Region& region);
   bool is_usual(uint64_t address) const { return address - usual_memory_.first < usual_memory_.size_bytes; }
   uint8_t access_to_line(uint64_t line, bool machine_mode) const;
@@ -366,9 +422,6 @@ class DataPath {
   std::array<uint64_t, 2> brought_ = kNothing;
   Counted counted_;           ///< by the access in progress, or the last one
   unsigned tables_used_ = 1;  ///< 2: lines were entered for user mode too
-  Page nowhere_;              ///< the granule of lines that have none
-  /// By slot: the granules of the two tables that hold its line. Behind the slots one for granules without a line.
-  std::vector<std::array<Page*, 2>> line_pages_;
   bool has_caches_;
   unsigned granule_shift_;
   BusAccess line_access_;  ///< what is the same for all lines of the data cache
@@ -391,7 +444,7 @@ class DataPath {
   } unsettled_;
   uint64_t write_buffer_free_ps_ = 0;  ///< when the write-back of the last evicted line has ended
   std::function<void(const StaleLine&)> stale_line_;
-  std::array<PageTable, 2> pages_;
+  std::array<Table, 2> tables_;
   std::vector<Region> regions_;
   std::vector<Range> exclusions_;
   std::vector<Watchpoint> watchpoints_;

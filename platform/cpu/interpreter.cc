@@ -56,9 +56,11 @@ void RiscvCore<Xlen>::interpret(Block* block) {
   };
   constexpr bool kHome = !kLines && Xlen::kBits == 32;
   U* const x = x_.data();
-  DataPath::Page* const pages = path_.pages(data_machine_).data();
+  DataPath::Page* const pages = path_.table(data_machine_).granules();
+  [[maybe_unused]] uint64_t* const last_uses = path_.table(data_machine_).last_uses();
   Block* const slots = blocks_.slots();
   const unsigned granule_shift = kLines ? path_.granule_shift() : 12;
+  [[maybe_unused]] const uint64_t hit_cycles = config_.data_cache.hit_cycles;
   static_assert(DataPath::kPageBytes == uint64_t{1} << 12);
   const uint64_t granule_mask = ~uint64_t{0} << granule_shift;
   [[maybe_unused]] const uint8_t* const home_pages = path_.home_pages(data_machine_);

@@ -140,11 +140,14 @@ template <unsigned kSizeBytes>
 #define VALUE_FSD(at) f_[op->rs2]
 
 // Pages of home memory (kHome) are looked up by one byte each; their bytes and latencies are the block's to count.
-// Other pages, and lines of the data cache, count for themselves. What neither knows takes the long way, and may end
+// Other pages count for themselves, and lines of the data cache, which are all that is looked for where there is one,
+// their accesses; what a hit costs is known. What none of them knows takes the long way, and may end
 // the block behind itself; the handler that is left for it is gone on from at the next instruction, of which there is
 // one by itself. Nothing here may take the address of a local that the fast path keeps in a register.
-#define PAGE_OF(address) \
-  pages[kLines ? DataPath::line_index((address) >> granule_shift) : DataPath::page_index(address)]
+// `place` and `page` of an access, that of a line if `tag` is its.
+#define FIND_PAGE(address, tag)                                                            \
+  [[maybe_unused]] const uint32_t place = kLines ? DataPath::Table::place(pages, tag) : 0; \
+  DataPath::Page& page = kLines ? DataPath::Table::granule(pages, place) : pages[DataPath::page_index(address)]
 #define ALIGNED_PAGE(type, address_value) ((address_value) & (granule_mask | (sizeof(type) - 1)))
 #define IN_HOME(type, address, what) (home_pages[home_place<sizeof(type)>(static_cast<uint32_t>(address))] & (what))
 // The same of what is not aligned, but lies in one page.
@@ -152,26 +155,26 @@ template <unsigned kSizeBytes>
   (sizeof(type) > 1 && (address) % sizeof(type) != 0 && !config_.misaligned_traps && \
    (address) % DataPath::kPageBytes <= DataPath::kPageBytes - sizeof(type) &&        \
    (home_pages[static_cast<uint32_t>(address) / DataPath::kPageBytes] & (what)) != 0)
-#define COUNT(accesses, type)                                \
-  do {                                                       \
-    if (kLines) {                                            \
-      accesses += ((sizeof(type) - 1) & page.size_mask) + 1; \
-      page.last_use = clock + op->cycles_before;             \
-    } else {                                                 \
-      accesses += sizeof(type);                              \
-    }                                                        \
+#define COUNT(accesses, cycles, type)                                          \
+  do {                                                                         \
+    if constexpr (kLines) {                                                    \
+      ++(accesses);                                                            \
+      DataPath::Table::last_use(last_uses, place) = clock + op->cycles_before; \
+      clock += hit_cycles;                                                     \
+    } else {                                                                   \
+      (accesses) += sizeof(type);                                              \
+      clock += (cycles);                                                       \
+    }                                                                          \
   } while (false)
 #define READ_PAGE(id)                                                                                \
   TYPE_##id value;                                                                                   \
   std::memcpy(&value, reinterpret_cast<const void*>(page.host_minus_guest + address), sizeof value); \
-  COUNT(page.reads, TYPE_##id);                                                                      \
-  clock += page.read_cycles;                                                                         \
+  COUNT(page.reads, page.read_cycles, TYPE_##id);                                                    \
   TAKE_##id(value)
 #define WRITE_PAGE(id, at)                                                                     \
   const auto value = static_cast<TYPE_##id>(VALUE_##id(at));                                   \
   std::memcpy(reinterpret_cast<void*>(page.host_minus_guest + address), &value, sizeof value); \
-  COUNT(page.writes, TYPE_##id);                                                               \
-  clock += page.write_cycles
+  COUNT(page.writes, page.write_cycles, TYPE_##id)
 
 #define STEP_load(id, at)                                                               \
   do {                                                                                  \
@@ -185,32 +188,34 @@ template <unsigned kSizeBytes>
       std::memcpy(&value, reinterpret_cast<const void*>(home + address), sizeof value); \
       TAKE_##id(value);                                                                 \
     } else {                                                                            \
-      DataPath::Page& page = PAGE_OF(address);                                          \
-      if (page.read_tag != ALIGNED_PAGE(TYPE_##id, uint64_t{address})) [[unlikely]] {   \
+      const uint64_t tag = ALIGNED_PAGE(TYPE_##id, uint64_t{address});                  \
+      FIND_PAGE(address, tag);                                                          \
+      if (page.read_tag != tag) [[unlikely]] {                                          \
         far_address = address;                                                          \
         goto far_##id;                                                                  \
       }                                                                                 \
       READ_PAGE(id);                                                                    \
     }                                                                                   \
   } while (false)
-#define STEP_store(id, at)                                                             \
-  do {                                                                                 \
-    const U address = FIRST_##at + IMMEDIATE;                                          \
-    if constexpr (kHome) {                                                             \
-      if (!IN_HOME(TYPE_##id, address, DataPath::kMayWrite)) [[unlikely]] {            \
-        far_address = address;                                                         \
-        goto far_##id;                                                                 \
-      }                                                                                \
-      const auto value = static_cast<TYPE_##id>(VALUE_##id(at));                       \
-      std::memcpy(reinterpret_cast<void*>(home + address), &value, sizeof value);      \
-    } else {                                                                           \
-      DataPath::Page& page = PAGE_OF(address);                                         \
-      if (page.write_tag != ALIGNED_PAGE(TYPE_##id, uint64_t{address})) [[unlikely]] { \
-        far_address = address;                                                         \
-        goto far_##id;                                                                 \
-      }                                                                                \
-      WRITE_PAGE(id, at);                                                              \
-    }                                                                                  \
+#define STEP_store(id, at)                                                        \
+  do {                                                                            \
+    const U address = FIRST_##at + IMMEDIATE;                                     \
+    if constexpr (kHome) {                                                        \
+      if (!IN_HOME(TYPE_##id, address, DataPath::kMayWrite)) [[unlikely]] {       \
+        far_address = address;                                                    \
+        goto far_##id;                                                            \
+      }                                                                           \
+      const auto value = static_cast<TYPE_##id>(VALUE_##id(at));                  \
+      std::memcpy(reinterpret_cast<void*>(home + address), &value, sizeof value); \
+    } else {                                                                      \
+      const uint64_t tag = ALIGNED_PAGE(TYPE_##id, uint64_t{address});            \
+      FIND_PAGE(address, tag);                                                    \
+      if (page.write_tag != tag) [[unlikely]] {                                   \
+        far_address = address;                                                    \
+        goto far_##id;                                                            \
+      }                                                                           \
+      WRITE_PAGE(id, at);                                                         \
+    }                                                                             \
   } while (false)
 #define FAR_LOAD(id)                                                                      \
   far_##id : {                                                                            \
@@ -222,8 +227,9 @@ template <unsigned kSizeBytes>
         TAKE_##id(value);                                                                 \
         NEXT();                                                                           \
       }                                                                                   \
-      DataPath::Page& page = PAGE_OF(address);                                            \
-      if (page.read_tag == ALIGNED_PAGE(TYPE_##id, uint64_t{address})) {                  \
+      const uint64_t tag = ALIGNED_PAGE(TYPE_##id, uint64_t{address});                    \
+      FIND_PAGE(address, tag);                                                            \
+      if (page.read_tag == tag) {                                                         \
         READ_PAGE(id);                                                                    \
         clock -= home_.read_cycles;                                                       \
         elsewhere_read_bytes_ += sizeof value;                                            \
@@ -248,8 +254,9 @@ template <unsigned kSizeBytes>
         std::memcpy(reinterpret_cast<void*>(home + address), &value, sizeof value);  \
         NEXT();                                                                      \
       }                                                                              \
-      DataPath::Page& page = PAGE_OF(address);                                       \
-      if (page.write_tag == ALIGNED_PAGE(TYPE_##id, uint64_t{address})) {            \
+      const uint64_t tag = ALIGNED_PAGE(TYPE_##id, uint64_t{address});               \
+      FIND_PAGE(address, tag);                                                       \
+      if (page.write_tag == tag) {                                                   \
         WRITE_PAGE(id, x);                                                           \
         clock -= home_.write_cycles;                                                 \
         elsewhere_write_bytes_ += sizeof value;                                      \

@@ -59,15 +59,23 @@ bool RiscvCore<Xlen>::in_home_page(U address, unsigned size_bytes, uint8_t what)
 
 namespace {
 
-/// What the table of pages or lines says of aligned accesses, for one that is not: its granule when it lies in one and
-/// may simply be carried out, nullptr else.
+/// The granule that allows an access, aligned or not: it may simply be carried out. nullptr: there is none, or the
+/// access lies in two.
 DataPath::Page* granule_that_allows(DataPath& path, uint64_t address, unsigned size_bytes, bool machine_mode,
                                     bool write) {
-  const uint64_t number = address >> path.granule_shift();
-  if ((address + (size_bytes - 1)) >> path.granule_shift() != number) return nullptr;
-  const uint64_t place = path.has_caches() ? DataPath::line_index(number) : DataPath::page_index(address);
-  DataPath::Page& page = path.pages(machine_mode)[place];
-  return (write ? page.write_tag : page.read_tag) == number << path.granule_shift() ? &page : nullptr;
+  const uint64_t first = address >> path.granule_shift() << path.granule_shift();
+  if ((address + (size_bytes - 1)) >> path.granule_shift() << path.granule_shift() != first) return nullptr;
+  const auto allows = [=](const DataPath::Page& page) { return (write ? page.write_tag : page.read_tag) == first; };
+  const DataPath::Table& table = path.table(machine_mode);
+  if (path.data_cache() == nullptr) {
+    DataPath::Page& page = table.granules()[DataPath::page_index(address)];
+    return allows(page) ? &page : nullptr;
+  }
+  DataPath::Page* const lines = table.granules();
+  DataPath::Page& line = DataPath::Table::granule(lines, DataPath::Table::place(lines, first));
+  if (allows(line)) return &line;
+  DataPath::Page& uncached = table.uncached(first);
+  return allows(uncached) ? &uncached : nullptr;
 }
 
 }  // namespace
@@ -75,7 +83,8 @@ DataPath::Page* granule_that_allows(DataPath& path, uint64_t address, unsigned s
 /// The block counts a load or store as one of home memory (HomeMemory): what it is beyond that is counted here.
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles_before) {
-  if (address % size_bytes != 0) {
+  const bool aligned = address % size_bytes == 0;
+  if (!aligned) {
     if (config_.misaligned_traps) {
       pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
       return AccessKind::fault;
@@ -84,24 +93,22 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
       std::memcpy(&transfer_, reinterpret_cast<const void*>(home_.host_minus_guest + address), size_bytes);
       return AccessKind::direct;
     }
+  }
+  DataPath::BroughtLine line;
+  if (aligned) line = path_.bring_at_once(BusOp::read, address, data_machine_, clock_ + cycles_before);
+  if (line.place == nullptr && (!aligned || path_.data_cache() != nullptr)) {
     if (DataPath::Page* const page = granule_that_allows(path_, address, size_bytes, data_machine_, false)) {
       std::memcpy(&transfer_, reinterpret_cast<const void*>(page->host_minus_guest + address), size_bytes);
-      page->reads += ((size_bytes - 1) & page->size_mask) + 1;
-      page->last_use = clock_ + cycles_before;
+      path_.count(*page, BusOp::read, size_bytes, data_machine_, clock_ + cycles_before);
       clock_ += page->read_cycles;
       clock_ -= home_.read_cycles;
       elsewhere_read_bytes_ += size_bytes;
       return AccessKind::direct;
     }
   }
-  AccessResult result{AccessKind::bus, BusResponse::ok, 0};
-  DataPath::BroughtLine line;
-  if (address % size_bytes == 0) {
-    line = path_.bring_at_once(BusOp::read, address, data_machine_, clock_ + cycles_before);
-  }
+  AccessResult result{line.kind, BusResponse::ok, static_cast<uint32_t>(line.cycles)};
   if (line.place != nullptr) {
     std::memcpy(&transfer_, line.place, size_bytes);
-    result.cycles = static_cast<uint32_t>(line.cycles);
   } else {
     result = path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
   }
@@ -114,7 +121,8 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
 
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycles_before) {
-  if (address % size_bytes != 0) {
+  const bool aligned = address % size_bytes == 0;
+  if (!aligned) {
     if (config_.misaligned_traps) {
       pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
       return AccessKind::fault;
@@ -123,24 +131,22 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
       std::memcpy(reinterpret_cast<void*>(home_.host_minus_guest + address), &transfer_, size_bytes);
       return AccessKind::direct;
     }
+  }
+  DataPath::BroughtLine line;
+  if (aligned) line = path_.bring_at_once(BusOp::write, address, data_machine_, clock_ + cycles_before);
+  if (line.place == nullptr && (!aligned || path_.data_cache() != nullptr)) {
     if (DataPath::Page* const page = granule_that_allows(path_, address, size_bytes, data_machine_, true)) {
       std::memcpy(reinterpret_cast<void*>(page->host_minus_guest + address), &transfer_, size_bytes);
-      page->writes += ((size_bytes - 1) & page->size_mask) + 1;
-      page->last_use = clock_ + cycles_before;
+      path_.count(*page, BusOp::write, size_bytes, data_machine_, clock_ + cycles_before);
       clock_ += page->write_cycles;
       clock_ -= home_.write_cycles;
       elsewhere_write_bytes_ += size_bytes;
       return AccessKind::direct;
     }
   }
-  AccessResult result{AccessKind::bus, BusResponse::ok, 0};
-  DataPath::BroughtLine line;
-  if (address % size_bytes == 0) {
-    line = path_.bring_at_once(BusOp::write, address, data_machine_, clock_ + cycles_before);
-  }
+  AccessResult result{line.kind, BusResponse::ok, static_cast<uint32_t>(line.cycles)};
   if (line.place != nullptr) {
     std::memcpy(line.place, &transfer_, size_bytes);
-    result.cycles = static_cast<uint32_t>(line.cycles);
   } else {
     result = path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
   }

@@ -9,22 +9,16 @@
 
 namespace backboard {
 
-/// Makes the table's granule of `line` that of `slot`.
+/// Lets `line`, which is in `slot`, be found there.
 [[gnu::always_inline]] inline void DataPath::enter(uint32_t slot, uint64_t line, bool machine_mode, uint8_t* bytes,
                                                    bool may_read, bool may_write) {
-  const unsigned table = machine_mode ? 0 : 1;
-  Page& page = pages_[table][line_index(line >> granule_shift_)];
-  release(page, machine_mode);
-  if (page.size_mask != kOfCache) [[unlikely]] {
-    page.read_cycles = page.write_cycles = data_config_.hit_cycles;
-    page.size_mask = kOfCache;
-  }
-  line_pages_[slot][table] = &page;
+  Table& table = tables_[machine_mode ? 0 : 1];
+  Page& page = table.granules()[slot];
   if (!machine_mode) tables_used_ = 2;
   page.read_tag = may_read ? line : kNoTag;
   page.write_tag = may_write ? line : kNoTag;
   page.host_minus_guest = reinterpret_cast<uintptr_t>(bytes) - static_cast<uintptr_t>(line);
-  page.owner = slot;
+  table.point(line, slot);
 }
 
 /// Of four ways, by machine mode alone: most caches are used so. Equal to oldest_slot, but that there is no loop, and
@@ -38,10 +32,23 @@ namespace backboard {
   if (((lines[0] | lines[1] | lines[2] | lines[3]) & 1) != 0) [[unlikely]]
     return oldest_slot(line);
   const uint64_t* const ages = cache.ages() + first;
-  const std::array<Page*, 2>* const granules = line_pages_.data() + first;
-  const auto rank = [=](unsigned way) { return std::max(ages[way], granules[way][0]->last_use) * 4 + way; };
+  const uint64_t* const last_uses = tables_[0].last_uses() + first;
+  const auto rank = [=](unsigned way) { return std::max(ages[way], last_uses[way]) * 4 + way; };
   const auto lesser = [](uint64_t a, uint64_t b) { return a < b ? a : b; };
   return first + static_cast<uint32_t>(lesser(lesser(rank(0), rank(1)), lesser(rank(2), rank(3))) % 4);
+}
+
+/// What is there, and was looked for in the place of another line. Nothing: somebody is to look at it closely.
+template <BusOp kOp>
+inline DataPath::BroughtLine DataPath::find_line(uint64_t address, bool machine_mode, uint64_t clock) {
+  const uint64_t line = data_cache_->line_of(address);
+  const uint32_t slot = data_cache_->find(line);
+  Page& page = line_page(slot, machine_mode);
+  if ((kOp == BusOp::write ? page.write_tag : page.read_tag) != line) return {};
+  tables_[machine_mode ? 0 : 1].point(line, slot);
+  count(page, kOp, 1, machine_mode, clock);
+  return {reinterpret_cast<uint8_t*>(page.host_minus_guest + static_cast<uintptr_t>(address)), data_config_.hit_cycles,
+          AccessKind::direct};
 }
 
 /// Equal to read_line and write_line where they call `bring` (their comments say why things are done), because of what
@@ -68,23 +75,24 @@ template <BusOp kOp>
   const bool by_users_too = tables_used_ == 2;
   const uint32_t slot = cache.ways() == 4 && !by_users_too ? oldest_of_four(line) : oldest_slot(line);
   if (slot == Cache::kNowhere) [[unlikely]]
-    return {};
+    return find_line<kOp>(address, machine_mode, clock);
   MemoryLane& lane = *usual_memory_.lane;
   const uint64_t old_line = cache.line(slot);
   bool dirty = false;
   if (is_usual(old_line)) [[likely]] {
     if (cache.overtaken(slot)) [[unlikely]]
       return {};
-    auto& [by_machine, by_user] = line_pages_[slot];
-    dirty = cache.dirty(slot) || by_machine->writes != 0;
+    Page& by_machine = line_page(slot, true);
+    Page& by_user = line_page(slot, false);
+    dirty = cache.dirty(slot) || by_machine.writes != 0;
     if (by_users_too) [[unlikely]]
-      dirty |= by_user->writes != 0;
+      dirty |= by_user.writes != 0;
     if (dirty && lane.watches(old_line, line_bytes)) [[unlikely]]
       return {};
-    count_hits(*by_machine);
+    count_hits(by_machine);
     forget_granule(by_machine);
     if (by_users_too) [[unlikely]] {
-      count_hits(*by_user);
+      count_hits(by_user);
       forget_granule(by_user);
     }
   } else if (old_line != Cache::kNoLine) {

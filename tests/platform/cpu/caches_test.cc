@@ -227,6 +227,56 @@ TEST_CASE("Devices and memory outside the cacheable ranges are not cached") {
   CHECK(m.core->direct_traffic()[0].data_read_bytes == 8);
 }
 
+TEST_CASE("Lines of two memories, and memory that is not cached, are the same in each tier") {
+  constexpr uint32_t kTurns = 200, kPerTurn = 16;
+  // x8 walks through RAM, x12 through the other memory; both lines are loaded from and stored to, also misaligned.
+  Program program;
+  program << lw(5, 8, 0) << lw(6, 12, 0) << addi(5, 5, 3) << addi(6, 6, 5) << sw(5, 4, 8) << sw(6, 4, 12);
+  program << sb(6, 9, 8) << sb(5, 9, 12) << lw(7, 12, 13) << sh(7, 15, 8) << lhu(10, 12, 4) << sw(10, 0, 12);
+  program << addi(8, 8, 20) << addi(12, 12, 36) << addi(9, 9, -1);
+  program << bne(9, 0, -static_cast<int32_t>(program.here()));
+  for (const bool data : {false, true}) {
+    for (const bool both_cached : {false, true}) {
+      for (const uint32_t line_bytes : {16u, 32u, 64u}) {
+        uint64_t cycles[3] = {};
+        std::vector<uint8_t> ram[3], side[3];
+        CacheCounters counters[3];
+        for (unsigned way = 0; way < 3; ++way) {
+          CoreConfig config = with_data_cache(data);
+          config.data_cache.hit_cycles = 1;
+          config.data_cache.line_bytes = line_bytes;
+          if (both_cached) config.cacheable.push_back({test::FlatBus::kSide, test::FlatBus::kSide + 0xffff});
+          config.jit = way == 0 ? JitUse::on : JitUse::off;
+          config.jit_after = 0;
+          config.use_direct_memory = way != 2;  // else every access takes the general way
+          Bench m(config);
+          m.bus.side.assign(0x10000, 0x5a);
+          m.begin(program);
+          m.core->set_x(9, kTurns);
+          m.core->set_x(12, test::FlatBus::kSide);
+          cycles[way] = m.cycles_of(kPerTurn * kTurns);
+          counters[way] = m.data();
+          ram[way] = m.bus.ram();
+          side[way] = m.bus.side;
+        }
+        for (unsigned way = 1; way < 3; ++way) {
+          INFO("data " << data << ", both cached " << both_cached << ", lines of " << line_bytes << ", way " << way);
+          CHECK(cycles[way] == cycles[0]);
+          CHECK(counters[way].reads == counters[0].reads);
+          CHECK(counters[way].writes == counters[0].writes);
+          CHECK(counters[way].read_misses == counters[0].read_misses);
+          CHECK(counters[way].write_misses == counters[0].write_misses);
+          CHECK(counters[way].write_backs == counters[0].write_backs);
+          CHECK((ram[way] == ram[0]));
+          CHECK((side[way] == side[0]));
+        }
+        // One load of a turn is of RAM, three are of the other memory.
+        CHECK(counters[0].reads >= (both_cached ? 4 : 1) * kTurns);
+      }
+    }
+  }
+}
+
 TEST_CASE("Excluded bytes and their line are accessed one by one, dirty ones included") {
   Bench m(with_data_cache());
   m.begin(Program() << sw(11, 0, 8) << sw(11, 4, 8) << lw(10, 8, 0) << sw(11, 8, 8));
