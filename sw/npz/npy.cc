@@ -5,6 +5,7 @@
 
 #include "platform/check/check.h"
 #include "platform/check/input_error.h"
+#include "platform/check/printable.h"
 #include "sw/npz/npz.h"
 
 namespace backboard {
@@ -56,7 +57,7 @@ class HeaderParser {
         array.shape = shape();
         seen_shape = true;
       } else {
-        fail("unexpected key '" + key + "' in the header");
+        fail("unexpected key '" + printable(key) + "' in the header");
       }
       if (!accept(',')) {
         expect('}');
@@ -108,7 +109,7 @@ class HeaderParser {
     for (const TypeRow& row : kTypes)
       if (code == row.code || (row.bytes == 1 && code.size() == 3 && code.substr(1) == "u1")) return row.type;
     at_ = start;
-    fail("element type '" + code + "' is not read; known: |u1, <i8, <f4, <f8");
+    fail("element type '" + printable(code) + "' is not read; known: |u1, <i8, <f4, <f8");
   }
   void order() {
     if (accept_word("False")) return;

@@ -81,13 +81,6 @@ void OnnxNode::expect_all_read() const {
     if (!read_.contains(attribute.name())) fail_attribute(attribute.name().c_str(), "is not supported");
 }
 
-std::string printable(const std::string& name) {
-  constexpr size_t kLongest = 80;
-  std::string text;
-  for (const char c : name.substr(0, kLongest)) text += c >= ' ' && c <= '~' ? c : '?';
-  return name.size() > kLongest ? text + "..." : text;
-}
-
 std::string OnnxNode::title() const {
   return fmt::format("{}: node {} '{}': {}", file_, index_, printable(node_.name()), printable(node_.op_type()));
 }

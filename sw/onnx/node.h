@@ -8,10 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace backboard {
+#include "platform/check/printable.h"
 
-/// A name of a model as part of a line: control characters become '?', more than 80 characters "...".
-std::string printable(const std::string& name);
+namespace backboard {
 
 /// Reads the attributes of one node. An attribute that nobody asks for is an error at the end: nothing that a model
 /// says is passed over.

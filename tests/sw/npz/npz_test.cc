@@ -108,6 +108,11 @@ TEST_CASE("what is wrong with an .npy is said with its offset") {
   CHECK_THAT(error_of(npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2,)}", 8)), Contains("Fortran order"));
   CHECK_THAT(error_of(npy("{'descr': '<f4', 'fortran_order': False}", 8)), Contains("lacks"));
   CHECK_THAT(error_of(npy("{'descr': '<f4', 'x': 1, " + good, 8)), Contains("unexpected key 'x'"));
+  const std::string long_key = error_of(npy("{'" + std::string(60'000, 'k') + "': 1, " + good, 8));
+  CHECK_THAT(long_key, Contains("unexpected key 'kkkk"));
+  CHECK(long_key.size() < 200);
+  CHECK_THAT(error_of(npy(std::string("{'descr': '<f4\0\n', ", 20) + good, 8)), Contains("element type '<f4?"
+                                                                                         "?' is not"));
   CHECK_THAT(error_of(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", 8)),
              Contains("too large"));
   CHECK_THAT(error_of(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1048576, 1048576, 1048576)}", 8)),
