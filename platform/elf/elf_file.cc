@@ -210,7 +210,11 @@ class ElfParser {
 };
 
 ElfFile ElfFile::load(const std::string& path) {
-  return parse(read_file(path), path);
+  static constexpr uint64_t kLargest = uint64_t{1} << 30;
+  return parse(read_file(path, kLargest,
+                         "\x7f"
+                         "ELF"),
+               path);
 }
 
 ElfFile ElfFile::parse(const std::vector<uint8_t>& file, const std::string& origin) {

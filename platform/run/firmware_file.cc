@@ -8,7 +8,7 @@
 
 namespace backboard {
 
-std::string find_firmware(const std::string& name) {
+std::optional<std::string> firmware_file(const std::string& name) {
   namespace fs = std::filesystem;
   std::error_code error;
   if (fs::is_regular_file(name, error)) return name;
@@ -19,7 +19,17 @@ std::string find_firmware(const std::string& name) {
     if (built.extension() != ".elf") built += ".elf";
     if (fs::is_regular_file(built, error)) return built.string();
   }
-  throw InputError(fmt::format("firmware {}: no such file, and no firmware '{}' beside the program", name, last));
+  return std::nullopt;
+}
+
+std::string missing_firmware(const std::string& name) {
+  const std::string last = std::filesystem::path(name).filename().string();
+  return fmt::format("{}: no such file, and no firmware '{}' beside the program", name, last);
+}
+
+std::string find_firmware(const std::string& name) {
+  if (auto file = firmware_file(name)) return *file;
+  throw InputError("firmware " + missing_firmware(name));
 }
 
 }  // namespace backboard

@@ -179,7 +179,15 @@ void start_board(Board& board, const PreparedPoint& prepared, const std::string&
 
 PreparedPoint prepare_point(RunPoint point) {
   RunConfig& config = point.config;
-  config.firmware = find_firmware(config.firmware);
+  const auto firmware = firmware_file(config.firmware);
+  if (!firmware) throw place_of(point.tree, "firmware").error("firmware", missing_firmware(config.firmware));
+  config.firmware = *firmware;
+  for (const auto& [key, file] :
+       {std::pair{"network", config.network}, {"weights", config.weights}, {"plan", config.plan}}) {
+    std::error_code unknown;
+    if (file.empty() || std::filesystem::exists(file, unknown)) continue;
+    throw place_of(point.tree, key).error(key, file + ": no such file");
+  }
   ElfFile elf = ElfFile::load(config.firmware);
   if (config.network.empty() && config.plan.empty() && elf.symbol(kRunBlockReader)) {
     throw place_of(point.tree, "network")

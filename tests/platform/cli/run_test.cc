@@ -292,6 +292,10 @@ TEST_CASE("bad input of every part is one line and exit code 2, before anything 
   };
   CHECK(error(folder.write("empty.yaml", ""), "").find("/empty.yaml:1: network: is missing, and plan too: ") !=
         std::string::npos);
+  for (const std::string key : {"firmware", "network", "weights", "plan"}) {
+    const std::string own = folder.write(key + ".yaml", "extends: train.yaml\nname: absent\n" + key + ": no/where\n");
+    CHECK(error(own, "").find("/" + key + ".yaml:3: " + key + ": ") != std::string::npos);
+  }
   const std::string absent = "the plan has no layer 3: its layers are 0 (fc1) to 2 (loss)";
   const std::string taxonn = "platform: {npu: {engine: taxonn, taxonn: {layers: [{layer: 2},\n{layer: 3}]}}}\n";
   CHECK(error(folder.write("taxonn.yaml", "extends: train.yaml\n" + taxonn), "")
