@@ -22,7 +22,9 @@ namespace backboard {
 namespace host {
 inline constexpr asmjit::x86::Gp kX = asmjit::x86::rbp;      ///< x[0]
 inline constexpr asmjit::x86::Gp kClock = asmjit::x86::r13;  ///< CompiledReturn::clock
-inline constexpr asmjit::x86::Gp kHome = asmjit::x86::r14;   ///< home memory: host address minus guest address
+/// Home memory: host address minus guest address. With a data cache: the same of most lines without data, or where the
+/// data of the first slot lie (BlockCompiler::place_of_line).
+inline constexpr asmjit::x86::Gp kHome = asmjit::x86::r14;
 inline constexpr asmjit::x86::Gp kTable =
     asmjit::x86::r15;  ///< DataPath::home_pages, with a data cache DataPath::Table::granules
 /// Hold registers of the guest. From one block to the next the first eight hold x10 to x17, the arguments of functions,

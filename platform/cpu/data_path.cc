@@ -16,10 +16,6 @@ uint32_t slots_of(const CacheConfig& config) {
   return config.enabled ? static_cast<uint32_t>(config.size_bytes / config.line_bytes) : 0;
 }
 
-}  // namespace
-
-namespace {
-
 /// A multiple of the granules' alignment.
 size_t before_granules(uint32_t slots) {
   constexpr size_t kAlignment = alignof(DataPath::Page);
