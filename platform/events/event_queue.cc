@@ -46,6 +46,12 @@ void EventQueue::run_until(uint64_t time_ps) {
   now_ps_ = time_ps;
 }
 
+void EventQueue::advance_to(uint64_t time_ps) {
+  BB_CHECK(time_ps >= now_ps_ && time_ps <= next_time_ps(), "{} ps, now {} ps, next event {} ps", time_ps, now_ps_,
+           next_time_ps());
+  now_ps_ = time_ps;
+}
+
 void EventQueue::state(StateArchive& archive) {
   archive.section("event queue");
   archive.value("now_ps", now_ps_);

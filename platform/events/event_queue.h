@@ -58,6 +58,8 @@ class EventQueue final : public Saved {
   void run_one();
   /// Runs all events up to and including `time_ps`, then advances to it.
   void run_until(uint64_t time_ps);
+  /// Advances to `time_ps`, before which nothing is scheduled; what is due then is still to run.
+  void advance_to(uint64_t time_ps);
 
   void state(StateArchive& archive) override;
 

@@ -1,5 +1,6 @@
 #include "platform/tlm/queue_kernel.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "platform/tlm/time.h"
@@ -65,6 +66,9 @@ void QueueKernel::run_events() {
       return next_trigger(time_of_ps(next_ps - now_ps));
     }
   }
+  // Stopped on the way to the next event, the kernel has passed time that the queue has not. A limit may follow that
+  // lies in between, and what was due behind it would run as if it were overdue.
+  queue_.advance_to(std::max(now_ps, queue_.now_ps()));
   outcome_ = Outcome::stopped;
 }
 

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "platform/tlm/time.h"
+
 namespace backboard {
 namespace {
 
@@ -68,6 +70,37 @@ TEST_CASE("stop ends the run behind the event, and single steps run one event ea
   CHECK(kernel.run(EventQueue::kNever) == Outcome::starved);
   CHECK(ticker.seen.size() == 6);
   CHECK_FALSE(kernel.step());
+}
+
+/// A request to stop that comes between two events, as a signal's does.
+struct Stopper final : sc_core::sc_module {
+  SC_HAS_PROCESS(Stopper);
+  Stopper(const sc_core::sc_module_name& name, QueueKernel& kernel) : sc_module(name), kernel_(kernel) {
+    SC_METHOD(stop);
+    sensitive << moment;
+    dont_initialize();
+  }
+  void stop() { kernel_.stop(); }
+  sc_core::sc_event moment;
+
+ private:
+  QueueKernel& kernel_;
+};
+
+TEST_CASE("stopped between two events, the queue's time is the kernel's, and a limit behind it holds") {
+  EventQueue queue;
+  QueueKernel kernel("kernel", queue);
+  Ticker ticker(queue);
+  Stopper stopper("stopper", kernel);
+  queue.schedule(1000, ticker.id, 1);
+  queue.schedule(3000, ticker.id, 2);
+  stopper.moment.notify(time_of_ps(400));
+  CHECK(kernel.run(EventQueue::kNever) == Outcome::stopped);
+  CHECK(ticker.seen.empty());
+  CHECK(queue.now_ps() == sc_core::sc_time_stamp().value());
+  CHECK(kernel.run(queue.now_ps() + 500) == Outcome::limit);
+  CHECK(ticker.seen == std::vector<Ticker::Seen>{{1, 1000, 1000}});
+  CHECK(queue.now_ps() == sc_core::sc_time_stamp().value());
 }
 
 TEST_CASE("what an event throws comes out of run, and the rest can still run") {
