@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/bus/register_value.h"
+
 namespace backboard {
 namespace {
 
@@ -11,19 +13,6 @@ void report(const RegBank& bank, const BusAccess& access, RegisterResult result,
   findings.report(
       finding_of(bank.block().name, reg ? reg->name : "", access,
                  fmt::format("{}, {} bytes: the bus answers with an error", reason_of(result), access.size)));
-}
-
-// Registers are little-endian on the bus.
-
-uint32_t value_of(const BusAccess& access) {
-  uint32_t value = 0;
-  for (uint32_t i = 0; i < access.size; ++i) value |= uint32_t{access.data[i]} << (8 * i);
-  return value;
-}
-
-void give(const BusAccess& access, uint32_t value) {
-  access.data[0] = static_cast<uint8_t>(value);
-  for (uint32_t i = 1; i < access.size; ++i) access.data[i] = static_cast<uint8_t>(value >> (8 * i));
 }
 
 }  // namespace
@@ -52,7 +41,7 @@ BusResponse serve_registers(RegBank& bank, BusAccess& access, FindingSink& findi
     result = bank.write(offset, access.size, value_of(access));
   } else {
     result = access.debug ? bank.peek(offset, access.size, value) : bank.read(offset, access.size, value);
-    if (result == RegisterResult::ok) give(access, value);
+    if (result == RegisterResult::ok) give_value(access, value);
   }
   if (result == RegisterResult::ok) return BusResponse::ok;
   report(bank, access, result, findings);

@@ -1,6 +1,6 @@
 #include "platform/clint/clint.h"
 
-#include "platform/bus/give_word.h"
+#include "platform/bus/register_value.h"
 #include "platform/bus/serve_registers.h"
 #include "platform/events/clock_time.h"
 #include "platform/regs/clint_regs.h"
@@ -51,11 +51,11 @@ BusResponse Clint::access(BusAccess& access, uint64_t&) {
   if (access.op == BusOp::read && access.size == 4) {
     const bool low = access.address == offset_of(Reg::CLINT_MTIME_LO);
     if (low || access.address == offset_of(Reg::CLINT_MTIME_HI)) {
-      give_word(access, static_cast<uint32_t>(mtime_at(now_ps_) >> (low ? 0 : 32)));
+      give_value(access, static_cast<uint32_t>(mtime_at(now_ps_) >> (low ? 0 : 32)));
       return BusResponse::ok;
     }
     if (access.address == offset_of(Reg::CLINT_MSIP)) {
-      give_word(access, bank_.get(Reg::CLINT_MSIP));
+      give_value(access, bank_.get(Reg::CLINT_MSIP));
       return BusResponse::ok;
     }
   }

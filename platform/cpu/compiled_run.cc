@@ -284,7 +284,7 @@ CompiledReturn RiscvCore<Xlen>::access_compiled(const CompiledSite& site, U addr
   clock_ = clock + site.latency_before;
   pc_ = static_cast<U>(site.block->block.pc()) + op.pc_offset;
   AccessKind kind = AccessKind::fault;
-  if (site.load) {
+  if (site.load) [[likely]] {
     kind = load(address, site.size_bytes, op.cycles_before);
   } else if (site.store) {
     transfer_ = site.floating ? f_[op.rs2] : x_[op.rs2];

@@ -4,8 +4,6 @@
 namespace backboard {
 namespace {
 
-constexpr uint32_t kMstatusMie = 1u << 3, kMstatusMpie = 1u << 7, kMstatusMpp = 3u << 11;
-constexpr uint32_t kMstatusMprv = 1u << 17, kMstatusTw = 1u << 21;
 constexpr unsigned kFsShift = 13, kUxlShift = 32;
 constexpr uint32_t kInterruptMask = 1u << 3 | 1u << 7 | 1u << 11;
 constexpr uint32_t kCounterMask = 7;                           // CY, TM, IR: counters 3 to 31 are hardwired to zero

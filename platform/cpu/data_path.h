@@ -171,25 +171,35 @@ class DataPath {
   /// A load or store of 1, 2, 4 or 8 bytes at any address; the instruction starts at edge `clock`. `value` has room for
   /// eight bytes.
   AccessResult read(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, void* value) {
-    DeviceLane* const lane = known_lane(address);
-    if (lane == nullptr || !lane->takes(BusOp::read, address, size_bytes)) {
-      return read_slowly(address, size_bytes, machine_mode, clock, value);
-    }
-    if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
-    const AccessResult result =
-        cross(*lane, BusOp::read, address, size_bytes, clock_.time_ps(clock), static_cast<uint8_t*>(value));
-    return look(result, WatchKind::read, address, size_bytes);
+    DeviceLane* const lane = device_lane(BusOp::read, address, size_bytes);
+    return lane == nullptr ? read_slowly(address, size_bytes, machine_mode, clock, value)
+                           : read(*lane, address, size_bytes, machine_mode, clock, value);
   }
   AccessResult write(uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock, const void* value) {
+    DeviceLane* const lane = device_lane(BusOp::write, address, size_bytes);
+    return lane == nullptr ? write_slowly(address, size_bytes, machine_mode, clock, value)
+                           : write(*lane, address, size_bytes, machine_mode, clock, value);
+  }
+  /// The lane of a device, never of memory, that is known to take a load or store; nullptr when there is none.
+  DeviceLane* device_lane(BusOp op, uint64_t address, unsigned size_bytes) const {
     DeviceLane* const lane = known_lane(address);
-    if (lane == nullptr || !lane->takes(BusOp::write, address, size_bytes)) {
-      return write_slowly(address, size_bytes, machine_mode, clock, value);
-    }
+    return lane != nullptr && lane->takes(op, address, size_bytes) ? lane : nullptr;
+  }
+  /// The same by that lane.
+  AccessResult read(DeviceLane& lane, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
+                    void* value) {
+    if (!pmp_.allows(address, size_bytes, PmpAccess::read, machine_mode)) return {};
+    const AccessResult result =
+        cross(lane, BusOp::read, address, size_bytes, clock_.time_ps(clock), static_cast<uint8_t*>(value));
+    return look(result, WatchKind::read, address, size_bytes);
+  }
+  AccessResult write(DeviceLane& lane, uint64_t address, unsigned size_bytes, bool machine_mode, uint64_t clock,
+                     const void* value) {
     if (!pmp_.allows(address, size_bytes, PmpAccess::write, machine_mode)) return {};
     uint8_t bytes[8];
     std::memcpy(bytes, value, sizeof bytes);
-    return look(cross(*lane, BusOp::write, address, size_bytes, clock_.time_ps(clock), bytes), WatchKind::write,
-                address, size_bytes);
+    return look(cross(lane, BusOp::write, address, size_bytes, clock_.time_ps(clock), bytes), WatchKind::write, address,
+                size_bytes);
   }
 
   /// The short way of a miss (cached_path.cc): an aligned load or store whose line is not there, of which nobody could

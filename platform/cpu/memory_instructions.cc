@@ -82,8 +82,26 @@ DataPath::Page* granule_that_allows(DataPath& path, uint64_t address, unsigned s
 
 /// The block counts a load or store as one of home memory (HomeMemory): what it is beyond that is counted here.
 template <class Xlen>
+inline AccessKind RiscvCore<Xlen>::finish_read(const AccessResult& result, U address, unsigned size_bytes) {
+  const AccessKind kind = finish_access(result, TrapCause::load_access, address);
+  if (kind == AccessKind::fault) return kind;
+  clock_ -= home_.read_cycles;
+  elsewhere_read_bytes_ += size_bytes;
+  return kind;
+}
+
+template <class Xlen>
+inline AccessKind RiscvCore<Xlen>::finish_write(const AccessResult& result, U address, unsigned size_bytes) {
+  const AccessKind kind = finish_access(result, TrapCause::store_access, address);
+  if (kind == AccessKind::fault) return kind;
+  clock_ -= home_.write_cycles;
+  elsewhere_write_bytes_ += size_bytes;
+  return kind;
+}
+
+template <class Xlen>
 AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles_before) {
-  const bool aligned = address % size_bytes == 0;
+  const bool aligned = (address & (size_bytes - 1)) == 0;
   if (!aligned) {
     if (config_.misaligned_traps) {
       pending_ = {TrapCause::load_misaligned, address, BusResponse::ok};
@@ -94,12 +112,17 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
       return AccessKind::direct;
     }
   }
+  const uint64_t start = clock_ + cycles_before;
+  if (DeviceLane* const lane = aligned ? path_.device_lane(BusOp::read, address, size_bytes) : nullptr) {
+    const AccessResult result = path_.read(*lane, address, size_bytes, data_machine_, start, &transfer_);
+    return finish_read(result, address, size_bytes);
+  }
   DataPath::BroughtLine line;
-  if (aligned) line = path_.bring_at_once(BusOp::read, address, data_machine_, clock_ + cycles_before);
+  if (aligned) line = path_.bring_at_once(BusOp::read, address, data_machine_, start);
   if (line.place == nullptr && (!aligned || path_.data_cache() != nullptr)) {
     if (DataPath::Page* const page = granule_that_allows(path_, address, size_bytes, data_machine_, false)) {
       std::memcpy(&transfer_, reinterpret_cast<const void*>(page->host_minus_guest + address), size_bytes);
-      path_.count(*page, BusOp::read, size_bytes, data_machine_, clock_ + cycles_before);
+      path_.count(*page, BusOp::read, size_bytes, data_machine_, start);
       clock_ += page->read_cycles;
       clock_ -= home_.read_cycles;
       elsewhere_read_bytes_ += size_bytes;
@@ -110,18 +133,14 @@ AccessKind RiscvCore<Xlen>::load(U address, unsigned size_bytes, uint16_t cycles
   if (line.place != nullptr) {
     std::memcpy(&transfer_, line.place, size_bytes);
   } else {
-    result = path_.read(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+    result = path_.read(address, size_bytes, data_machine_, start, &transfer_);
   }
-  const AccessKind kind = finish_access(result, TrapCause::load_access, address);
-  if (kind == AccessKind::fault) return kind;
-  clock_ -= home_.read_cycles;
-  elsewhere_read_bytes_ += size_bytes;
-  return kind;
+  return finish_read(result, address, size_bytes);
 }
 
 template <class Xlen>
 AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycles_before) {
-  const bool aligned = address % size_bytes == 0;
+  const bool aligned = (address & (size_bytes - 1)) == 0;
   if (!aligned) {
     if (config_.misaligned_traps) {
       pending_ = {TrapCause::store_misaligned, address, BusResponse::ok};
@@ -132,12 +151,17 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
       return AccessKind::direct;
     }
   }
+  const uint64_t start = clock_ + cycles_before;
+  if (DeviceLane* const lane = aligned ? path_.device_lane(BusOp::write, address, size_bytes) : nullptr) {
+    const AccessResult result = path_.write(*lane, address, size_bytes, data_machine_, start, &transfer_);
+    return finish_write(result, address, size_bytes);
+  }
   DataPath::BroughtLine line;
-  if (aligned) line = path_.bring_at_once(BusOp::write, address, data_machine_, clock_ + cycles_before);
+  if (aligned) line = path_.bring_at_once(BusOp::write, address, data_machine_, start);
   if (line.place == nullptr && (!aligned || path_.data_cache() != nullptr)) {
     if (DataPath::Page* const page = granule_that_allows(path_, address, size_bytes, data_machine_, true)) {
       std::memcpy(reinterpret_cast<void*>(page->host_minus_guest + address), &transfer_, size_bytes);
-      path_.count(*page, BusOp::write, size_bytes, data_machine_, clock_ + cycles_before);
+      path_.count(*page, BusOp::write, size_bytes, data_machine_, start);
       clock_ += page->write_cycles;
       clock_ -= home_.write_cycles;
       elsewhere_write_bytes_ += size_bytes;
@@ -148,13 +172,9 @@ AccessKind RiscvCore<Xlen>::store(U address, unsigned size_bytes, uint16_t cycle
   if (line.place != nullptr) {
     std::memcpy(line.place, &transfer_, size_bytes);
   } else {
-    result = path_.write(address, size_bytes, data_machine_, clock_ + cycles_before, &transfer_);
+    result = path_.write(address, size_bytes, data_machine_, start, &transfer_);
   }
-  const AccessKind kind = finish_access(result, TrapCause::store_access, address);
-  if (kind == AccessKind::fault) return kind;
-  clock_ -= home_.write_cycles;
-  elsewhere_write_bytes_ += size_bytes;
-  return kind;
+  return finish_write(result, address, size_bytes);
 }
 
 namespace {
@@ -201,7 +221,7 @@ AccessKind RiscvCore<Xlen>::atomic(const Operation& op) {
   const U address = x_[op.rs1];
   const unsigned bytes = atomic_bytes(op.id);
   const bool load_reserved = op.id == InstructionId::LR_W || op.id == InstructionId::LR_D;
-  if (address % bytes != 0) {
+  if ((address & (bytes - 1)) != 0) {
     pending_ = {load_reserved ? TrapCause::load_misaligned : TrapCause::store_misaligned, address, BusResponse::ok};
     return AccessKind::fault;
   }

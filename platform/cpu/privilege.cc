@@ -4,12 +4,6 @@
 #include "platform/cpu/riscv_core.h"
 
 namespace backboard {
-namespace {
-
-constexpr uint32_t kMstatusMie = 1u << 3, kMstatusMpie = 1u << 7, kMstatusMpp = 3u << 11;
-constexpr uint32_t kMstatusMprv = 1u << 17, kMstatusTw = 1u << 21;
-
-}  // namespace
 
 template <class Xlen>
 void RiscvCore<Xlen>::privilege_changed() {
@@ -50,11 +44,6 @@ void RiscvCore<Xlen>::take_trap(TrapCause cause, U value, BusResponse response) 
   if (last_trap_retired_ == retired_ && last_trap_pc_ == trapped) stop(StopReason::lockup);
   last_trap_retired_ = retired_;
   last_trap_pc_ = trapped;
-}
-
-template <class Xlen>
-bool RiscvCore<Xlen>::interrupt_is_due() const {
-  return pending_interrupts() && (!machine_ || (mstatus_ & kMstatusMie));
 }
 
 template <class Xlen>
@@ -236,14 +225,12 @@ void RiscvCore<Xlen>::execute_cache(const Operation& operation) {
 
 template void RiscvCore<Rv32>::privilege_changed();
 template void RiscvCore<Rv32>::take_trap(TrapCause, uint32_t, BusResponse);
-template bool RiscvCore<Rv32>::interrupt_is_due() const;
 template bool RiscvCore<Rv32>::take_interrupt();
 template void RiscvCore<Rv32>::illegal_instruction();
 template void RiscvCore<Rv32>::execute_system(const Operation&);
 template bool RiscvCore<Rv32>::csr_ends_block(const Block&, const Operation&, uint64_t);
 template void RiscvCore<Rv64>::privilege_changed();
 template void RiscvCore<Rv64>::take_trap(TrapCause, uint64_t, BusResponse);
-template bool RiscvCore<Rv64>::interrupt_is_due() const;
 template bool RiscvCore<Rv64>::take_interrupt();
 template void RiscvCore<Rv64>::illegal_instruction();
 template void RiscvCore<Rv64>::execute_system(const Operation&);

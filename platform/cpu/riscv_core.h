@@ -21,6 +21,10 @@ namespace csr {
 #include "platform/cpu/csrs.def"
 }  // namespace csr
 
+// Fields of mstatus (Volume II, section "Machine Status").
+inline constexpr uint32_t kMstatusMie = 1u << 3, kMstatusMpie = 1u << 7, kMstatusMpp = 3u << 11;
+inline constexpr uint32_t kMstatusMprv = 1u << 17, kMstatusTw = 1u << 21;
+
 /// An interpreter over pre-decoded blocks. `clock_` counts clock edges since simulated time 0, and one instruction
 /// starts at one edge; `clock_`, `retired_` and `pc_` describe the boundary before the next instruction whenever no
 /// handler runs. Blocks count in bulk, and repair the counts when they are left in the middle.
@@ -96,7 +100,15 @@ class RiscvCore final : public Core, private GuestMemory {
   // riscv_core.cc: time, stopping, saving.
   void run_quanta();
   void run(uint64_t quantum_clock);
-  uint64_t ahead_clock();
+  /// The clock edge at which the queue's next event (or the horizon) is due.
+  uint64_t ahead_clock() {
+    const uint64_t limit_ps = queue_.ahead_limit_ps();
+    if (limit_ps != ahead_limit_ps_) {
+      ahead_limit_ps_ = limit_ps;
+      ahead_clock_ = clock_time_.edge_at_or_after(limit_ps);
+    }
+    return ahead_clock_;
+  }
   void run_carefully(const Block& block, uint64_t limit_clock);
   void run_uncached();
   void prepare_scratch(const Block& home, const Operation& operation);
@@ -157,6 +169,8 @@ class RiscvCore final : public Core, private GuestMemory {
   /// Something may have been scheduled.
   void lower_limits() {
     const uint64_t ahead = ahead_clock();
+    if (ahead >= std::max(block_limit_, last_limit_)) [[likely]]
+      return;
     last_limit_ = std::min(last_limit_, ahead);
     block_limit_ = std::min(block_limit_, ahead);
     chain_limit_ = std::min(chain_limit_, block_limit_);
@@ -189,6 +203,8 @@ class RiscvCore final : public Core, private GuestMemory {
   AccessKind load(U address, unsigned size_bytes, uint16_t cycles_before);
   AccessKind store(U address, unsigned size_bytes, uint16_t cycles_before);
   AccessKind finish_access(const AccessResult& result, TrapCause cause, U address);
+  AccessKind finish_read(const AccessResult& result, U address, unsigned size_bytes);
+  AccessKind finish_write(const AccessResult& result, U address, unsigned size_bytes);
   AccessKind atomic(const Operation& operation);
 
   // privilege.cc: traps, system instructions.
@@ -198,7 +214,7 @@ class RiscvCore final : public Core, private GuestMemory {
     if (!blocked_) take_trap(pending_.cause, pending_.value, pending_.response);
   }
   void enter_trap(U cause_bits, bool interrupt, U value, BusResponse response);
-  bool interrupt_is_due() const;
+  bool interrupt_is_due() const { return pending_interrupts() && (!machine_ || (mstatus_ & kMstatusMie)); }
   bool take_interrupt();
   void illegal_instruction();
   void execute_system(const Operation& operation);

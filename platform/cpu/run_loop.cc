@@ -20,17 +20,6 @@ void RiscvCore<Xlen>::run_quanta() {
   path_.settle_lines();
 }
 
-/// The clock edge at which the queue's next event (or the horizon) is due.
-template <class Xlen>
-uint64_t RiscvCore<Xlen>::ahead_clock() {
-  const uint64_t limit_ps = queue_.ahead_limit_ps();
-  if (limit_ps != ahead_limit_ps_) {
-    ahead_limit_ps_ = limit_ps;
-    ahead_clock_ = clock_time_.edge_at_or_after(limit_ps);
-  }
-  return ahead_clock_;
-}
-
 template <class Xlen>
 void RiscvCore<Xlen>::run(uint64_t quantum_clock) {
   for (;;) {
@@ -157,8 +146,6 @@ void RiscvCore<Xlen>::run_uncached() {
 }
 
 template void RiscvCore<Rv32>::run_quanta();
-template uint64_t RiscvCore<Rv32>::ahead_clock();
 template void RiscvCore<Rv64>::run_quanta();
-template uint64_t RiscvCore<Rv64>::ahead_clock();
 
 }  // namespace backboard

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "platform/bus/give_word.h"
+#include "platform/bus/register_value.h"
 #include "platform/bus/serve_registers.h"
 #include "platform/check/check.h"
 #include "platform/regs/plic_regs.h"
@@ -57,12 +57,12 @@ BusResponse Plic::access(BusAccess& access, uint64_t&) {
   if (access.op == BusOp::read && access.size == 4) {
     const uint64_t word = (access.address - offset_of(Reg::PLIC_PENDING)) / 4;
     if (access.address % 4 == 0 && word < pending_.size()) {
-      give_word(access, pending_[word]);
+      give_value(access, pending_[word]);
       return BusResponse::ok;
     }
     const bool none_pending = std::all_of(pending_.begin(), pending_.end(), [](uint32_t bits) { return bits == 0; });
     if (access.address == offset_of(Reg::PLIC_CLAIM) && none_pending) {
-      give_word(access, 0);
+      give_value(access, 0);
       return BusResponse::ok;
     }
   }
