@@ -217,6 +217,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
   operations[count].id = InstructionId::kBlockEnd;
   operations[count].handler = plain_handler(InstructionId::kBlockEnd);
   operations[count].cycles_before = static_cast<uint16_t>(cycles + latency);
+  label({operations, count + 1});
   block.count = static_cast<uint16_t>(count);
   block.cycles = static_cast<uint16_t>(cycles + latency);
   block.bytes = static_cast<uint16_t>(offset);

@@ -93,7 +93,7 @@ std::span<const CompressedRow> compressed_table(Isa isa = Isa::rv32imafc);
 /// Register number that stands for writes to x0: the slot behind the 32 registers takes them.
 inline constexpr uint8_t kDiscardRegister = 32;
 
-/// A decoded instruction, 16 bytes. In a block, `pc_offset` and `cycles_before` count from the block's start.
+/// A decoded instruction. In a block, `pc_offset` and `cycles_before` count from the block's start.
 struct Operation {
   InstructionId id = InstructionId::ILLEGAL;
   uint8_t length_bytes : 4 = 4;
@@ -102,12 +102,13 @@ struct Operation {
   uint8_t rs1 = 0;
   uint8_t rs2 = 0;
   uint8_t rs3 = 0;
-  uint16_t handler = 0;   ///< the interpreter's (handlers.h)
+  uint16_t handler = 0;   ///< the interpreter's (handlers.h), and where it is: one look fewer from one to the next
   int32_t immediate = 0;  ///< sign-extended; CSR number; shift amount
   uint16_t pc_offset = 0;
   uint16_t cycles_before = 0;
+  const void* label = nullptr;
 };
-static_assert(sizeof(Operation) == 16);
+static_assert(sizeof(Operation) == 24);
 
 /// True if the low half-word `bits` starts a 32-bit instruction.
 inline bool is_long_instruction(uint32_t bits) {

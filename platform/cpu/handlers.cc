@@ -146,10 +146,8 @@ class GroupMatch {
  private:
   bool operand_fits(size_t i, char letter, uint8_t source, uint8_t of_first, bool second) const {
     switch (letter) {
-      case 'h': {
-        const Forwarding& forwarding = forwardings_of(operations_[i].id);
-        return operations_[i].handler == (second ? forwarding.rs2 : forwarding.rs1);
-      }
+      case 'h':
+        return is_at_hand(i, second);
       case 'g':
         return i >= 2 && leaves_result(operations_[i - 1]) && leaves_result(operations_[i - 2]) &&
                operations_[i - 2].rd == source && operations_[i - 1].rd != source;
@@ -157,12 +155,20 @@ class GroupMatch {
       case 'u':
         return source == of_first && last_writer(i, source) == kNobody;
       case 'm': {
+        // What is at hand is taken from there: through memory, the host would wait for it five cycles and more.
+        if (is_at_hand(i, second)) return false;
         const size_t writer = last_writer(i, source);
         return writer == kNobody || group_.steps[writer].kept;
       }
       default:
         return true;
     }
+  }
+  /// Whether the handler chosen for step `i` alone takes the operand from there.
+  bool is_at_hand(size_t i, bool second) const {
+    const Forwarding& forwarding = forwardings_of(operations_[i].id);
+    const uint16_t handler = second ? forwarding.rs2 : forwarding.rs1;
+    return handler != 0 && operations_[i].handler == handler;
   }
   /// The step before `i` that wrote `source`.
   size_t last_writer(size_t i, uint8_t source) const {

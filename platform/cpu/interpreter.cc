@@ -22,6 +22,7 @@ constexpr uint64_t kSign64 = softfloat::FormatFacts<Binary64>::kSign;
 
 /// Runs `block` and those that follow it as long as each one ends by `chain_limit_` at the latest and is decoded; the
 /// first one is not held against it. On return pc_, clock_ and retired_ are at an instruction boundary.
+/// Without a block, only says where the handlers are (labels_).
 /// kCaches: blocks must be in the code cache. kLines: the table holds lines of the data cache.
 /// In RV32 no label of an instruction of RV64 is used, and the compiler drops its handler.
 template <class Xlen>
@@ -54,6 +55,10 @@ void RiscvCore<Xlen>::interpret(Block* block) {
 #define GROUP_4(...) GROUP_LABEL_OF(GROUP_NAME_4(__VA_ARGS__), __VA_ARGS__)
 #include "platform/cpu/groups.def"
   };
+  if (block == nullptr) {
+    labels_ = kLabels;
+    return;
+  }
   constexpr bool kHome = !kLines && Xlen::kBits == 32;
   U* const x = x_.data();
   DataPath::Page* const pages = path_.table(data_machine_).granules();

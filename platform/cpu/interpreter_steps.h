@@ -34,7 +34,7 @@ template <unsigned kSizeBytes>
 
 }  // namespace backboard
 
-#define DISPATCH() goto* kLabels[op->handler]
+#define DISPATCH() goto * op->label
 #define NEXT()  \
   do {          \
     ++op;       \

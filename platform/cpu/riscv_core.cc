@@ -73,6 +73,8 @@ RiscvCore<Xlen>::RiscvCore(const CoreConfig& config, BusPort& bus, EventQueue& q
   scratch_.count = 1;
   scratch_operations_[1].id = InstructionId::kBlockEnd;
   scratch_operations_[1].handler = plain_handler(InstructionId::kBlockEnd);
+  run_interpreter(nullptr);
+  label({&scratch_operations_[1], 1});
   nowhere_.key = 0;
   quantum_cycles_ = std::max<uint64_t>(1, clock_time_.cycles_covering(config.quantum_ps));
   start_tier();

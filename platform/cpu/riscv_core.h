@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "platform/cpu/block_cache.h"
 #include "platform/cpu/compiled_code.h"
@@ -165,6 +166,10 @@ class RiscvCore final : public Core, private GuestMemory {
   }
   template <bool kCaches, bool kLines>
   void interpret(Block* block);
+  /// Behind the choice of their handlers.
+  void label(std::span<Operation> operations) const {
+    for (Operation& operation : operations) operation.label = labels_[operation.handler];
+  }
   bool goes_on(uint32_t worst_cycles);
   /// Something may have been scheduled.
   void lower_limits() {
@@ -311,9 +316,10 @@ class RiscvCore final : public Core, private GuestMemory {
   uint64_t instruction_limit_ = UINT64_MAX;
   U last_trap_pc_ = 0;
   uint64_t last_trap_retired_ = UINT64_MAX;
-  Block nowhere_;            ///< place of the key that no block may have
-  Block::Origin left_;       ///< where the instruction lies that is executed outside its block
-  bool left_early_ = false;  ///< a block was left in the middle or ended in a system instruction
+  const void* const* labels_ = nullptr;  ///< of the handlers of the interpreter that this core has
+  Block nowhere_;                        ///< place of the key that no block may have
+  Block::Origin left_;                   ///< where the instruction lies that is executed outside its block
+  bool left_early_ = false;              ///< a block was left in the middle or ended in a system instruction
   uint32_t bounded_latency_ = 0;
   // Debugging: a block never holds a breakpoint but at its start, and such a block is never put into the cache, so
   // that nothing is tested while blocks follow one another.

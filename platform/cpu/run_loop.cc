@@ -107,6 +107,7 @@ void RiscvCore<Xlen>::prepare_scratch(const Block& home, const Operation& operat
   find_exits(scratch_, operation);
   scratch_operations_[0] = operation;
   scratch_operations_[0].handler = plain_handler(operation.id);
+  label({scratch_operations_.data(), 1});
   scratch_operations_[0].cycles_before = 0;
   scratch_operations_[1].cycles_before = cycles;
 }

@@ -71,6 +71,16 @@ std::vector<uint32_t> instructions(const Row& row, unsigned choice) {
   return bits;
 }
 
+/// Of the first of these instructions, in a block.
+uint16_t handler_of(const std::vector<uint32_t>& bits) {
+  std::vector<Operation> operations;
+  for (const uint32_t instruction : bits) operations.push_back(decode(instruction));
+  HandlerChoice handlers;
+  for (Operation& operation : operations) handlers.choose(operation);
+  HandlerChoice::group(operations);
+  return operations[0].handler;
+}
+
 /// Those that the interpreter takes for the row.
 std::optional<std::vector<uint32_t>> example(const Row& row) {
   for (unsigned choice = 0; choice < 256; ++choice) {
@@ -206,18 +216,17 @@ TEST_CASE("a breakpoint inside a group stops there") {
 }
 
 TEST_CASE("a result that may be read later is stored") {
-  const auto handlers_of = [](std::initializer_list<uint32_t> bits) {
-    std::vector<Operation> operations;
-    for (const uint32_t instruction : bits) operations.push_back(decode(instruction));
-    HandlerChoice handlers;
-    for (Operation& operation : operations) handlers.choose(operation);
-    HandlerChoice::group(operations);
-    return operations[0].handler;
-  };
   // A rotation. The OR overwrites the second shift's result; if it does not, that may be read later.
   const auto rotation = static_cast<uint16_t>(Handler::alu_SLLI_m_temp_SRLI_s_alu_OR_hg);
-  CHECK(handlers_of({slli(13, 11, 7), srli(12, 11, 25), or_(12, 12, 13)}) == rotation);
-  CHECK(handlers_of({slli(13, 11, 7), srli(12, 11, 25), or_(14, 12, 13)}) != rotation);
-  CHECK(handlers_of({slli(13, 11, 7), srli(12, 10, 25), or_(12, 12, 13)}) != rotation);  // of another register
-  CHECK(handlers_of({slli(11, 11, 7), srli(12, 11, 25), or_(12, 12, 11)}) != rotation);  // which is not what it was
+  CHECK(handler_of({slli(13, 11, 7), srli(12, 11, 25), or_(12, 12, 13)}) == rotation);
+  CHECK(handler_of({slli(13, 11, 7), srli(12, 11, 25), or_(14, 12, 13)}) != rotation);
+  CHECK(handler_of({slli(13, 11, 7), srli(12, 10, 25), or_(12, 12, 13)}) != rotation);  // of another register
+  CHECK(handler_of({slli(11, 11, 7), srli(12, 11, 25), or_(12, 12, 11)}) != rotation);  // which is not what it was
+}
+
+TEST_CASE("what is at hand is not read from its register") {
+  const auto both = static_cast<uint16_t>(Handler::alu_ADD_mm_alu_XOR_mm);
+  CHECK(handler_of({add(13, 11, 12), xor_(14, 11, 12)}) == both);
+  CHECK(handler_of({add(13, 11, 12), xor_(14, 13, 12)}) != both);
+  CHECK(handler_of({add(13, 11, 12), xor_(14, 11, 13)}) != both);
 }
