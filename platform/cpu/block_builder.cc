@@ -6,6 +6,7 @@
 
 #include "platform/check/check.h"
 #include "platform/cpu/handlers.h"
+#include "platform/cpu/operation_order.h"
 #include "platform/cpu/riscv_core.h"
 
 namespace backboard {
@@ -174,7 +175,6 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
   uint32_t offset = 0, cycles = 0, latency = 0, accesses = 0;
   unsigned count = 0;
   bool branch = false;
-  HandlerChoice handlers;
   for (bool ended = false; !ended && count < Block::kMaxOperations; ++count) {
     const uint64_t address = uint64_t{pc_} + offset;
     const auto readable = [&](uint64_t half) {
@@ -202,7 +202,6 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     const uint32_t before = cycles + latency, most = std::numeric_limits<uint16_t>::max();
     if (before + cost_[static_cast<unsigned>(kind)] + home_cycles(kind) > most) break;
     operation.cycles_before = static_cast<uint16_t>(before);
-    handlers.choose(operation);
     operations[count] = operation;
     offset += operation.length_bytes;
     cycles += cost_[static_cast<unsigned>(kind)];
@@ -212,6 +211,10 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
     ended = crosses || ends_block(operation);
   }
   if (count == 0) return 0;
+  const Operation last = operations[count - 1];
+  put_results_at_hand({operations, count});
+  HandlerChoice handlers;
+  for (unsigned i = 0; i < count; ++i) handlers.choose(operations[i]);
   HandlerChoice::group({operations, count});
   operations[count] = {};
   operations[count].id = InstructionId::kBlockEnd;
@@ -221,7 +224,7 @@ unsigned RiscvCore<Xlen>::fill_block(Operation* operations, uint32_t region_inde
   block.count = static_cast<uint16_t>(count);
   block.cycles = static_cast<uint16_t>(cycles + latency);
   block.bytes = static_cast<uint16_t>(offset);
-  find_exits(block, operations[count - 1]);
+  find_exits(block, last);
   block.worst_cycles = cycles + accesses * bounded_latency_ + (branch ? config_.costs.branch_taken : 0);
   return count;
 }

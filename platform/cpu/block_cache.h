@@ -10,8 +10,8 @@
 namespace backboard {
 
 /// Instructions from one pc up to a jump, a system instruction or kMaxOperations, decoded at one privilege level.
-/// `operations` holds `count` of them and one more of kBlockEnd. What a block did is counted in the block, once per
-/// execution, and added to the statistics when it is dropped.
+/// `operations` holds `count` of them, in the interpreter's order (operation_order.h), and one more of kBlockEnd. What
+/// a block did is counted in the block, once per execution, and added to the statistics when it is dropped.
 ///
 /// An exit is where a block leads to: the key of the next one, and the only place where that can be.
 ///

@@ -13,6 +13,7 @@
 #include "platform/cpu/block_registers.h"
 #include "platform/cpu/compiled_code.h"
 #include "platform/cpu/division_plan.h"
+#include "platform/cpu/operation_order.h"
 #include "platform/cpu/operation_plan.h"
 
 namespace backboard {
@@ -46,7 +47,7 @@ class BlockCompiler {
         places_(code.places_),
         block_(block),
         data_(data),
-        operations_(plan_operations({block.block.operations, block.block.count})),
+        operations_(plan_operations(in_program_order({block.block.operations, block.block.count}))),
         uses_(operations_) {}
 
   /// Emits the whole block.

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "platform/cpu/handlers.h"
+#include "platform/cpu/operation_order.h"
 #include "platform/cpu/riscv_core.h"
 
 namespace backboard {
@@ -77,11 +78,13 @@ void RiscvCore<Xlen>::run(uint64_t quantum_clock) {
 template <class Xlen>
 void RiscvCore<Xlen>::run_carefully(const Block& block, uint64_t limit_clock) {
   left_early_ = false;
+  unsigned pc_offset = 0;
   for (unsigned i = 0; i < block.count; ++i) {
     if (clock_ >= limit_clock || retired_ >= instruction_limit_) return;
     const TracedStep step = step_here(TracedStep::Kind::retired);
     const uint64_t exceptions_before = exceptions_;
-    prepare_scratch(block, block.operations[i]);
+    prepare_scratch(block, operation_at({block.operations, block.count}, pc_offset, i));
+    pc_offset += scratch_operations_[0].length_bytes;
     execute(&scratch_, 0);
     count_block(scratch_);
     if (tracer_ && !blocked_) trace(step, exceptions_before);
