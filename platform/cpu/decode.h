@@ -102,11 +102,11 @@ struct Operation {
   uint8_t rs1 = 0;
   uint8_t rs2 = 0;
   uint8_t rs3 = 0;
-  uint16_t handler = 0;   ///< the interpreter's (handlers.h), and where it is: one look fewer from one to the next
+  uint16_t handler = 0;   ///< the interpreter's (handlers.h)
   int32_t immediate = 0;  ///< sign-extended; CSR number; shift amount
   uint16_t pc_offset = 0;
   uint16_t cycles_before = 0;
-  const void* label = nullptr;
+  const void* label = nullptr;  ///< where the handler is: one look fewer from one to the next
 };
 static_assert(sizeof(Operation) == 24);
 
